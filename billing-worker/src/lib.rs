@@ -1,0 +1,1 @@
+//! Scheduled settlement, admin API, account Durable Object.

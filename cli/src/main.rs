@@ -1,0 +1,3 @@
+//! The operator's and caller's command line.
+
+fn main() {}

@@ -1,0 +1,132 @@
+//! What is for sale: the catalog as a running gateway uses it.
+//!
+//! The provider writes TOML (`source`), which is checked as a whole and compiled to this form; this form travels as JSON
+//! through the key-value store to every gateway instance, which builds its router from it once.
+//! Invariant: a [`Catalog`] that exists is valid; ids are unique, routes do not conflict, prices are exact.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::{AccountId, OfferId, ProductId},
+    ledger::command::PackageTerms,
+    meter::PerMeter,
+    money::{Currency, Micros},
+    rate::Rate,
+    time::Millis,
+};
+
+/// How a caller may prove who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AuthScheme {
+    /// Alibaba Cloud API Gateway's signature.
+    #[serde(rename = "x-ca")]
+    XCa,
+    /// `Authorization: APPCODE …`, unsigned.
+    AppCode,
+}
+
+/// Everything that is for sale.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Catalog {
+    /// Names this content: hex of the first 8 bytes of the SHA-256 of the source.
+    pub version: String,
+    /// Who sells.
+    pub provider: Provider,
+    /// The products, in the source's order.
+    pub products: Vec<Product>,
+}
+
+/// Who sells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provider {
+    /// For people.
+    pub name: String,
+    /// The one currency of all prices and balances.
+    pub currency: Currency,
+}
+
+/// One API for sale.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Product {
+    /// Its id.
+    pub id: ProductId,
+    /// For people.
+    pub title: String,
+    /// The origin: scheme, authority and a path prefix, without a slash at the end.
+    pub upstream: String,
+    /// How long the upstream may take to begin its answer.
+    pub timeout: Millis,
+    /// How callers may sign.
+    pub auth: Vec<AuthScheme>,
+    /// Whether x-ca may be signed with HMAC-SHA1 too.
+    #[serde(default)]
+    pub hmac_sha1: bool,
+    /// Whether x-ca must carry a signed timestamp and nonce, and a digest where there is a body.
+    #[serde(default)]
+    pub strict_signature: bool,
+    /// The accounts that may use it; `None` for all.
+    #[serde(default)]
+    pub accounts: Option<Vec<AccountId>>,
+    /// Its routes.
+    pub routes: Vec<Route>,
+    /// What a call costs from the balance; `None` when it is sold by package only.
+    #[serde(default)]
+    pub rate: Option<Rate>,
+    /// What can be bought ahead.
+    #[serde(default)]
+    pub packages: Vec<Package>,
+}
+
+/// A method set and a path pattern.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    /// In upper case; empty for all.
+    pub methods: Vec<String>,
+    /// A pattern of the `matchit` crate: `/v1/{id}/{*rest}`.
+    pub path: String,
+}
+
+/// A prepaid quantity, for sale.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Package {
+    /// Its id, unique in the catalog.
+    pub id: OfferId,
+    /// For people.
+    pub title: String,
+    /// What it costs.
+    pub price: Micros,
+    /// How much of which meter.
+    pub quantities: PerMeter<u64>,
+    /// How long it is valid from the purchase; `None` for ever.
+    pub valid: Option<Millis>,
+    /// Lower burns down first.
+    pub priority: i32,
+}
+
+impl Catalog {
+    /// The product with this id.
+    pub fn product(&self, id: &ProductId) -> Option<&Product> {
+        self.products.iter().find(|product| product.id == *id)
+    }
+}
+
+impl Product {
+    /// The terms on which one of its packages is sold now.
+    pub fn package_terms(&self, id: &OfferId) -> Option<PackageTerms> {
+        let package = self.packages.iter().find(|package| package.id == *id)?;
+        Some(PackageTerms {
+            product: self.id.clone(),
+            offer: package.id.clone(),
+            price: package.price,
+            quantities: package.quantities.clone(),
+            valid: package.valid,
+            priority: package.priority,
+        })
+    }
+
+    /// Whether `account` may use it.
+    pub fn is_open_to(&self, account: &AccountId) -> bool {
+        self.accounts.as_ref().is_none_or(|accounts| accounts.contains(account))
+    }
+}

@@ -1,0 +1,171 @@
+//! Credentials: what one says of itself in the key-value store, and how its secret is kept there.
+//!
+//! Invariant: a secret is stored only sealed (AES-256-GCM under the deployment's master key, with the credential's key
+//! as associated data, so that a sealed secret cannot be moved to another credential) and an app code only as its
+//! SHA-256. Neither can be read out of the store, out of a log or out of a `Debug` print.
+
+use std::fmt;
+
+use aes_gcm::{
+    Aes256Gcm, Key, KeyInit, Nonce,
+    aead::{Aead, Payload},
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    id::{AccountId, CredentialKey, ProductId},
+    time::Timestamp,
+};
+
+/// The deployment's master key: 32 bytes, given as base64.
+#[derive(Clone)]
+pub struct MasterKey([u8; 32]);
+
+/// A secret in the clear. Prints as dots.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+/// Why a secret could not be opened, or a master key not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SealError {
+    /// The master key is not 32 bytes in base64.
+    #[error("the master key must be 32 bytes in base64")]
+    MasterKey,
+    /// The sealed secret is not of this master key and this credential.
+    #[error("the secret cannot be opened with this master key")]
+    Sealed,
+}
+
+/// A credential as the key-value store holds it, under `credential/{key}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credential {
+    /// What the caller sends to name it.
+    pub key: CredentialKey,
+    /// Who pays.
+    pub account: AccountId,
+    /// The sealed secret, base64 of nonce and ciphertext.
+    pub sealed_secret: String,
+    /// Base64 of the SHA-256 of the app code.
+    pub app_code_hash: String,
+    /// When it was made.
+    pub created: Timestamp,
+    /// From when on it is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<Timestamp>,
+    /// The products it may use; `None` for all that the account may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub products: Option<Vec<ProductId>>,
+}
+
+impl Credential {
+    /// Whether the credential may be used at `now`.
+    pub fn is_active(&self, now: Timestamp) -> bool {
+        self.revoked.is_none_or(|revoked| now < revoked)
+    }
+
+    /// Whether the credential may use `product`.
+    pub fn may_use(&self, product: &ProductId) -> bool {
+        self.products.as_ref().is_none_or(|products| products.contains(product))
+    }
+}
+
+/// Where the store holds a credential.
+pub fn credential_entry(key: &CredentialKey) -> String {
+    format!("credential/{key}")
+}
+
+/// Where the store holds the key of the credential that has an app code.
+pub fn app_code_entry(app_code_hash: &str) -> String {
+    format!("app-code/{app_code_hash}")
+}
+
+/// What is stored of an app code.
+pub fn hash_app_code(app_code: &str) -> String {
+    STANDARD.encode(Sha256::digest(app_code.as_bytes()))
+}
+
+impl MasterKey {
+    /// Reads the key from its base64 form.
+    pub fn from_base64(text: &str) -> Result<Self, SealError> {
+        let bytes = STANDARD.decode(text.trim()).map_err(|_| SealError::MasterKey)?;
+        bytes.try_into().map(Self).map_err(|_| SealError::MasterKey)
+    }
+
+    /// Seals `secret` for `key`. `nonce` must be random and never be used twice.
+    pub fn seal(&self, key: &CredentialKey, secret: &Secret, nonce: [u8; 12]) -> Result<String, SealError> {
+        let payload = Payload { msg: secret.0.as_bytes(), aad: key.as_str().as_bytes() };
+        let sealed = self.cipher().encrypt(&Nonce::from(nonce), payload).map_err(|_| SealError::Sealed)?;
+        Ok(STANDARD.encode([&nonce[..], &sealed].concat()))
+    }
+
+    /// Opens what [`MasterKey::seal`] made for `key`.
+    pub fn open(&self, key: &CredentialKey, sealed: &str) -> Result<Secret, SealError> {
+        let bytes = STANDARD.decode(sealed).map_err(|_| SealError::Sealed)?;
+        let (nonce, sealed) = bytes.split_first_chunk::<12>().ok_or(SealError::Sealed)?;
+        let payload = Payload { msg: sealed, aad: key.as_str().as_bytes() };
+        let secret = self.cipher().decrypt(&Nonce::from(*nonce), payload).map_err(|_| SealError::Sealed)?;
+        String::from_utf8(secret).map(Secret).map_err(|_| SealError::Sealed)
+    }
+
+    /// The secret with which the gateway signs what it sends to the upstream of `product`, so that the upstream can
+    /// tell its calls from others'. Derived, so that nothing needs to be stored: HMAC-SHA256 of the product's id.
+    pub fn upstream_secret(&self, product: &ProductId) -> Secret {
+        let message = format!("farebox upstream {product}");
+        Secret(STANDARD.encode(crate::signature::hmac_sha256(&self.0, message.as_bytes())))
+    }
+
+    fn cipher(&self) -> Aes256Gcm {
+        Aes256Gcm::new(&Key::<Aes256Gcm>::from(self.0))
+    }
+}
+
+impl Secret {
+    /// A secret with this text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text, to sign with or to show once.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MasterKey(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn master() -> MasterKey {
+        MasterKey::from_base64(&STANDARD.encode([7; 32])).unwrap()
+    }
+
+    #[test]
+    fn a_sealed_secret_opens_only_for_its_own_key() {
+        let key: CredentialKey = "key-1".parse().unwrap();
+        let sealed = master().seal(&key, &Secret::new("hush"), [1; 12]).unwrap();
+        assert_eq!(master().open(&key, &sealed).unwrap().reveal(), "hush");
+        assert_eq!(master().open(&"key-2".parse().unwrap(), &sealed), Err(SealError::Sealed));
+        let other = MasterKey::from_base64(&STANDARD.encode([8; 32])).unwrap();
+        assert_eq!(other.open(&key, &sealed), Err(SealError::Sealed));
+        assert_eq!(master().open(&key, "AAAA"), Err(SealError::Sealed));
+    }
+
+    #[test]
+    fn secrets_do_not_print() {
+        assert_eq!(format!("{:?} {:?}", Secret::new("hush"), master()), "Secret(…) MasterKey(…)");
+    }
+}

@@ -1,0 +1,140 @@
+//! The usage journal's form: what a batch holds, where it stands, and which parts of the store hold a stretch of time.
+//!
+//! Invariant: a batch is written once, under a key that nobody else can write: the minute, the writer's random id and
+//! the writer's own counter. Keys sort by time.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::{AccountId, BatchId, CredentialKey, LeaseId, ProductId, WriterId},
+    meter::Usage,
+    time::{MINUTE, Timestamp},
+};
+
+/// What one lease of one instance was used for since the batch before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// Who pays.
+    pub account: AccountId,
+    /// Which of the account's credentials called.
+    pub credential: CredentialKey,
+    /// What was called.
+    pub product: ProductId,
+    /// The lease that paid.
+    pub lease: LeaseId,
+    /// How much.
+    pub usage: Usage,
+    /// Whether the instance is done with the lease: this is the last line that will ever name it, and what the lease
+    /// has left goes back.
+    pub closes: bool,
+}
+
+/// Usage of one instance, written to the journal in one go.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Batch {
+    /// At most one line per account, credential, product and lease.
+    pub lines: Vec<Line>,
+}
+
+/// A minute of the journal: minutes since the epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Window(pub i64);
+
+/// A key of the journal that is not one of ours.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a key of the usage journal")]
+pub struct InvalidKey(pub String);
+
+/// Where all batches stand.
+pub const PREFIX: &str = "usage/1/";
+
+/// Digits of a window in a key; enough until the year 3871.
+const WINDOW_DIGITS: usize = 9;
+
+impl Window {
+    /// The window that holds `time`.
+    pub const fn of(time: Timestamp) -> Self {
+        Self(time.minutes())
+    }
+
+    /// The moment it begins.
+    pub const fn start(self) -> Timestamp {
+        Timestamp::from_millis(self.0.saturating_mul(MINUTE))
+    }
+}
+
+/// The key of a batch that was begun in `window`.
+pub fn key(window: Window, id: &BatchId) -> String {
+    format!("{PREFIX}{:0WINDOW_DIGITS$}/{}/{:08}", window.0, id.writer, id.sequence)
+}
+
+/// Reads what [`key`] wrote.
+pub fn parse_key(key: &str) -> Result<(Window, BatchId), InvalidKey> {
+    let invalid = || InvalidKey(key.to_owned());
+    let mut parts = key.strip_prefix(PREFIX).ok_or_else(invalid)?.split('/');
+    let (window, writer, sequence) = (parts.next(), parts.next(), parts.next());
+    match (window, writer, sequence, parts.next()) {
+        (Some(window), Some(writer), Some(sequence), None) => {
+            let window = Window(window.parse().map_err(|_| invalid())?);
+            let writer: WriterId = writer.parse().map_err(|_| invalid())?;
+            Ok((window, BatchId { writer, sequence: sequence.parse().map_err(|_| invalid())? }))
+        }
+        _ => Err(invalid()),
+    }
+}
+
+/// The fewest key prefixes that together hold exactly the windows `from..=until`, in order.
+///
+/// A store that lists by prefix only can so walk an hour, a day or a year in a few dozen lists: the digits of the
+/// window are a trie, and this is its cover of an interval.
+pub fn prefixes(from: Window, until: Window) -> Vec<String> {
+    let mut prefixes = Vec::new();
+    let (mut at, end) = (from.0.max(0), until.0);
+    while at <= end {
+        let mut digits = WINDOW_DIGITS;
+        let mut span = 1;
+        while digits > 1 && at % (span * 10) == 0 && at + span * 10 - 1 <= end {
+            span *= 10;
+            digits -= 1;
+        }
+        let window = format!("{at:0WINDOW_DIGITS$}");
+        prefixes.push(format!("{PREFIX}{}", &window[..digits]));
+        at += span;
+    }
+    prefixes
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_key_reads_back_and_sorts_by_time() {
+        let id = BatchId { writer: "w1".parse().unwrap(), sequence: 12 };
+        let early = key(Window(29_700_000), &id);
+        assert_eq!(early, "usage/1/029700000/w1/00000012");
+        assert_eq!(parse_key(&early), Ok((Window(29_700_000), id.clone())));
+        assert!(early < key(Window(29_700_001), &id));
+        for wrong in ["usage/1/", "usage/2/1/w/1", "usage/1/x/w/1", "usage/1/1/w/1/2", "usage/1/1/w w/1"] {
+            assert_eq!(parse_key(wrong), Err(InvalidKey(wrong.into())));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn prefixes_hold_the_interval_and_nothing_else(from in 0i64..2_000_000, length in 0i64..5_000) {
+            let prefixes = prefixes(Window(from), Window(from + length));
+            let id = BatchId { writer: "w".parse().unwrap(), sequence: 0 };
+            let holders = |window| {
+                let key = key(Window(window), &id);
+                prefixes.iter().filter(|prefix| key.starts_with(prefix.as_str())).count()
+            };
+            prop_assert!((from..=from + length).all(|window| holders(window) == 1));
+            prop_assert_eq!(holders(from - 1), 0);
+            prop_assert_eq!(holders(from + length + 1), 0);
+            prop_assert!(prefixes.len() <= 72);
+        }
+    }
+}

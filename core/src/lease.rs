@@ -1,0 +1,149 @@
+//! A lease as the instance that holds it sees it: what the ledger set aside for it, and what it has spent of that.
+//!
+//! Decides whether one more call is paid for, with no round trip. Invariant: the calls admitted on a lease never exceed
+//! its allowance; bytes, which are known only after the response, can pass theirs only by what was in flight when the
+//! last call was admitted.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::LeaseId,
+    meter::{Meter, PerMeter, Usage},
+    time::Timestamp,
+};
+
+/// What the ledger gave one instance of a grant or of a balance, for one product.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// Its name in the account's ledger.
+    pub id: LeaseId,
+    /// How much may be used, per meter. A meter that is missing is not limited.
+    pub allowance: PerMeter<u64>,
+    /// From then on nothing may be admitted on it.
+    pub until: Timestamp,
+    /// What the account has left for this product beside the lease: for `RateLimit`.
+    pub beside: PerMeter<u64>,
+    /// What it was bought with: the package's or plan's id, or `balance`. For `RateLimit-Policy`.
+    pub policy: String,
+    /// The quantity of what it was bought with, where it has one. For `RateLimit-Policy`.
+    pub quantity: Option<u64>,
+}
+
+/// A lease in use by one instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    lease: Lease,
+    admitted: u64,
+    ingress_bytes: u64,
+    egress_bytes: u64,
+    in_flight: u64,
+}
+
+impl Held {
+    /// A lease that nothing was spent of yet.
+    pub const fn new(lease: Lease) -> Self {
+        Self { lease, admitted: 0, ingress_bytes: 0, egress_bytes: 0, in_flight: 0 }
+    }
+
+    /// The lease.
+    pub const fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
+    /// Takes one call off the lease, or says that it does not pay for one more.
+    pub fn admit(&mut self, now: Timestamp) -> bool {
+        if !self.pays(now) {
+            return false;
+        }
+        self.admitted += 1;
+        self.in_flight += 1;
+        true
+    }
+
+    /// Whether one more call would be admitted.
+    pub fn pays(&self, now: Timestamp) -> bool {
+        now < self.lease.until && self.lease.allowance.iter().all(|(meter, _)| self.left(meter).unwrap_or(1) > 0)
+    }
+
+    /// What is left of one meter, where it is limited.
+    pub fn left(&self, meter: Meter) -> Option<u64> {
+        let spent = Usage { calls: self.admitted, ingress_bytes: self.ingress_bytes, egress_bytes: self.egress_bytes };
+        self.lease.allowance.get(meter).map(|allowed| allowed.saturating_sub(spent.get(meter)))
+    }
+
+    /// Books what an admitted call turned out to be. A call that was not answered (`usage.calls == 0`) gives its place
+    /// back.
+    pub fn finish(&mut self, usage: &Usage) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.admitted = self.admitted.saturating_sub(1).saturating_add(usage.calls);
+        self.ingress_bytes = self.ingress_bytes.saturating_add(usage.ingress_bytes);
+        self.egress_bytes = self.egress_bytes.saturating_add(usage.egress_bytes);
+    }
+
+    /// Calls admitted that have not finished. Only at zero may the lease be closed.
+    pub const fn in_flight(&self) -> u64 {
+        self.in_flight
+    }
+
+    /// What was spent, in-flight calls included.
+    pub const fn spent(&self) -> Usage {
+        Usage { calls: self.admitted, ingress_bytes: self.ingress_bytes, egress_bytes: self.egress_bytes }
+    }
+
+    /// Whether so little is left that the next lease should be asked for now: a quarter of any meter.
+    pub fn is_low(&self) -> bool {
+        self.lease.allowance.iter().any(|(meter, allowed)| self.left(meter).unwrap_or(0) < allowed / 4)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn held(allowance: &[(Meter, u64)]) -> Held {
+        Held::new(Lease {
+            id: LeaseId(1),
+            allowance: allowance.iter().copied().collect(),
+            until: Timestamp::from_millis(1_000),
+            beside: PerMeter::default(),
+            policy: "p".into(),
+            quantity: None,
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn calls_never_exceed_the_allowance(allowed in 0u64..50, answers in proptest::collection::vec(any::<bool>(), 0..200)) {
+            let mut held = held(&[(Meter::Calls, allowed)]);
+            let mut answered = 0;
+            for answer in answers {
+                if held.admit(Timestamp::default()) {
+                    let calls = u64::from(answer);
+                    answered += calls;
+                    held.finish(&Usage { calls, ..Usage::default() });
+                }
+            }
+            prop_assert!(answered <= allowed);
+            prop_assert_eq!(held.spent().calls, answered);
+            prop_assert_eq!(held.in_flight(), 0);
+        }
+    }
+
+    #[test]
+    fn bytes_stop_the_call_after_the_one_that_used_them_up() {
+        let mut held = held(&[(Meter::TotalBytes, 10)]);
+        assert!(held.admit(Timestamp::default()));
+        held.finish(&Usage { calls: 1, ingress_bytes: 4, egress_bytes: 60 });
+        assert!(!held.admit(Timestamp::default()));
+        assert_eq!(held.left(Meter::Calls), None);
+    }
+
+    #[test]
+    fn nothing_is_admitted_after_the_end() {
+        let mut held = held(&[(Meter::Calls, 10)]);
+        assert!(held.admit(Timestamp::from_millis(999)));
+        assert!(!held.admit(Timestamp::from_millis(1_000)));
+    }
+}

@@ -1,0 +1,168 @@
+//! What may be asked of an account, and what it answers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::{BatchId, GrantId, OfferId, ProductId, WriterId},
+    journal::{Line, Window},
+    lease::Lease,
+    meter::{PerMeter, Usage},
+    money::{Currency, Micros},
+    rate::Rate,
+    time::{Millis, Timestamp},
+};
+
+/// A name the caller gives to a command that moves money, so that sending it again does not move it again.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct IdempotencyKey(pub String);
+
+/// A package as it was when it was bought: a later change of the catalog does not touch it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackageTerms {
+    /// The product it pays for.
+    pub product: ProductId,
+    /// Its id in the catalog.
+    pub offer: OfferId,
+    /// What it costs.
+    pub price: Micros,
+    /// How much of which meter. One meter for a package.
+    pub quantities: PerMeter<u64>,
+    /// How long it is valid from the purchase; `None` for ever.
+    pub valid: Option<Millis>,
+    /// Lower burns down first.
+    pub priority: i32,
+}
+
+/// What may be asked of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    /// Opens the account. Must be the first command.
+    Open {
+        /// The currency of its balance.
+        currency: Currency,
+    },
+    /// Adds money that the provider has received.
+    Recharge {
+        /// More than nothing.
+        amount: Micros,
+        /// Must be the account's.
+        currency: Currency,
+        /// The provider's own reference: an invoice, a payment.
+        reference: Option<String>,
+    },
+    /// Buys a package from the balance.
+    Purchase(PackageTerms),
+    /// Asks for a lease to admit calls of one product on.
+    Lease {
+        /// The product to be called.
+        product: ProductId,
+        /// The instance that asks.
+        writer: WriterId,
+        /// What pays when no grant does; `None` when the product is not sold by use.
+        rate: Option<Rate>,
+        /// What the instance expects to spend while the lease lasts; it may get less, and down to one call.
+        want: Usage,
+        /// How long it wants it for.
+        lasting: Millis,
+    },
+    /// Books usage: each batch with the lines of this account. A batch that is known already is not booked again.
+    Settle {
+        /// In any order.
+        batches: Vec<AccountBatch>,
+    },
+    /// Does what the time demands: lapses leases whose last possible batch was settled, expires grants.
+    /// `settled_until`: every batch that was begun before then has been handed in.
+    Tick {
+        /// The moment up to which the journal was settled completely.
+        settled_until: Timestamp,
+    },
+}
+
+/// The lines of one batch that concern one account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountBatch {
+    /// Which batch.
+    pub id: BatchId,
+    /// The minute it was begun in.
+    pub window: Window,
+    /// This account's lines of it.
+    pub lines: Vec<Line>,
+}
+
+/// What an account answers to a command it carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Answer {
+    /// The account is open.
+    Opened,
+    /// Money moved.
+    Booked {
+        /// The entry's sequence number.
+        entry: u64,
+        /// The balance after it.
+        balance: Micros,
+        /// The grant that was bought.
+        grant: Option<GrantId>,
+    },
+    /// A lease.
+    Leased(Lease),
+    /// Usage was booked.
+    Settled(Settled),
+    /// The time's work was done.
+    Ticked,
+}
+
+/// What became of the batches of one `Settle`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Settled {
+    /// Batches booked now.
+    pub applied: u64,
+    /// Batches that had been booked before.
+    pub known: u64,
+    /// Batches not booked, and why.
+    pub refused: Vec<(BatchId, String)>,
+}
+
+/// Why an account did not carry out a command. Nothing was booked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+pub enum Refusal {
+    /// No such account.
+    #[error("there is no such account")]
+    NotOpen,
+    /// It was opened before, with another currency.
+    #[error("the account is open already")]
+    AlreadyOpen,
+    /// An amount that is not more than nothing, or too large to be held.
+    #[error("the amount must be more than nothing and small enough to be booked")]
+    Amount,
+    /// Money of another currency.
+    #[error("the account is kept in {0}")]
+    Currency(Currency),
+    /// The balance does not pay for it.
+    #[error("the balance does not cover it: {available} available, {needed} needed")]
+    Balance {
+        /// What is there and not leased.
+        available: Micros,
+        /// What it takes.
+        needed: Micros,
+    },
+    /// The same idempotency key came with another command.
+    #[error("this idempotency key was used for something else")]
+    KeyReused,
+    /// Every grant for the product is used up or leased out, and nothing else pays. `leased`: whether open leases hold
+    /// something that may come back.
+    #[error("everything bought of this product is used up")]
+    QuotaExhausted {
+        /// Whether something is leased out that may come back.
+        leased: bool,
+    },
+    /// The last grant for the product has expired, and nothing else pays.
+    #[error("what was bought of this product has expired")]
+    QuotaExpired,
+    /// The balance pays for no call.
+    #[error("the balance does not pay for a call")]
+    BalanceExhausted {
+        /// Whether something is leased out that may come back.
+        leased: bool,
+    },
+}

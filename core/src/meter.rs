@@ -1,0 +1,116 @@
+//! What is counted, and how much of it.
+//!
+//! Invariant: counts only grow, and an overflow saturates instead of wrapping, so that a bad number can never turn a
+//! large usage into a small one.
+
+use serde::{Deserialize, Serialize};
+
+/// A dimension that can be sold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Meter {
+    /// Calls that the upstream answered.
+    Calls,
+    /// Bytes of request bodies.
+    IngressBytes,
+    /// Bytes of response bodies.
+    EgressBytes,
+    /// Bytes of request and response bodies together.
+    TotalBytes,
+}
+
+impl Meter {
+    /// Every meter, in the order in which they are shown.
+    pub const ALL: [Meter; 4] = [Meter::Calls, Meter::IngressBytes, Meter::EgressBytes, Meter::TotalBytes];
+
+    /// The name in the API and in the catalog.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Meter::Calls => "calls",
+            Meter::IngressBytes => "ingress_bytes",
+            Meter::EgressBytes => "egress_bytes",
+            Meter::TotalBytes => "total_bytes",
+        }
+    }
+}
+
+/// What was used: calls, and the bytes of their bodies. Headers are not counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Usage {
+    /// Calls that the upstream answered.
+    pub calls: u64,
+    /// Bytes of request bodies.
+    pub ingress_bytes: u64,
+    /// Bytes of response bodies.
+    pub egress_bytes: u64,
+}
+
+impl Usage {
+    /// The count of one meter.
+    pub const fn get(&self, meter: Meter) -> u64 {
+        match meter {
+            Meter::Calls => self.calls,
+            Meter::IngressBytes => self.ingress_bytes,
+            Meter::EgressBytes => self.egress_bytes,
+            Meter::TotalBytes => self.ingress_bytes.saturating_add(self.egress_bytes),
+        }
+    }
+
+    /// Adds `other`, saturating.
+    pub const fn add(&mut self, other: &Usage) {
+        self.calls = self.calls.saturating_add(other.calls);
+        self.ingress_bytes = self.ingress_bytes.saturating_add(other.ingress_bytes);
+        self.egress_bytes = self.egress_bytes.saturating_add(other.egress_bytes);
+    }
+
+    /// Whether nothing was counted.
+    pub const fn is_zero(&self) -> bool {
+        self.calls == 0 && self.ingress_bytes == 0 && self.egress_bytes == 0
+    }
+}
+
+/// A value for each of some meters; a meter without one is not limited, not priced, not counted.
+///
+/// Serialized as a map from the meter's name, so that it reads well in JSON and is stable when meters are added.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PerMeter<T>(std::collections::BTreeMap<Meter, T>);
+
+impl<T> Default for PerMeter<T> {
+    fn default() -> Self {
+        Self(std::collections::BTreeMap::new())
+    }
+}
+
+impl<T> PerMeter<T> {
+    /// The value of one meter, where it has one.
+    pub fn get(&self, meter: Meter) -> Option<&T> {
+        self.0.get(&meter)
+    }
+
+    /// The value of one meter, to change.
+    pub fn get_mut(&mut self, meter: Meter) -> Option<&mut T> {
+        self.0.get_mut(&meter)
+    }
+
+    /// Sets the value of one meter.
+    pub fn set(&mut self, meter: Meter, value: T) {
+        self.0.insert(meter, value);
+    }
+
+    /// The meters that have a value, with it, in the order of [`Meter::ALL`].
+    pub fn iter(&self) -> impl Iterator<Item = (Meter, &T)> {
+        self.0.iter().map(|(meter, value)| (*meter, value))
+    }
+
+    /// Whether no meter has a value.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<T> FromIterator<(Meter, T)> for PerMeter<T> {
+    fn from_iter<I: IntoIterator<Item = (Meter, T)>>(values: I) -> Self {
+        Self(values.into_iter().collect())
+    }
+}

@@ -1,0 +1,287 @@
+//! What a caller may know about why a call was not forwarded.
+//!
+//! A [`Rejection`] has a stable code, a status, and words that say what to do next. It never tells what only the
+//! operator may know: for that there are the faults of each port, which are logged and answered as `5xx`.
+
+use serde::Serialize;
+
+/// Whose rate limit was hit; decides the message that existing x-ca clients match on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limited {
+    /// The limit of the whole product.
+    Product,
+    /// The limit of the account.
+    Account,
+    /// The limit of the credential.
+    Credential,
+}
+
+/// Why a call was not forwarded. The texts carried along are shown to the caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rejection {
+    /// Nothing to identify the caller by.
+    CredentialMissing,
+    /// A key or an app code that nobody has.
+    CredentialUnknown,
+    /// A credential that was revoked or has expired.
+    CredentialRevoked,
+    /// An `X-Ca-Key` without `X-Ca-Signature`.
+    SignatureMissing,
+    /// The signature does not match; `string_to_sign` is the server's own, where the scheme has one.
+    SignatureInvalid {
+        /// What the server signed, for the caller to compare.
+        string_to_sign: Option<String>,
+    },
+    /// The timestamp is not a number of milliseconds.
+    TimestampInvalid,
+    /// The timestamp is outside the window of 15 minutes either way.
+    SignatureExpired,
+    /// The product demands a nonce.
+    NonceMissing,
+    /// The nonce was used before.
+    NonceUsed,
+    /// The body does not match the digest that came with it.
+    DigestMismatch,
+    /// A digest came, and the body is empty.
+    BodyEmpty,
+    /// No product has this path.
+    RouteUnknown,
+    /// The path is known, the method is not; holds those that are.
+    MethodUnsupported {
+        /// The methods of the path, comma separated, for `Allow`.
+        allow: String,
+    },
+    /// The credential or the account may not use this product.
+    ProductForbidden,
+    /// Every package of the account for this product is used up, and nothing else pays.
+    QuotaExhausted,
+    /// Every package of the account for this product has expired, and nothing else pays.
+    QuotaExpired,
+    /// The balance does not pay for one more call.
+    BalanceExhausted,
+    /// Too many calls in a time.
+    RateLimited {
+        /// Whose limit it was.
+        limited: Limited,
+        /// Seconds until it is worth trying again.
+        retry_after: u32,
+    },
+    /// The body is larger than the gateway takes for this kind of request.
+    BodyTooLarge {
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// The request cannot be understood; says what about it.
+    RequestMalformed(&'static str),
+    /// The upstream could not be reached, or broke the connection before it answered.
+    UpstreamUnreachable,
+    /// The upstream did not answer in time.
+    UpstreamTimeout,
+    /// The ledger did not answer; nothing is admitted that cannot be paid for.
+    LedgerUnavailable,
+}
+
+/// How a rejection looks to a client of Alibaba Cloud API Gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct XcaError {
+    /// The HTTP status.
+    pub status: u16,
+    /// For `X-Ca-Error-Code`.
+    pub code: &'static str,
+    /// For `X-Ca-Error-Message`, in ASCII.
+    pub message: String,
+}
+
+/// A problem document (RFC 9457), with our members `code` and `request_id`.
+#[derive(Debug, Serialize)]
+struct Problem<'a> {
+    r#type: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: String,
+    code: &'static str,
+    request_id: &'a str,
+}
+
+impl Rejection {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        self.row().0
+    }
+
+    /// The HTTP status for every scheme but x-ca.
+    pub fn status(&self) -> u16 {
+        self.row().1
+    }
+
+    /// A short title, the same for every occurrence.
+    pub fn title(&self) -> &'static str {
+        self.row().2
+    }
+
+    /// Code, status and title.
+    fn row(&self) -> (&'static str, u16, &'static str) {
+        match self {
+            Self::CredentialMissing => ("credential.missing", 401, "No credential"),
+            Self::CredentialUnknown => ("credential.unknown", 401, "Unknown credential"),
+            Self::CredentialRevoked => ("credential.revoked", 401, "Revoked credential"),
+            Self::SignatureMissing | Self::SignatureInvalid { .. } => {
+                ("signature.invalid", 401, "The signature does not match")
+            }
+            Self::TimestampInvalid | Self::SignatureExpired => {
+                ("signature.expired", 401, "The signature is out of its time")
+            }
+            Self::NonceMissing => ("nonce.missing", 401, "No nonce"),
+            Self::NonceUsed => ("nonce.used", 401, "Nonce used before"),
+            Self::DigestMismatch | Self::BodyEmpty => ("digest.mismatch", 401, "The body does not match its digest"),
+            Self::RouteUnknown => ("route.unknown", 404, "No such route"),
+            Self::MethodUnsupported { .. } => ("method.unsupported", 405, "Method not supported here"),
+            Self::ProductForbidden => ("product.forbidden", 403, "Product not open to this credential"),
+            Self::QuotaExhausted => ("quota.exhausted", 402, "Package used up"),
+            Self::QuotaExpired => ("quota.expired", 402, "Package expired"),
+            Self::BalanceExhausted => ("balance.exhausted", 402, "Balance used up"),
+            Self::RateLimited { .. } => ("rate.limited", 429, "Too many calls"),
+            Self::BodyTooLarge { .. } => ("body.too_large", 413, "Body too large"),
+            Self::RequestMalformed(_) => ("request.malformed", 400, "Malformed request"),
+            Self::UpstreamUnreachable => ("upstream.unreachable", 502, "Upstream unreachable"),
+            Self::UpstreamTimeout => ("upstream.timeout", 504, "Upstream timed out"),
+            Self::LedgerUnavailable => ("ledger.unavailable", 503, "Accounts are unavailable"),
+        }
+    }
+
+    /// What happened here and what to do next.
+    pub fn detail(&self) -> String {
+        match self {
+            Self::CredentialMissing => "Sign the request with your key and secret: send X-Ca-Key, X-Ca-Timestamp, \
+                X-Ca-Nonce and X-Ca-Signature. `farebox call` does it for you."
+                .into(),
+            Self::CredentialUnknown => "Nobody has this key or app code. Check it for typing errors, or ask your \
+                provider for a new credential."
+                .into(),
+            Self::CredentialRevoked => "This credential was revoked or has expired. Use another credential of the \
+                account, or ask your provider for one."
+                .into(),
+            Self::SignatureMissing => "X-Ca-Key came without X-Ca-Signature. Sign the request.".into(),
+            Self::SignatureInvalid { string_to_sign: Some(text) } => format!(
+                "The signature was not made over what the server received. The server signed `{text}`. Compare with \
+                yours, or run `farebox explain`."
+            ),
+            Self::SignatureInvalid { string_to_sign: None } => {
+                "The signature was not made over what the server received, or not with this credential's secret.".into()
+            }
+            Self::TimestampInvalid => "X-Ca-Timestamp must be a number of milliseconds since 1970.".into(),
+            Self::SignatureExpired => "The timestamp is more than 15 minutes away from the server's time. Set the \
+                clock, and sign each request when it is sent."
+                .into(),
+            Self::NonceMissing => "This product demands a signed nonce and timestamp. Add X-Ca-Nonce and \
+                X-Ca-Timestamp to the signed headers."
+                .into(),
+            Self::NonceUsed => "A request with this nonce was taken before. Use a new nonce for each request, also \
+                when you try again."
+                .into(),
+            Self::DigestMismatch => "The body that arrived is not the one that was signed.".into(),
+            Self::BodyEmpty => "A digest of the body came, but no body.".into(),
+            Self::RouteUnknown => "No product has a route for this path. Check the path.".into(),
+            Self::MethodUnsupported { allow } => format!("This path takes {allow}."),
+            Self::ProductForbidden => "This credential may not use this product. Ask your provider to open it.".into(),
+            Self::QuotaExhausted => "What you bought of this product is used up. Buy another package, or recharge \
+                where the product is sold by use."
+                .into(),
+            Self::QuotaExpired => "What you bought of this product has expired. Buy another package.".into(),
+            Self::BalanceExhausted => "The balance does not pay for this call. Recharge the account.".into(),
+            Self::RateLimited { retry_after, .. } => format!("Too many calls. Try again in {retry_after} s."),
+            Self::BodyTooLarge { limit } => {
+                format!("The body is larger than {limit} bytes. Send it in parts, or send it unsigned as a stream.")
+            }
+            Self::RequestMalformed(what) => format!("The request cannot be read: {what}."),
+            Self::UpstreamUnreachable => "The API behind this gateway cannot be reached. The call was not charged; \
+                try again later."
+                .into(),
+            Self::UpstreamTimeout => "The API behind this gateway did not answer in time. The call was not charged; \
+                try again later."
+                .into(),
+            Self::LedgerUnavailable => "The gateway cannot reach the account at the moment. Nothing was charged; try \
+                again."
+                .into(),
+        }
+    }
+
+    /// The problem document, as JSON (RFC 9457, section 3).
+    pub fn problem(&self, status: u16, request_id: &str) -> String {
+        let problem = Problem {
+            r#type: "about:blank",
+            title: self.title(),
+            status,
+            detail: self.detail(),
+            code: self.code(),
+            request_id,
+        };
+        serde_json::to_string(&problem).unwrap_or_default()
+    }
+
+    /// How the same rejection looks to a client that signed with the x-ca scheme.
+    pub fn xca(&self) -> XcaError {
+        let (status, code, message): (u16, &'static str, &str) = match self {
+            Self::CredentialMissing | Self::SignatureMissing => (401, "A401ES", "Empty Signature"),
+            Self::CredentialUnknown | Self::CredentialRevoked => (400, "A400IK", "Invalid AppKey"),
+            Self::SignatureInvalid { string_to_sign } => {
+                let text = string_to_sign.as_deref().unwrap_or_default().replace('\n', "#");
+                let message = ascii(&format!("Invalid Signature, Server StringToSign:`{text}`"));
+                return XcaError { status: 400, code: "A403IS", message };
+            }
+            Self::TimestampInvalid => (400, "A400IT", "Invalid Timestamp"),
+            Self::SignatureExpired => (400, "A400TE", "Timestamp Expired"),
+            Self::NonceMissing => (400, "A400MN", "Nonce Missing"),
+            Self::NonceUsed => (400, "A400NU", "Nonce Used"),
+            Self::DigestMismatch => (400, "A400IM", "Invalid Content-MD5"),
+            Self::BodyEmpty => (400, "A400EB", "Empty Request Body"),
+            Self::RouteUnknown => (404, "I404NF", "Invalid Url"),
+            Self::MethodUnsupported { .. } => (405, "I405MN", "Unsupported HTTP Method"),
+            Self::ProductForbidden => (403, "A403UN", "Unauthorized"),
+            Self::QuotaExhausted => (403, "B403MQ", "Quota Exhausted: Api Market Subscription quota exhausted"),
+            Self::QuotaExpired => (403, "B403ME", "Quota Expired"),
+            Self::BalanceExhausted => (403, "B403MA", "User Arrears"),
+            Self::RateLimited { limited, .. } => match limited {
+                Limited::Product => (403, "T429PA", "Throttled by API Flow Control"),
+                Limited::Account => (403, "T429PU", "Throttled by USER Flow Control"),
+                Limited::Credential => (403, "T429PP", "Throttled by APP Flow Control"),
+            },
+            Self::BodyTooLarge { .. } => (413, "I413RL", "Request Body Too Large"),
+            Self::RequestMalformed(_) => (400, "I400MR", "Malformed Request"),
+            Self::UpstreamUnreachable => (502, "D502BB", "Backend Unreachable"),
+            Self::UpstreamTimeout => (504, "D504TO", "Backend Timeout"),
+            Self::LedgerUnavailable => (503, "D503LU", "Service Unavailable"),
+        };
+        XcaError { status, code, message: message.to_owned() }
+    }
+}
+
+/// `text` as it may stand in a header: what is not printable ASCII is percent-encoded.
+fn ascii(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b' '..=b'~' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mismatch_shows_the_servers_string_in_one_header_line() {
+        let rejection = Rejection::SignatureInvalid { string_to_sign: Some("GET\n\n/caf\u{e9}".into()) };
+        let shown = rejection.xca();
+        assert_eq!(shown.message, "Invalid Signature, Server StringToSign:`GET##/caf%C3%A9`");
+        assert_eq!((shown.status, rejection.status()), (400, 401));
+    }
+
+    #[test]
+    fn the_text_that_market_clients_match_is_in_the_message() {
+        assert!(Rejection::QuotaExhausted.xca().message.contains("Api Market Subscription quota exhausted"));
+    }
+}

@@ -1,0 +1,1 @@
+//! The way of a call and the settlement run, generic over ports.
