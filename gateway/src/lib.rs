@@ -1,1 +1,8 @@
-//! The way of a call and the settlement run, generic over ports.
+//! The way of a call and the settlement run, written once, generic over ports.
+//!
+//! A platform gives ports (storage, ledger, timers) and a shell (how a request comes in and how it goes on to the
+//! upstream). Everything in between is here: which facts are needed, when they are stale, what is admitted, what is
+//! counted and when it is written down. The synchronous part ([`Gateway::admit`], [`Gateway::finish`]) answers from
+//! memory alone; only when it says what it needs does the asynchronous part ([`Gateway::fetch`]) go and get it.
+
+pub mod ports;

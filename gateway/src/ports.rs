@@ -1,0 +1,122 @@
+//! What the gateway asks of a platform.
+//!
+//! Ports are traits with native `async fn`, used by static dispatch and without `Send`: both platforms run one thread
+//! per instance. One type per platform implements all of them, in one file per port.
+#![allow(async_fn_in_trait)]
+
+use std::future::Future;
+
+use farebox_core::{
+    id::{AccountId, BatchId},
+    journal::{Batch, Window},
+    ledger::{Answer, Command, Refusal, command::IdempotencyKey},
+    time::{Millis, Timestamp},
+};
+
+/// What only the operator may know: a port did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// The platform's service failed or did not answer. Trying again may help.
+    #[error("{port}: {detail}")]
+    Unavailable {
+        /// Which port.
+        port: &'static str,
+        /// What the platform said.
+        detail: String,
+    },
+    /// What the store holds cannot be read. Trying again does not help.
+    #[error("{port}: cannot read {what}: {detail}")]
+    Unreadable {
+        /// Which port.
+        port: &'static str,
+        /// The key.
+        what: String,
+        /// What is wrong with it.
+        detail: String,
+    },
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// What is on it.
+    pub items: Vec<T>,
+    /// Where the next page begins; `None` on the last.
+    pub cursor: Option<String>,
+}
+
+/// Configuration that every instance reads: catalog, credentials, accounts' names. Eventually consistent.
+pub trait KeyValue {
+    /// The value of `key`.
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Fault>;
+
+    /// Sets the value of `key`.
+    async fn put(&self, key: &str, value: &[u8]) -> Result<(), Fault>;
+
+    /// Removes `key`, if it is there.
+    async fn delete(&self, key: &str) -> Result<(), Fault>;
+
+    /// The keys that start with `prefix`, in order, `limit` at most, from where `cursor` of the page before says.
+    async fn list(&self, prefix: &str, cursor: Option<&str>, limit: u32) -> Result<Page<String>, Fault>;
+}
+
+/// A batch as it stands in the usage journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Journaled {
+    /// The key it stands under.
+    pub key: String,
+    /// The minute it was begun in.
+    pub window: Window,
+    /// Which batch.
+    pub id: BatchId,
+    /// What it holds, or why that cannot be read.
+    pub batch: Result<Batch, String>,
+}
+
+/// The usage journal: batches until they are settled, and for [`farebox_core::journal`]'s time to live after.
+pub trait UsageJournal {
+    /// Writes a batch. Writing the same batch again does no harm.
+    async fn write(&self, window: Window, id: &BatchId, batch: &Batch) -> Result<(), Fault>;
+
+    /// The batches under a key prefix (see [`farebox_core::journal::prefixes`]), in order.
+    async fn read(&self, prefix: &str, cursor: Option<&str>) -> Result<Page<Journaled>, Fault>;
+
+    /// Says that every batch begun before `until` was settled: a store without expiry may drop them once they are old.
+    async fn trim(&self, until: Timestamp) -> Result<(), Fault>;
+}
+
+/// The strongly consistent book of each account.
+pub trait Ledger {
+    /// Carries out `command`: `Ok(Err(_))` when the account refuses it, `Err(_)` when it is not known whether it was
+    /// carried out. Every command may be sent again: those that move money by their key, the others by their nature.
+    async fn execute(
+        &self,
+        account: &AccountId,
+        key: Option<&IdempotencyKey>,
+        command: &Command,
+    ) -> Result<Result<Answer, Refusal>, Fault>;
+}
+
+/// One piece of work at a time under each name.
+pub trait SingleFlight {
+    /// Starts `work` unless work of this name is under way, and returns when it is over. The result of the work is what
+    /// it left in shared memory.
+    async fn once<W: Future<Output = ()> + 'static>(&self, name: String, work: W);
+}
+
+/// Waiting, and telling the operator.
+pub trait Host {
+    /// Returns after `millis`.
+    async fn sleep(&self, millis: Millis);
+
+    /// The time now. Only for background work, which has no entry to take the time from.
+    fn now(&self) -> Timestamp;
+
+    /// Tells the operator. Never holds a secret or a body.
+    fn log(&self, message: &str);
+}
+
+/// All that the way of a call needs.
+pub trait EdgePorts: KeyValue + UsageJournal + Ledger + SingleFlight + Host + 'static {}
+
+impl<P: KeyValue + UsageJournal + Ledger + SingleFlight + Host + 'static> EdgePorts for P {}
