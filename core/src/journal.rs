@@ -24,9 +24,20 @@ pub struct Line {
     pub lease: LeaseId,
     /// How much.
     pub usage: Usage,
-    /// Whether the instance is done with the lease: this is the last line that will ever name it, and what the lease
-    /// has left goes back.
-    pub closes: bool,
+}
+
+/// An instance is done with a lease: no call is in flight on it and none will be admitted on it.
+///
+/// Batches can be settled in any order, so the closing says how much was used of the lease in all: what the lease has
+/// left goes back once the lines that were settled add up to that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closing {
+    /// Whose lease it is.
+    pub account: AccountId,
+    /// Which lease.
+    pub lease: LeaseId,
+    /// All that was used of it, over all batches.
+    pub total: Usage,
 }
 
 /// Usage of one instance, written to the journal in one go.
@@ -34,6 +45,15 @@ pub struct Line {
 pub struct Batch {
     /// At most one line per account, credential, product and lease.
     pub lines: Vec<Line>,
+    /// The leases that the instance is done with.
+    pub closings: Vec<Closing>,
+}
+
+impl Batch {
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty() && self.closings.is_empty()
+    }
 }
 
 /// A minute of the journal: minutes since the epoch.

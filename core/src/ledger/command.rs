@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     id::{BatchId, GrantId, OfferId, ProductId, WriterId},
-    journal::{Line, Window},
+    journal::{Closing, Line, Window},
     lease::Lease,
     meter::{PerMeter, Usage},
     money::{Currency, Micros},
@@ -79,7 +79,7 @@ pub enum Command {
     },
 }
 
-/// The lines of one batch that concern one account.
+/// What one batch says of one account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountBatch {
     /// Which batch.
@@ -88,6 +88,8 @@ pub struct AccountBatch {
     pub window: Window,
     /// This account's lines of it.
     pub lines: Vec<Line>,
+    /// This account's closings in it.
+    pub closings: Vec<Closing>,
 }
 
 /// What an account answers to a command it carried out.
