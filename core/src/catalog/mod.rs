@@ -4,6 +4,8 @@
 //! through the key-value store to every gateway instance, which builds its router from it once.
 //! Invariant: a [`Catalog`] that exists is valid; ids are unique, routes do not conflict, prices are exact.
 
+pub mod router;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
