@@ -3,7 +3,7 @@
 //! Invariant: an id holds 1 to 64 characters of `[A-Za-z0-9._-]`, so it can stand in a key, a path or a header as it
 //! is, without escaping. Ids read back from our own stores are trusted to keep it.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Borrow, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,12 @@ macro_rules! ids {
         impl $name {
             /// The id as text.
             pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
                 &self.0
             }
         }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     id::{AccountId, BatchId, CredentialKey, LeaseId, ProductId, WriterId},
     meter::Usage,
-    time::{MINUTE, Timestamp},
+    time::{DAY, MINUTE, Millis, Timestamp},
 };
 
 /// What one lease of one instance was used for since the batch before.
@@ -64,6 +64,9 @@ pub struct Window(pub i64);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a key of the usage journal")]
 pub struct InvalidKey(pub String);
+
+/// How long a batch stays in the journal, and the least time for which a ledger remembers that it settled it.
+pub const TIME_TO_LIVE: Millis = 8 * DAY;
 
 /// Where all batches stand.
 pub const PREFIX: &str = "usage/1/";

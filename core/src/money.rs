@@ -125,6 +125,9 @@ pub struct Currency([u8; 3]);
 pub struct InvalidCurrency(pub String);
 
 impl Currency {
+    /// ISO 4217's code for "no currency".
+    pub const NONE: Currency = Currency(*b"XXX");
+
     /// The code as text.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()

@@ -106,7 +106,16 @@ pub struct Package {
     pub priority: i32,
 }
 
+/// Where the key-value store holds the published catalog.
+pub const CATALOG_ENTRY: &str = "catalog/current";
+
 impl Catalog {
+    /// Nothing for sale.
+    pub fn empty() -> Self {
+        let provider = Provider { name: String::new(), currency: Currency::NONE };
+        Self { version: String::new(), provider, products: Vec::new() }
+    }
+
     /// The product with this id.
     pub fn product(&self, id: &ProductId) -> Option<&Product> {
         self.products.iter().find(|product| product.id == *id)
