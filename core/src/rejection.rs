@@ -42,6 +42,8 @@ pub enum Rejection {
     NonceUsed,
     /// The body does not match the digest that came with it.
     DigestMismatch,
+    /// The product demands a digest of the body.
+    DigestMissing,
     /// A digest came, and the body is empty.
     BodyEmpty,
     /// No product has this path.
@@ -92,7 +94,7 @@ pub struct XcaError {
     pub message: String,
 }
 
-/// A problem document (RFC 9457), with our members `code` and `request_id`.
+/// A problem document (RFC 9457), with our members `code`, `request_id` and, where there is one, `string_to_sign`.
 #[derive(Debug, Serialize)]
 struct Problem<'a> {
     r#type: &'static str,
@@ -101,7 +103,13 @@ struct Problem<'a> {
     detail: String,
     code: &'static str,
     request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    string_to_sign: Option<&'a str>,
 }
+
+/// How many characters of a string to sign `X-Ca-Error-Message` shows: Node refuses answers with more than 16 KiB of
+/// headers, and a signed form can be longer than that.
+const SHOWN: usize = 8_000;
 
 impl Rejection {
     /// The stable code.
@@ -133,7 +141,9 @@ impl Rejection {
             }
             Self::NonceMissing => ("nonce.missing", 401, "No nonce"),
             Self::NonceUsed => ("nonce.used", 401, "Nonce used before"),
-            Self::DigestMismatch | Self::BodyEmpty => ("digest.mismatch", 401, "The body does not match its digest"),
+            Self::DigestMismatch | Self::DigestMissing | Self::BodyEmpty => {
+                ("digest.mismatch", 401, "The body does not match its digest")
+            }
             Self::RouteUnknown => ("route.unknown", 404, "No such route"),
             Self::MethodUnsupported { .. } => ("method.unsupported", 405, "Method not supported here"),
             Self::ProductForbidden => ("product.forbidden", 403, "Product not open to this credential"),
@@ -180,6 +190,9 @@ impl Rejection {
                 when you try again."
                 .into(),
             Self::DigestMismatch => "The body that arrived is not the one that was signed.".into(),
+            Self::DigestMissing => "This product demands a digest of the body. Add Content-MD5, the base64 of the \
+                body's MD5."
+                .into(),
             Self::BodyEmpty => "A digest of the body came, but no body.".into(),
             Self::RouteUnknown => "No product has a route for this path. Check the path.".into(),
             Self::MethodUnsupported { allow } => format!("This path takes {allow}."),
@@ -215,6 +228,10 @@ impl Rejection {
             detail: self.detail(),
             code: self.code(),
             request_id,
+            string_to_sign: match self {
+                Self::SignatureInvalid { string_to_sign } => string_to_sign.as_deref(),
+                _ => None,
+            },
         };
         serde_json::to_string(&problem).unwrap_or_default()
     }
@@ -225,15 +242,16 @@ impl Rejection {
             Self::CredentialMissing | Self::SignatureMissing => (401, "A401ES", "Empty Signature"),
             Self::CredentialUnknown | Self::CredentialRevoked => (400, "A400IK", "Invalid AppKey"),
             Self::SignatureInvalid { string_to_sign } => {
-                let text = string_to_sign.as_deref().unwrap_or_default().replace('\n', "#");
-                let message = ascii(&format!("Invalid Signature, Server StringToSign:`{text}`"));
+                let mut text = header_text(string_to_sign.as_deref().unwrap_or_default());
+                text.truncate(SHOWN);
+                let message = format!("Invalid Signature, Server StringToSign:`{text}`");
                 return XcaError { status: 400, code: "A403IS", message };
             }
             Self::TimestampInvalid => (400, "A400IT", "Invalid Timestamp"),
             Self::SignatureExpired => (400, "A400TE", "Timestamp Expired"),
             Self::NonceMissing => (400, "A400MN", "Nonce Missing"),
             Self::NonceUsed => (400, "A400NU", "Nonce Used"),
-            Self::DigestMismatch => (400, "A400IM", "Invalid Content-MD5"),
+            Self::DigestMismatch | Self::DigestMissing => (400, "A400IM", "Invalid Content-MD5"),
             Self::BodyEmpty => (400, "A400EB", "Empty Request Body"),
             Self::RouteUnknown => (404, "I404NF", "Invalid Url"),
             Self::MethodUnsupported { .. } => (405, "I405MN", "Unsupported HTTP Method"),
@@ -256,11 +274,12 @@ impl Rejection {
     }
 }
 
-/// `text` as it may stand in a header: what is not printable ASCII is percent-encoded.
-fn ascii(text: &str) -> String {
+/// `text` as it may stand in a header: a line feed is `#`, and what else is not printable ASCII is percent-encoded.
+pub(crate) fn header_text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
+            b'\n' => out.push('#'),
             b' '..=b'~' => out.push(char::from(byte)),
             _ => out.push_str(&format!("%{byte:02X}")),
         }

@@ -1,0 +1,66 @@
+//! Alibaba Cloud API Gateway's signature, as its public clients make it.
+//!
+//! [`Claim`] is what the headers say, [`verify`] checks it, [`sign`] makes it, and [`explain`] finds where two strings
+//! to sign part. All share the string to sign of `canonical`, so that what we sign is what we accept.
+
+mod canonical;
+mod explain;
+mod params;
+mod sign;
+#[cfg(test)]
+mod tests;
+mod verify;
+
+pub use explain::{Difference, explain, from_message};
+pub use sign::{Signed, Signer, sign};
+pub use verify::verify;
+
+/// What the headers say that the scheme gives a meaning to. A header that did not come is empty: the string to sign
+/// does not tell the two apart.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Claim<'a> {
+    /// `X-Ca-Key`: which credential.
+    pub key: &'a str,
+    /// `X-Ca-Signature`, base64.
+    pub signature: &'a str,
+    /// `X-Ca-Signature-Method`.
+    pub method: &'a str,
+    /// `X-Ca-Signature-Headers`: the comma separated names of the headers that are signed.
+    pub signed_headers: &'a str,
+    /// `X-Ca-Timestamp`, milliseconds since the epoch.
+    pub timestamp: &'a str,
+    /// `X-Ca-Nonce`.
+    pub nonce: &'a str,
+    accept: &'a str,
+    content_md5: &'a str,
+    content_type: &'a str,
+    date: &'a str,
+}
+
+impl<'a> Claim<'a> {
+    /// Takes over a header field, the first of its name; says whether the scheme knows it. `name` is in lower case.
+    pub(super) fn take(&mut self, name: &str, value: &'a str) -> bool {
+        let place = match name {
+            "x-ca-key" => &mut self.key,
+            "x-ca-signature" => &mut self.signature,
+            "x-ca-signature-method" => &mut self.method,
+            "x-ca-signature-headers" => &mut self.signed_headers,
+            "x-ca-timestamp" => &mut self.timestamp,
+            "x-ca-nonce" => &mut self.nonce,
+            "accept" => &mut self.accept,
+            "content-md5" => &mut self.content_md5,
+            "content-type" => &mut self.content_type,
+            "date" => &mut self.date,
+            _ => return false,
+        };
+        if place.is_empty() {
+            *place = value;
+        }
+        true
+    }
+
+    /// Whether the header `name` (in lower case) is among the signed ones.
+    fn signs(&self, name: &str) -> bool {
+        canonical::signed_names(self.signed_headers).any(|signed| signed.eq_ignore_ascii_case(name))
+    }
+}
