@@ -4,7 +4,15 @@
 //! through the key-value store to every gateway instance, which builds its router from it once.
 //! Invariant: a [`Catalog`] that exists is valid; ids are unique, routes do not conflict, prices are exact.
 
+mod compile;
+pub mod difference;
+mod offer;
 pub mod router;
+mod source;
+mod value;
+
+pub use compile::compile;
+pub use source::Problem;
 
 use serde::{Deserialize, Serialize};
 

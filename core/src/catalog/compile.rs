@@ -1,0 +1,189 @@
+//! From the provider's TOML to a [`Catalog`], or to everything that is wrong with it.
+//!
+//! Invariant: a catalog comes out only when not a single problem was noted; so what is published is either wholly right
+//! or wholly refused, and a [`Router`] can be built from it.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest, Sha256};
+
+use super::{
+    AuthScheme, Catalog, Package, Product, Provider, Route,
+    offer::{package, rate},
+    router::{RouteError, Router, Target},
+    source::{Item, Problem, Report, Table},
+    value,
+};
+use crate::{
+    id::{OfferId, ProductId},
+    time::{Millis, SECOND},
+};
+
+/// How long an upstream may take to begin its answer when the catalog does not say.
+const DEFAULT_TIMEOUT: Millis = 30 * SECOND;
+
+/// The schemes a product can accept, by their names in the source.
+const SCHEMES: [(&str, AuthScheme); 2] = [("x-ca", AuthScheme::XCa), ("appcode", AuthScheme::AppCode)];
+
+/// Reads a catalog.
+///
+/// # Errors
+/// Everything that is wrong with it, in the order of the text; never an empty list.
+pub fn compile(source: &str) -> Result<Catalog, Vec<Problem>> {
+    let report = Report::new(source);
+    let catalog = report.parse().and_then(|tree| catalog(&report.top(&tree), version(source)));
+    let problems = report.into_problems();
+    match catalog {
+        Some(catalog) if problems.is_empty() => Ok(catalog),
+        _ => Err(problems),
+    }
+}
+
+/// What names a catalog with this source: hex of the first 8 bytes of its SHA-256.
+fn version(source: &str) -> String {
+    Sha256::digest(source.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What must not come twice in a catalog, with the line where it came first.
+#[derive(Default)]
+struct Seen {
+    products: BTreeMap<ProductId, usize>,
+    offers: BTreeMap<OfferId, usize>,
+    routes: BTreeMap<(usize, usize), usize>,
+    router: Router,
+}
+
+fn catalog(top: &Table<'_>, version: String) -> Option<Catalog> {
+    let mut seen = Seen::default();
+    let provider = top.required("provider").and_then(|item| item.table()).and_then(|table| provider(&table));
+    let tables = top.tables("products");
+    let products: Vec<_> = tables.iter().enumerate().map(|(index, table)| product(table, index, &mut seen)).collect();
+    top.finish();
+    Some(Catalog { version, provider: provider?, products: products.into_iter().collect::<Option<_>>()? })
+}
+
+fn provider(table: &Table<'_>) -> Option<Provider> {
+    let name = table.required("name").and_then(|item| item.read(value::title));
+    let currency = table.required("currency").and_then(|item| item.parse());
+    table.finish();
+    Some(Provider { name: name?, currency: currency? })
+}
+
+fn product(table: &Table<'_>, index: usize, seen: &mut Seen) -> Option<Product> {
+    let id = table.required("id").and_then(|item| unique(&item, &mut seen.products));
+    let title = table.maybe("title", |item| item.read(value::title));
+    let upstream = table.required("upstream").and_then(|item| item.read(value::upstream));
+    let timeout = table.maybe("timeout", |item| item.read(value::duration));
+    let auth = table.required("auth").and_then(|item| list(&item, scheme));
+    let hmac_sha1 = table.flag("hmac_sha1");
+    let strict_signature = table.flag("strict_signature");
+    let accounts = table.maybe("accounts", |item| list(item, |item| item.parse()));
+    let routes = routes(table, index, seen);
+    let rate = table.maybe("rate", |item| item.table().and_then(|table| rate(&table)));
+    let packages = packages(table, seen);
+    table.finish();
+    if rate == Some(None) && packages.as_ref().is_some_and(Vec::is_empty) {
+        table.refuse("nothing pays for it: give it a `rate`, or `packages`, or both".to_owned());
+    }
+    let id: ProductId = id?;
+    Some(Product {
+        title: title?.unwrap_or_else(|| id.to_string()),
+        id,
+        upstream: upstream?,
+        timeout: timeout?.unwrap_or(DEFAULT_TIMEOUT),
+        auth: auth?,
+        hmac_sha1: hmac_sha1?,
+        strict_signature: strict_signature?,
+        accounts: accounts?,
+        routes: routes?,
+        rate: rate?,
+        packages: packages?,
+    })
+}
+
+fn packages(table: &Table<'_>, seen: &mut Seen) -> Option<Vec<Package>> {
+    let tables = table.tables("packages");
+    let packages: Vec<_> = tables
+        .iter()
+        .map(|table| {
+            let id = table.required("id").and_then(|item| unique(&item, &mut seen.offers));
+            package(table, id)
+        })
+        .collect();
+    packages.into_iter().collect()
+}
+
+fn routes(table: &Table<'_>, product: usize, seen: &mut Seen) -> Option<Vec<Route>> {
+    let tables = table.tables("routes");
+    if tables.is_empty() {
+        table.refuse("it has no `routes`: no call would ever reach it".to_owned());
+    }
+    let mut routes = Vec::with_capacity(tables.len());
+    for (index, table) in tables.iter().enumerate() {
+        let methods = table.maybe("methods", |item| list(item, |item| item.read(value::method)));
+        let path = table.required("path");
+        let text = path.as_ref().and_then(|item| item.read(value::path));
+        table.finish();
+        let route = methods.zip(text).map(|(methods, path)| Route { methods: methods.unwrap_or_default(), path });
+        if let (Some(route), Some(item)) = (&route, &path) {
+            seen.add(item, route, Target { product, route: index });
+        }
+        routes.push(route);
+    }
+    routes.into_iter().collect()
+}
+
+impl Seen {
+    /// Adds a route to the router, and notes when it does not fit in.
+    fn add(&mut self, item: &Item<'_>, route: &Route, target: Target) {
+        self.routes.insert((target.product, target.route), item.line());
+        match self.router.add(route, target) {
+            Ok(()) => {}
+            Err(RouteError::Conflict { with: Some(other) }) => {
+                let line = self.routes.get(&(other.product, other.route)).copied().unwrap_or_default();
+                item.refuse(format!("it conflicts with the route on line {line}: both take the same requests"));
+            }
+            Err(error) => item.refuse(error.to_string()),
+        }
+    }
+}
+
+/// A list that is not empty and holds nothing twice.
+fn list<T: PartialEq>(item: &Item<'_>, read: impl Fn(&Item<'_>) -> Option<T>) -> Option<Vec<T>> {
+    let items = item.items()?;
+    if items.is_empty() {
+        item.refuse("the list is empty".to_owned());
+        return None;
+    }
+    let mut values = Vec::with_capacity(items.len());
+    for item in &items {
+        let value = read(item);
+        if value.is_some() && values.contains(&value) {
+            item.refuse("it is in the list already".to_owned());
+        }
+        values.push(value);
+    }
+    values.into_iter().collect()
+}
+
+fn scheme(item: &Item<'_>) -> Option<AuthScheme> {
+    let known = || SCHEMES.map(|(name, _)| name).join(", ");
+    item.read(|text| {
+        let found = SCHEMES.iter().find(|(name, _)| *name == text);
+        found.map(|(_, scheme)| *scheme).ok_or_else(|| format!("`{text}` is not an auth scheme: use {}", known()))
+    })
+}
+
+/// An id that nothing else of its kind has.
+fn unique<T: std::str::FromStr<Err: std::fmt::Display> + Ord + Clone>(
+    item: &Item<'_>,
+    seen: &mut BTreeMap<T, usize>,
+) -> Option<T> {
+    let id: T = item.parse()?;
+    if let Some(line) = seen.get(&id) {
+        item.refuse(format!("this id is taken on line {line}"));
+        return None;
+    }
+    seen.insert(id.clone(), item.line());
+    Some(id)
+}

@@ -1,0 +1,213 @@
+//! What publishing a catalog would change, in words.
+//!
+//! Invariant: two catalogs that behave differently have a difference. Each is described aspect by aspect, with every
+//! field taken apart by name, so that a field that is added to the catalog cannot be forgotten here.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{Deserialize, Serialize};
+
+use super::{AuthScheme, Catalog, Package, Product, Provider, Route};
+use crate::{
+    meter::{Meter, PerMeter},
+    rate::{Price, Rate, TierMode},
+    time::{DAY, HOUR, MINUTE, Millis, SECOND},
+};
+
+/// One difference between two catalogs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "lowercase")]
+pub enum Change {
+    /// Something new.
+    Added {
+        /// What: a product, a package.
+        subject: String,
+        /// Its aspects, in a line.
+        summary: String,
+    },
+    /// Something that is not there any more.
+    Removed {
+        /// What.
+        subject: String,
+    },
+    /// Something that is another than before.
+    Changed {
+        /// What.
+        subject: String,
+        /// Which aspect of it.
+        aspect: String,
+        /// As it was; empty for nothing.
+        before: String,
+        /// As it will be; empty for nothing.
+        after: String,
+    },
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let or_none = |text: &str| if text.is_empty() { "none".to_owned() } else { text.to_owned() };
+        match self {
+            Self::Added { subject, summary } => write!(f, "+ {subject}: {summary}"),
+            Self::Removed { subject } => write!(f, "- {subject}"),
+            Self::Changed { subject, aspect, before, after } => {
+                write!(f, "~ {subject}: {aspect} {} -> {}", or_none(before), or_none(after))
+            }
+        }
+    }
+}
+
+/// The aspects of one thing.
+type Aspects = BTreeMap<&'static str, String>;
+
+/// A catalog in words, by product and package; the provider has neither, a product has no package.
+type Description = BTreeMap<(String, String), Aspects>;
+
+/// What changes when `after` takes the place of `before`, in a stable order. Empty when nothing does.
+pub fn difference(before: Option<&Catalog>, after: &Catalog) -> Vec<Change> {
+    let (before, after) = (before.map(describe).unwrap_or_default(), describe(after));
+    let mut changes = Vec::new();
+    for (name, is) in &after {
+        match before.get(name) {
+            Some(was) => changes.extend(aspects_changed(&subject(name), was, is)),
+            None => changes.push(Change::Added { subject: subject(name), summary: summary(is) }),
+        }
+    }
+    let gone = before.keys().filter(|name| !after.contains_key(*name));
+    changes.extend(gone.map(|name| Change::Removed { subject: subject(name) }));
+    changes
+}
+
+fn aspects_changed(subject: &str, was: &Aspects, is: &Aspects) -> Vec<Change> {
+    let changed = is.iter().filter(|(aspect, after)| was.get(*aspect) != Some(after));
+    changed
+        .map(|(aspect, after)| Change::Changed {
+            subject: subject.to_owned(),
+            aspect: (*aspect).to_owned(),
+            before: was.get(aspect).cloned().unwrap_or_default(),
+            after: after.clone(),
+        })
+        .collect()
+}
+
+fn subject((product, package): &(String, String)) -> String {
+    match (product.as_str(), package.as_str()) {
+        ("", _) => "provider".to_owned(),
+        (product, "") => format!("product {product}"),
+        (product, package) => format!("package {package} of {product}"),
+    }
+}
+
+fn summary(aspects: &Aspects) -> String {
+    let shown = aspects.iter().filter(|(_, text)| !text.is_empty());
+    shown.map(|(aspect, text)| format!("{aspect} {text}")).collect::<Vec<_>>().join(", ")
+}
+
+fn describe(catalog: &Catalog) -> Description {
+    // The version follows from the source, which can change without changing anything.
+    let Catalog { version: _, provider, products } = catalog;
+    let Provider { name, currency } = provider;
+    let mut description = Description::new();
+    let about = [("name", name.clone()), ("currency", currency.to_string())];
+    description.insert((String::new(), String::new()), about.into());
+    for product in products {
+        let id = product.id.to_string();
+        description.insert((id.clone(), String::new()), describe_product(product));
+        for package in &product.packages {
+            description.insert((id.clone(), package.id.to_string()), describe_package(package));
+        }
+    }
+    description
+}
+
+fn describe_product(product: &Product) -> Aspects {
+    // Packages are described on their own.
+    let Product {
+        id: _,
+        title,
+        upstream,
+        timeout,
+        auth,
+        hmac_sha1,
+        strict_signature,
+        accounts,
+        routes,
+        rate,
+        packages: _,
+    } = product;
+    let auth = auth.iter().map(|scheme| match scheme {
+        AuthScheme::XCa => "x-ca",
+        AuthScheme::AppCode => "appcode",
+    });
+    let mut routes: Vec<String> = routes.iter().map(route).collect();
+    routes.sort();
+    let minimum = rate.as_ref().map(|rate| rate.minimum).filter(|minimum| minimum.is_positive());
+    let mut aspects = Aspects::from([
+        ("title", title.clone()),
+        ("upstream", upstream.clone()),
+        ("timeout", duration(*timeout)),
+        ("auth", auth.collect::<Vec<_>>().join(" ")),
+        ("hmac_sha1", flag(*hmac_sha1)),
+        ("strict_signature", flag(*strict_signature)),
+        ("accounts", accounts.iter().flatten().map(ToString::to_string).collect::<Vec<_>>().join(" ")),
+        ("routes", routes.join("; ")),
+        ("minimum", minimum.map(|minimum| minimum.to_string()).unwrap_or_default()),
+    ]);
+    for meter in Meter::ALL {
+        let price = rate.as_ref().and_then(|rate: &Rate| rate.prices.get(meter));
+        aspects.insert(rate_aspect(meter), price.map(describe_price).unwrap_or_default());
+    }
+    aspects
+}
+
+fn describe_package(package: &Package) -> Aspects {
+    let Package { id: _, title, price, quantities, valid, priority } = package;
+    Aspects::from([
+        ("title", title.clone()),
+        ("price", price.to_string()),
+        ("quantity", describe_quantities(quantities)),
+        ("valid", valid.map_or_else(|| "for ever".to_owned(), duration)),
+        ("priority", priority.to_string()),
+    ])
+}
+
+fn describe_quantities(quantities: &PerMeter<u64>) -> String {
+    let each = quantities.iter().map(|(meter, quantity)| format!("{quantity} {}", meter.as_str()));
+    each.collect::<Vec<_>>().join(", ")
+}
+
+const fn rate_aspect(meter: Meter) -> &'static str {
+    match meter {
+        Meter::Calls => "price per 1,000 calls",
+        Meter::IngressBytes => "price per GiB in",
+        Meter::EgressBytes => "price per GiB out",
+        Meter::TotalBytes => "price per GiB",
+    }
+}
+
+fn describe_price(price: &Price) -> String {
+    let tiers = price.tiers.iter().map(|tier| match tier.up_to {
+        Some(up_to) => format!("{} up to {up_to}", tier.per_block),
+        None => tier.per_block.to_string(),
+    });
+    let tiers = tiers.collect::<Vec<_>>().join(", then ");
+    match price.mode {
+        TierMode::Volume if price.tiers.len() > 1 => format!("{tiers} (by volume)"),
+        TierMode::Graduated | TierMode::Volume => tiers,
+    }
+}
+
+fn route(route: &Route) -> String {
+    let methods = if route.methods.is_empty() { "all methods".to_owned() } else { route.methods.join(" ") };
+    format!("{methods} {}", route.path)
+}
+
+fn flag(on: bool) -> String {
+    if on { "on".to_owned() } else { String::new() }
+}
+
+/// A length of time as the source would have it.
+fn duration(length: Millis) -> String {
+    let units = [(DAY, "d"), (HOUR, "h"), (MINUTE, "m"), (SECOND, "s"), (1, "ms")];
+    let exact = units.iter().find(|(unit, _)| length % unit == 0);
+    exact.map_or_else(String::new, |(unit, name)| format!("{}{name}", length / unit))
+}

@@ -1,0 +1,146 @@
+//! The part of the source that is about money: rates and packages.
+//!
+//! Invariant: every price is exact in micro-units and not below nothing; tiers rise and end in one without an end; a
+//! package sells exactly one meter.
+#![deny(clippy::float_arithmetic)]
+
+use super::{
+    Package,
+    source::{Item, Table},
+    value,
+};
+use crate::{
+    id::OfferId,
+    meter::{Meter, PerMeter},
+    money::Micros,
+    rate::{Price, Rate, Tier, TierMode},
+};
+
+/// Per meter: its name in a rate's tiers, the key of its flat price, the key of its price in a tier, and the key of its
+/// quantity in a package.
+const METERS: [(Meter, &str, &str, &str, &str); 4] = [
+    (Meter::Calls, "calls", "per_1000_calls", "per_1000", "calls"),
+    (Meter::IngressBytes, "ingress", "per_gib_ingress", "per_gib", "ingress_bytes"),
+    (Meter::EgressBytes, "egress", "per_gib_egress", "per_gib", "egress_bytes"),
+    (Meter::TotalBytes, "total", "per_gib", "per_gib", "total_bytes"),
+];
+
+/// A pay-as-you-go price.
+pub(super) fn rate(table: &Table<'_>) -> Option<Rate> {
+    let mode = table.maybe("tiers", tier_mode);
+    let minimum = table.maybe("minimum", amount);
+    let mode_or_default = mode.flatten().unwrap_or_default();
+    let mut prices = PerMeter::default();
+    let mut complete = true;
+    for (meter, name, flat_key, tier_key, _) in METERS {
+        let flat = table.maybe(flat_key, amount);
+        let tiers = table.maybe(name, |item| tiers(item, meter, tier_key));
+        match (flat, tiers) {
+            (Some(None), Some(None)) => {}
+            (Some(Some(per_block)), Some(None)) => {
+                prices.set(meter, Price { mode: mode_or_default, tiers: vec![Tier { up_to: None, per_block }] });
+            }
+            (Some(None), Some(Some(tiers))) => prices.set(meter, Price { mode: mode_or_default, tiers }),
+            (Some(Some(_)), Some(Some(_))) => {
+                table.refuse(format!("`{flat_key}` and `{name}` are two prices for one meter: keep one"));
+                complete = false;
+            }
+            _ => complete = false,
+        }
+    }
+    table.finish();
+    if complete && prices.is_empty() {
+        table.refuse("it has no price: give it `per_1000_calls` or one of the `per_gib` keys".to_owned());
+        return None;
+    }
+    mode?;
+    complete.then_some(Rate { prices, minimum: minimum?.unwrap_or(Micros::ZERO) })
+}
+
+/// A package whose id was read before.
+pub(super) fn package(table: &Table<'_>, id: Option<OfferId>) -> Option<Package> {
+    let title = table.maybe("title", |item| item.read(value::title));
+    let price = table.required("price").and_then(|item| amount(&item));
+    let valid = table.maybe("valid", |item| item.read(value::duration));
+    let priority = table.maybe("priority", Item::integer);
+    let quantities = quantities(table);
+    table.finish();
+    let id = id?;
+    Some(Package {
+        title: title?.unwrap_or_else(|| id.to_string()),
+        id,
+        price: price?,
+        quantities: quantities?,
+        valid: valid?,
+        priority: priority?.unwrap_or(0),
+    })
+}
+
+/// The one quantity of a package.
+fn quantities(table: &Table<'_>) -> Option<PerMeter<u64>> {
+    let found: Vec<_> =
+        METERS.iter().filter_map(|(meter, .., key)| table.optional(key).map(|item| (*meter, item))).collect();
+    let [(meter, item)] = found.as_slice() else {
+        let keys = METERS.map(|(.., key)| format!("`{key}`")).join(", ");
+        table.refuse(format!("it must have exactly one of {keys}"));
+        return None;
+    };
+    Some([(*meter, quantity(item, *meter)?)].into_iter().collect())
+}
+
+fn tier_mode(item: &Item<'_>) -> Option<TierMode> {
+    item.read(|text| match text {
+        "graduated" => Ok(TierMode::Graduated),
+        "volume" => Ok(TierMode::Volume),
+        _ => Err(format!("`{text}` is not a way to apply tiers: use graduated or volume")),
+    })
+}
+
+fn tiers(item: &Item<'_>, meter: Meter, price_key: &'static str) -> Option<Vec<Tier>> {
+    let items = item.items()?;
+    let last = items.len().checked_sub(1);
+    if last.is_none() {
+        item.refuse("it has no tiers".to_owned());
+        return None;
+    }
+    let mut tiers: Vec<Option<Tier>> = Vec::with_capacity(items.len());
+    let mut end = 0;
+    for (index, item) in items.iter().enumerate() {
+        let Some(table) = item.table() else {
+            tiers.push(None);
+            continue;
+        };
+        let up_to = table.maybe("up_to", |item| quantity(item, meter));
+        let per_block = table.required(price_key).and_then(|item| amount(&item));
+        table.finish();
+        match up_to {
+            Some(None) if Some(index) != last => table.refuse("only the last tier has no `up_to`".to_owned()),
+            Some(Some(_)) if Some(index) == last => table.refuse("the last tier must have no `up_to`".to_owned()),
+            Some(Some(up_to)) if up_to <= end => table.refuse(format!("`up_to` must be more than {end}")),
+            Some(Some(up_to)) => end = up_to,
+            _ => {}
+        }
+        tiers.push(up_to.zip(per_block).map(|(up_to, per_block)| Tier { up_to, per_block }));
+    }
+    tiers.into_iter().collect()
+}
+
+/// A price: a decimal in quotes, so that no float ever stands for money.
+fn amount(item: &Item<'_>) -> Option<Micros> {
+    let amount: Micros = item.parse()?;
+    if amount < Micros::ZERO {
+        item.refuse("a price cannot be below nothing".to_owned());
+        return None;
+    }
+    Some(amount)
+}
+
+/// More than nothing of a meter: a whole number, or for bytes a text such as `"10 GiB"`.
+fn quantity(item: &Item<'_>, meter: Meter) -> Option<u64> {
+    let quantity = if meter == Meter::Calls || item.is_integer() { item.integer() } else { item.read(value::bytes) }?;
+    if quantity == 0 {
+        item.refuse("the quantity must be more than nothing".to_owned());
+        return None;
+    }
+    Some(quantity)
+}

@@ -1,0 +1,258 @@
+//! The catalog's source, from the outside: what is read, what is refused and with which words.
+
+use farebox_core::{
+    catalog::{AuthScheme, Catalog, compile, difference::difference, router::Router},
+    meter::Meter,
+    money::Micros,
+    rate::TierMode,
+    time::{DAY, SECOND},
+};
+use proptest::prelude::*;
+
+/// A catalog that uses every key there is. The table of bad catalogs below changes a line of it at a time.
+const GOOD: &str = r#"[provider]
+name = "Acme"
+currency = "USD"
+
+[[products]]
+id = "translate"
+title = "Acme Translate"
+upstream = "https://origin.acme.example/api/"
+timeout = "10s"
+auth = ["x-ca", "appcode"]
+hmac_sha1 = true
+strict_signature = true
+accounts = ["acc_1", "acc_2"]
+
+  [[products.routes]]
+  methods = ["GET", "POST"]
+  path = "/v1/translate/{*rest}"
+
+  [[products.routes]]
+  path = "/v1/languages"
+
+  [products.rate]
+  tiers = "volume"
+  minimum = "1.00"
+  per_gib_egress = "0.09"
+
+    [[products.rate.calls]]
+    up_to = 1_000
+    per_1000 = "0.00"
+
+    [[products.rate.calls]]
+    per_1000 = "2.00"
+
+  [[products.packages]]
+  id = "translate-10k"
+  title = "10,000 calls"
+  price = "15.00"
+  calls = 10_000
+  valid = "90d"
+  priority = -1
+
+  [[products.packages]]
+  id = "translate-10g"
+  price = "0"
+  egress_bytes = "10 GiB"
+
+[[products]]
+id = "plain"
+upstream = "http://127.0.0.1:8080"
+auth = ["x-ca"]
+rate = { per_1000_calls = "0.50" }
+routes = [{ path = "/plain" }]
+"#;
+
+fn good() -> Catalog {
+    compile(GOOD).expect("the good catalog compiles")
+}
+
+#[test]
+fn every_key_of_a_good_catalog_is_understood() {
+    let catalog = good();
+    assert_eq!((catalog.provider.name.as_str(), catalog.provider.currency.as_str()), ("Acme", "USD"));
+    assert_eq!(catalog.version.len(), 16);
+    let [translate, plain] = &catalog.products[..] else { panic!("two products") };
+    assert_eq!(translate.upstream, "https://origin.acme.example/api");
+    assert_eq!((translate.timeout, plain.timeout), (10 * SECOND, 30 * SECOND));
+    assert_eq!(translate.auth, [AuthScheme::XCa, AuthScheme::AppCode]);
+    assert!(translate.hmac_sha1 && translate.strict_signature && !plain.hmac_sha1 && !plain.strict_signature);
+    assert_eq!(translate.accounts.as_ref().map(Vec::len), Some(2));
+    assert!(!translate.is_open_to(&"acc_3".parse().unwrap()) && plain.is_open_to(&"acc_3".parse().unwrap()));
+    assert_eq!((translate.routes[0].methods.len(), translate.routes[1].methods.len()), (2, 0));
+    assert_eq!(plain.title, "plain");
+
+    let rate = translate.rate.as_ref().unwrap();
+    let calls = rate.prices.get(Meter::Calls).unwrap();
+    assert_eq!((calls.mode, calls.tiers[0].up_to, calls.tiers[1].up_to), (TierMode::Volume, Some(1_000), None));
+    assert_eq!(rate.prices.get(Meter::EgressBytes).unwrap().tiers[0].per_block, Micros::new(90_000));
+    assert_eq!(rate.minimum, Micros::new(1_000_000));
+
+    let terms = translate.package_terms(&"translate-10k".parse().unwrap()).unwrap();
+    assert_eq!((terms.price, terms.valid, terms.priority), (Micros::new(15_000_000), Some(90 * DAY), -1));
+    let traffic = translate.package_terms(&"translate-10g".parse().unwrap()).unwrap();
+    assert_eq!((traffic.quantities.get(Meter::EgressBytes), traffic.valid), (Some(&(10 << 30)), None));
+}
+
+#[test]
+fn the_compiled_form_travels_as_json() {
+    let json = serde_json::to_string(&good()).unwrap();
+    let back: Catalog = serde_json::from_str(&json).unwrap();
+    assert_eq!(back, good());
+    let target = Router::new(&back).unwrap().route("POST", "/v1/translate/en/de").unwrap();
+    assert_eq!((target.product, target.route), (0, 0));
+}
+
+#[test]
+fn the_demo_catalog_is_good() {
+    let demo = compile(include_str!("../../xtask/demo/catalog.toml")).unwrap();
+    assert!(demo.products[0].package_terms(&"demo-100".parse().unwrap()).is_some());
+}
+
+/// A line of [`GOOD`], what stands there instead, the line that is blamed, and words of the reason.
+const BAD: &[(&str, &str, usize, &str)] = &[
+    ("name = \"Acme\"", "", 1, "`name` is missing"),
+    ("name = \"Acme\"", "name = \" \"", 2, "1 to 200 characters"),
+    ("currency = \"USD\"", "currency = \"usd\"", 3, "`usd` is not a currency"),
+    ("currency = \"USD\"", "currency = 5", 3, "expected a text in quotes, found a whole number"),
+    ("currency = \"USD\"", "currency = \"USD\"\ncolour = 1", 4, "`colour` is not known here; known are name, currency"),
+    ("id = \"translate\"", "id = \"a b\"", 6, "`a b` is not an id"),
+    ("id = \"translate\"", "id = \"\"", 6, "is not an id"),
+    ("id = \"translate\"", "", 5, "`id` is missing"),
+    ("id = \"plain\"", "id = \"translate\"", 48, "this id is taken on line 6"),
+    ("upstream = \"http://127.0.0.1:8080\"", "upstream = \"origin\"", 49, "`origin` is not an address"),
+    ("upstream = \"http://127.0.0.1:8080\"", "upstream = \"https://u:p@o\"", 49, "must not hold a user or a password"),
+    ("upstream = \"http://127.0.0.1:8080\"", "upstream = \"https://o/?k=1\"", 49, "without ? and #"),
+    ("timeout = \"10s\"", "timeout = \"soon\"", 9, "`soon` is not a duration"),
+    ("timeout = \"10s\"", "timeout = \"0s\"", 9, "more than nothing"),
+    ("auth = [\"x-ca\"]", "auth = []", 50, "the list is empty"),
+    ("auth = [\"x-ca\"]", "auth = [\"basic\"]", 50, "`basic` is not an auth scheme: use x-ca, appcode"),
+    ("auth = [\"x-ca\"]", "auth = [\"x-ca\", \"x-ca\"]", 50, "in the list already"),
+    ("auth = [\"x-ca\"]", "", 47, "`auth` is missing"),
+    ("hmac_sha1 = true", "hmac_sha1 = \"yes\"", 11, "expected true or false, found a text"),
+    ("accounts = [\"acc_1\", \"acc_2\"]", "accounts = [\"acc_1\", 2]", 13, "expected a text in quotes"),
+    ("methods = [\"GET\", \"POST\"]", "methods = [\"get\"]", 16, "`get` is not a method"),
+    ("methods = [\"GET\", \"POST\"]", "methods = []", 16, "the list is empty"),
+    ("path = \"/v1/languages\"", "path = \"v1\"", 20, "must begin with a slash"),
+    ("path = \"/v1/languages\"", "path = \"/_farebox/admin\"", 20, "belongs to the gateway"),
+    ("path = \"/v1/languages\"", "path = \"/v1/{*rest}/x\"", 20, "must be the end of the path"),
+    ("path = \"/v1/languages\"", "path = \"/v1/translate/{*x}\"", 20, "conflicts with the route on line 17"),
+    ("routes = [{ path = \"/plain\" }]", "routes = [{ path = \"/v1/languages\" }]", 52, "route on line 20"),
+    ("routes = [{ path = \"/plain\" }]", "", 47, "it has no `routes`"),
+    ("routes = [{ path = \"/plain\" }]", "routes = [1]", 52, "expected a table, found a whole number"),
+    ("rate = { per_1000_calls = \"0.50\" }", "", 47, "nothing pays for it"),
+    ("rate = { per_1000_calls = \"0.50\" }", "rate = {}", 51, "it has no price"),
+    ("rate = { per_1000_calls = \"0.50\" }", "rate = { per_1000_calls = 0.5 }", 51, "found a number with a point"),
+    ("rate = { per_1000_calls = \"0.50\" }", "rate = { per_1000_calls = \"-1\" }", 51, "cannot be below nothing"),
+    ("rate = { per_1000_calls = \"0.50\" }", "rate = { per_1000_calls = \"0.0000001\" }", 51, "millionth"),
+    ("rate = { per_1000_calls = \"0.50\" }", "rate = { calls = [] }", 51, "it has no tiers"),
+    ("tiers = \"volume\"", "tiers = \"steps\"", 23, "use graduated or volume"),
+    ("tiers = \"volume\"", "per_1000_calls = \"1\"", 22, "two prices for one meter"),
+    ("up_to = 1_000", "up_to = 0", 28, "more than nothing"),
+    ("up_to = 1_000", "", 27, "only the last tier has no `up_to`"),
+    ("per_1000 = \"2.00\"", "per_1000 = \"2.00\"\nup_to = 2000", 31, "the last tier must have no `up_to`"),
+    ("id = \"translate-10g\"", "id = \"translate-10k\"", 43, "this id is taken on line 35"),
+    ("price = \"15.00\"", "price = \"15.0000001\"", 37, "millionth"),
+    ("price = \"15.00\"", "price = 15", 37, "expected a text in quotes"),
+    ("calls = 10_000", "calls = 0", 38, "more than nothing"),
+    ("calls = 10_000", "calls = -1", 38, "out of range"),
+    ("calls = 10_000", "calls = \"10 GiB\"", 38, "expected a whole number"),
+    ("calls = 10_000", "", 34, "exactly one of `calls`, `ingress_bytes`"),
+    ("calls = 10_000", "calls = 1\ntotal_bytes = 1", 34, "exactly one of"),
+    ("egress_bytes = \"10 GiB\"", "egress_bytes = \"10 GB\"", 45, "`10 GB` is not a size"),
+    ("valid = \"90d\"", "valid = \"3 months\"", 39, "is not a duration"),
+    ("priority = -1", "priority = 3_000_000_000", 40, "out of range"),
+    ("[[products.packages]]", "[[products.bundles]]", 34, "`bundles` is not known here"),
+    ("[provider]", "[provider", 1, ""),
+];
+
+#[test]
+fn what_is_wrong_is_said_with_its_line() {
+    for (line, instead, blamed, reason) in BAD {
+        assert!(GOOD.contains(line), "{line}");
+        let problems = compile(&GOOD.replacen(line, instead, 1)).expect_err(instead);
+        let said = problems.iter().any(|problem| problem.line == *blamed && problem.reason.contains(reason));
+        assert!(said, "{line} -> {instead}\nexpected line {blamed}: {reason}\nfound {problems:#?}");
+    }
+}
+
+#[test]
+fn everything_that_is_wrong_is_said_at_once() {
+    let bad = GOOD
+        .replace("price = \"15.00\"", "price = \"free\"")
+        .replace("currency = \"USD\"", "currency = \"\"")
+        .replace("path = \"/plain\"", "path = \"plain\"");
+    let problems = compile(&bad).unwrap_err();
+    let places: Vec<_> = problems.iter().map(|problem| (problem.line, problem.path.as_str())).collect();
+    let expected =
+        [(3, "provider.currency"), (37, "products[0].packages[0].price"), (52, "products[1].routes[0].path")];
+    assert_eq!(places, expected);
+    let shown = problems[1].to_string();
+    assert!(shown.starts_with("line 37, column 11: products[0].packages[0].price: `free` is not"), "{shown}");
+}
+
+#[test]
+fn an_empty_text_misses_its_provider() {
+    let problems = compile("").unwrap_err();
+    assert_eq!((problems.len(), problems[0].line), (1, 1));
+    assert!(problems[0].reason.contains("`provider` is missing"));
+}
+
+#[test]
+fn a_difference_names_what_changes_and_nothing_else() {
+    assert_eq!(difference(Some(&good()), &compile(&format!("{GOOD}\n# a comment")).unwrap()), []);
+    let changed = GOOD
+        .replace("price = \"15.00\"", "price = \"20.00\"")
+        .replace("valid = \"90d\"", "")
+        .replace("id = \"plain\"", "id = \"simple\"");
+    let changes: Vec<_> =
+        difference(Some(&good()), &compile(&changed).unwrap()).iter().map(ToString::to_string).collect();
+    let expected = [
+        "+ product simple: auth x-ca, price per 1,000 calls 0.50, routes all methods /plain, timeout 30s, title simple, \
+         upstream http://127.0.0.1:8080",
+        "~ package translate-10k of translate: price 15.00 -> 20.00",
+        "~ package translate-10k of translate: valid 90d -> for ever",
+        "- product plain",
+    ];
+    assert_eq!(changes, expected);
+    assert_eq!(difference(None, &good()).len(), 5);
+}
+
+/// Whatever single line of a good catalog is taken away, either it does not compile or the difference shows it. Lines
+/// that only repeat a default are none in [`GOOD`].
+#[test]
+fn no_line_can_be_dropped_unseen() {
+    let lines: Vec<&str> = GOOD.lines().collect();
+    for dropped in (0..lines.len()).filter(|index| !lines[*index].is_empty()) {
+        let kept: Vec<&str> =
+            lines.iter().enumerate().filter(|(index, _)| *index != dropped).map(|(_, line)| *line).collect();
+        if let Ok(catalog) = compile(&kept.join("\n")) {
+            assert_ne!(difference(Some(&good()), &catalog), [], "without `{}`", lines[dropped]);
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_it_panic(text in "\\PC*") {
+        let _ = compile(&text);
+    }
+
+    /// A good catalog with a piece cut out and another put in: close enough to good to get far into the checks.
+    #[test]
+    fn no_mutation_makes_it_panic_or_fail_without_a_reason(
+        at in 0..GOOD.len(), cut in 0usize..40, piece in "[-a-z0-9\"\\[\\]{}=./_\n #]{0,12}"
+    ) {
+        let end = (at + cut).min(GOOD.len());
+        let text = format!("{}{piece}{}", &GOOD[..at], &GOOD[end..]);
+        match compile(&text) {
+            Ok(catalog) => prop_assert!(Router::new(&catalog).is_ok()),
+            Err(problems) => {
+                prop_assert!(!problems.is_empty());
+                let lines = text.split('\n').count();
+                prop_assert!(problems.iter().all(|problem| (1..=lines).contains(&problem.line)));
+            }
+        }
+    }
+}
