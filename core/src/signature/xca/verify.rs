@@ -38,7 +38,7 @@ pub fn verify<'a>(
 ) -> Result<Check<'a>, Rejection> {
     let method = Method::of(claim, profile)?;
     let timestamp = timestamp(claim, now)?;
-    let body = if facts.content_length() == Some(0) { Body::Read(&[]) } else { body };
+    let body = if body == Body::Unread && facts.content_length() == Some(0) { Body::Read(&[]) } else { body };
     let is_form = facts.is_form();
     if profile.strict {
         demand_strictness(claim, facts, body, is_form)?;

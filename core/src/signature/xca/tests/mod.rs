@@ -1,6 +1,7 @@
 //! What the scheme accepts and refuses, seen from outside: packed requests in, decisions out.
 
 mod clients;
+mod node;
 mod properties;
 mod rules;
 
