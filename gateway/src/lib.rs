@@ -3,6 +3,18 @@
 //! A platform gives ports (storage, ledger, timers) and a shell (how a request comes in and how it goes on to the
 //! upstream). Everything in between is here: which facts are needed, when they are stale, what is admitted, what is
 //! counted and when it is written down. The synchronous part ([`Gateway::admit`], [`Gateway::finish`]) answers from
-//! memory alone; only when it says what it needs does the asynchronous part ([`Gateway::fetch`]) go and get it.
+//! memory alone; only when it says what it needs does the asynchronous part ([`Gateway::decide`]) go and get it.
 
+mod admit;
+mod credentials;
+mod fetch;
+mod forward;
+mod instance;
+mod nonces;
 pub mod ports;
+mod tend;
+mod wallet;
+
+pub use admit::{Need, SIGNED_BODY_LIMIT, Step};
+pub use forward::{Field, Forward, Reject};
+pub use instance::{Gateway, Settings};

@@ -1,1 +1,57 @@
-//! The ports on Cloudflare Workers.
+//! The ports on Cloudflare Workers: KV for configuration and the usage journal, a Durable Object with SQLite for each
+//! account's ledger.
+//!
+//! Boundary: this crate knows Cloudflare and nothing of calls; what is decided is in `farebox-gateway`, what it is
+//! decided by in `farebox-core`. It builds for `wasm32-unknown-unknown` only.
+#![cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+
+mod host;
+mod key_value;
+mod single_flight;
+mod usage_journal;
+
+use std::{cell::RefCell, collections::HashMap, rc::Rc};
+
+use farebox_gateway::ports::Fault;
+use js_sys::Promise;
+use worker::{Env, ObjectNamespace, kv::KvStore};
+
+pub use host::random;
+
+/// Names of the bindings, as they stand in the `wrangler.toml` files.
+mod binding {
+    pub(crate) const CONFIG: &str = "CONFIG";
+    pub(crate) const USAGE: &str = "USAGE";
+    pub(crate) const ACCOUNTS: &str = "ACCOUNTS";
+    pub(crate) const DEV_CLOCK: &str = "DEV_CLOCK";
+}
+
+/// All ports of one Worker.
+pub struct Platform {
+    config: KvStore,
+    usage: KvStore,
+    accounts: ObjectNamespace,
+    flights: Rc<RefCell<HashMap<String, Promise>>>,
+    clock: host::Clock,
+}
+
+impl Platform {
+    /// The ports behind the bindings of `env`.
+    ///
+    /// # Errors
+    /// [`worker::Error`] when a binding is missing, which is a fault of the deployment.
+    pub fn new(env: &Env) -> worker::Result<Self> {
+        Ok(Self {
+            config: env.kv(binding::CONFIG)?,
+            usage: env.kv(binding::USAGE)?,
+            accounts: env.durable_object(binding::ACCOUNTS)?,
+            flights: Rc::default(),
+            clock: host::Clock::new(env.var(binding::DEV_CLOCK).is_ok_and(|var| var.to_string() == "1")),
+        })
+    }
+}
+
+/// A fault of `port`, in the platform's own words.
+fn fault(port: &'static str) -> impl Fn(worker::Error) -> Fault {
+    move |error| Fault::Unavailable { port, detail: error.to_string() }
+}

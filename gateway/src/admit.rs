@@ -1,0 +1,226 @@
+//! Whether a call may pass, answered from memory: steps 1 to 5 of the way of a call.
+//!
+//! Invariant: nothing is taken (no nonce, no place on a lease) before everything else has been checked, and then both
+//! are taken at once, with no await in between. What is not in memory is named as a [`Need`]; after it was fetched, the
+//! same question is asked again from the start.
+
+use std::rc::Rc;
+
+use farebox_core::{
+    catalog::{AuthScheme, Product},
+    credential::hash_app_code,
+    id::{AccountId, CredentialKey, ProductId},
+    meter::Meter,
+    rejection::Rejection,
+    request::Facts,
+    signature::{self, Body, Check, Presented, Profile, Verified, xca},
+    time::Timestamp,
+};
+
+use crate::{
+    credentials::{Caller, Known},
+    forward::{self, Forward, Reject},
+    instance::{Call, Gateway, Shop, State},
+    wallet::Pay,
+};
+
+/// The largest body that is read into memory because its digest or its form fields are signed.
+pub const SIGNED_BODY_LIMIT: u64 = 8 << 20;
+
+/// What becomes of a request.
+#[derive(Debug)]
+pub enum Step {
+    /// It goes on to the upstream. The call is counted as in flight until [`Gateway::finish`].
+    Forward(Forward),
+    /// It is answered here.
+    Reject(Reject),
+    /// Something must be fetched first.
+    Need(Need),
+}
+
+/// What must be in memory before a request can be answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Need {
+    /// The request's body, of at most this many bytes.
+    Body(u64),
+    /// The catalog.
+    Catalog,
+    /// A credential.
+    Credential(CredentialKey),
+    /// Which credential has the app code of this hash.
+    AppCode(String),
+    /// A lease.
+    Lease(AccountId, ProductId),
+}
+
+/// Why a call does not pass yet.
+enum Stop {
+    Need(Need),
+    Reject(Rejection),
+}
+
+impl From<Rejection> for Stop {
+    fn from(rejection: Rejection) -> Self {
+        Self::Reject(rejection)
+    }
+}
+
+impl From<Need> for Stop {
+    fn from(need: Need) -> Self {
+        Self::Need(need)
+    }
+}
+
+impl<P> Gateway<P> {
+    /// Decides on a request. `body` is needed only when this has said so before.
+    pub fn admit(&self, facts: &Facts<'_>, body: Body<'_>, now: Timestamp) -> Step {
+        let mut state = self.state();
+        let request_id = state.request_id();
+        let presented = signature::present(facts);
+        let scheme = presented.as_ref().map_or(AuthScheme::XCa, Presented::scheme);
+        let passed = presented.map_err(Stop::Reject).and_then(|presented| {
+            let pass = state.check(&presented, facts, body, now)?;
+            state.charge(&pass, now)
+        });
+        match passed {
+            Ok(paid) => Step::Forward(forward::forward(&mut state, paid, facts, scheme, request_id, now)),
+            Err(Stop::Need(need)) => Step::Need(need),
+            Err(Stop::Reject(rejection)) => Step::Reject(Reject::new(&rejection, scheme, &request_id)),
+        }
+    }
+
+    /// The answer to a request that was admitted but whose upstream did not answer, or that cannot be served.
+    pub fn reject(&self, facts: &Facts<'_>, rejection: &Rejection) -> Reject {
+        let request_id = self.state().request_id();
+        let scheme = signature::present(facts).as_ref().map_or(AuthScheme::XCa, Presented::scheme);
+        Reject::new(rejection, scheme, &request_id)
+    }
+}
+
+/// A call that has everything but the money.
+struct Pass<'a> {
+    shop: Rc<Shop>,
+    product: usize,
+    caller: Rc<Caller>,
+    nonce: Option<&'a str>,
+}
+
+/// A call that is paid for.
+pub(crate) struct Paid {
+    pub(crate) call: Call,
+    pub(crate) refill: bool,
+}
+
+impl State {
+    /// Everything but the money: who calls what, and whether they may.
+    fn check<'a>(
+        &mut self,
+        presented: &Presented<'a>,
+        facts: &Facts<'a>,
+        body: Body<'_>,
+        now: Timestamp,
+    ) -> Result<Pass<'a>, Stop> {
+        let shop = self.shop.clone().ok_or(Need::Catalog)?;
+        let caller = self.caller(presented, now)?;
+        if !caller.credential.is_active(now) {
+            return Err(Rejection::CredentialRevoked.into());
+        }
+        let routed = shop.router.route(facts.method, facts.path);
+        let sold = routed.as_ref().ok().map(|target| &shop.catalog.products[target.product]);
+        if sold.is_some_and(|product| !product.auth.contains(&presented.scheme())) {
+            return Err(Rejection::CredentialMissing.into());
+        }
+        let profile = sold.map_or(Profile::default(), profile_of);
+        let verified = verify(presented, facts, body, &caller, profile, now)?;
+        let target = routed?;
+        let product = &shop.catalog.products[target.product];
+        if !product.is_open_to(&caller.credential.account) || !caller.credential.may_use(&product.id) {
+            return Err(Rejection::ProductForbidden.into());
+        }
+        if verified.nonce.is_some_and(|nonce| !self.nonces.is_free(&caller.credential.key, nonce)) {
+            return Err(Rejection::NonceUsed.into());
+        }
+        Ok(Pass { product: target.product, shop, caller, nonce: verified.nonce })
+    }
+
+    /// Who presents this credential.
+    fn caller(&mut self, presented: &Presented<'_>, now: Timestamp) -> Result<Rc<Caller>, Stop> {
+        let by_code;
+        let key = match presented {
+            Presented::XCa(claim) => claim.key,
+            Presented::AppCode(code) => {
+                let hash = hash_app_code(code);
+                let known = self.credentials.get_app_code(&hash, now);
+                by_code = known.ok_or(Need::AppCode(hash))??;
+                by_code.as_str()
+            }
+        };
+        match self.credentials.get(key, now) {
+            Some(Known::Caller(caller)) => Ok(caller),
+            Some(Known::Nobody) => Err(Rejection::CredentialUnknown.into()),
+            Some(Known::Unavailable) => Err(Rejection::LedgerUnavailable.into()),
+            None => match key.parse() {
+                Ok(key) => Err(Need::Credential(key).into()),
+                Err(_) => Err(Rejection::CredentialUnknown.into()),
+            },
+        }
+    }
+
+    /// Takes the nonce and a place on a lease, both or none.
+    fn charge(&mut self, pass: &Pass<'_>, now: Timestamp) -> Result<Paid, Stop> {
+        let credential = &pass.caller.credential;
+        let product = &pass.shop.catalog.products[pass.product].id;
+        match self.wallet(&credential.account, product).pay(now) {
+            Pay::Lease { id, refill } => {
+                if let Some(nonce) = pass.nonce {
+                    self.nonces.take(&credential.key, nonce, now);
+                }
+                let (caller, shop) = (Rc::clone(&pass.caller), Rc::clone(&pass.shop));
+                let call = Call { caller, shop, product: pass.product, lease: id };
+                Ok(Paid { call, refill })
+            }
+            Pay::Ask => Err(Need::Lease(credential.account.clone(), product.clone()).into()),
+            Pay::Refused(rejection) => Err(rejection.into()),
+        }
+    }
+
+    /// A name for a request: this instance's and a count.
+    fn request_id(&mut self) -> String {
+        self.requests += 1;
+        format!("{}-{:x}", self.writer, self.requests)
+    }
+}
+
+/// Checks the signature, where the scheme has one.
+fn verify<'a>(
+    presented: &Presented<'a>,
+    facts: &Facts<'a>,
+    body: Body<'_>,
+    caller: &Caller,
+    profile: Profile,
+    now: Timestamp,
+) -> Result<Verified<'a>, Stop> {
+    let Presented::XCa(claim) = presented else { return Ok(Verified { nonce: None, signed_at: None }) };
+    match xca::verify(claim, facts, body, &caller.secret, profile, now)? {
+        Check::Passed(verified) => Ok(verified),
+        Check::NeedsBody if facts.content_length().is_some_and(|length| length > SIGNED_BODY_LIMIT) => {
+            Err(Rejection::BodyTooLarge { limit: SIGNED_BODY_LIMIT }.into())
+        }
+        Check::NeedsBody => Err(Need::Body(SIGNED_BODY_LIMIT).into()),
+    }
+}
+
+/// What a product demands of a signature.
+fn profile_of(product: &Product) -> Profile {
+    Profile { sha1: product.hmac_sha1, strict: product.strict_signature }
+}
+
+/// The meter that `RateLimit` speaks of: calls where they are limited, else what is.
+pub(crate) fn shown_meter(limited: impl Fn(Meter) -> bool) -> Option<Meter> {
+    Meter::ALL.into_iter().find(|meter| limited(*meter))
+}
+
+/// The product of a call.
+pub(crate) fn product_of(call: &Call) -> &Product {
+    &call.shop.catalog.products[call.product]
+}

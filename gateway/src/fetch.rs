@@ -1,0 +1,156 @@
+//! Getting what a decision needs: the catalog, a credential, a lease.
+//!
+//! Invariant: however many calls need the same thing, it is asked for once at a time; and a port that does not answer
+//! leaves a trace in memory that turns the waiting calls away, so nobody waits for ever and nothing unpaid passes.
+
+use std::rc::Rc;
+
+use farebox_core::{
+    catalog::{CATALOG_ENTRY, Catalog},
+    credential::{Credential, app_code_entry, credential_entry},
+    id::{AccountId, CredentialKey, ProductId},
+    ledger::{Answer, Command, Refusal},
+    rejection::Rejection,
+    request::Facts,
+    signature::Body,
+};
+use serde::{Deserialize, de::DeserializeOwned};
+
+use crate::{
+    admit::{Need, Step},
+    credentials::{Caller, Known},
+    instance::{Gateway, Shop},
+    ports::{EdgePorts, Fault},
+    wallet::LEASE_LASTS,
+};
+
+/// The part of the published catalog that an instance needs.
+#[derive(Deserialize)]
+struct Published {
+    catalog: Catalog,
+}
+
+impl<P: EdgePorts> Gateway<P> {
+    /// Decides on a request, fetching whatever is missing. Returns [`Need::Body`] where only the platform can help.
+    pub async fn decide(self: &Rc<Self>, facts: &Facts<'_>, body: Body<'_>) -> Step {
+        loop {
+            match self.admit(facts, body, self.ports.now()) {
+                Step::Need(need @ Need::Body(_)) => return Step::Need(need),
+                Step::Need(need) => self.fetch(need).await,
+                step => return step,
+            }
+        }
+    }
+
+    /// Fetches what is needed, together with everyone else who needs it.
+    async fn fetch(self: &Rc<Self>, need: Need) {
+        let this = Rc::clone(self);
+        match need {
+            Need::Body(_) => {}
+            Need::Catalog => self.ports.once("catalog".into(), async move { this.read_catalog().await }).await,
+            Need::Credential(key) => {
+                let name = credential_entry(&key);
+                self.ports.once(name, async move { this.read_credential(key).await }).await;
+            }
+            Need::AppCode(hash) => {
+                let name = app_code_entry(&hash);
+                self.ports.once(name, async move { this.read_app_code(hash).await }).await;
+            }
+            Need::Lease(account, product) => {
+                let name = format!("lease/{account}/{product}");
+                self.ports.once(name, async move { this.lease(account, product).await }).await;
+            }
+        }
+    }
+
+    /// Reads the catalog. One that cannot be read leaves the last good one in place.
+    pub(crate) async fn read_catalog(&self) {
+        let read = self.read::<Published>(CATALOG_ENTRY).await;
+        let shop = read.map(|found| found.map(|published| Shop::new(published.catalog, &self.settings.master_key)));
+        let now = self.ports.now();
+        let mut state = self.state();
+        state.shop_read = now;
+        match shop {
+            Ok(Some(Ok(shop))) if state.shop.as_ref().is_some_and(|had| had.catalog == shop.catalog) => {}
+            Ok(Some(Ok(shop))) => state.shop = Some(Rc::new(shop)),
+            Ok(None) => {}
+            Ok(Some(Err(error))) => self.ports.log(&format!("the catalog cannot be used: {error}")),
+            Err(fault) => self.ports.log(&format!("the catalog cannot be read: {fault}")),
+        }
+        // Without any catalog there is nothing to sell: an empty one says so until one is published.
+        state.shop.get_or_insert_with(|| Rc::new(Shop::empty()));
+    }
+
+    /// Reads a credential and opens its secret.
+    pub(crate) async fn read_credential(&self, key: CredentialKey) {
+        let known = match self.read::<Credential>(&credential_entry(&key)).await {
+            Ok(Some(credential)) => match self.settings.master_key.open(&key, &credential.sealed_secret) {
+                Ok(secret) => Known::Caller(Rc::new(Caller { credential, secret })),
+                Err(error) => {
+                    self.ports.log(&format!("credential {key}: {error}"));
+                    Known::Unavailable
+                }
+            },
+            Ok(None) => Known::Nobody,
+            Err(fault) => {
+                self.ports.log(&format!("credential {key}: {fault}"));
+                Known::Unavailable
+            }
+        };
+        self.state().credentials.put(key, known, self.ports.now());
+    }
+
+    async fn read_app_code(&self, hash: String) {
+        let known = match self.ports.get(&app_code_entry(&hash)).await {
+            Ok(found) => {
+                let key = found.and_then(|key| String::from_utf8(key).ok()?.parse().ok());
+                key.ok_or(Rejection::CredentialUnknown)
+            }
+            Err(fault) => {
+                self.ports.log(&format!("app code: {fault}"));
+                Err(Rejection::LedgerUnavailable)
+            }
+        };
+        self.state().credentials.put_app_code(hash, known, self.ports.now());
+    }
+
+    /// Asks the ledger for a lease.
+    pub(crate) async fn lease(&self, account: AccountId, product: ProductId) {
+        let command = {
+            let mut state = self.state();
+            let sold = state.shop.as_ref().and_then(|shop| shop.catalog.product(&product));
+            let rate = sold.and_then(|product| product.rate.clone());
+            let writer = state.writer.clone();
+            let want = state.wallet(&account, &product).ask(self.ports.now());
+            Command::Lease { product: product.clone(), writer, rate, want, lasting: LEASE_LASTS }
+        };
+        let answer = self.ports.execute(&account, None, &command).await;
+        let now = self.ports.now();
+        let mut state = self.state();
+        let wallet = state.wallet(&account, &product);
+        match answer {
+            Ok(Ok(Answer::Leased(lease))) => wallet.take(lease, now),
+            Ok(Err(Refusal::QuotaExhausted { .. })) => wallet.refuse(Rejection::QuotaExhausted, now),
+            Ok(Err(Refusal::QuotaExpired)) => wallet.refuse(Rejection::QuotaExpired, now),
+            Ok(Err(Refusal::BalanceExhausted { .. })) => wallet.refuse(Rejection::BalanceExhausted, now),
+            Ok(other) => {
+                self.ports.log(&format!("account {account}: asked for a lease of {product}, got {other:?}"));
+                wallet.refuse(Rejection::LedgerUnavailable, now);
+            }
+            Err(fault) => {
+                self.ports.log(&format!("account {account}: {fault}"));
+                wallet.refuse(Rejection::LedgerUnavailable, now);
+            }
+        }
+    }
+
+    /// Reads a JSON value of the configuration.
+    async fn read<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Fault> {
+        let Some(bytes) = self.ports.get(key).await? else { return Ok(None) };
+        serde_json::from_slice(&bytes).map(Some).map_err(|error| Fault::Unreadable {
+            port: "configuration",
+            what: key.to_owned(),
+            detail: error.to_string(),
+        })
+    }
+}

@@ -1,0 +1,180 @@
+//! What goes on to the upstream, and what is said to the caller.
+//!
+//! Invariant: no header of the caller reaches the upstream as if it were the gateway's, and none of the caller's
+//! credentials reaches it at all. The gateway signs what it adds, so that an upstream can tell.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use farebox_core::{
+    catalog::AuthScheme,
+    meter::Meter,
+    rejection::Rejection,
+    request::Facts,
+    signature::hmac_sha256,
+    time::{Millis, Timestamp},
+};
+
+use crate::{
+    admit::{Paid, product_of, shown_meter},
+    instance::{Call, State},
+};
+
+/// A header field: name in lower case, and value.
+pub type Field = (&'static str, String);
+
+/// A request on its way to the upstream.
+#[derive(Debug)]
+pub struct Forward {
+    /// What [`crate::Gateway::finish`] takes.
+    pub call: usize,
+    /// Where it goes.
+    pub url: String,
+    /// The caller's header fields that do not go along.
+    pub remove: Vec<String>,
+    /// The gateway's own, which do.
+    pub set: Vec<Field>,
+    /// What the answer gets beside the upstream's own fields.
+    pub respond: Vec<Field>,
+    /// How long the upstream may take to begin its answer.
+    pub timeout: Millis,
+    /// Whether [`crate::Gateway::background`] has something to do.
+    pub background: bool,
+}
+
+/// An answer of the gateway's own.
+#[derive(Debug)]
+pub struct Reject {
+    /// The HTTP status.
+    pub status: u16,
+    /// Its header fields.
+    pub fields: Vec<Field>,
+    /// The problem document.
+    pub body: String,
+}
+
+/// Header fields that concern one connection only (RFC 9110, section 7.6.1), or that the platform makes itself.
+const HOP_BY_HOP: [&str; 11] = [
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "http2-settings",
+    "host",
+];
+
+/// Prepares a paid call for its upstream and counts it as in flight.
+pub(crate) fn forward(
+    state: &mut State,
+    paid: Paid,
+    facts: &Facts<'_>,
+    scheme: AuthScheme,
+    request_id: String,
+    now: Timestamp,
+) -> Forward {
+    let product = product_of(&paid.call);
+    let (account, product_id) = (paid.call.caller.credential.account.clone(), product.id.clone());
+    let mut url = format!("{}{}", product.upstream, facts.path);
+    if let Some(query) = facts.query {
+        url.push('?');
+        url.push_str(query);
+    }
+    let timeout = product.timeout;
+    let set = own_fields(&paid.call, facts, &url, &request_id, now);
+    let mut respond = limits(state, &paid.call);
+    if scheme == AuthScheme::XCa {
+        respond.push(("x-ca-request-id", request_id.clone()));
+    }
+    respond.push(("farebox-request-id", request_id));
+    if paid.refill {
+        state.refills.push((account, product_id));
+    }
+    let background = paid.refill || state.needs_tending(now);
+    let call = state.calls.insert(paid.call);
+    Forward { call, url, remove: removed(facts, scheme), set, respond, timeout, background }
+}
+
+/// The caller's fields that stay behind: those of the connection, the credentials, and whatever looks like ours.
+fn removed(facts: &Facts<'_>, scheme: AuthScheme) -> Vec<String> {
+    let named = facts.header("connection").unwrap_or_default();
+    let stays = |name: &str| {
+        HOP_BY_HOP.contains(&name)
+            || name.starts_with("x-ca-")
+            || name.starts_with("farebox-")
+            || matches!(name, "signature" | "signature-input")
+            || (name == "authorization" && scheme == AuthScheme::AppCode)
+            || named.split(',').any(|token| token.trim().eq_ignore_ascii_case(name))
+    };
+    facts.headers.iter().filter(|(name, _)| stays(name)).map(|(name, _)| (*name).to_owned()).collect()
+}
+
+/// Who calls, for the upstream, signed with HTTP Message Signatures (RFC 9421) under the product's upstream secret.
+fn own_fields(call: &Call, facts: &Facts<'_>, url: &str, request_id: &str, now: Timestamp) -> Vec<Field> {
+    let credential = &call.caller.credential;
+    let product = product_of(call);
+    let mut fields = vec![
+        ("farebox-account", credential.account.to_string()),
+        ("farebox-credential", credential.key.to_string()),
+        ("farebox-product", product.id.to_string()),
+        ("farebox-request-id", request_id.to_owned()),
+    ];
+    let target = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let target = target.find('/').map_or("/", |at| &target[at..]);
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let mut base = format!("\"@method\": {}\n\"@path\": {path}\n\"@query\": ?{query}\n", facts.method);
+    let mut parameters = String::from("(\"@method\" \"@path\" \"@query\"");
+    for (name, value) in &fields {
+        base.push_str(&format!("\"{name}\": {value}\n"));
+        parameters.push_str(&format!(" \"{name}\""));
+    }
+    parameters.push_str(&format!(");created={};keyid=\"{}\";alg=\"hmac-sha256\"", now.seconds(), product.id));
+    base.push_str(&format!("\"@signature-params\": {parameters}"));
+    let secret = &call.shop.upstream_secrets[call.product];
+    let signature = STANDARD.encode(hmac_sha256(secret.reveal().as_bytes(), base.as_bytes()));
+    fields.push(("signature-input", format!("farebox={parameters}")));
+    fields.push(("signature", format!("farebox=:{signature}:")));
+    fields
+}
+
+/// `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers): what is left for this product.
+fn limits(state: &mut State, call: &Call) -> Vec<Field> {
+    let wallet = state.wallet(&call.caller.credential.account, &product_of(call).id);
+    let Some(meter) = shown_meter(|meter| wallet.left(meter).is_some()) else { return Vec::new() };
+    let Some((lease, left)) = wallet.left(meter) else { return Vec::new() };
+    let unit = if meter == Meter::Calls { "requests" } else { "content-bytes" };
+    let quantity = lease.quantity.unwrap_or(left);
+    vec![
+        ("ratelimit-policy", format!("\"{}\";q={quantity};qu=\"{unit}\"", lease.policy)),
+        ("ratelimit", format!("\"{}\";r={left}", lease.policy)),
+    ]
+}
+
+impl Reject {
+    /// The answer for `rejection`, as the client of `scheme` expects it.
+    pub(crate) fn new(rejection: &Rejection, scheme: AuthScheme, request_id: &str) -> Self {
+        let mut fields = vec![
+            ("content-type", "application/problem+json".to_owned()),
+            ("farebox-request-id", request_id.to_owned()),
+        ];
+        let mut status = rejection.status();
+        if scheme == AuthScheme::XCa {
+            let shown = rejection.xca();
+            status = shown.status;
+            fields.push(("x-ca-request-id", request_id.to_owned()));
+            fields.push(("x-ca-error-code", shown.code.to_owned()));
+            fields.push(("x-ca-error-message", shown.message));
+        }
+        match rejection {
+            Rejection::MethodUnsupported { allow } => fields.push(("allow", allow.clone())),
+            Rejection::RateLimited { retry_after, .. } => fields.push(("retry-after", retry_after.to_string())),
+            _ => {}
+        }
+        if status == 401 {
+            fields.push(("www-authenticate", "X-Ca, APPCODE".to_owned()));
+        }
+        Self { status, fields, body: rejection.problem(status, request_id) }
+    }
+}

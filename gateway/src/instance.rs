@@ -1,0 +1,168 @@
+//! One running instance of the gateway: what it remembers between calls.
+//!
+//! Invariant: the state is borrowed only between awaits, never across one; a platform runs one thread, but not one call
+//! at a time.
+
+use std::{
+    cell::{RefCell, RefMut},
+    collections::HashMap,
+    rc::Rc,
+};
+
+use farebox_core::{
+    catalog::{
+        Catalog,
+        router::{RouteError, Router},
+    },
+    credential::{MasterKey, Secret},
+    id::{AccountId, BatchId, LeaseId, ProductId, WriterId},
+    journal::{Batch, Window},
+    meter::Usage,
+    time::{Millis, Timestamp},
+};
+use slab::Slab;
+
+use crate::{
+    credentials::{Caller, Credentials},
+    nonces::Nonces,
+    wallet::Wallet,
+};
+
+/// What a deployment sets.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Opens the credentials' secrets.
+    pub master_key: MasterKey,
+    /// How long usage may wait in memory before it is written to the journal.
+    pub flush_every: Millis,
+}
+
+/// The gateway on one instance of a platform.
+#[derive(Debug)]
+pub struct Gateway<P> {
+    pub(crate) ports: P,
+    pub(crate) settings: Settings,
+    state: RefCell<State>,
+}
+
+/// What an instance remembers.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) writer: WriterId,
+    /// Requests seen: the second half of a request's id.
+    pub(crate) requests: u64,
+    pub(crate) shop: Option<Rc<Shop>>,
+    pub(crate) shop_read: Timestamp,
+    pub(crate) credentials: Credentials,
+    pub(crate) nonces: Nonces,
+    pub(crate) wallets: HashMap<AccountId, HashMap<ProductId, Wallet>>,
+    pub(crate) calls: Slab<Call>,
+    /// Leases to be asked for before they are needed.
+    pub(crate) refills: Vec<(AccountId, ProductId)>,
+    /// Batches that are not in the journal yet, oldest first.
+    pub(crate) unwritten: Vec<Unwritten>,
+    pub(crate) next_sequence: u64,
+    /// Which background loop tends the instance, and when it began.
+    pub(crate) tender: u64,
+    pub(crate) tended: Option<Timestamp>,
+}
+
+/// The catalog with what is made of it once.
+#[derive(Debug)]
+pub(crate) struct Shop {
+    pub(crate) catalog: Catalog,
+    pub(crate) router: Router,
+    /// For each product, what its upstream knows us by.
+    pub(crate) upstream_secrets: Vec<Secret>,
+}
+
+/// A call that was admitted and has not ended.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) caller: Rc<Caller>,
+    pub(crate) shop: Rc<Shop>,
+    pub(crate) product: usize,
+    pub(crate) lease: LeaseId,
+}
+
+/// A batch on its way to the journal.
+#[derive(Debug, Clone)]
+pub(crate) struct Unwritten {
+    pub(crate) window: Window,
+    pub(crate) id: BatchId,
+    pub(crate) batch: Rc<Batch>,
+}
+
+impl<P> Gateway<P> {
+    /// A gateway that remembers nothing yet. `random` must be random, and is what makes this instance one of its own.
+    pub fn new(ports: P, settings: Settings, random: [u64; 2], now: Timestamp) -> Self {
+        let state = State {
+            writer: writer_id(random[0]),
+            requests: 0,
+            shop: None,
+            shop_read: now,
+            credentials: Credentials::new(),
+            nonces: Nonces::new(random[1], now),
+            wallets: HashMap::new(),
+            calls: Slab::new(),
+            refills: Vec::new(),
+            unwritten: Vec::new(),
+            next_sequence: 0,
+            tender: 0,
+            tended: None,
+        };
+        Self { ports, settings, state: RefCell::new(state) }
+    }
+
+    pub(crate) fn state(&self) -> RefMut<'_, State> {
+        self.state.borrow_mut()
+    }
+
+    /// Books the end of an admitted call: how many bytes went each way, and whether the upstream answered. A call that
+    /// was not answered is not counted, and gives its place on the lease back.
+    ///
+    /// Ending a call that has ended does nothing. Says whether [`Gateway::background`] has something to do.
+    pub fn finish(&self, call: usize, answered: bool, ingress_bytes: u64, egress_bytes: u64, now: Timestamp) -> bool {
+        let mut state = self.state();
+        let Some(call) = state.calls.try_remove(call) else { return false };
+        let usage = if answered { Usage { calls: 1, ingress_bytes, egress_bytes } } else { Usage::default() };
+        let product = &call.shop.catalog.products[call.product].id;
+        let credential = &call.caller.credential;
+        if let Some(wallet) = state.wallets.get_mut(&credential.account).and_then(|wallets| wallets.get_mut(product)) {
+            wallet.finish(call.lease, &credential.key, &usage);
+        }
+        state.needs_tending(now)
+    }
+}
+
+impl State {
+    /// The wallet of an account for a product, made when it is missing.
+    pub(crate) fn wallet(&mut self, account: &AccountId, product: &ProductId) -> &mut Wallet {
+        if !self.wallets.contains_key(account) {
+            self.wallets.insert(account.clone(), HashMap::new());
+        }
+        let wallets = self.wallets.entry(account.clone()).or_default();
+        wallets.entry(product.clone()).or_default()
+    }
+}
+
+impl Shop {
+    pub(crate) fn new(catalog: Catalog, master_key: &MasterKey) -> Result<Self, RouteError> {
+        let router = Router::new(&catalog)?;
+        let upstream_secrets = catalog.products.iter().map(|product| master_key.upstream_secret(&product.id)).collect();
+        Ok(Self { catalog, router, upstream_secrets })
+    }
+
+    /// What there is before a catalog is published: nothing.
+    pub(crate) fn empty() -> Self {
+        Self { catalog: Catalog::empty(), router: Router::default(), upstream_secrets: Vec::new() }
+    }
+}
+
+/// 64 random bits as 13 characters of Crockford's base32, in lower case.
+fn writer_id(random: u64) -> WriterId {
+    const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+    let digit = |at: u32| char::from(ALPHABET[(random >> (at * 5)) as usize & 31]);
+    let text: String = (0..13).rev().map(digit).collect();
+    text.parse().unwrap_or_else(|_| unreachable!("13 characters of base32 are an id"))
+}

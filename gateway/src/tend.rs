@@ -1,0 +1,146 @@
+//! The work beside the calls: leases ahead of need, batches into the journal, fresh configuration.
+//!
+//! One loop at a time tends an instance, kept alive by the platform behind the response of the call that started it. As
+//! no platform keeps it alive for ever, a later call takes over before the loop must end. Invariant: while calls come,
+//! usage waits at most two intervals in memory; after the last call the loop lives long enough to write the last batch
+//! and to give back what is leased. A batch that could not be written is kept and written again, under the same name.
+
+use std::rc::Rc;
+
+use farebox_core::{
+    id::BatchId,
+    journal::{Batch, Window},
+    ledger::{Command, command::AccountBatch},
+    time::{Millis, SECOND, Timestamp},
+};
+
+use crate::{
+    instance::{Gateway, State, Unwritten},
+    ports::EdgePorts,
+    wallet::LEASE_LASTS,
+};
+
+/// The age at which a loop is relieved by the next call.
+const RELIEVED_AFTER: Millis = 4 * SECOND;
+
+/// The age at which a loop ends even when nobody relieves it: Workers end background work 30 s after the response.
+const ENDS_AFTER: Millis = LEASE_LASTS + RELIEVED_AFTER + 4 * SECOND;
+
+/// The age from which a catalog is read again.
+const CATALOG_HOLDS: Millis = 5 * SECOND;
+
+impl State {
+    /// Whether the next call should start a loop: there is none, or it is old, or it died with its call.
+    pub(crate) fn needs_tending(&self, now: Timestamp) -> bool {
+        self.tended.is_none_or(|since| now.since(since) >= RELIEVED_AFTER)
+    }
+
+    /// Takes what was used since the last time out of the wallets, as a batch.
+    fn drain(&mut self, now: Timestamp) {
+        let mut batch = Batch::default();
+        for (account, wallets) in &mut self.wallets {
+            for (product, wallet) in wallets.iter_mut() {
+                wallet.expire(now);
+                wallet.drain(account, product, &mut batch);
+            }
+            wallets.retain(|_, wallet| !wallet.is_empty());
+        }
+        self.wallets.retain(|_, wallets| !wallets.is_empty());
+        if !batch.is_empty() {
+            let id = BatchId { writer: self.writer.clone(), sequence: self.next_sequence };
+            self.next_sequence += 1;
+            self.unwritten.push(Unwritten { window: Window::of(now), id, batch: Rc::new(batch) });
+        }
+    }
+}
+
+impl<P: EdgePorts> Gateway<P> {
+    /// Does what is due, and keeps doing it for a while. To be kept alive behind the response.
+    pub async fn background(self: Rc<Self>) {
+        let refills = std::mem::take(&mut self.state().refills);
+        for (account, product) in refills {
+            let (this, name) = (Rc::clone(&self), format!("lease/{account}/{product}"));
+            self.ports.once(name, async move { this.lease(account, product).await }).await;
+        }
+        let began = self.ports.now();
+        let tender = {
+            let mut state = self.state();
+            if !state.needs_tending(began) {
+                return;
+            }
+            state.tended = Some(began);
+            state.tender += 1;
+            state.tender
+        };
+        loop {
+            self.ports.sleep(self.settings.flush_every).await;
+            self.flush().await;
+            if self.state().tender != tender {
+                return;
+            }
+            self.refresh().await;
+            let now = self.ports.now();
+            let mut state = self.state();
+            let idle = state.wallets.is_empty() && state.unwritten.is_empty();
+            if state.tender == tender && (idle || now.since(began) >= ENDS_AFTER) {
+                state.tended = None;
+                return;
+            }
+        }
+    }
+
+    /// Writes all usage counted so far to the journal.
+    pub async fn flush(&self) {
+        let unwritten = {
+            let mut state = self.state();
+            state.drain(self.ports.now());
+            state.unwritten.clone()
+        };
+        for Unwritten { window, id, batch } in unwritten {
+            match self.ports.write(window, &id, &batch).await {
+                Ok(()) => {
+                    self.state().unwritten.retain(|kept| kept.id != id);
+                    self.give_back(window, &id, &batch).await;
+                }
+                Err(fault) => {
+                    self.ports.log(&format!("batch {id} is kept and will be written again: {fault}"));
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Tells the ledger at once of the leases that were closed, so that what they had left can be used elsewhere. The
+    /// batch is in the journal already; settling it now or later, or both, comes to the same.
+    async fn give_back(&self, window: Window, id: &BatchId, batch: &Batch) {
+        let mut accounts: Vec<_> = batch.closings.iter().map(|closing| &closing.account).collect();
+        accounts.sort();
+        accounts.dedup();
+        for account in accounts {
+            let batch = AccountBatch {
+                id: id.clone(),
+                window,
+                lines: batch.lines.iter().filter(|line| line.account == *account).cloned().collect(),
+                closings: batch.closings.iter().filter(|closing| closing.account == *account).cloned().collect(),
+            };
+            let command = Command::Settle { batches: vec![batch] };
+            if let Err(fault) = self.ports.execute(account, None, &command).await {
+                self.ports.log(&format!("batch {id} waits for the settlement: {fault}"));
+            }
+        }
+    }
+
+    /// Reads again what is in use and no longer fresh.
+    async fn refresh(&self) {
+        let (keys, stale) = {
+            let state = self.state();
+            (state.credentials.due(), self.ports.now().since(state.shop_read) >= CATALOG_HOLDS)
+        };
+        for key in keys {
+            self.read_credential(key).await;
+        }
+        if stale {
+            self.read_catalog().await;
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The leases an instance holds for one account and product, and what was used of them since the last batch.
+//!
+//! Decides which lease pays for a call, when the next one is asked for, and how large. Invariant: usage is counted on
+//! the lease that admitted the call, whichever lease is in use when the call ends; a lease is closed only when no call
+//! is in flight on it and all its usage has been handed to a batch together with the closing line.
+
+use farebox_core::{
+    id::{AccountId, CredentialKey, LeaseId, ProductId},
+    journal::{Batch, Closing, Line},
+    lease::{Held, Lease},
+    meter::{Meter, Usage},
+    rejection::Rejection,
+    time::{Millis, SECOND, Timestamp},
+};
+
+/// How long a lease is asked for. Shorter than a platform keeps background work alive after the last response, so
+/// that an instance that falls idle gives back what it holds.
+pub(crate) const LEASE_LASTS: Millis = 20 * SECOND;
+
+/// The spending time a lease should be enough for: then a busy instance asks about once in as long.
+const LEASE_COVERS: Millis = 10 * SECOND;
+
+/// How many calls the first lease is asked for, and the most that one is.
+const WANT: std::ops::RangeInclusive<u64> = 32..=1_000_000;
+
+/// How long a refusal is believed before the ledger is asked again.
+const REFUSAL_HOLDS: Millis = 250;
+
+/// A lease with what was used of it since the last batch, by credential.
+#[derive(Debug)]
+struct Pocket {
+    held: Held,
+    unsent: Vec<(CredentialKey, Usage)>,
+    since: Timestamp,
+}
+
+/// The leases for one account and product.
+#[derive(Debug, Default)]
+pub(crate) struct Wallet {
+    current: Option<Pocket>,
+    standby: Option<Pocket>,
+    retired: Vec<Pocket>,
+    refused: Option<(Rejection, Timestamp)>,
+    asking: bool,
+    want: u64,
+    seen: Usage,
+}
+
+/// What a wallet says to one more call.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Pay {
+    /// This lease pays. `refill`: it is time to ask for the next one.
+    Lease { id: LeaseId, refill: bool },
+    /// No lease pays; the ledger must be asked.
+    Ask,
+    /// The ledger said no a moment ago.
+    Refused(Rejection),
+}
+
+impl Wallet {
+    /// Takes one call off a lease.
+    pub(crate) fn pay(&mut self, now: Timestamp) -> Pay {
+        if self.current.as_ref().is_none_or(|pocket| !pocket.held.pays(now)) {
+            self.retired.extend(self.current.take());
+            self.current = self.standby.take();
+        }
+        if let Some(pocket) = &mut self.current
+            && pocket.held.admit(now)
+        {
+            let refill = !self.asking && self.standby.is_none() && self.refused.is_none() && pocket.held.is_low();
+            return Pay::Lease { id: pocket.held.lease().id, refill };
+        }
+        match &self.refused {
+            Some((rejection, until)) if now < *until => Pay::Refused(rejection.clone()),
+            _ => Pay::Ask,
+        }
+    }
+
+    /// Books what an admitted call turned out to be.
+    pub(crate) fn finish(&mut self, lease: LeaseId, credential: &CredentialKey, usage: &Usage) {
+        self.seen.add(usage);
+        let pockets = self.current.iter_mut().chain(&mut self.standby).chain(&mut self.retired);
+        let Some(pocket) = pockets.into_iter().find(|pocket| pocket.held.lease().id == lease) else { return };
+        pocket.held.finish(usage);
+        if usage.is_zero() {
+            return;
+        }
+        match pocket.unsent.iter_mut().find(|(key, _)| key == credential) {
+            Some((_, sum)) => sum.add(usage),
+            None => pocket.unsent.push((credential.clone(), *usage)),
+        }
+    }
+
+    /// What to ask the ledger for, while one asks: about as much as is spent in [`LEASE_COVERS`].
+    pub(crate) fn ask(&mut self, now: Timestamp) -> Usage {
+        self.asking = true;
+        let last = self.want.max(*WANT.start());
+        let spent = self.current.as_ref().or(self.retired.last()).map(|pocket| {
+            let lasted = now.since(pocket.since).max(1).unsigned_abs();
+            pocket.held.spent().calls.saturating_mul(LEASE_COVERS.unsigned_abs()) / lasted
+        });
+        self.want = spent.unwrap_or(last).clamp(last / 4, last * 4).clamp(*WANT.start(), *WANT.end());
+        let per_call = |bytes: u64| (bytes / self.seen.calls.max(1)).saturating_add(4 * 1024);
+        Usage {
+            calls: self.want,
+            ingress_bytes: self.want.saturating_mul(per_call(self.seen.ingress_bytes)),
+            egress_bytes: self.want.saturating_mul(per_call(self.seen.egress_bytes)),
+        }
+    }
+
+    /// The ledger gave a lease.
+    pub(crate) fn take(&mut self, lease: Lease, now: Timestamp) {
+        self.asking = false;
+        self.refused = None;
+        let pocket = Pocket { held: Held::new(lease), unsent: Vec::new(), since: now };
+        let spent = self.current.replace(pocket);
+        match spent {
+            Some(pocket) if pocket.held.pays(now) => self.standby = self.current.replace(pocket),
+            spent => self.retired.extend(spent),
+        }
+    }
+
+    /// The ledger gave none.
+    pub(crate) fn refuse(&mut self, rejection: Rejection, now: Timestamp) {
+        self.asking = false;
+        self.refused = Some((rejection, now.plus(REFUSAL_HOLDS)));
+    }
+
+    /// Moves out of use what may not be spent any more, and forgets an old refusal.
+    pub(crate) fn expire(&mut self, now: Timestamp) {
+        for slot in [&mut self.current, &mut self.standby] {
+            if slot.as_ref().is_some_and(|pocket| !pocket.held.pays(now)) {
+                self.retired.extend(slot.take());
+            }
+        }
+        self.refused.take_if(|(_, until)| *until <= now);
+    }
+
+    /// Hands what was used since the last time to a batch, and closes the leases that are done.
+    pub(crate) fn drain(&mut self, account: &AccountId, product: &ProductId, batch: &mut Batch) {
+        for pocket in self.current.iter_mut().chain(&mut self.standby).chain(&mut self.retired) {
+            let lease = pocket.held.lease().id;
+            batch.lines.extend(pocket.unsent.drain(..).map(|(credential, usage)| Line {
+                account: account.clone(),
+                credential,
+                product: product.clone(),
+                lease,
+                usage,
+            }));
+        }
+        let done = self.retired.extract_if(.., |pocket| pocket.held.in_flight() == 0);
+        batch.closings.extend(done.map(|pocket| Closing {
+            account: account.clone(),
+            lease: pocket.held.lease().id,
+            total: pocket.held.spent(),
+        }));
+    }
+
+    /// Whether nothing is held and nothing is known here.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.current.is_none()
+            && self.standby.is_none()
+            && self.retired.is_empty()
+            && self.refused.is_none()
+            && !self.asking
+    }
+
+    /// What the lease in use says of itself, and what is left of `meter` with what the account has beside it.
+    pub(crate) fn left(&self, meter: Meter) -> Option<(&Lease, u64)> {
+        let held = &self.current.as_ref()?.held;
+        let beside = held.lease().beside.get(meter).copied().unwrap_or(0);
+        Some((held.lease(), held.left(meter)?.saturating_add(beside)))
+    }
+}

@@ -1,0 +1,41 @@
+//! Configuration in Workers KV: written by the billing worker, read by every edge instance, shown everywhere within
+//! about a minute.
+
+use farebox_gateway::ports::{Fault, KeyValue, Page};
+use worker::kv::KvError;
+
+use crate::Platform;
+
+/// Workers KV lets at most this many keys onto one page.
+const PAGE: u32 = 1_000;
+
+/// Seconds for which a Cloudflare location may answer a read from its own cache: KV's least.
+const CACHE_TTL: u64 = 30;
+
+pub(crate) fn fault(error: KvError) -> Fault {
+    Fault::Unavailable { port: "key-value", detail: error.to_string() }
+}
+
+impl KeyValue for Platform {
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Fault> {
+        self.config.get(key).cache_ttl(CACHE_TTL).bytes().await.map_err(fault)
+    }
+
+    async fn put(&self, key: &str, value: &[u8]) -> Result<(), Fault> {
+        self.config.put_bytes(key, value).map_err(fault)?.execute().await.map_err(fault)
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), Fault> {
+        self.config.delete(key).await.map_err(fault)
+    }
+
+    async fn list(&self, prefix: &str, cursor: Option<&str>, limit: u32) -> Result<Page<String>, Fault> {
+        let mut list = self.config.list().prefix(prefix.to_owned()).limit(u64::from(limit.min(PAGE)));
+        if let Some(cursor) = cursor {
+            list = list.cursor(cursor.to_owned());
+        }
+        let page = list.execute().await.map_err(fault)?;
+        let cursor = page.cursor.filter(|_| !page.list_complete);
+        Ok(Page { items: page.keys.into_iter().map(|key| key.name).collect(), cursor })
+    }
+}
