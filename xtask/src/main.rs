@@ -1,3 +1,45 @@
-//! cargo xtask dev | test | bench | build.
+//! `cargo xtask dev | test | build | tidy | setup`: everything that is done to this workspace from the command line.
+//!
+//! Each command is a file. What they share is in `process` (running other programs) and `setup` (having them).
 
-fn main() {}
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+mod build;
+mod dev;
+mod origin;
+mod process;
+mod setup;
+mod test;
+mod tidy;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Builds, runs and tests Farebox", max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Starts the gateway, the billing worker and a demo origin on this machine
+    Dev(dev::Options),
+    /// Runs everything that must pass: format, lints, unit and property tests, and end to end on the runtimes
+    Test(test::Options),
+    /// Builds the Workers as they are deployed
+    Build(build::Options),
+    /// Checks what neither the compiler nor clippy checks: file sizes, headers, the direction of dependencies
+    Tidy,
+    /// Installs what the other commands need: the wasm target, wasm-bindgen, the npm packages
+    Setup,
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().command {
+        Command::Dev(options) => dev::run(options),
+        Command::Test(options) => test::run(&options),
+        Command::Build(options) => build::run(&options),
+        Command::Tidy => tidy::run(),
+        Command::Setup => setup::all(),
+    }
+}

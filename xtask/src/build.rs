@@ -1,0 +1,180 @@
+//! Building a Worker as it is deployed: Rust to wasm, bindings, optimiser, and our own entry beside them.
+//!
+//! The entry (`src/entry.js`) is written by hand because the way of a call through it is: see ARCHITECTURE.md.
+//! Invariant: what is in `build/` was made from the sources that are there now. When nothing changed, nothing is done.
+
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+use flate2::{Compression, write::GzEncoder};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use crate::{
+    process::{self, cargo, describe, npm_tool, root, step},
+    setup::{self, WASM_TARGET},
+};
+
+/// What the edge Worker may weigh, gzipped, in bytes.
+const EDGE_LIMIT: usize = 350 * 1024;
+
+/// What Rust 1.95 turns on for the target, and the optimiser does not assume.
+const WASM_FEATURES: [&str; 6] = [
+    "--enable-bulk-memory",
+    "--enable-multivalue",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-sign-ext",
+];
+
+/// A Worker that is built and deployed by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Worker {
+    /// The gateway
+    Edge,
+    /// Settlement, admin API, account objects
+    BillingWorker,
+}
+
+/// What to build.
+#[derive(Args, Default)]
+#[command(after_help = "Example: cargo xtask build edge")]
+pub(crate) struct Options {
+    /// Which Worker; both when not said
+    worker: Option<Worker>,
+}
+
+impl Worker {
+    /// Every Worker.
+    pub(crate) const ALL: [Self; 2] = [Self::Edge, Self::BillingWorker];
+
+    /// The directory of its crate, which has its `src/entry.js` and gets its `build/`.
+    pub(crate) fn directory(self) -> PathBuf {
+        root().join(match self {
+            Self::Edge => "edge",
+            Self::BillingWorker => "billing-worker",
+        })
+    }
+
+    fn package(self) -> &'static str {
+        match self {
+            Self::Edge => "farebox-edge",
+            Self::BillingWorker => "farebox-billing-worker",
+        }
+    }
+}
+
+/// `cargo xtask build`.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    setup::all()?;
+    let workers = options.worker.map_or_else(|| Worker::ALL.to_vec(), |worker| vec![worker]);
+    for worker in workers {
+        build(worker)?;
+        report_size(worker)?;
+    }
+    Ok(())
+}
+
+/// Builds `worker` into its `build/`. Needs what `setup::all` installs.
+pub(crate) fn build(worker: Worker) -> Result<()> {
+    let package = worker.package();
+    let wasm = step(&format!("Compiling {package}"), || compile(package))?;
+    let (source, build) = (worker.directory().join("src"), worker.directory().join("build"));
+    let scripts = files_with(&source, "js")?;
+    let stamp = build.join("stamp");
+    let now = fingerprint(scripts.iter().chain([&wasm]))?;
+    if fs::read_to_string(&stamp).is_ok_and(|then| then == now) {
+        return Ok(());
+    }
+    step(&format!("Packing {package}"), || {
+        if build.exists() {
+            fs::remove_dir_all(&build)?;
+        }
+        fs::create_dir_all(&build)?;
+        bind(&wasm, &build)?;
+        optimise(&build.join("bindings_bg.wasm"))?;
+        for script in &scripts {
+            fs::copy(script, build.join(script.file_name().unwrap_or_default()))?;
+        }
+        Ok(())
+    })?;
+    fs::write(stamp, now).context("cannot write the build stamp")
+}
+
+/// The path of the module that cargo made. Asked of cargo, because the target directory may be anywhere.
+fn compile(package: &str) -> Result<PathBuf> {
+    #[derive(Deserialize)]
+    struct Message {
+        #[serde(default)]
+        filenames: Vec<PathBuf>,
+    }
+    let mut command = cargo();
+    command.args(["build", "--release", "--target", WASM_TARGET, "--package", package]);
+    command.arg("--message-format=json-render-diagnostics").stdin(Stdio::null()).stderr(Stdio::inherit());
+    let output = command.output().context("cannot start cargo")?;
+    if !output.status.success() {
+        bail!("`{}` failed", describe(&command));
+    }
+    let module = format!("{}.wasm", package.replace('-', "_"));
+    let messages = serde_json::Deserializer::from_slice(&output.stdout).into_iter::<Message>().flatten();
+    let made = messages.flat_map(|message| message.filenames).filter(|path| path.ends_with(&module)).last();
+    made.with_context(|| format!("cargo made no {module}; is the crate a cdylib?"))
+}
+
+fn bind(wasm: &Path, build: &Path) -> Result<()> {
+    let mut command = std::process::Command::new(setup::wasm_bindgen()?.join("wasm-bindgen"));
+    command.args(["--target", "web", "--no-typescript", "--out-name", "bindings", "--out-dir"]);
+    process::run(command.arg(build).arg(wasm))
+}
+
+fn optimise(wasm: &Path) -> Result<()> {
+    process::run(npm_tool("wasm-opt")?.arg("-O3").args(WASM_FEATURES).arg(wasm).arg("-o").arg(wasm))
+}
+
+/// Prints what `worker` weighs as it is uploaded; an edge Worker over its budget is an error.
+fn report_size(worker: Worker) -> Result<()> {
+    let build = worker.directory().join("build");
+    let mut archive = GzEncoder::new(Vec::new(), Compression::default());
+    let mut plain = 0;
+    for file in files_with(&build, "js")?.iter().chain(&files_with(&build, "wasm")?) {
+        let content = fs::read(file)?;
+        plain += content.len();
+        archive.write_all(&content)?;
+    }
+    let packed = archive.finish()?.len();
+    let package = worker.package();
+    println!("{package}: {:.1} KiB, {:.1} KiB gzipped", kib(plain), kib(packed));
+    if worker == Worker::Edge && packed > EDGE_LIMIT {
+        bail!("{package} is {:.1} KiB gzipped; it may be {:.1}", kib(packed), kib(EDGE_LIMIT));
+    }
+    Ok(())
+}
+
+fn kib(bytes: usize) -> f64 {
+    bytes as f64 / 1024.0
+}
+
+fn files_with(directory: &Path, extension: &str) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(directory).with_context(|| format!("cannot read {}", directory.display()))?;
+    let mut files = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    files.retain(|file| file.extension().is_some_and(|found| found == extension));
+    files.sort();
+    Ok(files)
+}
+
+/// A digest of the names and contents of `files`.
+fn fingerprint<'a>(files: impl Iterator<Item = &'a PathBuf>) -> Result<String> {
+    let mut digest = Sha256::new();
+    for file in files {
+        digest.update(file.file_name().unwrap_or_default().as_encoded_bytes());
+        digest.update(Sha256::digest(fs::read(file)?));
+    }
+    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}

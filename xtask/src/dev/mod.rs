@@ -1,0 +1,141 @@
+//! `cargo xtask dev`: the whole of Farebox on this machine, with something to sell and somebody to buy it.
+//!
+//! Three things run: both Workers in one Node process on Miniflare (`runtime`), the demo origin in this process, and this
+//! process, which makes the demo account (`demo`) and waits for the end.
+//! Invariants: whatever ends this process ends the rest too (Node sees its standard input close; the process group is
+//! killed if that does not help); one state directory serves one `dev` at a time.
+
+use std::{
+    path::PathBuf,
+    process::ExitStatus,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, bail};
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{build, origin, process::root, setup};
+
+use self::{demo::Demo, runtime::Runtime, state::State};
+
+mod api;
+mod demo;
+mod runtime;
+mod state;
+
+/// Where the gateway runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Platform {
+    /// Cloudflare Workers' runtime, by way of Miniflare
+    Workers,
+    /// Spin
+    Spin,
+}
+
+/// How to run it.
+#[derive(Args)]
+#[command(after_help = "Example: cargo xtask dev --port 0 --fresh --json")]
+pub(crate) struct Options {
+    /// The runtime
+    #[arg(long, value_enum, default_value = "workers")]
+    runtime: Platform,
+    /// The gateway's port on 127.0.0.1; 0 picks a free one
+    #[arg(long, default_value_t = 8787)]
+    port: u16,
+    /// Where data is kept between two starts
+    #[arg(long, value_name = "DIR", default_value = ".farebox")]
+    state: PathBuf,
+    /// The catalog to publish, instead of the demo's
+    #[arg(long, value_name = "FILE")]
+    catalog: Option<PathBuf>,
+    /// Start with nothing: forget what the state directory holds
+    #[arg(long)]
+    fresh: bool,
+    /// Print one line of JSON when it is ready, and nothing else
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `--json` prints. Other programs rely on the names.
+#[derive(Serialize)]
+struct Ready<'a> {
+    gateway: &'a str,
+    origin: String,
+    #[serde(flatten)]
+    state: &'a State,
+    #[serde(flatten)]
+    demo: &'a Demo,
+}
+
+/// Runs until it is told to end.
+pub(crate) fn run(options: Options) -> Result<()> {
+    if options.runtime == Platform::Spin {
+        bail!("`--runtime spin` is not there yet; `--runtime workers` is");
+    }
+    let start = Instant::now();
+    setup::all()?;
+    for worker in build::Worker::ALL {
+        build::build(worker)?;
+    }
+    tokio::runtime::Runtime::new()?.block_on(serve(&options, start))
+}
+
+async fn serve(options: &Options, start: Instant) -> Result<()> {
+    let parent = std::os::unix::process::parent_id();
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let state = State::open(&root().join(&options.state), options.fresh)?;
+    let origin = format!("http://{}", origin::start().await?);
+    let mut runtime = Runtime::start(&state, options.port).await?;
+
+    let ended = tokio::select! {
+        ended = async {
+            let demo = demo::set_up(&state, &runtime.gateway, &origin, options.catalog.as_deref()).await?;
+            announce(options, &Ready { gateway: &runtime.gateway, origin, state: &state, demo: &demo }, start);
+            runtime.ended().await
+        } => unexpected(ended?),
+        _ = interrupt.recv() => Ok(()),
+        _ = terminate.recv() => Ok(()),
+        () = other_parent(parent) => Ok(()),
+    };
+    runtime.stop().await;
+    ended
+}
+
+/// Ends when the process that started us is gone, which shows as having another parent.
+async fn other_parent(parent: u32) {
+    while std::os::unix::process::parent_id() == parent {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+fn unexpected(status: ExitStatus) -> Result<()> {
+    bail!("the Workers' runtime ended by itself ({status})")
+}
+
+fn announce(options: &Options, ready: &Ready<'_>, start: Instant) {
+    if options.json {
+        println!("{}", serde_json::json!(ready));
+        return;
+    }
+    let Ready { gateway, origin, state, demo } = ready;
+    let Demo { account, key, secret, app_code, call, .. } = demo;
+    println!(
+        "
+Farebox is running, {took:.1} s after the start. Ctrl-C ends it.
+
+  gateway      {gateway}
+  admin token  {token}
+  demo origin  {origin}
+  account      {account}
+  credential   key {key}, secret {secret}, app code {app_code}
+
+A signed call to paste:
+
+  cargo run -q -p farebox -- call --key {key} --secret {secret} {gateway}{call}
+",
+        took = start.elapsed().as_secs_f32(),
+        token = state.admin_token,
+    );
+}

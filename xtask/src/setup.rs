@@ -1,0 +1,107 @@
+//! Having the tools: on a machine with rustup, Node and npm, installs what else is needed and is not there yet.
+//!
+//! Invariants: nothing is written outside the checkout and cargo's own home; what is there already costs no more than a
+//! look; the versions come from the two lock files, so that two machines with one checkout have the same tools.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::process::{cargo, output, root, run, step};
+
+/// The target of the Workers.
+pub(crate) const WASM_TARGET: &str = "wasm32-unknown-unknown";
+
+/// Checks licences and sources of the dependencies.
+const CARGO_DENY: &str = "0.20.2";
+
+/// Everything that any command needs.
+pub(crate) fn all() -> Result<()> {
+    wasm_target()?;
+    wasm_bindgen()?;
+    npm_packages()
+}
+
+/// The standard library for the Workers' target.
+pub(crate) fn wasm_target() -> Result<()> {
+    let directory = output(rustc().args(["--print", "target-libdir", "--target", WASM_TARGET]))?;
+    if Path::new(directory.trim()).is_dir() {
+        return Ok(());
+    }
+    step("Installing the Rust target for Workers", || run(Command::new("rustup").args(["target", "add", WASM_TARGET])))
+}
+
+/// The directory that holds `wasm-bindgen` and `wasm-bindgen-test-runner`, of exactly the crate's version: their formats
+/// change with every release.
+pub(crate) fn wasm_bindgen() -> Result<PathBuf> {
+    let version = locked_version("wasm-bindgen")?;
+    let tools = root().join("target/tools");
+    let bin = tools.join("bin");
+    if is_version(&bin.join("wasm-bindgen"), &version) && bin.join("wasm-bindgen-test-runner").exists() {
+        return Ok(bin);
+    }
+    step(&format!("Installing wasm-bindgen {version} (once, a minute or two)"), || {
+        // Without --locked: the lock file that the crate ships names a version that was withdrawn. A debug build takes a
+        // third of the time to build and runs no slower here.
+        let mut install = cargo();
+        install.args(["install", "wasm-bindgen-cli", "--debug", "--force", "--version", &version, "--root"]);
+        run(install.arg(&tools).env_remove("CARGO_TARGET_DIR"))
+    })?;
+    Ok(bin)
+}
+
+/// The program `cargo-deny`, which only `test` needs.
+pub(crate) fn cargo_deny() -> Result<PathBuf> {
+    let tools = root().join("target/tools");
+    let program = tools.join("bin/cargo-deny");
+    if is_version(&program, CARGO_DENY) {
+        return Ok(program);
+    }
+    step(&format!("Installing cargo-deny {CARGO_DENY} (once, some minutes)"), || {
+        let mut install = cargo();
+        install.args(["install", "cargo-deny", "--locked", "--debug", "--force", "--version", CARGO_DENY, "--root"]);
+        run(install.arg(&tools).env_remove("CARGO_TARGET_DIR"))
+    })?;
+    Ok(program)
+}
+
+/// The npm packages of `package-lock.json`, among them the Node that runs the others.
+pub(crate) fn npm_packages() -> Result<()> {
+    let root = root();
+    let wanted = fs::read(root.join("package-lock.json")).context("package-lock.json")?;
+    let stamp = root.join("node_modules/.installed-lock.json");
+    if fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    step("Installing the npm packages", || {
+        run(Command::new("npm").args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&root))
+    })?;
+    if !root.join("node_modules/.bin/node").exists() {
+        bail!("npm did not install the package `node`; does it run install scripts?");
+    }
+    fs::write(&stamp, wanted).context("node_modules")
+}
+
+/// The version of `package` in `Cargo.lock`.
+fn locked_version(package: &str) -> Result<String> {
+    let lock: toml::Table = fs::read_to_string(root().join("Cargo.lock"))?.parse().context("Cargo.lock")?;
+    let packages = lock.get("package").and_then(toml::Value::as_array).context("Cargo.lock has no packages")?;
+    let found = packages.iter().find(|entry| entry.get("name").and_then(toml::Value::as_str) == Some(package));
+    let version = found.and_then(|entry| entry.get("version")).and_then(toml::Value::as_str);
+    Ok(version.with_context(|| format!("Cargo.lock has no {package}"))?.to_owned())
+}
+
+fn is_version(program: &Path, version: &str) -> bool {
+    let answer = Command::new(program).arg("--version").output();
+    answer.is_ok_and(|answer| String::from_utf8_lossy(&answer.stdout).split_whitespace().any(|word| word == version))
+}
+
+fn rustc() -> Command {
+    let mut command = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+    command.current_dir(root());
+    command
+}

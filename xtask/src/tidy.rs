@@ -1,0 +1,129 @@
+//! What neither the compiler nor clippy checks: the shape of files and the direction of dependencies.
+//!
+//! Invariant: it reads what git tracks and nothing else, so that it says the same on every machine.
+
+use std::{collections::BTreeMap, fs, path::Path, process::Command};
+
+use anyhow::{Context, Result, bail};
+
+use crate::process::{output, root};
+
+/// No source file is longer, in lines.
+const LONGEST_FILE: usize = 400;
+
+/// Which crates of the workspace each one may use, besides in its tests. The arrows of DESIGN's house: down only.
+const ARROWS: [(&str, &[&str]); 10] = [
+    ("core", &[]),
+    ("gateway", &["farebox-core"]),
+    ("platform/memory", &["farebox-core", "farebox-gateway"]),
+    ("platform/cloudflare", &["farebox-core", "farebox-gateway"]),
+    ("edge", &["farebox-core", "farebox-gateway", "farebox-cloudflare"]),
+    ("billing-worker", &["farebox-core", "farebox-gateway", "farebox-cloudflare"]),
+    ("cli", &["farebox-core"]),
+    ("benches", &["farebox-core", "farebox-gateway", "farebox-memory"]),
+    ("tests", &["farebox-core"]),
+    ("xtask", &[]),
+];
+
+/// The crates that may see a platform's SDK.
+const PLATFORM_CRATES: [&str; 4] = ["platform/cloudflare", "edge", "billing-worker", "benches/"];
+
+/// What only platform crates may depend on.
+const SDKS: [&str; 4] = ["worker", "wasm-bindgen", "js-sys", "spin-sdk"];
+
+/// Checks everything and names each thing that is wrong.
+pub(crate) fn run() -> Result<()> {
+    let files = output(
+        Command::new("git").args(["ls-files", "--cached", "--others", "--exclude-standard"]).current_dir(root()),
+    )?;
+    let mut wrong = Vec::new();
+    for file in files.lines() {
+        // A file that git still knows but that is gone has nothing to check; one that is not text has no lines.
+        let Ok(text) = fs::read_to_string(root().join(file)) else { continue };
+        wrong.extend(shape(file, &text).into_iter().map(|reason| format!("{file}: {reason}")));
+        if Path::new(file).file_name().is_some_and(|name| name == "Cargo.toml") {
+            let reasons = arrows(file, &text).with_context(|| file.to_owned())?;
+            wrong.extend(reasons.into_iter().map(|reason| format!("{file}: {reason}")));
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    for reason in &wrong {
+        eprintln!("{reason}");
+    }
+    bail!("{} untidy", wrong.len())
+}
+
+fn shape(file: &str, text: &str) -> Vec<String> {
+    let extension = Path::new(file).extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    let mut wrong = Vec::new();
+    let lines = text.lines().count();
+    if matches!(extension, "rs" | "js" | "mjs") && lines > LONGEST_FILE {
+        wrong.push(format!("{lines} lines, more than {LONGEST_FILE}"));
+    }
+    let header = match extension {
+        "rs" => Some("//!"),
+        "js" | "mjs" => Some("//"),
+        _ => None,
+    };
+    if let Some(header) = header.filter(|header| !text.starts_with(*header)) {
+        wrong.push(format!("does not begin with `{header}` and what it decides"));
+    }
+    if file == "package-lock.json" && text.contains("\"resolved\"") {
+        wrong.push("names the registry it was made with; see .npmrc".to_owned());
+    }
+    if file == "Cargo.lock"
+        && text.lines().any(|line| line.starts_with("source") && !line.contains("/crates.io-index\""))
+    {
+        wrong.push("has a package from elsewhere than crates.io".to_owned());
+    }
+    // Written in two pieces, so that this file does not find itself.
+    for home in [concat!("/ro", "ot/"), concat!("/ho", "me/"), concat!("/Us", "ers/")] {
+        if text.contains(home) {
+            wrong.push(format!("names a directory of somebody's machine ({home})"));
+        }
+    }
+    wrong
+}
+
+/// The dependencies in this manifest that its crate must not have.
+fn arrows(file: &str, text: &str) -> Result<Vec<String>> {
+    let manifest: toml::Table = text.parse()?;
+    let allowed: BTreeMap<_, _> = ARROWS.into_iter().collect();
+    let directory = file.trim_end_matches("Cargo.toml").trim_end_matches('/');
+    let Some(dependencies) = manifest.get("dependencies").and_then(toml::Value::as_table) else {
+        return Ok(Vec::new());
+    };
+    let platform = PLATFORM_CRATES.iter().any(|platform| directory.starts_with(platform));
+    let ours = |name: &str| name.starts_with("farebox-");
+    let mut wrong = Vec::new();
+    for name in dependencies.keys() {
+        if ours(name) && !allowed.get(directory).is_some_and(|allowed| allowed.contains(&name.as_str())) {
+            wrong.push(format!("must not depend on {name}"));
+        }
+        if SDKS.contains(&name.as_str()) && !platform {
+            wrong.push(format!("must not see a platform's SDK ({name})"));
+        }
+    }
+    Ok(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn core_may_depend_on_no_other_crate_of_ours_and_on_no_sdk() {
+        let manifest = "[dependencies]\nfarebox-gateway.workspace = true\nworker = \"0.8\"\nserde = \"1\"";
+        assert_eq!(arrows("core/Cargo.toml", manifest).unwrap().len(), 2);
+        assert_eq!(arrows("edge/Cargo.toml", manifest).unwrap().len(), 0);
+    }
+
+    #[test]
+    fn a_file_without_a_header_or_with_a_home_directory_is_untidy() {
+        assert_eq!(shape("core/src/lib.rs", "//! The core.\n").len(), 0);
+        assert_eq!(shape("core/src/lib.rs", "use std::fs;\n").len(), 1);
+        assert_eq!(shape("README.md", concat!("see /ho", "me/me/x")).len(), 1);
+    }
+}
