@@ -5,6 +5,7 @@
 //! counted and when it is written down. The synchronous part ([`Gateway::admit`], [`Gateway::finish`]) answers from
 //! memory alone; only when it says what it needs does the asynchronous part ([`Gateway::decide`]) go and get it.
 
+pub mod admin;
 mod admit;
 mod credentials;
 mod fetch;
@@ -12,6 +13,7 @@ mod forward;
 mod instance;
 mod nonces;
 pub mod ports;
+pub mod reports;
 mod tend;
 mod wallet;
 

@@ -1,0 +1,79 @@
+//! Publishing and reading the catalog.
+//!
+//! Invariant: a catalog is published whole, after it was compiled without a single problem; else the one before serves
+//! on. Its currency stays once there are accounts, because their books are kept in it.
+
+use farebox_core::catalog::{CATALOG_ENTRY, Catalog, compile, difference};
+use serde::Serialize;
+
+use super::{
+    AdminPorts, AdminResponse, Answered, Call,
+    failure::Failure,
+    store::{self, ACCOUNTS, Published},
+};
+
+/// What publishing did, or would do.
+#[derive(Debug, Serialize)]
+struct Publication {
+    version: String,
+    published: bool,
+    changes: Vec<difference::Change>,
+}
+
+/// The published catalog.
+#[derive(Debug, Serialize)]
+struct Shown<'a> {
+    version: &'a str,
+    source: &'a str,
+    catalog: &'a Catalog,
+}
+
+/// Whether the gateway can serve.
+#[derive(Debug, Serialize)]
+struct Health {
+    status: &'static str,
+    catalog: Option<String>,
+}
+
+impl<P: AdminPorts> Call<'_, P> {
+    pub(super) async fn publish_catalog(&self) -> Answered {
+        let dry_run = match self.parameter("dry_run").as_deref() {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(_) => return Err(Failure::Malformed("`dry_run` must be true or false".to_owned())),
+        };
+        let source = std::str::from_utf8(self.request.body)
+            .map_err(|_| Failure::Malformed("the catalog must be TOML in UTF-8".to_owned()))?;
+        let catalog = compile(source).map_err(Failure::CatalogInvalid)?;
+        let before = self.published().await?.map(|published| published.catalog);
+        let currency = before.as_ref().map(|before| before.provider.currency);
+        if currency.is_some_and(|currency| currency != catalog.provider.currency) && self.has_accounts().await? {
+            return Err(Failure::CurrencyFixed);
+        }
+        let changes = difference::difference(before.as_ref(), &catalog);
+        let version = catalog.version.clone();
+        if !dry_run {
+            store::write(self.ports, CATALOG_ENTRY, &Published { source: source.to_owned(), catalog }).await?;
+        }
+        AdminResponse::json(200, &Publication { version, published: !dry_run, changes })
+    }
+
+    pub(super) async fn show_catalog(&self) -> Answered {
+        let Published { source, catalog } = self.published().await?.ok_or(Failure::CatalogMissing)?;
+        AdminResponse::json(200, &Shown { version: &catalog.version, source: &source, catalog: &catalog })
+    }
+
+    pub(super) async fn health(&self) -> Answered {
+        let catalog = self.published().await?.map(|published| published.catalog.version);
+        AdminResponse::json(200, &Health { status: "ok", catalog })
+    }
+
+    /// The catalog that serves now.
+    pub(super) async fn published(&self) -> Result<Option<Published>, Failure> {
+        store::read(self.ports, CATALOG_ENTRY).await
+    }
+
+    async fn has_accounts(&self) -> Result<bool, Failure> {
+        Ok(!self.ports.list(ACCOUNTS, None, 1).await?.items.is_empty())
+    }
+}

@@ -1,0 +1,53 @@
+//! The clock that development and tests can move, so that a month can be tried in a minute.
+//!
+//! Invariant: it only moves forward, and only where the deployment's settings allow it.
+
+use farebox_core::time::{DAY, Millis, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{AdminPorts, AdminResponse, Answered, Call, failure::Failure, store};
+
+/// Where the key-value store holds how far the clock was moved, as a JSON number of milliseconds. A platform's entry
+/// adds it to the time where the clock may be moved.
+pub const CLOCK_ENTRY: &str = "clock/offset";
+
+/// As far as the clock can be moved in all.
+const FURTHEST: Millis = 36_500 * DAY;
+
+/// How far to move it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Move {
+    advance_ms: Millis,
+}
+
+/// The clock.
+#[derive(Debug, Serialize)]
+struct Clock {
+    now: Timestamp,
+    advanced_ms: Millis,
+}
+
+impl<P: AdminPorts> Call<'_, P> {
+    pub(super) async fn move_clock(&self) -> Answered {
+        if !self.settings.clock_moves {
+            return Err(Failure::ClockFixed);
+        }
+        let Move { advance_ms } = self.body()?;
+        let advanced = self.advanced().await?;
+        let moved = advanced.checked_add(advance_ms).filter(|moved| advance_ms >= 0 && *moved <= FURTHEST);
+        let moved = moved.ok_or_else(|| {
+            Failure::Malformed("`advance_ms` must be 0 or more, and the clock within 100 years".to_owned())
+        })?;
+        store::write(self.ports, CLOCK_ENTRY, &moved).await?;
+        AdminResponse::json(200, &Clock { now: self.now.plus(advance_ms), advanced_ms: moved })
+    }
+
+    pub(super) async fn show_clock(&self) -> Answered {
+        AdminResponse::json(200, &Clock { now: self.now, advanced_ms: self.advanced().await? })
+    }
+
+    async fn advanced(&self) -> Result<Millis, Failure> {
+        Ok(store::read(self.ports, CLOCK_ENTRY).await?.unwrap_or(0))
+    }
+}

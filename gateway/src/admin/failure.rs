@@ -1,0 +1,136 @@
+//! Why a request to the admin API was not carried out, and how that is said.
+//!
+//! Invariant: every failure has a stable code; what a port says about its fault goes to the log and not into the answer.
+
+use farebox_core::{catalog::Problem, ledger::Refusal};
+use serde::Serialize;
+
+use super::{AdminResponse, BODY_LIMIT};
+use crate::ports::Fault;
+
+/// Why a request was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error("Send `Authorization: Bearer` and the admin token of this deployment.")]
+    Unauthorized,
+    #[error("The admin API has no such path. It is described at /_farebox/openapi.json.")]
+    RouteUnknown,
+    #[error("This path takes {}.", .0.join(", "))]
+    MethodUnsupported(&'static [&'static str]),
+    #[error("The request cannot be understood: {0}.")]
+    Malformed(String),
+    #[error("The body is larger than {BODY_LIMIT} bytes.")]
+    BodyTooLarge,
+    #[error(
+        "Send `Idempotency-Key` with a name of your own for this request, up to 255 printable characters, and the \
+        same one when you send it again."
+    )]
+    IdempotencyKeyMissing,
+    #[error("Publish a catalog first.")]
+    CatalogMissing,
+    #[error("{}", listed(.0))]
+    CatalogInvalid(Vec<Problem>),
+    #[error(
+        "There are accounts that are kept in another currency. The currency of a catalog is fixed once there is an \
+        account."
+    )]
+    CurrencyFixed,
+    #[error("There is no account with this id.")]
+    AccountUnknown,
+    #[error("The account has no credential with this key.")]
+    CredentialUnknown,
+    #[error("The catalog has no product `{0}`.")]
+    ProductUnknown(String),
+    #[error("The product has no package `{0}`.")]
+    PackageUnknown(String),
+    #[error("The product is not sold to this account.")]
+    ProductForbidden,
+    #[error("The clock can be moved in development only.")]
+    ClockFixed,
+    #[error("Nothing was booked: {0}.")]
+    Refused(Refusal),
+    #[error("{0}")]
+    Port(#[from] Fault),
+    #[error("{0}")]
+    Unwritable(String),
+}
+
+/// A problem document (RFC 9457), with our members `code`, `request_id` and `problems`.
+#[derive(Debug, Serialize)]
+struct Document<'a> {
+    r#type: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: String,
+    code: &'static str,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "<[Problem]>::is_empty")]
+    problems: &'a [Problem],
+}
+
+impl Failure {
+    /// Status, code and title.
+    const fn row(&self) -> (u16, &'static str, &'static str) {
+        match self {
+            Self::Unauthorized => (401, "admin.unauthorized", "Not authorized"),
+            Self::RouteUnknown => (404, "route.unknown", "No such path"),
+            Self::MethodUnsupported(_) => (405, "method.unsupported", "Method not supported here"),
+            Self::Malformed(_) => (400, "request.malformed", "Malformed request"),
+            Self::BodyTooLarge => (413, "body.too_large", "Body too large"),
+            Self::IdempotencyKeyMissing => (400, "idempotency_key.missing", "No idempotency key"),
+            Self::CatalogMissing => (409, "catalog.missing", "No catalog"),
+            Self::CatalogInvalid(_) => (422, "catalog.invalid", "The catalog is not valid"),
+            Self::CurrencyFixed => (409, "catalog.currency_fixed", "The currency cannot change"),
+            Self::AccountUnknown | Self::Refused(Refusal::NotOpen) => (404, "account.unknown", "No such account"),
+            Self::CredentialUnknown => (404, "credential.unknown", "No such credential"),
+            Self::ProductUnknown(_) => (422, "product.unknown", "No such product"),
+            Self::PackageUnknown(_) => (422, "package.unknown", "No such package"),
+            Self::ProductForbidden => (422, "product.forbidden", "Product not sold to this account"),
+            Self::ClockFixed => (403, "clock.fixed", "The clock cannot be moved"),
+            Self::Refused(Refusal::KeyReused) => (422, "idempotency_key.reused", "Idempotency key used before"),
+            Self::Refused(Refusal::Balance { .. }) => (402, "balance.insufficient", "The balance does not cover it"),
+            Self::Refused(Refusal::Amount) => (422, "amount.invalid", "Not an amount that can be booked"),
+            Self::Refused(Refusal::Currency(_)) => (422, "currency.mismatch", "Another currency"),
+            Self::Refused(_) => (409, "account.refused", "The account does not allow it"),
+            Self::Port(_) => (503, "service.unavailable", "Not available at the moment"),
+            Self::Unwritable(_) => (500, "service.broken", "The gateway is at fault"),
+        }
+    }
+
+    /// What only the operator may know.
+    pub(super) fn for_the_operator(&self) -> Option<String> {
+        matches!(self, Self::Port(_) | Self::Unwritable(_)).then(|| self.to_string())
+    }
+
+    pub(super) fn response(&self, request_id: &str) -> AdminResponse {
+        let (status, code, title) = self.row();
+        let detail = match self {
+            Self::Port(_) => {
+                "A part of the gateway did not answer. Send the request again, with the same idempotency key."
+                    .to_owned()
+            }
+            Self::Unwritable(_) => "The gateway's log says more.".to_owned(),
+            told => told.to_string(),
+        };
+        let problems = if let Self::CatalogInvalid(problems) = self { problems.as_slice() } else { &[] };
+        let document = Document { r#type: "about:blank", title, status, detail, code, request_id, problems };
+        let mut headers = vec![("content-type", "application/problem+json".to_owned())];
+        match self {
+            Self::Unauthorized => headers.push(("www-authenticate", "Bearer".to_owned())),
+            Self::MethodUnsupported(methods) => headers.push(("allow", methods.join(", "))),
+            Self::Port(_) => headers.push(("retry-after", "1".to_owned())),
+            _ => {}
+        }
+        AdminResponse { status, headers, body: serde_json::to_string(&document).unwrap_or_default() }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+fn listed(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}

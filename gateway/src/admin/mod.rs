@@ -1,0 +1,206 @@
+//! The admin API: how the provider publishes, sells, corrects and watches.
+//!
+//! Written once over ports; a platform only turns its request into an [`AdminRequest`] and an [`AdminResponse`] into its
+//! response. Invariants: nothing but health and the descriptions is answered without the admin token; what moves money
+//! carries an idempotency key; a fault is told to the operator's log and never to the caller.
+
+mod accounts;
+mod catalog;
+mod clock;
+mod credentials;
+mod failure;
+mod money;
+mod reports;
+mod resource;
+mod store;
+
+use farebox_core::{credential::MasterKey, signature::hmac_sha256, time::Timestamp};
+use serde::{Serialize, de::DeserializeOwned};
+
+pub use clock::CLOCK_ENTRY;
+
+use self::{failure::Failure, resource::Resource};
+use crate::{
+    ports::{Host, KeyValue, Ledger, UsageJournal},
+    reports::Reports,
+};
+
+/// The longest body that is read, in bytes. Platforms need not read on beyond it.
+pub const BODY_LIMIT: usize = 1 << 20;
+
+/// Random bytes that one request can need: a request id, a key, a secret, an app code and a nonce.
+pub const RANDOM_BYTES: usize = 80;
+
+/// What a deployment sets for the admin API.
+#[derive(Debug, Clone)]
+pub struct AdminSettings {
+    /// Who presents it is the provider.
+    pub token: String,
+    /// Seals the credentials' secrets.
+    pub master_key: MasterKey,
+    /// Whether the clock can be moved. In development and tests only.
+    pub clock_moves: bool,
+}
+
+/// A request to `/_farebox/`, as far as it matters.
+#[derive(Debug, Clone, Copy)]
+pub struct AdminRequest<'a> {
+    /// The method, as sent.
+    pub method: &'a str,
+    /// The whole path, as sent.
+    pub path: &'a str,
+    /// The query without `?`; empty for none.
+    pub query: &'a str,
+    /// The `Authorization` header.
+    pub authorization: Option<&'a str>,
+    /// The `Idempotency-Key` header.
+    pub idempotency_key: Option<&'a str>,
+    /// The body.
+    pub body: &'a [u8],
+}
+
+/// What to answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdminResponse {
+    /// The HTTP status.
+    pub status: u16,
+    /// Header fields, names in lower case, `content-type` among them where there is a body.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: String,
+}
+
+/// All that the admin API needs.
+pub trait AdminPorts: KeyValue + UsageJournal + Ledger + Reports + Host {}
+
+impl<P: KeyValue + UsageJournal + Ledger + Reports + Host> AdminPorts for P {}
+
+/// Answers a request. `random` must be random, and new for each request.
+pub async fn handle<P: AdminPorts>(
+    ports: &P,
+    settings: &AdminSettings,
+    request: AdminRequest<'_>,
+    now: Timestamp,
+    random: [u8; RANDOM_BYTES],
+) -> AdminResponse {
+    let call = Call { ports, settings, request, now, random };
+    let request_id = format!("req_{}", resource::base32(&random[..10]));
+    let mut response = match call.answer().await {
+        Ok(response) => response,
+        Err(failure) => {
+            if let Some(fault) = failure.for_the_operator() {
+                ports.log(&format!("{request_id} {} {}: {fault}", request.method, request.path));
+            }
+            failure.response(&request_id)
+        }
+    };
+    if request.method == "HEAD" {
+        response.body.clear();
+    }
+    response.headers.push(("farebox-request-id", request_id));
+    response.headers.push(("cache-control", "no-store".to_owned()));
+    response
+}
+
+/// One request on its way to its answer.
+struct Call<'a, P> {
+    ports: &'a P,
+    settings: &'a AdminSettings,
+    request: AdminRequest<'a>,
+    now: Timestamp,
+    random: [u8; RANDOM_BYTES],
+}
+
+/// What a handler comes to.
+type Answered = Result<AdminResponse, Failure>;
+
+impl<P: AdminPorts> Call<'_, P> {
+    async fn answer(&self) -> Answered {
+        let resource = Resource::of(self.request.path).ok_or(Failure::RouteUnknown)?;
+        let method = if self.request.method == "HEAD" { "GET" } else { self.request.method };
+        if !resource.methods().contains(&method) {
+            return Err(Failure::MethodUnsupported(resource.methods()));
+        }
+        if !resource.is_open() {
+            self.authorize()?;
+        }
+        if self.request.body.len() > BODY_LIMIT {
+            return Err(Failure::BodyTooLarge);
+        }
+        self.dispatch(method, resource).await
+    }
+
+    async fn dispatch(&self, method: &str, resource: Resource<'_>) -> Answered {
+        match (method, resource) {
+            (_, Resource::Health) => self.health().await,
+            ("PUT", Resource::Catalog) => self.publish_catalog().await,
+            (_, Resource::Catalog) => self.show_catalog().await,
+            ("POST", Resource::Accounts) => self.create_account().await,
+            (_, Resource::Accounts) => self.list_accounts().await,
+            ("PATCH", Resource::Account(id)) => self.change_account(id).await,
+            (_, Resource::Account(id)) => self.show_account(id).await,
+            ("POST", Resource::Credentials(id)) => self.create_credential(id).await,
+            (_, Resource::Credentials(id)) => self.list_credentials(id).await,
+            (_, Resource::Credential(id, key)) => self.revoke_credential(id, key).await,
+            (_, Resource::Recharges(id)) => self.recharge(id).await,
+            (_, Resource::Purchases(id)) => self.purchase(id).await,
+            (_, Resource::Balance(id)) => self.balance(id).await,
+            (_, Resource::Grants(id)) => self.grants(id).await,
+            (_, Resource::Leases(id)) => self.leases(id).await,
+            (_, Resource::Usage(id)) => self.usage(id).await,
+            ("POST", Resource::Clock) => self.move_clock().await,
+            (_, Resource::Clock) => self.show_clock().await,
+        }
+    }
+
+    /// Both tokens are authenticated with the right one as the key before they are compared, so the time that takes
+    /// says nothing about how much of a guess is right.
+    fn authorize(&self) -> Result<(), Failure> {
+        let presented = self.request.authorization.and_then(|value| value.split_once(' '));
+        let token =
+            presented.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
+        let right = self.settings.token.as_bytes();
+        let is_right = |token: &str| hmac_sha256(right, token.as_bytes()) == hmac_sha256(right, right);
+        // A deployment that forgot to set its token is closed, not open to the empty one.
+        if !right.is_empty() && token.is_some_and(is_right) { Ok(()) } else { Err(Failure::Unauthorized) }
+    }
+
+    /// The body as JSON; an empty one stands for `{}`.
+    fn body<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        let body = if self.request.body.is_empty() { b"{}" } else { self.request.body };
+        serde_json::from_slice(body).map_err(|error| Failure::Malformed(format!("the body cannot be read: {error}")))
+    }
+
+    /// The last value of a query parameter.
+    fn parameter(&self, name: &str) -> Option<String> {
+        let pairs = form_urlencoded::parse(self.request.query.as_bytes());
+        pairs.filter(|(have, _)| have == name).last().map(|(_, value)| value.into_owned())
+    }
+
+    /// How many items a page of a list holds.
+    fn limit(&self) -> Result<u32, Failure> {
+        let Some(text) = self.parameter("limit") else { return Ok(50) };
+        let limit = text.parse().ok().filter(|limit| (1..=100).contains(limit));
+        limit.ok_or_else(|| Failure::Malformed("`limit` must be a number from 1 to 100".to_owned()))
+    }
+}
+
+/// A page of a list.
+#[derive(Debug, Serialize)]
+struct Items<T> {
+    items: Vec<T>,
+    /// Where the next page begins; missing on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<String>,
+}
+
+impl AdminResponse {
+    fn json(status: u16, body: &impl Serialize) -> Answered {
+        let body = serde_json::to_string(body).map_err(|error| Failure::Unwritable(error.to_string()))?;
+        Ok(Self { status, headers: vec![("content-type", "application/json".to_owned())], body })
+    }
+
+    const fn empty() -> Self {
+        Self { status: 204, headers: Vec::new(), body: String::new() }
+    }
+}

@@ -1,0 +1,83 @@
+//! What moves money: recharges and purchases.
+//!
+//! Invariant: each carries the caller's idempotency key into the ledger, which books it once however often it is sent.
+
+use farebox_core::{
+    id::{AccountId, OfferId, ProductId},
+    ledger::{Answer, Command, command::IdempotencyKey},
+    money::{Currency, Micros},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{AdminPorts, AdminResponse, Answered, Call, accounts::account_id, failure::Failure};
+
+/// The longest idempotency key, in bytes.
+const LONGEST_KEY: usize = 255;
+
+/// Money that the provider has received.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Recharge {
+    amount: Micros,
+    currency: Currency,
+    /// The provider's own reference: an invoice, a payment.
+    reference: Option<String>,
+}
+
+/// What is bought.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Purchase {
+    product: ProductId,
+    package: OfferId,
+}
+
+/// What was booked.
+#[derive(Debug, Serialize)]
+struct Booked {
+    /// The number of the ledger entry.
+    entry: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grant: Option<String>,
+    /// The balance after it.
+    balance: Micros,
+}
+
+impl<P: AdminPorts> Call<'_, P> {
+    pub(super) async fn recharge(&self, account: &str) -> Answered {
+        let account = account_id(account)?;
+        let key = self.idempotency_key()?;
+        let Recharge { amount, currency, reference } = self.body()?;
+        self.book(&account, &key, &Command::Recharge { amount, currency, reference }).await
+    }
+
+    pub(super) async fn purchase(&self, account: &str) -> Answered {
+        let account = account_id(account)?;
+        let key = self.idempotency_key()?;
+        let Purchase { product, package } = self.body()?;
+        let published = self.published().await?.ok_or(Failure::CatalogMissing)?;
+        let unknown = || Failure::ProductUnknown(product.to_string());
+        let sold = published.catalog.product(&product).ok_or_else(unknown)?;
+        if !sold.is_open_to(&account) {
+            return Err(Failure::ProductForbidden);
+        }
+        let terms = sold.package_terms(&package).ok_or_else(|| Failure::PackageUnknown(package.to_string()))?;
+        self.book(&account, &key, &Command::Purchase(terms)).await
+    }
+
+    async fn book(&self, account: &AccountId, key: &IdempotencyKey, command: &Command) -> Answered {
+        match self.ports.execute(account, Some(key), command).await?? {
+            Answer::Booked { entry, balance, grant } => {
+                AdminResponse::json(201, &Booked { entry, grant: grant.map(|grant| grant.to_string()), balance })
+            }
+            other => Err(Failure::Unwritable(format!("the ledger answered {other:?}"))),
+        }
+    }
+
+    fn idempotency_key(&self) -> Result<IdempotencyKey, Failure> {
+        let is_fit =
+            |key: &&str| (1..=LONGEST_KEY).contains(&key.len()) && key.bytes().all(|b| matches!(b, b' '..=b'~'));
+        let key = self.request.idempotency_key.map(str::trim).filter(is_fit);
+        key.map(|key| IdempotencyKey(key.to_owned())).ok_or(Failure::IdempotencyKeyMissing)
+    }
+}

@@ -1,0 +1,62 @@
+//! What an account's book says: balance, grants, leases, entries, usage.
+
+use farebox_core::time::Timestamp;
+use serde::Serialize;
+
+use super::{AdminPorts, AdminResponse, Answered, Call, Items, accounts::account_id, failure::Failure};
+use crate::reports::{Query, Report};
+
+impl<P: AdminPorts> Call<'_, P> {
+    pub(super) async fn balance(&self, account: &str) -> Answered {
+        match self.report(account, Query::Balance).await? {
+            Report::Balance(balance) => AdminResponse::json(200, &balance),
+            other => Err(mismatch(&other)),
+        }
+    }
+
+    pub(super) async fn grants(&self, account: &str) -> Answered {
+        match self.report(account, Query::Grants).await? {
+            Report::Grants(items) => whole(items),
+            other => Err(mismatch(&other)),
+        }
+    }
+
+    pub(super) async fn leases(&self, account: &str) -> Answered {
+        match self.report(account, Query::Leases).await? {
+            Report::Leases(items) => whole(items),
+            other => Err(mismatch(&other)),
+        }
+    }
+
+    /// Usage in `[from, to)`; all of it when they are not said.
+    pub(super) async fn usage(&self, account: &str) -> Answered {
+        let from = self.moment("from")?.unwrap_or_default();
+        let until = self.moment("to")?.unwrap_or(Timestamp::from_millis(i64::MAX));
+        if until < from {
+            return Err(Failure::Malformed("`to` must not be before `from`".to_owned()));
+        }
+        match self.report(account, Query::Usage { from, until }).await? {
+            Report::Usage(items) => whole(items),
+            other => Err(mismatch(&other)),
+        }
+    }
+
+    async fn report(&self, account: &str, query: Query) -> Result<Report, Failure> {
+        Ok(self.ports.report(&account_id(account)?, &query).await??)
+    }
+
+    fn moment(&self, name: &str) -> Result<Option<Timestamp>, Failure> {
+        let parse = |text: String| text.parse().map_err(|_| name);
+        let moment = self.parameter(name).map(parse).transpose();
+        moment.map_err(|name| Failure::Malformed(format!("`{name}` must be a time such as 2026-01-31T00:00:00Z")))
+    }
+}
+
+/// A list that is always one page.
+fn whole<T: Serialize>(items: Vec<T>) -> Answered {
+    AdminResponse::json(200, &Items { items, cursor: None })
+}
+
+fn mismatch(report: &Report) -> Failure {
+    Failure::Unwritable(format!("the ledger reported {report:?}"))
+}

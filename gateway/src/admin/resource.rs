@@ -1,0 +1,101 @@
+//! The paths of the admin API, and the names it gives to what it makes.
+
+/// Where the admin API begins.
+const ROOT: &str = "/_farebox/admin/v1/";
+
+/// What a path of the admin API stands for. Texts are parts of the path, not yet checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Resource<'a> {
+    Health,
+    Catalog,
+    Accounts,
+    Account(&'a str),
+    Credentials(&'a str),
+    Credential(&'a str, &'a str),
+    Recharges(&'a str),
+    Purchases(&'a str),
+    Balance(&'a str),
+    Grants(&'a str),
+    Leases(&'a str),
+    Usage(&'a str),
+    Clock,
+}
+
+impl<'a> Resource<'a> {
+    pub(super) fn of(path: &'a str) -> Option<Self> {
+        let segments: Vec<&str> = path.strip_prefix(ROOT)?.split('/').collect();
+        Some(match *segments.as_slice() {
+            ["health"] => Self::Health,
+            ["catalog"] => Self::Catalog,
+            ["clock"] => Self::Clock,
+            ["accounts"] => Self::Accounts,
+            ["accounts", id] => Self::Account(id),
+            ["accounts", id, "credentials"] => Self::Credentials(id),
+            ["accounts", id, "credentials", key] => Self::Credential(id, key),
+            ["accounts", id, "recharges"] => Self::Recharges(id),
+            ["accounts", id, "purchases"] => Self::Purchases(id),
+            ["accounts", id, "balance"] => Self::Balance(id),
+            ["accounts", id, "grants"] => Self::Grants(id),
+            ["accounts", id, "leases"] => Self::Leases(id),
+            ["accounts", id, "usage"] => Self::Usage(id),
+            _ => return None,
+        })
+    }
+
+    /// What it takes; where GET is among them, HEAD is too.
+    pub(super) const fn methods(self) -> &'static [&'static str] {
+        match self {
+            Self::Catalog => &["GET", "PUT"],
+            Self::Accounts | Self::Credentials(_) | Self::Clock => &["GET", "POST"],
+            Self::Account(_) => &["GET", "PATCH"],
+            Self::Credential(..) => &["DELETE"],
+            Self::Recharges(_) | Self::Purchases(_) => &["POST"],
+            Self::Health | Self::Balance(_) | Self::Grants(_) | Self::Leases(_) | Self::Usage(_) => &["GET"],
+        }
+    }
+
+    /// Whether it is answered without the admin token.
+    pub(super) const fn is_open(self) -> bool {
+        matches!(self, Self::Health)
+    }
+}
+
+/// Bytes in Crockford's base32, in lower case, without padding: 10 bytes are 16 characters.
+pub(super) fn base32(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+    let mut text = String::with_capacity(bytes.len().div_ceil(5) * 8);
+    let (mut bits, mut held) = (0u32, 0);
+    for byte in bytes {
+        bits = bits << 8 | u32::from(*byte);
+        held += 8;
+        while held >= 5 {
+            held -= 5;
+            text.push(char::from(ALPHABET[(bits >> held) as usize & 31]));
+        }
+    }
+    if held > 0 {
+        text.push(char::from(ALPHABET[(bits << (5 - held)) as usize & 31]));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ten_bytes_are_sixteen_characters() {
+        assert_eq!(base32(&[0; 10]), "0000000000000000");
+        assert_eq!(base32(&[255; 10]), "zzzzzzzzzzzzzzzz");
+        assert_eq!(base32(&[0, 0, 0, 0, 1]), "00000001");
+        assert_eq!(base32(&[0xff]), "zw");
+    }
+
+    #[test]
+    fn paths_are_matched_whole() {
+        assert_eq!(Resource::of("/_farebox/admin/v1/accounts/acc_1/usage"), Some(Resource::Usage("acc_1")));
+        for wrong in ["/_farebox/admin/v1", "/_farebox/admin/v1/", "/_farebox/admin/v1/health/", "/health"] {
+            assert_eq!(Resource::of(wrong), None, "{wrong}");
+        }
+    }
+}

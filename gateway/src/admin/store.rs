@@ -1,0 +1,49 @@
+//! How the admin API keeps its documents in the key-value store: JSON under a key.
+
+use farebox_core::{catalog::Catalog, id::AccountId, time::Timestamp};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::failure::Failure;
+use crate::ports::{Fault, KeyValue};
+
+/// The published catalog, under [`farebox_core::catalog::CATALOG_ENTRY`].
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Published {
+    /// The provider's text, to give back as it was written.
+    pub(super) source: String,
+    /// What it was compiled to: what gateways read.
+    pub(super) catalog: Catalog,
+}
+
+/// An account, under `account/{id}`. Its money is in the ledger.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct AccountRecord {
+    pub(super) id: AccountId,
+    pub(super) name: String,
+    pub(super) created: Timestamp,
+}
+
+/// Where the accounts are.
+pub(super) const ACCOUNTS: &str = "account/";
+
+/// Where an account is.
+pub(super) fn account_entry(id: &AccountId) -> String {
+    format!("{ACCOUNTS}{id}")
+}
+
+/// The document under `key`.
+pub(super) async fn read<T: DeserializeOwned>(store: &impl KeyValue, key: &str) -> Result<Option<T>, Failure> {
+    let Some(bytes) = store.get(key).await? else { return Ok(None) };
+    let document = serde_json::from_slice(&bytes).map_err(|error| Fault::Unreadable {
+        port: "key-value",
+        what: key.to_owned(),
+        detail: error.to_string(),
+    })?;
+    Ok(Some(document))
+}
+
+/// Puts a document under `key`.
+pub(super) async fn write(store: &impl KeyValue, key: &str, document: &impl Serialize) -> Result<(), Failure> {
+    let bytes = serde_json::to_vec(document).map_err(|error| Failure::Unwritable(error.to_string()))?;
+    Ok(store.put(key, &bytes).await?)
+}

@@ -1,0 +1,123 @@
+//! What can be asked of an account's book without changing it, and the rows that come back.
+//!
+//! Questions and reports travel as JSON between the admin API and wherever the book is kept (on Workers, the account's
+//! Durable Object). Invariant: the rows are the shapes of the public API; a member is never taken away or renamed.
+
+#![allow(async_fn_in_trait)]
+
+use farebox_core::{
+    id::{AccountId, OfferId, ProductId, WriterId},
+    ledger::Refusal,
+    meter::{Meter, PerMeter, Usage},
+    money::{Currency, Micros},
+    time::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::ports::Fault;
+
+/// A question about one account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Query {
+    /// How much money is there?
+    Balance,
+    /// What was bought, and what is left of it?
+    Grants,
+    /// What is set aside for running instances?
+    Leases,
+    /// What was used of each product in `[from, until)`, by the minute?
+    Usage {
+        /// The first moment that counts.
+        from: Timestamp,
+        /// The first moment that does not count any more.
+        until: Timestamp,
+    },
+}
+
+/// The answer to a [`Query`] of the same name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Report {
+    /// The money.
+    Balance(BalanceReport),
+    /// One row per grant and meter, by age; those that have ended too.
+    Grants(Vec<GrantRow>),
+    /// Open leases by age.
+    Leases(Vec<LeaseRow>),
+    /// One row per product that was used, by its id.
+    Usage(Vec<UsageRow>),
+}
+
+/// The money of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BalanceReport {
+    /// What was recharged and not spent.
+    pub balance: Micros,
+    /// The balance less what is leased.
+    pub available: Micros,
+    /// What open leases can cost at most.
+    pub leased: Micros,
+    /// Of all three.
+    pub currency: Currency,
+}
+
+/// One meter of one grant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrantRow {
+    /// The grant.
+    pub id: String,
+    /// What it pays for.
+    pub product: ProductId,
+    /// The package it came from.
+    pub package: OfferId,
+    /// What is counted.
+    pub meter: Meter,
+    /// How much was bought.
+    pub quantity: u64,
+    /// How much was not used, leased out or not.
+    pub remaining: u64,
+    /// How much open leases hold.
+    pub leased: u64,
+    /// Lower burns down first.
+    pub priority: i32,
+    /// From when on it pays.
+    pub from: Timestamp,
+    /// From when on it does not pay any more; `None` for never.
+    pub until: Option<Timestamp>,
+}
+
+/// An open lease.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseRow {
+    /// The lease.
+    pub id: String,
+    /// For which product.
+    pub product: ProductId,
+    /// Which instance has it.
+    pub writer: WriterId,
+    /// What pays: a grant's id, or `balance`.
+    pub source: String,
+    /// How much may be used on it, by meter.
+    pub allowance: PerMeter<u64>,
+    /// How much of it was settled.
+    pub used: Usage,
+    /// From when on nothing is admitted on it.
+    pub until: Timestamp,
+}
+
+/// What was used of a product.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsageRow {
+    /// The product.
+    pub product: ProductId,
+    /// What was counted.
+    #[serde(flatten)]
+    pub usage: Usage,
+}
+
+/// Reading accounts' books.
+pub trait Reports {
+    /// Answers `query`; refuses when the account is not open.
+    async fn report(&self, account: &AccountId, query: &Query) -> Result<Result<Report, Refusal>, Fault>;
+}
