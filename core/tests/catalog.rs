@@ -1,7 +1,9 @@
 //! The catalog's source, from the outside: what is read, what is refused and with which words.
 
+use std::collections::BTreeSet;
+
 use farebox_core::{
-    catalog::{AuthScheme, Catalog, compile, difference::difference, router::Router},
+    catalog::{AuthScheme, Catalog, SCHEMA, compile, difference::difference, router::Router},
     meter::Meter,
     money::Micros,
     rate::TierMode,
@@ -230,6 +232,34 @@ fn no_line_can_be_dropped_unseen() {
         if let Ok(catalog) = compile(&kept.join("\n")) {
             assert_ne!(difference(Some(&good()), &catalog), [], "without `{}`", lines[dropped]);
         }
+    }
+}
+
+/// The schema is written by hand, for its words; so its keys are held against those that the compiler asks for.
+#[test]
+fn the_schema_has_the_keys_that_are_understood() {
+    let schema: serde_json::Value = serde_json::from_str(SCHEMA).unwrap();
+    let keys = |object: &serde_json::Value| -> BTreeSet<String> {
+        object["properties"].as_object().unwrap().keys().cloned().collect()
+    };
+    let everywhere = "unheard_of = 1\nprovider = { unheard_of = 1 }\n[[products]]\nunheard_of = 1\n\
+        routes = [{ unheard_of = 1 }]\npackages = [{ unheard_of = 1 }]\n\
+        rate = { unheard_of = 1, calls = [{ unheard_of = 1 }], egress = [{ unheard_of = 1 }] }";
+    let places = [
+        ("", &schema),
+        ("provider", &schema["$defs"]["provider"]),
+        ("products[0]", &schema["$defs"]["product"]),
+        ("products[0].routes[0]", &schema["$defs"]["route"]),
+        ("products[0].packages[0]", &schema["$defs"]["package"]),
+        ("products[0].rate", &schema["$defs"]["rate"]),
+        ("products[0].rate.calls[0]", &schema["$defs"]["calls_tier"]),
+        ("products[0].rate.egress[0]", &schema["$defs"]["bytes_tier"]),
+    ];
+    let problems = compile(everywhere).unwrap_err();
+    for (path, object) in places {
+        let mut said = problems.iter().filter(|problem| problem.path == path);
+        let known = said.find_map(|problem| problem.reason.split_once("known are ")).unwrap().1;
+        assert_eq!(keys(object), known.split(", ").map(str::to_owned).collect(), "{path}");
     }
 }
 

@@ -114,6 +114,9 @@ pub struct Package {
     pub priority: i32,
 }
 
+/// The JSON Schema (draft 2020-12) of the source, for editors to complete and check it by.
+pub const SCHEMA: &str = include_str!("catalog.schema.json");
+
 /// Where the key-value store holds the published catalog.
 pub const CATALOG_ENTRY: &str = "catalog/current";
 
