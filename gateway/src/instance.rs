@@ -114,6 +114,11 @@ impl<P> Gateway<P> {
         Self { ports, settings, state: RefCell::new(state) }
     }
 
+    /// The ports it was made with.
+    pub fn ports(&self) -> &P {
+        &self.ports
+    }
+
     pub(crate) fn state(&self) -> RefMut<'_, State> {
         self.state.borrow_mut()
     }

@@ -14,6 +14,7 @@ mod instance;
 mod nonces;
 pub mod ports;
 pub mod reports;
+pub mod settlement;
 mod tend;
 mod wallet;
 

@@ -1,0 +1,287 @@
+//! The settlement run: from the usage journal into the ledger of each account.
+//!
+//! Invariant: whatever is interrupted, repeated or done twice at once, each batch is booked once, because the ledger
+//! remembers what it booked. The checkpoint only saves work: it says up to which window everything was handed in, and a
+//! run begins some windows before it, for the batches that the store shows late.
+
+use std::collections::BTreeMap;
+
+use farebox_core::{
+    id::AccountId,
+    journal::{self, TIME_TO_LIVE, Window},
+    ledger::{Answer, Command, Refusal, command::AccountBatch},
+    time::{MINUTE, Millis, Timestamp},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::ports::{Fault, Host, Journaled, KeyValue, Ledger, UsageJournal};
+
+/// How late the store may show a batch, with what an instance may take to write it again after a failure. Windows
+/// younger than this are walked again by the next run.
+pub const SHOWN_WITHIN: Millis = 10 * MINUTE;
+
+/// How far ahead of ours the clock of an instance may be.
+const CLOCKS_DIFFER: Millis = 2 * MINUTE;
+
+/// How many batches an account is handed at once.
+const HANDED_AT_ONCE: usize = 500;
+
+/// How many accounts are looked after in one run beside those that have batches.
+const SWEPT: u32 = 200;
+
+/// How many reports are kept.
+const REPORTS: usize = 50;
+
+const CHECKPOINT_ENTRY: &str = "settlement/checkpoint";
+const REPORTS_ENTRY: &str = "settlement/reports";
+
+/// All that the settlement needs.
+pub trait SettlementPorts: KeyValue + UsageJournal + Ledger + Host {}
+
+impl<P: KeyValue + UsageJournal + Ledger + Host> SettlementPorts for P {}
+
+/// What a run did. A batch with usage of several accounts counts once for each in `applied`, `known`, `refused` and
+/// `left`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Report {
+    /// When it began.
+    pub at: Timestamp,
+    /// Minutes of the journal that were walked.
+    pub windows: u64,
+    /// Batches that were found there.
+    pub batches: u64,
+    /// Booked now.
+    pub applied: u64,
+    /// Booked before.
+    pub known: u64,
+    /// Not booked, and never will be as they are; each is kept with its reason.
+    pub refused: u64,
+    /// Left for the next run, because an account did not answer.
+    pub left: u64,
+}
+
+/// A batch that an account refused, as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// Its key in the journal.
+    pub batch: String,
+    /// The account, where the batch could be read.
+    pub account: Option<AccountId>,
+    /// Why.
+    pub reason: String,
+    /// What was refused, where it could be read.
+    pub content: Option<AccountBatch>,
+}
+
+/// Where the next run begins.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+struct Checkpoint {
+    /// Every batch begun before this minute has been handed in.
+    settled: i64,
+    /// The account after which the sweep goes on.
+    swept: Option<String>,
+}
+
+/// Settles everything that can be seen, and does what the time demands of the accounts.
+///
+/// # Errors
+/// [`Fault`] when the journal or the checkpoint cannot be read; what was handed in by then stays.
+pub async fn run<P: SettlementPorts>(ports: &P, now: Timestamp) -> Result<Report, Fault> {
+    let mut checkpoint: Checkpoint = read(ports, CHECKPOINT_ENTRY).await?.unwrap_or_default();
+    let from = Window(checkpoint.settled);
+    let until = Window::of(now.plus(CLOCKS_DIFFER));
+    let mut run = Run { ports, report: Report { at: now, ..Report::default() }, due: BTreeMap::new() };
+    // The first run walks all of time, in a few lists; but there is nothing older than a batch lives.
+    let walked = from.max(Window::of(now.plus(-TIME_TO_LIVE)));
+    run.report.windows = u64::try_from(until.0 - walked.0 + 1).unwrap_or(0);
+    for prefix in journal::prefixes(from, until) {
+        let mut cursor = None;
+        loop {
+            let page = ports.read(&prefix, cursor.as_deref()).await?;
+            run.take(page.items).await;
+            cursor = page.cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+    }
+    run.hand_in_all().await;
+    let settled = Window::of(now.plus(-SHOWN_WITHIN)).max(from);
+    let whole = run.report.left == 0;
+    // Only a run that left nothing behind may say that what is older has all been handed in.
+    let settled_until = if whole { settled.start() } else { from.start() };
+    checkpoint.swept = run.sweep(checkpoint.swept, settled_until).await?;
+    let report = run.report;
+    if whole {
+        checkpoint.settled = settled.0;
+        ports.trim(settled.start()).await?;
+    }
+    write(ports, CHECKPOINT_ENTRY, &checkpoint).await?;
+    keep(ports, &report).await?;
+    Ok(report)
+}
+
+/// The last runs, the latest first.
+///
+/// # Errors
+/// [`Fault`] when they cannot be read.
+pub async fn reports<P: KeyValue>(ports: &P) -> Result<Vec<Report>, Fault> {
+    Ok(read(ports, REPORTS_ENTRY).await?.unwrap_or_default())
+}
+
+/// Where a refused batch is kept.
+pub fn refused_entry(key: &str, account: Option<&AccountId>) -> String {
+    format!("refused/{key}/{}", account.map_or("-", AccountId::as_str))
+}
+
+/// A run under way: batches wait by account until there are enough of them to be handed in.
+struct Run<'a, P> {
+    ports: &'a P,
+    report: Report,
+    due: BTreeMap<AccountId, Vec<AccountBatch>>,
+}
+
+impl<P: SettlementPorts> Run<'_, P> {
+    /// Sorts batches by account, and hands in where enough have come together.
+    async fn take(&mut self, found: Vec<Journaled>) {
+        for journaled in found {
+            self.report.batches += 1;
+            let Journaled { key, window, id, batch } = journaled;
+            let batch = match batch {
+                Ok(batch) => batch,
+                Err(reason) => {
+                    self.refuse(Refused { batch: key, account: None, reason, content: None }).await;
+                    continue;
+                }
+            };
+            let mut parts: BTreeMap<AccountId, AccountBatch> = BTreeMap::new();
+            let part = || AccountBatch { id: id.clone(), window, lines: Vec::new(), closings: Vec::new() };
+            for line in batch.lines {
+                parts.entry(line.account.clone()).or_insert_with(part).lines.push(line);
+            }
+            for closing in batch.closings {
+                parts.entry(closing.account.clone()).or_insert_with(part).closings.push(closing);
+            }
+            for (account, part) in parts {
+                let due = self.due.entry(account.clone()).or_default();
+                due.push(part);
+                if due.len() >= HANDED_AT_ONCE {
+                    let batches = std::mem::take(due);
+                    self.hand_in(&account, batches).await;
+                }
+            }
+        }
+    }
+
+    async fn hand_in_all(&mut self) {
+        // The accounts stay in the map, empty: they are the ones to be swept.
+        let accounts: Vec<AccountId> = self.due.keys().cloned().collect();
+        for account in accounts {
+            let batches = self.due.get_mut(&account).map(std::mem::take).unwrap_or_default();
+            if !batches.is_empty() {
+                self.hand_in(&account, batches).await;
+            }
+        }
+    }
+
+    /// Hands an account its batches.
+    async fn hand_in(&mut self, account: &AccountId, batches: Vec<AccountBatch>) {
+        let count = batches.len() as u64;
+        let command = Command::Settle { batches };
+        let answer = self.ports.execute(account, None, &command).await;
+        let Command::Settle { batches } = command else { return };
+        match answer {
+            Ok(Ok(Answer::Settled(settled))) => {
+                self.report.applied += settled.applied;
+                self.report.known += settled.known;
+                for (id, reason) in settled.refused {
+                    let content = batches.iter().find(|batch| batch.id == id).cloned();
+                    let batch = content.as_ref().map_or_else(String::new, |batch| journal::key(batch.window, &id));
+                    self.refuse(Refused { batch, account: Some(account.clone()), reason, content }).await;
+                }
+            }
+            Ok(Err(refusal)) => self.refuse_all(account, batches, &refusal).await,
+            Ok(Ok(other)) => {
+                self.ports.log(&format!("account {account}: settled batches, and got {other:?}"));
+                self.report.left += count;
+            }
+            Err(fault) => {
+                self.ports.log(&format!("account {account}: {count} batches are left for the next run: {fault}"));
+                self.report.left += count;
+            }
+        }
+    }
+
+    async fn refuse_all(&mut self, account: &AccountId, batches: Vec<AccountBatch>, refusal: &Refusal) {
+        for content in batches {
+            let batch = journal::key(content.window, &content.id);
+            let (account, reason) = (Some(account.clone()), refusal.to_string());
+            self.refuse(Refused { batch, account, reason, content: Some(content) }).await;
+        }
+    }
+
+    /// Keeps a refused batch. One that cannot be kept is left for the next run, so that it is never dropped.
+    async fn refuse(&mut self, refused: Refused) {
+        let entry = refused_entry(&refused.batch, refused.account.as_ref());
+        match write(self.ports, &entry, &refused).await {
+            Ok(()) => self.report.refused += 1,
+            Err(fault) => {
+                self.ports.log(&format!("{entry}: {fault}"));
+                self.report.left += 1;
+            }
+        }
+    }
+
+    /// Lets the time pass for the accounts that had batches, and for some of the others in turn. Returns where the next
+    /// sweep goes on.
+    async fn sweep(&mut self, after: Option<String>, settled_until: Timestamp) -> Result<Option<String>, Fault> {
+        for account in self.due.keys() {
+            self.tick(account, settled_until).await;
+        }
+        let page = self.ports.list(ACCOUNTS, after.as_deref(), SWEPT).await?;
+        for key in &page.items {
+            let account = key.strip_prefix(ACCOUNTS).and_then(|id| id.parse().ok());
+            if let Some(account) = account.filter(|account| !self.due.contains_key(account)) {
+                self.tick(&account, settled_until).await;
+            }
+        }
+        Ok(page.cursor)
+    }
+
+    async fn tick(&self, account: &AccountId, settled_until: Timestamp) {
+        match self.ports.execute(account, None, &Command::Tick { settled_until }).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(refusal)) => self.ports.log(&format!("account {account}: {refusal}")),
+            Err(fault) => self.ports.log(&format!("account {account}: {fault}")),
+        }
+    }
+}
+
+/// Where the key-value store lists the accounts.
+const ACCOUNTS: &str = "account/";
+
+async fn keep<P: KeyValue>(ports: &P, report: &Report) -> Result<(), Fault> {
+    let mut reports = reports(ports).await?;
+    reports.insert(0, report.clone());
+    reports.truncate(REPORTS);
+    write(ports, REPORTS_ENTRY, &reports).await
+}
+
+async fn read<P: KeyValue, T: serde::de::DeserializeOwned>(ports: &P, key: &str) -> Result<Option<T>, Fault> {
+    let Some(bytes) = ports.get(key).await? else { return Ok(None) };
+    let unreadable = |error: serde_json::Error| Fault::Unreadable {
+        port: "settlement",
+        what: key.to_owned(),
+        detail: error.to_string(),
+    };
+    serde_json::from_slice(&bytes).map(Some).map_err(unreadable)
+}
+
+async fn write<P: KeyValue, T: Serialize>(ports: &P, key: &str, value: &T) -> Result<(), Fault> {
+    let bytes = serde_json::to_vec(value).map_err(|error| Fault::Unreadable {
+        port: "settlement",
+        what: key.to_owned(),
+        detail: error.to_string(),
+    })?;
+    ports.put(key, &bytes).await
+}
