@@ -76,6 +76,11 @@ pub struct GrantId(pub u64);
 #[serde(transparent)]
 pub struct LeaseId(pub u64);
 
+/// A rating line of one account: the sequence number of the entry that began it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LineId(pub u64);
+
 /// A batch of the usage journal: who wrote it, and the how-manieth of that writer it is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct BatchId {
@@ -94,6 +99,12 @@ impl fmt::Display for GrantId {
 impl fmt::Display for LeaseId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "lease-{}", self.0)
+    }
+}
+
+impl fmt::Display for LineId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line-{}", self.0)
     }
 }
 

@@ -3,7 +3,9 @@
 //! Invariant: counts only grow, and an overflow saturates instead of wrapping, so that a bad number can never turn a
 //! large usage into a small one.
 
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap};
 
 /// A dimension that can be sold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -71,46 +73,71 @@ impl Usage {
 
 /// A value for each of some meters; a meter without one is not limited, not priced, not counted.
 ///
-/// Serialized as a map from the meter's name, so that it reads well in JSON and is stable when meters are added.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct PerMeter<T>(std::collections::BTreeMap<Meter, T>);
+/// Serialized as a map from the meter's name, so that it reads well in JSON and is stable when meters are added. Held
+/// in place, because the ledger compares many of them for each lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PerMeter<T>([Option<T>; Meter::ALL.len()]);
 
 impl<T> Default for PerMeter<T> {
     fn default() -> Self {
-        Self(std::collections::BTreeMap::new())
+        Self([const { None }; Meter::ALL.len()])
     }
 }
 
 impl<T> PerMeter<T> {
     /// The value of one meter, where it has one.
-    pub fn get(&self, meter: Meter) -> Option<&T> {
-        self.0.get(&meter)
+    pub const fn get(&self, meter: Meter) -> Option<&T> {
+        self.0[meter as usize].as_ref()
     }
 
     /// The value of one meter, to change.
-    pub fn get_mut(&mut self, meter: Meter) -> Option<&mut T> {
-        self.0.get_mut(&meter)
+    pub const fn get_mut(&mut self, meter: Meter) -> Option<&mut T> {
+        self.0[meter as usize].as_mut()
     }
 
     /// Sets the value of one meter.
     pub fn set(&mut self, meter: Meter, value: T) {
-        self.0.insert(meter, value);
+        self.0[meter as usize] = Some(value);
     }
 
     /// The meters that have a value, with it, in the order of [`Meter::ALL`].
     pub fn iter(&self) -> impl Iterator<Item = (Meter, &T)> {
-        self.0.iter().map(|(meter, value)| (*meter, value))
+        Meter::ALL.into_iter().zip(&self.0).filter_map(|(meter, value)| Some((meter, value.as_ref()?)))
     }
 
     /// Whether no meter has a value.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.iter().all(Option::is_none)
+    }
+
+    /// The same meters, each with what `f` makes of its value.
+    pub fn map<U>(&self, mut f: impl FnMut(Meter, &T) -> U) -> PerMeter<U> {
+        self.iter().map(|(meter, value)| (meter, f(meter, value))).collect()
     }
 }
 
 impl<T> FromIterator<(Meter, T)> for PerMeter<T> {
     fn from_iter<I: IntoIterator<Item = (Meter, T)>>(values: I) -> Self {
-        Self(values.into_iter().collect())
+        let mut all = Self::default();
+        for (meter, value) in values {
+            all.set(meter, value);
+        }
+        all
+    }
+}
+
+impl<T: Serialize> Serialize for PerMeter<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.iter().count()))?;
+        for (meter, value) in self.iter() {
+            map.serialize_entry(&meter, value)?;
+        }
+        map.end()
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for PerMeter<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        BTreeMap::<Meter, T>::deserialize(deserializer).map(Self::from_iter)
     }
 }

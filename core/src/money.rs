@@ -60,6 +60,16 @@ impl Micros {
         }
     }
 
+    /// The sum, held at the ends of the range.
+    pub const fn saturating_add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
+    /// The difference, held at the ends of the range.
+    pub const fn saturating_sub(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+
     /// The same amount the other way.
     pub const fn negated(self) -> Self {
         Self(self.0.saturating_neg())

@@ -54,6 +54,27 @@ impl Timestamp {
     }
 }
 
+/// A calendar month in UTC: the billing period of what is paid for by use. Counted from January of year 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Month(pub i32);
+
+impl Month {
+    /// The month that holds `time`. Times that the calendar does not reach (the year 9999) are held at its ends.
+    pub fn of(time: Timestamp) -> Self {
+        let end = if time.0 < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
+        let date = jiff::tz::Offset::UTC.to_datetime(jiff::Timestamp::from_millisecond(time.0).unwrap_or(end));
+        Self(i32::from(date.year()) * 12 + i32::from(date.month()) - 1)
+    }
+}
+
+/// As in ISO 8601: `2026-11`.
+impl fmt::Display for Month {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}", self.0.div_euclid(12), self.0.rem_euclid(12) + 1)
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match jiff::Timestamp::from_millisecond(self.0) {
@@ -85,5 +106,19 @@ impl<'de> Deserialize<'de> for Timestamp {
         } else {
             i64::deserialize(deserializer).map(Self)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_month_ends_at_midnight_utc() {
+        let month = |text: &str| Month::of(text.parse().unwrap()).to_string();
+        assert_eq!(month("2026-11-30T23:59:59.999Z"), "2026-11");
+        assert_eq!(month("2026-12-01T00:00:00Z"), "2026-12");
+        assert_eq!(month("2027-01-01T00:30:00+01:00"), "2026-12");
+        assert_eq!(Month::of(Timestamp::from_millis(i64::MAX)).to_string(), "9999-12");
     }
 }

@@ -11,6 +11,7 @@ mod credentials;
 mod fetch;
 mod forward;
 mod instance;
+pub mod ledger;
 mod nonces;
 pub mod ports;
 pub mod reports;

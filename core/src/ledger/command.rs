@@ -79,6 +79,13 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// Whether an idempotency key means something: the others change nothing when they are repeated, or cannot be.
+    pub const fn moves_money(&self) -> bool {
+        matches!(self, Self::Recharge { .. } | Self::Purchase(_))
+    }
+}
+
 /// What one batch says of one account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountBatch {

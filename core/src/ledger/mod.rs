@@ -1,6 +1,32 @@
 //! The book of one account, as a decider: `decide(account, command, now)` says which entries a command makes, and
-//! `evolve(account, entry)` what an entry does. Both are pure; a platform's ledger port loads, decides and appends.
+//! `Account::evolve(entry)` what an entry does. Both are pure; a platform's ledger port loads, decides and appends.
 
+mod account;
+mod applied;
+mod books;
 pub mod command;
+mod decide;
+mod entry;
+mod event;
+mod evolve;
+mod grant;
+mod keys;
+mod leasing;
+mod line;
+mod report;
+mod settling;
+mod snapshot;
+mod ticking;
 
-pub use command::{Answer, Command, Refusal, Settled};
+pub use account::{Account, BookedLease, GrantRow};
+pub use books::{Book, Books, Posting, postings};
+pub use command::{Answer, Command, IdempotencyKey, Refusal, Settled};
+pub use decide::{Decision, decide};
+pub use entry::{Cause, Entry, Hash, Unreadable};
+pub use event::{Burn, Charge, Event, Leased, LineTerms, Rest, Settlement, Source, UsageLine, WriterBatches};
+pub use grant::{Grant, Quota};
+pub use keys::KEY_MEMORY;
+pub use leasing::LONGEST_LEASE;
+pub use line::RatingLine;
+pub use report::UsageReport;
+pub use ticking::LAPSE_AFTER;

@@ -2,6 +2,7 @@
 
 mod host;
 mod key_value;
+mod ledger;
 mod usage_journal;
 
 use std::{
@@ -9,13 +10,19 @@ use std::{
     collections::BTreeMap,
 };
 
-use farebox_core::{journal::Batch, time::Timestamp};
+use farebox_core::{id::AccountId, journal::Batch, time::Timestamp};
+use farebox_gateway::ledger::Accounts;
+
+pub use ledger::AppendFault;
 
 /// A platform that is nothing but this value: stores that are empty at first, and a clock that stands still.
 #[derive(Debug, Default)]
 pub struct Memory {
     key_value: RefCell<BTreeMap<String, Vec<u8>>>,
     journal: RefCell<BTreeMap<String, Batch>>,
+    books: RefCell<BTreeMap<AccountId, ledger::Book>>,
+    accounts: Accounts,
+    next_append: Cell<Option<AppendFault>>,
     now: Cell<Timestamp>,
     log: RefCell<Vec<String>>,
     is_down: Cell<bool>,

@@ -1,0 +1,174 @@
+//! What an account is at one moment, and what can be asked about it without changing it.
+//!
+//! Invariant: the state is a function of the entries: a replay of all of them, or of a snapshot and those after it,
+//! gives the same. Money that is available is the balance less what open leases may cost at most.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    applied::Applied,
+    books::{Book, Books},
+    entry::Hash,
+    event::Source,
+    grant::{Grant, Quota},
+    keys::Keys,
+    line::RatingLine,
+    ticking::LAPSE_AFTER,
+};
+use crate::{
+    id::{GrantId, LeaseId, LineId, ProductId, WriterId},
+    meter::{Meter, PerMeter, Usage},
+    money::{Currency, Micros},
+    time::Timestamp,
+};
+
+/// The book of one account, added up. The default is an account that is not open.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Account {
+    pub(super) currency: Option<Currency>,
+    pub(super) version: u64,
+    pub(super) last: Timestamp,
+    pub(super) head: Hash,
+    pub(super) books: Books,
+    pub(super) grants: BTreeMap<GrantId, Grant>,
+    pub(super) leases: BTreeMap<LeaseId, BookedLease>,
+    pub(super) lapsed: BTreeMap<LeaseId, BookedLease>,
+    pub(super) lines: BTreeMap<LineId, RatingLine>,
+    pub(super) keys: Keys,
+    pub(super) applied: Applied,
+}
+
+/// A lease that was given, as the book knows it. One that lapsed is remembered as long as a batch of it may come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BookedLease {
+    /// For which product.
+    pub product: ProductId,
+    /// To which instance.
+    pub writer: WriterId,
+    /// What pays.
+    pub source: Source,
+    /// How much may be used on it.
+    pub allowance: PerMeter<u64>,
+    /// From then on nothing is admitted on it.
+    pub until: Timestamp,
+    /// What was used, as far as it was settled.
+    pub used: Usage,
+    /// All that was used, where the instance has said that it is done.
+    pub announced: Option<Usage>,
+}
+
+/// One meter of one grant, as the account is shown it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GrantRow<'a> {
+    /// The grant.
+    pub grant: &'a Grant,
+    /// The meter.
+    pub meter: Meter,
+    /// How much there is of it.
+    pub quota: Quota,
+}
+
+impl BookedLease {
+    /// What may still be used of each meter that it limits.
+    pub fn outstanding(&self) -> PerMeter<u64> {
+        self.outstanding_with(&Usage::default())
+    }
+
+    /// The same, once `more` is settled.
+    pub(super) fn outstanding_with(&self, more: &Usage) -> PerMeter<u64> {
+        let used = |meter| self.used.get(meter).saturating_add(more.get(meter));
+        self.allowance.map(|meter, allowed| allowed.saturating_sub(used(meter)))
+    }
+
+    /// What may have been used and was not settled. Less than what may still be used, where the instance has said how
+    /// much it used in all.
+    pub fn unaccounted(&self) -> PerMeter<u64> {
+        self.outstanding().map(|meter, left| match &self.announced {
+            Some(total) => total.get(meter).saturating_sub(self.used.get(meter)).min(*left),
+            None => *left,
+        })
+    }
+}
+
+impl Account {
+    /// Whether it was opened.
+    pub const fn is_open(&self) -> bool {
+        self.currency.is_some()
+    }
+
+    /// The currency of its balance; `None` when it was not opened.
+    pub const fn currency(&self) -> Option<Currency> {
+        self.currency
+    }
+
+    /// The number of its entries.
+    pub const fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The hash of its last entry.
+    pub const fn head(&self) -> Hash {
+        self.head
+    }
+
+    /// What each book holds.
+    pub const fn books(&self) -> &Books {
+        &self.books
+    }
+
+    /// What it has recharged and not spent.
+    pub const fn balance(&self) -> Micros {
+        self.books.get(Book::Balance)
+    }
+
+    /// What open leases may cost at most.
+    pub fn leased(&self) -> Micros {
+        self.lines.values().fold(Micros::ZERO, |sum, line| sum.saturating_add(line.reserved))
+    }
+
+    /// What it can spend: the balance less what is leased.
+    pub fn available(&self) -> Micros {
+        self.balance().saturating_sub(self.leased())
+    }
+
+    /// Its grants by age, one row per grant and meter, those that have ended included.
+    pub fn grants(&self) -> impl Iterator<Item = GrantRow<'_>> {
+        self.grants
+            .values()
+            .flat_map(|grant| grant.quotas.iter().map(move |(meter, quota)| GrantRow { grant, meter, quota: *quota }))
+    }
+
+    /// Its open leases by age.
+    pub fn leases(&self) -> impl Iterator<Item = (LeaseId, &BookedLease)> {
+        self.leases.iter().map(|(id, lease)| (*id, lease))
+    }
+
+    /// Leases that lapsed lately, by age.
+    pub fn lapsed(&self) -> impl Iterator<Item = (LeaseId, &BookedLease)> {
+        self.lapsed.iter().map(|(id, lease)| (*id, lease))
+    }
+
+    /// A lease that is open or lapsed lately.
+    pub(super) fn lease(&self, id: LeaseId) -> Option<&BookedLease> {
+        self.leases.get(&id).or_else(|| self.lapsed.get(&id))
+    }
+
+    /// What is rated together, by age: the lines of this billing period, and older ones that usage may still come for.
+    pub fn lines(&self) -> impl Iterator<Item = (LineId, &RatingLine)> {
+        self.lines.iter().map(|(id, line)| (*id, line))
+    }
+
+    /// From when on a `Tick` may have something to do; `None` when nothing is waiting for its time.
+    pub fn next_tick(&self) -> Option<Timestamp> {
+        let leases = self.leases.values().map(|lease| lease.until);
+        let grants = self.grants.values().filter(|grant| !grant.expired).filter_map(|grant| grant.until);
+        leases.chain(grants).min().map(|until| until.plus(LAPSE_AFTER))
+    }
+
+    /// The moment at which a command is carried out: `now`, unless the clock ran backwards since the last entry.
+    pub(super) fn moment(&self, now: Timestamp) -> Timestamp {
+        now.max(self.last)
+    }
+}

@@ -1,0 +1,77 @@
+//! The named books of an account, and which of them an event moves money between.
+//!
+//! Invariant: the postings of every event sum to zero, so the books of an account always do.
+#![deny(clippy::float_arithmetic)]
+
+use serde::{Deserialize, Serialize};
+
+use super::event::Event;
+use crate::money::Micros;
+
+/// One side of a posting. What a book holds is what the provider owes (the customer) or has earned (revenue) when it is
+/// positive, and what it has received or given away when it is negative.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Book {
+    /// What the customer has: its balance.
+    Balance,
+    /// Packages and periods that were paid and not used yet.
+    DeferredRevenue,
+    /// What was earned: usage that was paid for, and what expired unused.
+    Revenue,
+    /// Money received from the customer, as a negative amount.
+    Payments,
+    /// Corrections by the provider in the customer's favour, as a negative amount.
+    Adjustments,
+}
+
+/// Money into a book, or out of it when the amount is negative.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Posting {
+    /// The book.
+    pub book: Book,
+    /// How much.
+    pub amount: Micros,
+}
+
+/// What each book of an account holds.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Books([Micros; 5]);
+
+impl Books {
+    /// What one book holds.
+    pub const fn get(&self, book: Book) -> Micros {
+        self.0[book as usize]
+    }
+
+    pub(super) fn post(&mut self, postings: &[Posting]) {
+        for posting in postings {
+            let held = &mut self.0[posting.book as usize];
+            *held = held.saturating_add(posting.amount);
+        }
+    }
+}
+
+/// The postings that an event makes. None for events that move quantities only.
+pub fn postings(event: &Event) -> Vec<Posting> {
+    match event {
+        Event::Opened { .. } | Event::Leased(_) | Event::Lapsed { .. } => Vec::new(),
+        Event::Recharged { amount, .. } => transfer(Book::Payments, Book::Balance, *amount),
+        Event::Purchased { terms, .. } => transfer(Book::Balance, Book::DeferredRevenue, terms.price),
+        Event::GrantExpired { forfeited, .. } => transfer(Book::DeferredRevenue, Book::Revenue, *forfeited),
+        Event::Settled(settlement) => {
+            let charged = settlement.charges.iter().fold(Micros::ZERO, |sum, c| sum.saturating_add(c.charged));
+            let earned = settlement.burns.iter().fold(Micros::ZERO, |sum, b| sum.saturating_add(b.earned));
+            let mut postings = transfer(Book::Balance, Book::Revenue, charged);
+            postings.extend(transfer(Book::DeferredRevenue, Book::Revenue, earned));
+            postings
+        }
+    }
+}
+
+fn transfer(from: Book, to: Book, amount: Micros) -> Vec<Posting> {
+    if amount == Micros::ZERO {
+        return Vec::new();
+    }
+    vec![Posting { book: from, amount: amount.negated() }, Posting { book: to, amount }]
+}

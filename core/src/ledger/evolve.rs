@@ -1,0 +1,198 @@
+//! What an entry does to an account.
+//!
+//! Invariant: this is all that ever changes an account, it cannot fail, and it asks nothing but the entry.
+
+use super::{
+    account::{Account, BookedLease},
+    books::{Book, Posting},
+    command::{Answer, PackageTerms},
+    entry::Entry,
+    event::{Event, Leased, Rest, Settlement, Source, UsageLine},
+    grant::{Grant, Quota},
+    line::RatingLine,
+};
+use crate::{
+    id::{GrantId, LeaseId, LineId},
+    journal::TIME_TO_LIVE,
+    meter::PerMeter,
+    money::Micros,
+    time::{Month, Timestamp},
+};
+
+/// What a command that moved money answers, when it is the first time and when it is repeated.
+pub(super) fn booked(balance: Micros, seq: u64, event: &Event) -> Answer {
+    let grant = matches!(event, Event::Purchased { .. }).then_some(GrantId(seq));
+    Answer::Booked { entry: seq, balance, grant }
+}
+
+/// What `postings` do to the balance.
+pub(super) fn on_balance(postings: &[Posting]) -> Micros {
+    let ours = postings.iter().filter(|posting| posting.book == Book::Balance);
+    ours.fold(Micros::ZERO, |sum, posting| sum.saturating_add(posting.amount))
+}
+
+impl Account {
+    /// Books `entry`, which must be the one after the last that was booked.
+    pub fn evolve(&mut self, entry: &Entry) {
+        debug_assert_eq!(entry.seq, self.version + 1, "entries are booked in order");
+        self.version = entry.seq;
+        self.last = entry.at;
+        self.head = entry.hash;
+        self.books.post(&entry.postings);
+        match &entry.event {
+            Event::Opened { currency } => self.currency = Some(*currency),
+            Event::Recharged { .. } => {}
+            Event::Purchased { terms, until } => self.add_grant(GrantId(entry.seq), terms, entry.at, *until),
+            Event::Leased(leased) => self.add_lease(entry.seq, leased, entry.at),
+            Event::Settled(settlement) => self.settle(settlement, entry.at),
+            Event::Lapsed { leases } => self.lapse(leases, entry.at),
+            Event::GrantExpired { grant, forfeited } => self.expire(*grant, *forfeited),
+        }
+        if let Some(cause) = &entry.cause {
+            self.keys.remember(cause, booked(self.balance(), entry.seq, &entry.event), entry.at);
+        }
+    }
+
+    fn add_grant(&mut self, id: GrantId, terms: &PackageTerms, from: Timestamp, until: Option<Timestamp>) {
+        let quotas = terms.quantities.map(|_, quantity| Quota { quantity: *quantity, ..Quota::default() });
+        let grant = Grant {
+            id,
+            product: terms.product.clone(),
+            offer: terms.offer.clone(),
+            price: terms.price,
+            priority: terms.priority,
+            from,
+            until,
+            quotas,
+            earned: Micros::ZERO,
+            expired: false,
+        };
+        self.grants.insert(id, grant);
+    }
+
+    fn add_lease(&mut self, seq: u64, leased: &Leased, at: Timestamp) {
+        if let Some(terms) = &leased.begins {
+            self.forget_lines(Month::of(at));
+            self.lines.insert(LineId(seq), RatingLine::new(leased.product.clone(), terms.clone()));
+        }
+        let lease = BookedLease {
+            product: leased.product.clone(),
+            writer: leased.writer.clone(),
+            source: leased.source,
+            allowance: leased.allowance.clone(),
+            until: leased.until,
+            used: Default::default(),
+            announced: None,
+        };
+        self.leases.insert(LeaseId(seq), lease);
+        self.set_aside(leased.source, &PerMeter::default(), &leased.allowance);
+    }
+
+    /// Drops the lines of earlier months that no lease names: nothing can be rated on them any more.
+    fn forget_lines(&mut self, month: Month) {
+        let open = self.leases.values().map(|lease| lease.source);
+        let lapsed = self.lapsed.values().map(|lease| lease.source);
+        let named: Vec<Source> = open.chain(lapsed).collect();
+        self.lines.retain(|id, line| line.terms.month >= month || named.contains(&Source::Balance(*id)));
+    }
+
+    /// Changes what a source has set aside for one lease from `before` to `after`.
+    fn set_aside(&mut self, source: Source, before: &PerMeter<u64>, after: &PerMeter<u64>) {
+        let change = |held: u64, meter| {
+            let of = |amounts: &PerMeter<u64>| amounts.get(meter).copied().unwrap_or(0);
+            held.saturating_sub(of(before)).saturating_add(of(after))
+        };
+        match source {
+            Source::Grant(id) => {
+                let Some(grant) = self.grants.get_mut(&id) else { return };
+                grant.quotas = grant.quotas.map(|meter, quota| Quota { leased: change(quota.leased, meter), ..*quota });
+            }
+            Source::Balance(id) => {
+                let Some(line) = self.lines.get_mut(&id) else { return };
+                let metered: PerMeter<u64> = line
+                    .terms
+                    .rate
+                    .prices
+                    .map(|meter, _| change(line.outstanding.get(meter).copied().unwrap_or(0), meter));
+                line.outstanding = metered;
+                line.refresh();
+            }
+        }
+    }
+
+    fn settle(&mut self, settlement: &Settlement, at: Timestamp) {
+        for writer in &settlement.batches {
+            for (sequence, window) in &writer.batches {
+                self.applied.add(&writer.writer, *sequence, *window);
+            }
+        }
+        for line in &settlement.usage {
+            self.add_usage(line);
+        }
+        for (id, total) in &settlement.announced {
+            if let Some(lease) = self.leases.get_mut(id).or_else(|| self.lapsed.get_mut(id)) {
+                lease.announced = Some(*total);
+            }
+        }
+        for rest in &settlement.returned {
+            if let Some(lease) = self.leases.remove(&rest.lease) {
+                self.set_aside(lease.source, &lease.outstanding(), &PerMeter::default());
+            }
+        }
+        for charge in &settlement.charges {
+            if let Some(line) = self.lines.get_mut(&charge.line) {
+                line.charged = line.charged.saturating_add(charge.charged);
+                line.forgiven = line.forgiven.saturating_add(charge.forgiven);
+            }
+        }
+        for burn in &settlement.burns {
+            if let Some(grant) = self.grants.get_mut(&burn.grant) {
+                grant.earned = grant.earned.saturating_add(burn.earned);
+            }
+        }
+        self.applied.sweep(at);
+    }
+
+    fn add_usage(&mut self, line: &UsageLine) {
+        let (source, before, after) = if let Some(lease) = self.leases.get_mut(&line.lease) {
+            let before = lease.outstanding();
+            lease.used.add(&line.usage);
+            (lease.source, before, lease.outstanding())
+        } else if let Some(lapsed) = self.lapsed.get_mut(&line.lease) {
+            lapsed.used.add(&line.usage);
+            (lapsed.source, PerMeter::default(), PerMeter::default())
+        } else {
+            return;
+        };
+        match source {
+            Source::Grant(id) => {
+                if let Some(grant) = self.grants.get_mut(&id) {
+                    let used = |meter, quota: &Quota| quota.used.saturating_add(line.usage.get(meter));
+                    grant.quotas = grant.quotas.map(|meter, quota| Quota { used: used(meter, quota), ..*quota });
+                }
+            }
+            Source::Balance(id) => {
+                if let Some(rated) = self.lines.get_mut(&id) {
+                    rated.usage.add(&line.usage);
+                }
+            }
+        }
+        self.set_aside(source, &before, &after);
+    }
+
+    fn lapse(&mut self, leases: &[Rest], at: Timestamp) {
+        self.lapsed.retain(|_, lease| at.since(lease.until) <= TIME_TO_LIVE);
+        for rest in leases {
+            let Some(lease) = self.leases.remove(&rest.lease) else { continue };
+            self.set_aside(lease.source, &lease.outstanding(), &PerMeter::default());
+            self.lapsed.insert(rest.lease, lease);
+        }
+    }
+
+    fn expire(&mut self, id: GrantId, forfeited: Micros) {
+        if let Some(grant) = self.grants.get_mut(&id) {
+            grant.expired = true;
+            grant.earned = grant.earned.saturating_add(forfeited);
+        }
+    }
+}

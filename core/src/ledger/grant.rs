@@ -1,0 +1,108 @@
+//! What an account got by buying: quantities that are used up, and the part of the price that is earned by it.
+//!
+//! Invariant: what is free to lease is what was neither used nor leased out; used, leased and free never add up to more
+//! than the quantity, but for bytes that were in flight when it ran out. What was earned never exceeds the price.
+#![deny(clippy::float_arithmetic)]
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::{GrantId, OfferId, ProductId},
+    meter::{PerMeter, Usage},
+    money::Micros,
+    time::Timestamp,
+};
+
+/// How much of one meter a grant holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Quota {
+    /// What was bought.
+    pub quantity: u64,
+    /// What was used, as far as it was settled.
+    pub used: u64,
+    /// What open leases hold and have not used.
+    pub leased: u64,
+}
+
+impl Quota {
+    /// What was not used, leased out or not.
+    pub const fn remaining(&self) -> u64 {
+        self.quantity.saturating_sub(self.used)
+    }
+
+    /// What may be leased.
+    pub const fn free(&self) -> u64 {
+        self.remaining().saturating_sub(self.leased)
+    }
+
+    /// What was used beyond the quantity.
+    pub const fn overrun(&self) -> u64 {
+        self.used.saturating_sub(self.quantity)
+    }
+}
+
+/// A grant of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// Its id.
+    pub id: GrantId,
+    /// What it pays for.
+    pub product: ProductId,
+    /// The package or plan it came from.
+    pub offer: OfferId,
+    /// What was paid for it.
+    pub price: Micros,
+    /// Lower burns down first.
+    pub priority: i32,
+    /// From when on it pays.
+    pub from: Timestamp,
+    /// From when on it does not pay any more.
+    pub until: Option<Timestamp>,
+    /// What it holds. It pays as long as something is left of every meter here.
+    pub quotas: PerMeter<Quota>,
+    /// The part of the price that was earned.
+    pub earned: Micros,
+    /// Whether it was taken off the books after its end.
+    pub expired: bool,
+}
+
+/// Sorts grants by which burns down first. The id comes last; ids rise with age, so the older comes before the younger.
+pub(super) type BurnOrder = (i32, bool, Option<Timestamp>, GrantId);
+
+impl Grant {
+    /// Whether it pays at `now`, if anything is left.
+    pub fn is_current(&self, now: Timestamp) -> bool {
+        self.from <= now && !self.has_ended(now)
+    }
+
+    /// Whether its time is over.
+    pub fn has_ended(&self, now: Timestamp) -> bool {
+        self.expired || self.until.is_some_and(|until| until <= now)
+    }
+
+    /// Whether something may be leased of every meter.
+    pub fn has_free(&self) -> bool {
+        self.quotas.iter().all(|(_, quota)| quota.free() > 0)
+    }
+
+    /// Whether open leases hold any of it.
+    pub fn is_leased(&self) -> bool {
+        self.quotas.iter().any(|(_, quota)| quota.leased > 0)
+    }
+
+    pub(super) fn burn_order(&self) -> BurnOrder {
+        (self.priority, self.until.is_none(), self.until, self.id)
+    }
+
+    /// The part of the price that is earned once `more` is used: by the meter that is used up furthest, rounded down.
+    pub(super) fn earned_with(&self, more: &Usage) -> Micros {
+        if self.expired {
+            return self.price;
+        }
+        let share = self.quotas.iter().map(|(meter, quota)| {
+            let used = quota.used.saturating_add(more.get(meter)).min(quota.quantity);
+            i128::from(self.price.get()) * i128::from(used) / i128::from(quota.quantity.max(1))
+        });
+        Micros::new(share.max().and_then(|share| i64::try_from(share).ok()).unwrap_or(0))
+    }
+}

@@ -1,0 +1,179 @@
+//! How much of what an account has is set aside for one instance, and of what.
+//!
+//! One source pays for a whole call: the first grant in burning order that has something left of every meter it counts,
+//! else the balance. Invariant: what is leased out of a grant never exceeds what it has left; what is leased out of the
+//! balance never costs more than is available, in whatever order it is used.
+//!
+//! A lease is at most a quarter of what is left, so that other instances find something too, and the leases of a source
+//! that runs dry shrink to one call: it is used up to the last one after a few dozen of them.
+#![deny(clippy::float_arithmetic)]
+
+use super::{
+    account::Account,
+    command::Refusal,
+    event::{LineTerms, Source},
+    grant::Grant,
+    line::RatingLine,
+};
+use crate::{
+    id::{LineId, ProductId},
+    meter::{Meter, PerMeter, Usage},
+    money::Micros,
+    rate::Rate,
+    time::{MINUTE, Millis, Month, SECOND, Timestamp},
+};
+
+/// The longest lease: what an instance that dies can withhold is withheld no longer than this, and a while.
+pub const LONGEST_LEASE: Millis = 10 * MINUTE;
+const SHORTEST_LEASE: Millis = SECOND;
+
+/// A lease is at most one part in this many of what is left.
+const SHARE: u64 = 4;
+
+/// The fewest bytes that are asked for, so that callers of small bodies do not ask for a lease per call.
+const LEAST_BYTES: u64 = 64 << 10;
+
+/// The most calls that `RateLimit` tells a balance to pay for.
+const MOST_CALLS_SHOWN: u64 = 1_000_000_000;
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wish<'a> {
+    pub(super) product: &'a ProductId,
+    pub(super) rate: Option<&'a Rate>,
+    pub(super) want: &'a Usage,
+    pub(super) lasting: Millis,
+}
+
+/// What is given.
+#[derive(Debug)]
+pub(super) struct Offer {
+    /// `None` begins a line with `begins`.
+    pub(super) source: Option<Source>,
+    pub(super) begins: Option<LineTerms>,
+    pub(super) allowance: PerMeter<u64>,
+    pub(super) until: Timestamp,
+    pub(super) beside: PerMeter<u64>,
+    pub(super) policy: String,
+    pub(super) quantity: Option<u64>,
+}
+
+pub(super) fn offer(account: &Account, wish: Wish<'_>, at: Timestamp) -> Result<Offer, Refusal> {
+    let until = at.plus(wish.lasting.clamp(SHORTEST_LEASE, LONGEST_LEASE));
+    let current = || account.grants.values().filter(|grant| grant.product == *wish.product && grant.is_current(at));
+    if let Some(first) = current().filter(|grant| grant.has_free()).min_by_key(|grant| grant.burn_order()) {
+        return Ok(from_grant(first, current(), wish.want, until));
+    }
+    let paid = wish.rate.and_then(|rate| from_balance(account, wish, rate, at, until));
+    paid.ok_or_else(|| refusal(account, wish, at))
+}
+
+fn from_grant<'a>(first: &Grant, current: impl Iterator<Item = &'a Grant>, want: &Usage, until: Timestamp) -> Offer {
+    let allowance = first.quotas.map(|meter, quota| wanted(meter, want).min(quota.free().div_ceil(SHARE)).max(1));
+    let mut beside = PerMeter::default();
+    for (meter, quota) in current.flat_map(|grant| grant.quotas.iter()) {
+        beside.set(meter, beside.get(meter).copied().unwrap_or(0u64).saturating_add(quota.free()));
+    }
+    let beside = beside.map(|meter, free| free.saturating_sub(allowance.get(meter).copied().unwrap_or(0)));
+    Offer {
+        source: Some(Source::Grant(first.id)),
+        begins: None,
+        allowance,
+        until: first.until.map_or(until, |end| end.min(until)),
+        beside,
+        policy: first.offer.to_string(),
+        quantity: first.quotas.iter().next().map(|(_, quota)| quota.quantity),
+    }
+}
+
+fn from_balance(account: &Account, wish: Wish<'_>, rate: &Rate, at: Timestamp, until: Timestamp) -> Option<Offer> {
+    let month = Month::of(at);
+    let is_ours =
+        |line: &RatingLine| line.terms.month == month && line.product == *wish.product && line.terms.rate == *rate;
+    let known = account.lines.iter().rev().find(|(_, line)| is_ours(line));
+    let begins = known.is_none().then(|| LineTerms { month, rate: rate.clone() });
+    let fresh = begins.clone().map(|terms| RatingLine::new(wish.product.clone(), terms));
+    let line = known.map(|(_, line)| line).or(fresh.as_ref())?;
+
+    let available = account.available().max(Micros::ZERO);
+    // Calls are limited also where only bytes have a price, so that a line that is about to be used reserves its minimum.
+    let priced = Meter::ALL.into_iter().filter(|meter| *meter == Meter::Calls || rate.prices.get(*meter).is_some());
+    let want: PerMeter<u64> = priced.map(|meter| (meter, wanted(meter, wish.want))).collect();
+    let one_call = want.map(|meter, want| if meter == Meter::Calls { 1 } else { *want });
+    let share = Micros::new(available.get() / i64::try_from(SHARE).unwrap_or(i64::MAX));
+    let allowance = affordable(line, &want, share).or_else(|| affordable(line, &one_call, available))?;
+
+    let calls_more = |calls: u64| {
+        allowance.map(|meter, allowed| if meter == Meter::Calls { allowed.saturating_add(calls) } else { *allowed })
+    };
+    let calls = largest(MOST_CALLS_SHOWN, |calls| costs_at_most(line, &calls_more(calls), available));
+    Some(Offer {
+        source: known.map(|(id, _)| Source::Balance(*id)),
+        begins,
+        beside: calls.map(|calls| (Meter::Calls, calls)).into_iter().collect(),
+        allowance,
+        until,
+        policy: "balance".to_owned(),
+        quantity: None,
+    })
+}
+
+/// What is asked for of one meter: at least something.
+fn wanted(meter: Meter, want: &Usage) -> u64 {
+    want.get(meter).max(if meter == Meter::Calls { 1 } else { LEAST_BYTES })
+}
+
+/// As much of `want` as can be leased on `line` for `budget`, the same part of each meter and at least one unit of each.
+fn affordable(line: &RatingLine, want: &PerMeter<u64>, budget: Micros) -> Option<PerMeter<u64>> {
+    let whole = want.iter().map(|(_, want)| *want).max().unwrap_or(1);
+    let part = |part: u64| {
+        want.map(|_, want| {
+            u64::try_from(u128::from(*want) * u128::from(part) / u128::from(whole)).unwrap_or(*want).max(1)
+        })
+    };
+    largest(whole, |units| costs_at_most(line, &part(units), budget)).map(part)
+}
+
+/// Whether leasing out `more` on `line` sets aside at most `budget` more than is set aside already.
+fn costs_at_most(line: &RatingLine, more: &PerMeter<u64>, budget: Micros) -> bool {
+    line.reserve_with(more).saturating_sub(line.reserved) <= budget
+}
+
+/// The largest number up to `most` for which `holds`, which holds up to some number and not beyond it; `None` when it
+/// does not even hold for 0.
+fn largest(most: u64, holds: impl Fn(u64) -> bool) -> Option<u64> {
+    if holds(most) {
+        return Some(most);
+    }
+    let (mut yes, mut no) = (0, most);
+    if !holds(yes) {
+        return None;
+    }
+    while no - yes > 1 {
+        let middle = yes + (no - yes) / 2;
+        if holds(middle) { yes = middle } else { no = middle }
+    }
+    Some(yes)
+}
+
+/// Why there is nothing to lease: what the caller should buy. Whoever has bought ahead is told about that; whoever has
+/// let it expire and went on paying by use is told about the balance.
+fn refusal(account: &Account, wish: Wish<'_>, at: Timestamp) -> Refusal {
+    let mut bought = account.grants.values().filter(|grant| grant.product == *wish.product).peekable();
+    let ever = bought.peek().is_some();
+    let current: Vec<&Grant> = bought.filter(|grant| grant.is_current(at)).collect();
+    let by_use = wish.rate.is_some();
+    let leased = by_use && account.leased().is_positive();
+    let used_by_use = account.lines.values().any(|line| line.product == *wish.product);
+    match (ever, current.is_empty()) {
+        (true, true) if !(by_use && used_by_use) => Refusal::QuotaExpired,
+        (true, false) => Refusal::QuotaExhausted { leased: leased || current.iter().any(|grant| grant.is_leased()) },
+        (false, _) if !by_use => Refusal::QuotaExhausted { leased: false },
+        _ => Refusal::BalanceExhausted { leased },
+    }
+}
+
+/// The source of a lease that becomes entry `seq`.
+pub(super) fn source(offer: &Offer, seq: u64) -> Source {
+    offer.source.unwrap_or(Source::Balance(LineId(seq)))
+}

@@ -1,0 +1,236 @@
+//! What a set of batches is worth: which of them are new, what their usage costs, and which leases they complete.
+//!
+//! Invariant: a batch is booked once, whole or not at all; what is charged depends on the cumulative usage only, so it
+//! does not matter how usage was split into batches or in which order they came.
+//!
+//! Usage on an open lease was set aside for, and is charged in full. Usage on a lease that lapsed was not any more: the
+//! grant or the balance may have been leased to somebody else since. It is charged as far as the balance is free, and
+//! the rest is forgiven and shown.
+#![deny(clippy::float_arithmetic)]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    account::{Account, BookedLease},
+    applied,
+    command::{AccountBatch, Settled},
+    event::{Burn, Charge, Rest, Settlement, Source, UsageLine, WriterBatches},
+    line::RatingLine,
+};
+use crate::{
+    id::{BatchId, CredentialKey, GrantId, LeaseId, LineId, WriterId},
+    journal::Window,
+    meter::{Meter, PerMeter, Usage},
+    money::Micros,
+    time::Timestamp,
+};
+
+/// The new batches of one command, added up.
+#[derive(Default)]
+struct Sum<'a> {
+    batches: BTreeMap<&'a WriterId, BTreeMap<u64, Window>>,
+    usage: BTreeMap<(LeaseId, &'a CredentialKey, Window), Usage>,
+    announced: BTreeMap<LeaseId, Usage>,
+}
+
+/// What the new usage does to the sources that pay for it.
+#[derive(Default)]
+struct Sources {
+    grants: BTreeMap<GrantId, Usage>,
+    lines: BTreeMap<LineId, OnLine>,
+}
+
+/// New usage on one rating line.
+#[derive(Default)]
+struct OnLine {
+    /// On open leases.
+    regular: Usage,
+    /// On leases that lapsed.
+    late: Usage,
+    /// How much less is outstanding afterwards.
+    freed: PerMeter<u64>,
+}
+
+/// Decides about `batches`. The settlement is `None` when none of them is new.
+pub(super) fn settle(account: &Account, batches: &[AccountBatch], at: Timestamp) -> (Option<Settlement>, Settled) {
+    let (sum, settled) = take_new(account, batches, at);
+    if sum.batches.is_empty() {
+        return (None, settled);
+    }
+    let mut sources = Sources::default();
+    let mut returned = Vec::new();
+    for (id, usage) in per_lease(&sum) {
+        match account.leases.get(&id) {
+            Some(lease) => {
+                let left = lease.outstanding_with(&usage);
+                let announced = sum.announced.get(&id).or(lease.announced.as_ref());
+                let is_done = announced.is_some_and(|total| covers(lease, &usage, total));
+                sources.book(lease, &usage, &left, is_done);
+                if is_done {
+                    returned.push(Rest { lease: id, left });
+                }
+            }
+            None => sources.book_late(account, id, &usage),
+        }
+    }
+    let settlement = Settlement {
+        charges: charges(account, &sources.lines),
+        burns: burns(account, &sources.grants),
+        usage: usage_lines(account, &sum),
+        batches: writer_batches(sum.batches),
+        announced: sum.announced.into_iter().collect(),
+        returned,
+    };
+    (Some(settlement), settled)
+}
+
+/// Sorts out batches that are known, too old, or name a lease that this account never gave.
+fn take_new<'a>(account: &Account, batches: &'a [AccountBatch], at: Timestamp) -> (Sum<'a>, Settled) {
+    let (mut sum, mut settled) = (Sum::default(), Settled::default());
+    let mut taken: BTreeSet<&BatchId> = BTreeSet::new();
+    for batch in batches {
+        let BatchId { writer, sequence } = &batch.id;
+        if account.applied.contains(writer, *sequence) || !taken.insert(&batch.id) {
+            settled.known += 1;
+            continue;
+        }
+        if let Some(reason) = flaw(account, batch, at) {
+            settled.refused.push((batch.id.clone(), reason));
+            continue;
+        }
+        settled.applied += 1;
+        sum.batches.entry(writer).or_default().insert(*sequence, batch.window);
+        for line in &batch.lines {
+            sum.usage.entry((line.lease, &line.credential, batch.window)).or_default().add(&line.usage);
+        }
+        for closing in batch.closings.iter().filter(|closing| account.lease(closing.lease).is_some()) {
+            sum.announced.insert(closing.lease, closing.total);
+        }
+    }
+    (sum, settled)
+}
+
+/// Why a batch cannot be booked.
+fn flaw(account: &Account, batch: &AccountBatch, at: Timestamp) -> Option<String> {
+    if applied::is_too_old(batch.window, at) {
+        return Some("it is older than the journal keeps batches, so it may have been booked before".to_owned());
+    }
+    let strange = batch.lines.iter().map(|line| line.lease).find(|lease| account.lease(*lease).is_none())?;
+    Some(format!("it names {strange}, which is not open and did not lapse lately"))
+}
+
+fn per_lease(sum: &Sum<'_>) -> BTreeMap<LeaseId, Usage> {
+    let mut leases: BTreeMap<LeaseId, Usage> = sum.announced.keys().map(|lease| (*lease, Usage::default())).collect();
+    for ((lease, ..), usage) in &sum.usage {
+        leases.entry(*lease).or_default().add(usage);
+    }
+    leases
+}
+
+/// Whether `usage` completes what the instance said it used in all.
+fn covers(lease: &BookedLease, usage: &Usage, total: &Usage) -> bool {
+    let booked = |meter| lease.used.get(meter).saturating_add(usage.get(meter));
+    Meter::ALL.into_iter().all(|meter| booked(meter) >= total.get(meter))
+}
+
+impl Sources {
+    fn book(&mut self, lease: &BookedLease, usage: &Usage, left: &PerMeter<u64>, is_done: bool) {
+        match lease.source {
+            Source::Grant(grant) => self.grants.entry(grant).or_default().add(usage),
+            Source::Balance(line) => {
+                let line = self.lines.entry(line).or_default();
+                line.regular.add(usage);
+                for (meter, before) in lease.outstanding().iter() {
+                    let after = left.get(meter).copied().filter(|_| !is_done).unwrap_or(0);
+                    let freed = line.freed.get(meter).copied().unwrap_or(0);
+                    line.freed.set(meter, freed.saturating_add(before.saturating_sub(after)));
+                }
+            }
+        }
+    }
+
+    fn book_late(&mut self, account: &Account, id: LeaseId, usage: &Usage) {
+        match account.lapsed.get(&id).map(|lease| lease.source) {
+            Some(Source::Grant(grant)) => self.grants.entry(grant).or_default().add(usage),
+            Some(Source::Balance(line)) => self.lines.entry(line).or_default().late.add(usage),
+            None => {}
+        }
+    }
+}
+
+fn burns(account: &Account, grants: &BTreeMap<GrantId, Usage>) -> Vec<Burn> {
+    let burn = |(id, usage): (&GrantId, &Usage)| {
+        let grant = account.grants.get(id).filter(|_| !usage.is_zero())?;
+        Some(Burn { grant: *id, usage: *usage, earned: grant.earned_with(usage).saturating_sub(grant.earned) })
+    };
+    grants.iter().filter_map(burn).collect()
+}
+
+/// Charges regular usage of all lines first, and late usage from what is free after that.
+fn charges(account: &Account, lines: &BTreeMap<LineId, OnLine>) -> Vec<Charge> {
+    let lines: Vec<_> = lines.iter().filter_map(|(id, new)| Some((*id, account.lines.get(id)?, new))).collect();
+    let charge = |line: &RatingLine, usage: &Usage| line.terms.rate.charge(usage);
+    let mut free = account.available();
+    let mut charged = Vec::with_capacity(lines.len());
+    for (_, line, new) in &lines {
+        let (outstanding, regular) = (outstanding(line, new), with(&line.usage, &new.regular));
+        let now = raised(line.charged, charge(line, &line.usage), charge(line, &regular), Micros::new(i64::MAX));
+        let less_reserved = line.reserved.saturating_sub(line.reserve(&regular, &outstanding));
+        free = free.saturating_sub(now.saturating_sub(line.charged)).saturating_add(less_reserved);
+        charged.push(now);
+    }
+    for ((_, line, new), charged) in lines.iter().zip(&mut charged).filter(|((.., new), _)| !new.late.is_zero()) {
+        let (outstanding, regular) = (outstanding(line, new), with(&line.usage, &new.regular));
+        let all = with(&regular, &new.late);
+        // Late usage may move what is still outstanding into a dearer tier, and that must stay covered.
+        free =
+            free.saturating_add(line.reserve(&regular, &outstanding)).saturating_sub(line.reserve(&all, &outstanding));
+        let now = raised(*charged, charge(line, &regular), charge(line, &all), free.max(Micros::ZERO));
+        free = free.saturating_sub(now.saturating_sub(*charged));
+        *charged = now;
+    }
+    let settled = lines.iter().zip(charged).map(|((id, line, new), charged)| {
+        let owed = charge(line, &with(&with(&line.usage, &new.regular), &new.late));
+        let forgiven = owed.saturating_sub(charged);
+        Charge {
+            line: *id,
+            charged: charged.saturating_sub(line.charged),
+            forgiven: forgiven.saturating_sub(line.forgiven),
+        }
+    });
+    settled.filter(|charge| charge.charged != Micros::ZERO || charge.forgiven != Micros::ZERO).collect()
+}
+
+/// What is charged in all once the cost rises `from` one amount `to` another and at most `room` more is charged. When
+/// the cost falls, what was forgiven falls first.
+fn raised(charged: Micros, from: Micros, to: Micros, room: Micros) -> Micros {
+    if to < from { charged.min(to) } else { charged.saturating_add(to.saturating_sub(from).min(room)) }
+}
+
+fn with(usage: &Usage, more: &Usage) -> Usage {
+    let mut sum = *usage;
+    sum.add(more);
+    sum
+}
+
+fn outstanding(line: &RatingLine, new: &OnLine) -> PerMeter<u64> {
+    line.outstanding.map(|meter, held| held.saturating_sub(new.freed.get(meter).copied().unwrap_or(0)))
+}
+
+fn usage_lines(account: &Account, sum: &Sum<'_>) -> Vec<UsageLine> {
+    let used = sum.usage.iter().filter(|(_, usage)| !usage.is_zero());
+    let line = |((lease, credential, window), usage): (&(LeaseId, &CredentialKey, Window), &Usage)| {
+        let (lease, window, usage) = (*lease, *window, *usage);
+        let product = account.lease(lease)?.product.clone();
+        Some(UsageLine { lease, product, credential: (*credential).clone(), window, usage })
+    };
+    used.filter_map(line).collect()
+}
+
+fn writer_batches(batches: BTreeMap<&WriterId, BTreeMap<u64, Window>>) -> Vec<WriterBatches> {
+    let of = |(writer, batches): (&WriterId, BTreeMap<u64, Window>)| WriterBatches {
+        writer: writer.clone(),
+        batches: batches.into_iter().collect(),
+    };
+    batches.into_iter().map(of).collect()
+}

@@ -1,0 +1,138 @@
+//! Rules 1, 6 and 7: no oversell, the order of burning down, and leases that end.
+
+use farebox_core::{
+    ledger::{Command, LAPSE_AFTER, Refusal, command::PackageTerms},
+    meter::{Meter, Usage},
+    money::Micros,
+    time::{DAY, MINUTE, SECOND},
+};
+
+use crate::book::{Book, calls, id, money, package, per_1000_calls, recharge};
+
+#[test]
+fn a_package_of_100_calls_is_100_calls_on_a_few_dozen_leases() {
+    let mut book = Book::with_package(100);
+    let (used, leases, refusal) = book.use_up(None, 1_000);
+    assert_eq!((used, refusal), (100, Refusal::QuotaExhausted { leased: false }));
+    assert!(leases <= 24, "{leases}");
+}
+
+#[test]
+fn a_balance_of_1_00_at_2_00_per_1000_is_500_calls_and_then_nothing() {
+    let mut book = Book::with_balance("1.00");
+    let (used, leases, refusal) = book.use_up(Some(&per_1000_calls("2.00")), 1_000);
+    assert_eq!((used, refusal), (500, Refusal::BalanceExhausted { leased: false }));
+    assert_eq!((book.account.balance(), book.account.leased()), (Micros::ZERO, Micros::ZERO));
+    assert!(leases <= 36, "{leases}");
+}
+
+#[test]
+fn what_is_leased_out_is_leased_once() {
+    let mut book = Book::with_balance("1.00");
+    let rate = per_1000_calls("2.00");
+    let mut leased = 0;
+    while let Ok(lease) = book.lease(Some(&rate), calls(60)) {
+        leased += lease.allowance.get(Meter::Calls).unwrap();
+    }
+    assert_eq!(leased, 500);
+    assert_eq!((book.account.available(), book.account.leased()), (Micros::ZERO, money("1.00")));
+    assert_eq!(book.lease(Some(&rate), calls(1)), Err(Refusal::BalanceExhausted { leased: true }));
+}
+
+#[test]
+fn a_package_pays_before_the_balance_and_the_refusal_names_what_was_bought() {
+    let mut book = Book::with_package(8);
+    let rate = per_1000_calls("2.00");
+    assert_eq!(book.use_up(Some(&rate), 100).2, Refusal::QuotaExhausted { leased: false });
+    book.run(&recharge("0.002")).unwrap();
+    assert_eq!(book.lease(Some(&rate), calls(5)).unwrap().policy, "balance");
+    book.wait(31 * DAY);
+    assert_eq!(book.lease(None, calls(1)), Err(Refusal::QuotaExpired));
+    assert_eq!(Book::open().lease(None, calls(1)), Err(Refusal::QuotaExhausted { leased: false }));
+}
+
+#[test]
+fn grants_burn_by_priority_then_end_then_age() {
+    let mut book = Book::open();
+    let terms = |offer: &str, priority, days: Option<i64>| PackageTerms {
+        offer: id(offer),
+        priority,
+        valid: days.map(|days| days * DAY),
+        ..package("0.00", &[(Meter::Calls, 1)])
+    };
+    for terms in [
+        terms("for-ever", 0, None),
+        terms("late", 0, Some(20)),
+        terms("first", -1, Some(30)),
+        terms("soon", 0, Some(10)),
+        terms("soon-younger", 0, Some(10)),
+        terms("last", 1, Some(1)),
+    ] {
+        book.run(&Command::Purchase(terms)).unwrap();
+    }
+    let order: Vec<String> = std::iter::from_fn(|| Some(book.lease(None, calls(1)).ok()?.policy)).collect();
+    assert_eq!(order, ["first", "soon", "soon-younger", "late", "for-ever", "last"]);
+}
+
+#[test]
+fn a_returned_lease_frees_its_rest_once_all_its_usage_is_in() {
+    let mut book = Book::with_package(100);
+    let lease = book.lease(None, calls(20)).unwrap().id;
+    book.settle(lease, calls(3), Some(calls(9)));
+    assert_eq!(book.account.leases().count(), 1, "six calls are still to come");
+    book.settle(lease, calls(6), None);
+    assert_eq!(book.account.leases().count(), 0);
+    let row = book.account.grants().next().unwrap();
+    assert_eq!((row.quota.remaining(), row.quota.leased), (91, 0));
+}
+
+#[test]
+fn a_lost_lease_lapses_is_shown_and_its_late_usage_is_still_booked() {
+    let mut book = Book::with_package(100);
+    let lease = book.lease(None, calls(20)).unwrap();
+    book.wait(30 * SECOND + LAPSE_AFTER - 1);
+    assert_eq!(book.account.leases().count(), 1, "its last batch may still come");
+    book.wait(1);
+    let unaccounted = |book: &Book| *book.account.lapsed().next().unwrap().1.unaccounted().get(Meter::Calls).unwrap();
+    assert_eq!((book.account.leases().count(), unaccounted(&book)), (0, 20));
+    assert_eq!(book.account.grants().next().unwrap().quota.free(), 100);
+    book.settle(lease.id, calls(15), None);
+    assert_eq!((unaccounted(&book), book.account.grants().next().unwrap().quota.free()), (5, 85));
+}
+
+#[test]
+fn late_usage_takes_only_what_is_free_and_the_rest_is_forgiven() {
+    let mut book = Book::with_balance("1.00");
+    let rate = per_1000_calls("2.00");
+    let lost = book.lease(Some(&rate), calls(100)).unwrap();
+    book.wait(30 * SECOND + LAPSE_AFTER);
+    assert_eq!(book.use_up(Some(&rate), 100).0, 500);
+    book.settle(lost.id, calls(40), None);
+    let (_, line) = book.account.lines().next().unwrap();
+    assert_eq!((line.charged, line.forgiven, book.account.balance()), (money("1.00"), money("0.08"), Micros::ZERO));
+}
+
+#[test]
+fn bytes_pass_the_end_only_by_what_was_in_flight() {
+    let mut book = Book::open();
+    book.run(&Command::Purchase(package("0.00", &[(Meter::TotalBytes, 1_000), (Meter::Calls, 50)]))).unwrap();
+    let lease = book.lease(None, calls(1)).unwrap();
+    let used = Usage { calls: 1, ingress_bytes: 400, egress_bytes: 900 };
+    book.settle(lease.id, used, Some(used));
+    let row = book.account.grants().find(|row| row.meter == Meter::TotalBytes).unwrap();
+    assert_eq!((row.quota.remaining(), row.quota.overrun()), (0, 300));
+    assert_eq!(
+        book.lease(None, calls(1)),
+        Err(Refusal::QuotaExhausted { leased: false }),
+        "calls are left, bytes are not"
+    );
+}
+
+#[test]
+fn a_clock_that_runs_backwards_does_not_revive_what_has_ended() {
+    let mut book = Book::with_package(100);
+    book.now = book.now.plus(30 * DAY + MINUTE);
+    book.run(&recharge("1.00")).unwrap();
+    book.now = book.now.plus(-2 * DAY);
+    assert_eq!(book.lease(None, calls(1)), Err(Refusal::QuotaExpired));
+}

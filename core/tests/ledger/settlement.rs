@@ -1,0 +1,110 @@
+//! Rules 2, 4 and 5: no double charge, balanced books, no drift.
+
+use farebox_core::{
+    journal::TIME_TO_LIVE,
+    ledger::{Account, Answer, Book as Of, Command, LAPSE_AFTER, Refusal},
+    meter::Meter,
+    money::Micros,
+    time::{DAY, HOUR, SECOND},
+};
+use proptest::prelude::*;
+
+use crate::book::{Book, calls, line, money, package, per_1000_calls, recharge};
+
+#[test]
+fn a_key_moves_money_once_and_names_one_command() {
+    let mut book = Book::open();
+    let first = book.run_as(Some("k"), &recharge("5.00")).unwrap();
+    assert_eq!(first, Answer::Booked { entry: 2, balance: money("5.00"), grant: None });
+    book.run(&recharge("1.00")).unwrap();
+    assert_eq!(book.run_as(Some("k"), &recharge("5.00")), Ok(first));
+    assert_eq!(book.run_as(Some("k"), &recharge("5.01")), Err(Refusal::KeyReused));
+    assert_eq!(book.account.balance(), money("6.00"));
+}
+
+#[test]
+fn a_batch_is_booked_once_however_often_it_comes() {
+    let mut book = Book::with_package(100);
+    let lease = book.lease(None, calls(20)).unwrap().id;
+    let batch = book.batch(vec![line(lease, calls(7))]);
+    let twice = book.settle_all(vec![batch.clone(), batch.clone()]);
+    assert_eq!((twice.applied, twice.known), (1, 1));
+    assert_eq!(book.settle_all(vec![batch]).known, 1);
+    assert_eq!(book.account.grants().next().unwrap().quota.used, 7);
+}
+
+#[test]
+fn a_batch_of_an_unknown_lease_or_of_long_ago_is_refused_whole() {
+    let mut book = Book::with_package(100);
+    let lease = book.lease(None, calls(20)).unwrap().id;
+    let strange = book.batch(vec![line(lease, calls(7)), line(farebox_core::id::LeaseId(77), calls(1))]);
+    let old = book.batch(vec![line(lease, calls(7))]);
+    assert_eq!(book.settle_all(vec![strange]).refused.len(), 1);
+    book.now = book.now.plus(TIME_TO_LIVE + HOUR);
+    assert_eq!(book.settle_all(vec![old]).refused.len(), 1);
+    assert_eq!(book.account.grants().next().unwrap().quota.used, 0);
+}
+
+#[test]
+fn the_price_of_a_package_is_earned_as_it_is_used_and_the_rest_when_it_ends() {
+    let mut book = Book::with_balance("0.15");
+    book.run(&Command::Purchase(package("0.15", &[(Meter::Calls, 100)]))).unwrap();
+    let lease = book.lease(None, calls(10)).unwrap().id;
+    book.settle(lease, calls(10), Some(calls(10)));
+    let held = |book: &Book| {
+        [Of::Balance, Of::DeferredRevenue, Of::Revenue].map(|of| book.account.books().get(of).to_string())
+    };
+    assert_eq!(held(&book), ["0.00", "0.135", "0.015"]);
+    book.wait(30 * DAY + LAPSE_AFTER);
+    assert_eq!(held(&book), ["0.00", "0.00", "0.15"]);
+    assert_eq!(book.account.next_tick(), None);
+}
+
+proptest! {
+    /// Any split of the same usage into batches, in any order, over any number of leases, costs the same.
+    #[test]
+    fn no_split_and_no_order_changes_what_usage_costs(
+        parts in proptest::collection::vec((0u64..4, 1u64..20), 1..20),
+        seed in any::<prop::sample::Index>(),
+    ) {
+        let rate = per_1000_calls("0.333333");
+        let mut book = Book::with_balance("100.00");
+        let leases: Vec<_> = (0..4).map(|_| book.lease(Some(&rate), calls(1_000)).unwrap().id).collect();
+        let mut batches: Vec<_> = parts.iter().map(|(lease, used)| {
+            book.batch(vec![line(leases[usize::try_from(*lease).unwrap()], calls(*used))])
+        }).collect();
+        let turn = seed.index(batches.len());
+        batches.rotate_left(turn);
+        for batch in batches {
+            book.settle_all(vec![batch]);
+        }
+        let all: u64 = parts.iter().map(|(_, used)| used).sum();
+        prop_assert_eq!(book.account.balance(), money("100.00").checked_sub(rate.charge(&calls(all))).unwrap());
+        book.wait(30 * SECOND + LAPSE_AFTER);
+        prop_assert_eq!(book.account.leased(), Micros::ZERO);
+    }
+
+    /// A replay of all entries, or of a snapshot and what came after it, is the account.
+    #[test]
+    fn a_replay_gives_the_same_account(uses in proptest::collection::vec((1u64..40, any::<bool>()), 1..30), cut: prop::sample::Index) {
+        let rate = per_1000_calls("2.00");
+        let mut book = Book::with_balance("0.10");
+        book.run_as(Some("k"), &Command::Purchase(package("0.02", &[(Meter::Calls, 30)]))).unwrap();
+        for (want, closes) in uses {
+            book.now = book.now.plus(7 * SECOND);
+            if let Ok(lease) = book.lease(Some(&rate), calls(want)) {
+                book.settle(lease.id, calls(1), closes.then_some(calls(1)));
+            }
+            book.wait(SECOND);
+        }
+        let mut replayed = Account::default();
+        for (done, entry) in book.entries.iter().enumerate() {
+            prop_assert_eq!(entry.postings.iter().fold(0, |sum, posting| sum + posting.amount.get()), 0);
+            if done == cut.index(book.entries.len()) {
+                replayed = Account::from_snapshot(&replayed.to_snapshot()).unwrap();
+            }
+            replayed.evolve(entry);
+        }
+        prop_assert_eq!(replayed, book.account);
+    }
+}

@@ -1,0 +1,186 @@
+//! The ledger's port, and how a command gets through it: load, decide, append.
+//!
+//! Invariant: an entry is appended only right after the one it was decided on. Whoever loses that race decides anew on
+//! what the winner left. On a platform where one object owns an account and its store answers at once, nothing comes
+//! between loading and appending, and no race is ever lost.
+
+use std::{cell::RefCell, collections::HashMap};
+
+use farebox_core::{
+    id::AccountId,
+    ledger::{Account, Answer, Command, Decision, Entry, IdempotencyKey, Refusal, decide},
+    time::Timestamp,
+};
+
+use crate::ports::Fault;
+
+const PORT: &str = "ledger";
+
+/// How often a command is decided anew because another came first.
+const ATTEMPTS: u32 = 16;
+
+/// A snapshot is saved whenever a book has grown by this many entries.
+const SNAPSHOT_EVERY: u64 = 256;
+
+/// Entries are read in pages of this many.
+const PAGE: usize = 1_000;
+
+/// Accounts that an instance keeps at hand.
+const CACHED: usize = 1_024;
+
+/// Why entries were not appended.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// The account's book does not end where it was expected to.
+    #[error("another command came first")]
+    Conflict,
+    /// The store failed. The entries may have been appended all the same.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Which entries of a book are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EntryRange {
+    /// Only entries with a higher sequence number.
+    pub after: u64,
+    /// Only entries booked then or later.
+    pub from: Option<Timestamp>,
+    /// Only entries booked before then.
+    pub until: Option<Timestamp>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+impl EntryRange {
+    /// The next `limit` entries after number `after`.
+    pub const fn after(after: u64, limit: usize) -> Self {
+        Self { after, from: None, until: None, limit }
+    }
+}
+
+/// The books of accounts in a strongly consistent store.
+#[expect(async_fn_in_trait, reason = "single-threaded by design: no port's future is ever Send")]
+pub trait EntryStore {
+    /// The last snapshot that was saved of an account.
+    async fn snapshot(&self, account: &AccountId) -> Result<Option<Vec<u8>>, Fault>;
+
+    /// Saves a snapshot. A store may keep only the last one, or none.
+    async fn save_snapshot(&self, account: &AccountId, snapshot: &[u8]) -> Result<(), Fault>;
+
+    /// Entries in the order of their sequence numbers.
+    async fn entries(&self, account: &AccountId, range: &EntryRange) -> Result<Vec<Entry>, Fault>;
+
+    /// Appends all of `entries`, or none, if the last entry of the account is number `after` (0 for none).
+    async fn append(&self, account: &AccountId, after: u64, entries: &[Entry]) -> Result<(), AppendError>;
+}
+
+/// Accounts as they were when they were last used. They are brought up to date before each use, so an entry that is
+/// missing here costs a read, and never a wrong decision.
+#[derive(Debug, Default)]
+pub struct Accounts(RefCell<HashMap<AccountId, Account>>);
+
+impl Accounts {
+    fn take(&self, id: &AccountId) -> Option<Account> {
+        self.0.borrow_mut().remove(id)
+    }
+
+    /// Keeps the newer of `account` and what another command kept meanwhile.
+    fn keep(&self, id: &AccountId, account: Account) {
+        let mut accounts = self.0.borrow_mut();
+        if accounts.len() >= CACHED
+            && let Some(any) = accounts.keys().next().cloned()
+        {
+            accounts.remove(&any);
+        }
+        if accounts.get(id).is_none_or(|kept| kept.version() < account.version()) {
+            accounts.insert(id.clone(), account);
+        }
+    }
+}
+
+/// Carries out `command` on an account, and answers once what it made is in the store.
+///
+/// # Errors
+/// The outer error: it is not known whether the command was carried out; with the same key it can be sent again. The
+/// inner one: it was refused.
+pub async fn execute<S: EntryStore>(
+    store: &S,
+    accounts: &Accounts,
+    id: &AccountId,
+    key: Option<&IdempotencyKey>,
+    command: &Command,
+    now: Timestamp,
+) -> Result<Result<Answer, Refusal>, Fault> {
+    for _ in 0..ATTEMPTS {
+        let mut account = current(store, accounts, id).await?;
+        let Decision { entries, answer } = match decide(&account, key, command, now) {
+            Ok(decision) => decision,
+            Err(refusal) => {
+                accounts.keep(id, account);
+                return Ok(Err(refusal));
+            }
+        };
+        if !entries.is_empty() {
+            match store.append(id, account.version(), &entries).await {
+                Ok(()) => {}
+                Err(AppendError::Conflict) => continue,
+                Err(AppendError::Fault(fault)) => return Err(fault),
+            }
+            let before = account.version();
+            entries.iter().for_each(|entry| account.evolve(entry));
+            if before / SNAPSHOT_EVERY != account.version() / SNAPSHOT_EVERY {
+                // The command was carried out whether or not this succeeds; the next snapshot will be tried in time.
+                let _ = store.save_snapshot(id, &account.to_snapshot()).await;
+            }
+        }
+        accounts.keep(id, account);
+        return Ok(Ok(answer));
+    }
+    Err(busy())
+}
+
+/// Asks an account something, on what the store holds now.
+///
+/// # Errors
+/// The store failed, or holds a broken book.
+pub async fn ask<S: EntryStore, T>(
+    store: &S,
+    accounts: &Accounts,
+    id: &AccountId,
+    question: impl FnOnce(&Account) -> T,
+) -> Result<T, Fault> {
+    let account = current(store, accounts, id).await?;
+    let answer = question(&account);
+    accounts.keep(id, account);
+    Ok(answer)
+}
+
+/// The account with all entries that the store holds.
+async fn current<S: EntryStore>(store: &S, accounts: &Accounts, id: &AccountId) -> Result<Account, Fault> {
+    let mut account = match accounts.take(id) {
+        Some(account) => account,
+        None => store.snapshot(id).await?.and_then(|bytes| Account::from_snapshot(&bytes)).unwrap_or_default(),
+    };
+    loop {
+        let entries = store.entries(id, &EntryRange::after(account.version(), PAGE)).await?;
+        for entry in &entries {
+            if entry.seq != account.version() + 1 || entry.prev != account.head() {
+                return Err(broken(id, account.version()));
+            }
+            account.evolve(entry);
+        }
+        if entries.len() < PAGE {
+            return Ok(account);
+        }
+    }
+}
+
+fn busy() -> Fault {
+    Fault::Unavailable { port: PORT, detail: format!("{ATTEMPTS} other commands came first") }
+}
+
+fn broken(id: &AccountId, after: u64) -> Fault {
+    let detail = "it has a gap or was changed".to_owned();
+    Fault::Unreadable { port: PORT, what: format!("the book of {id} after entry {after}"), detail }
+}

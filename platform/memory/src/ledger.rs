@@ -1,0 +1,94 @@
+//! The ledger in memory. Entries are kept as the bytes that other platforms keep, and an append can be made to fail,
+//! before or after it took effect.
+
+use farebox_core::{
+    id::AccountId,
+    ledger::{Answer, Command, Entry, IdempotencyKey, Refusal},
+};
+use farebox_gateway::{
+    ledger::{AppendError, EntryRange, EntryStore, execute},
+    ports::{Fault, Ledger},
+};
+
+use crate::Memory;
+
+/// What goes wrong with an append.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AppendFault {
+    /// Nothing is appended.
+    Lost,
+    /// The entries are appended, and the answer is lost.
+    Unanswered,
+}
+
+/// The book of one account.
+#[derive(Debug, Default)]
+pub(crate) struct Book {
+    entries: Vec<Vec<u8>>,
+    snapshot: Option<Vec<u8>>,
+}
+
+impl Memory {
+    /// Makes the next append to a book fail.
+    pub fn fail_next_append(&self, fault: AppendFault) {
+        self.next_append.set(Some(fault));
+    }
+}
+
+fn fault(detail: impl ToString) -> Fault {
+    Fault::Unavailable { port: "ledger", detail: detail.to_string() }
+}
+
+impl EntryStore for Memory {
+    async fn snapshot(&self, account: &AccountId) -> Result<Option<Vec<u8>>, Fault> {
+        self.up("ledger")?;
+        Ok(self.books.borrow().get(account).and_then(|book| book.snapshot.clone()))
+    }
+
+    async fn save_snapshot(&self, account: &AccountId, snapshot: &[u8]) -> Result<(), Fault> {
+        self.up("ledger")?;
+        self.books.borrow_mut().entry(account.clone()).or_default().snapshot = Some(snapshot.to_vec());
+        Ok(())
+    }
+
+    async fn entries(&self, account: &AccountId, range: &EntryRange) -> Result<Vec<Entry>, Fault> {
+        self.up("ledger")?;
+        let books = self.books.borrow();
+        let Some(book) = books.get(account) else { return Ok(Vec::new()) };
+        let after = usize::try_from(range.after).map_err(fault)?;
+        let entries = book.entries.iter().skip(after).map(|bytes| Entry::from_bytes(bytes).map_err(fault));
+        let is_in_time = |entry: &Entry| {
+            range.from.is_none_or(|from| entry.at >= from) && range.until.is_none_or(|until| entry.at < until)
+        };
+        entries.filter(|entry| entry.as_ref().map_or(true, is_in_time)).take(range.limit).collect()
+    }
+
+    async fn append(&self, account: &AccountId, after: u64, entries: &[Entry]) -> Result<(), AppendError> {
+        self.up("ledger")?;
+        let failing = self.next_append.take();
+        if failing == Some(AppendFault::Lost) {
+            return Err(fault("the append was lost").into());
+        }
+        let mut books = self.books.borrow_mut();
+        let book = books.entry(account.clone()).or_default();
+        if u64::try_from(book.entries.len()) != Ok(after) {
+            return Err(AppendError::Conflict);
+        }
+        book.entries.extend(entries.iter().map(Entry::to_bytes));
+        match failing {
+            Some(_) => Err(fault("the append was not answered").into()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Ledger for Memory {
+    async fn execute(
+        &self,
+        account: &AccountId,
+        key: Option<&IdempotencyKey>,
+        command: &Command,
+    ) -> Result<Result<Answer, Refusal>, Fault> {
+        execute(self, &self.accounts, account, key, command, self.now.get()).await
+    }
+}
