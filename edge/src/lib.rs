@@ -1,1 +1,4 @@
-//! The edge function.
+//! The edge function: a thin entry per platform, chosen by compile target.
+
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+pub mod workers;

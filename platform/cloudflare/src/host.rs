@@ -3,13 +3,13 @@
 use std::{cell::Cell, time::Duration};
 
 use farebox_core::time::{Millis, Timestamp};
-use farebox_gateway::ports::{Fault, Host, KeyValue};
+use farebox_gateway::{
+    admin::CLOCK_ENTRY,
+    ports::{Fault, Host, KeyValue},
+};
 use worker::{Delay, console_error};
 
 use crate::Platform;
-
-/// Where a deployment for development keeps how far its clock was moved, in milliseconds.
-const CLOCK_ENTRY: &str = "clock/offset";
 
 /// How long a moved clock may go unnoticed.
 const CLOCK_HOLDS: Millis = 250;

@@ -5,8 +5,10 @@
 //! decided by in `farebox-core`. It builds for `wasm32-unknown-unknown` only.
 #![cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 
+mod entry_store;
 mod host;
 mod key_value;
+mod ledger;
 mod single_flight;
 mod usage_journal;
 
@@ -16,7 +18,9 @@ use farebox_gateway::ports::Fault;
 use js_sys::Promise;
 use worker::{Env, ObjectNamespace, kv::KvStore};
 
+pub use entry_store::SqlEntryStore;
 pub use host::random;
+pub use ledger::Ask;
 
 /// Names of the bindings, as they stand in the `wrangler.toml` files.
 mod binding {

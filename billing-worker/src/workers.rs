@@ -1,0 +1,60 @@
+//! The billing worker on Workers: the cron trigger settles, `fetch` is the admin API.
+
+use farebox_cloudflare::{Platform, random};
+use farebox_core::credential::MasterKey;
+use farebox_gateway::{
+    admin::{self, AdminRequest, AdminSettings},
+    ports::Host,
+    settlement,
+};
+use worker::{Context, Env, Headers, Request, Response, Result, ScheduleContext, ScheduledEvent, event};
+
+#[event(fetch)]
+async fn fetch(mut request: Request, env: Env, _context: Context) -> Result<Response> {
+    let platform = platform(&env).await?;
+    let settings = AdminSettings {
+        token: env.secret("ADMIN_TOKEN")?.to_string(),
+        master_key: MasterKey::from_base64(&env.secret("MASTER_KEY")?.to_string())
+            .map_err(|error| worker::Error::RustError(error.to_string()))?,
+        clock_moves: platform.has_movable_clock(),
+    };
+    let (method, url) = (request.method().to_string(), request.url()?);
+    let header = |name: &str| request.headers().get(name).ok().flatten();
+    let (authorization, idempotency_key) = (header("authorization"), header("idempotency-key"));
+    let body = request.bytes().await?;
+    let request = AdminRequest {
+        method: &method,
+        path: url.path(),
+        query: url.query().unwrap_or_default(),
+        authorization: authorization.as_deref(),
+        idempotency_key: idempotency_key.as_deref(),
+        body: &body,
+    };
+    let answer = admin::handle(&platform, &settings, request, platform.now(), random()).await;
+    let headers = Headers::new();
+    for (name, value) in &answer.headers {
+        headers.set(name, value)?;
+    }
+    let response = if answer.status == 204 { Response::empty()? } else { Response::ok(answer.body)? };
+    Ok(response.with_status(answer.status).with_headers(headers))
+}
+
+#[event(scheduled)]
+async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
+    let platform = match platform(&env).await {
+        Ok(platform) => platform,
+        Err(error) => return worker::console_error!("the settlement did not run: {error}"),
+    };
+    if let Err(fault) = settlement::run(&platform, platform.now()).await {
+        platform.log(&format!("the settlement stopped, and goes on with the next run: {fault}"));
+    }
+}
+
+/// The ports of this invocation, with the clock as it is set.
+async fn platform(env: &Env) -> Result<Platform> {
+    let platform = Platform::new(env)?;
+    if let Err(fault) = platform.synchronize().await {
+        platform.log(&fault.to_string());
+    }
+    Ok(platform)
+}

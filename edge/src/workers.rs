@@ -1,0 +1,152 @@
+//! The edge function on Workers: what `entry.js` calls.
+//!
+//! A crossing between JavaScript and WebAssembly costs more than the work behind it, so a call makes one: the facts of
+//! the request go in as one string, the decision comes out as one. JavaScript holds the streams and forwards with the
+//! platform's own means; it decides nothing. The packed form of a decision is lines:
+//!
+//! ```text
+//! forward  F, call, timeout, background, URL, names to remove, count n, n × (name, value), then m × (name, value)
+//! reject   R, status, count n, n × (name, value), body
+//! need     B, limit: read the body, of at most `limit` bytes, and ask again with it
+//!          N: ask `decide`, which may wait
+//! ```
+//!
+//! where the n pairs go to the upstream and the m pairs to the caller. No value holds a line feed.
+#![allow(unsafe_code)] // what `#[wasm_bindgen]` expands to
+
+use std::{cell::OnceCell, fmt::Write, rc::Rc};
+
+use farebox_cloudflare::{Platform, random};
+use farebox_core::{credential::MasterKey, rejection::Rejection, request::Facts, signature::Body, time::SECOND};
+use farebox_gateway::{Field, Forward, Gateway, Need, Reject, Settings, Step, ports::Host};
+use wasm_bindgen::prelude::*;
+use worker::Env;
+
+/// How long usage may wait in memory where the deployment does not say.
+const FLUSH_SECONDS: i64 = 5;
+
+thread_local! {
+    static GATEWAY: OnceCell<Rc<Gateway<Platform>>> = const { OnceCell::new() };
+}
+
+fn gateway() -> Rc<Gateway<Platform>> {
+    GATEWAY.with(|gateway| gateway.get().cloned()).expect("entry.js calls start first")
+}
+
+/// Makes the gateway of this instance. Called once, in the first request, since only a request has randomness.
+///
+/// # Errors
+/// A text for the operator when the deployment lacks a binding or its master key.
+#[wasm_bindgen]
+pub fn start(env: Env) -> Result<(), JsError> {
+    let master_key = env.secret("MASTER_KEY").map_err(|_| JsError::new("the secret MASTER_KEY is not set"))?;
+    let flush = env.var("FLUSH_SECONDS").ok().and_then(|var| var.to_string().parse().ok()).unwrap_or(FLUSH_SECONDS);
+    let settings =
+        Settings { master_key: MasterKey::from_base64(&master_key.to_string())?, flush_every: flush * SECOND };
+    let platform = Platform::new(&env).map_err(|error| JsError::new(&error.to_string()))?;
+    let (now, seed) = (platform.now(), [u64::from_le_bytes(random()), u64::from_le_bytes(random())]);
+    GATEWAY.with(|gateway| gateway.set(Rc::new(Gateway::new(platform, settings, seed, now)))).ok();
+    Ok(())
+}
+
+/// Decides on a request from memory.
+#[wasm_bindgen]
+pub fn admit(facts: &str, body: Option<Box<[u8]>>) -> String {
+    let gateway = gateway();
+    let Some(facts) = Facts::unpack(facts) else { return malformed(&gateway) };
+    pack(gateway.admit(&facts, read(&body), gateway.ports().now()))
+}
+
+/// Decides on a request, fetching what is not in memory.
+#[wasm_bindgen]
+pub async fn decide(facts: String, body: Option<Box<[u8]>>) -> String {
+    let gateway = gateway();
+    let Some(facts) = Facts::unpack(&facts) else { return malformed(&gateway) };
+    if let Err(fault) = gateway.ports().synchronize().await {
+        gateway.ports().log(&fault.to_string());
+    }
+    pack(gateway.decide(&facts, read(&body)).await)
+}
+
+/// Ends an admitted call. Says whether [`background`] has something to do.
+#[wasm_bindgen]
+pub fn finish(call: u32, answered: bool, ingress_bytes: f64, egress_bytes: f64) -> bool {
+    let gateway = gateway();
+    // Counted by JavaScript, whole numbers far below 2^53.
+    gateway.finish(call as usize, answered, ingress_bytes as u64, egress_bytes as u64, gateway.ports().now())
+}
+
+/// The answer when the upstream did not give one, or the body is too large to be checked. Also ends the call.
+#[wasm_bindgen]
+pub fn reject(facts: &str, code: &str, call: Option<u32>) -> String {
+    let gateway = gateway();
+    if let Some(call) = call {
+        gateway.finish(call as usize, false, 0, 0, gateway.ports().now());
+    }
+    let rejection = match code {
+        "upstream.timeout" => Rejection::UpstreamTimeout,
+        "body.too_large" => Rejection::BodyTooLarge { limit: farebox_gateway::SIGNED_BODY_LIMIT },
+        _ => Rejection::UpstreamUnreachable,
+    };
+    match Facts::unpack(facts) {
+        Some(facts) => pack_reject(gateway.reject(&facts, &rejection)),
+        None => malformed(&gateway),
+    }
+}
+
+/// Does the work behind the calls: batches, leases, configuration. To be kept alive with `waitUntil`.
+#[wasm_bindgen]
+pub async fn background() {
+    gateway().background().await;
+}
+
+/// Whether the clock of this deployment may be moved: then every call looks whether it was.
+#[wasm_bindgen]
+pub fn has_movable_clock() -> bool {
+    gateway().ports().has_movable_clock()
+}
+
+fn read(body: &Option<Box<[u8]>>) -> Body<'_> {
+    body.as_deref().map_or(Body::Unread, Body::Read)
+}
+
+fn malformed(gateway: &Gateway<Platform>) -> String {
+    let nothing = Facts { method: "", scheme: "", authority: "", path: "", query: None, headers: Vec::new() };
+    pack_reject(gateway.reject(&nothing, &Rejection::RequestMalformed("no method or URL")))
+}
+
+fn pack(step: Step) -> String {
+    match step {
+        Step::Forward(forward) => pack_forward(forward),
+        Step::Reject(reject) => pack_reject(reject),
+        Step::Need(Need::Body(limit)) => format!("B\n{limit}"),
+        Step::Need(_) => "N".to_owned(),
+    }
+}
+
+fn pack_forward(forward: Forward) -> String {
+    let Forward { call, url, remove, set, respond, timeout, background } = forward;
+    let mut packed = String::with_capacity(1_024);
+    let (background, remove) = (u8::from(background), remove.join(","));
+    let _ = write!(packed, "F\n{call}\n{timeout}\n{background}\n{url}\n{remove}\n{}", set.len());
+    pack_fields(&mut packed, &set);
+    pack_fields(&mut packed, &respond);
+    packed
+}
+
+fn pack_reject(reject: Reject) -> String {
+    let mut packed = format!("R\n{}\n{}", reject.status, reject.fields.len());
+    pack_fields(&mut packed, &reject.fields);
+    packed.push('\n');
+    packed.push_str(&reject.body);
+    packed
+}
+
+fn pack_fields(packed: &mut String, fields: &[Field]) {
+    for (name, value) in fields {
+        packed.push('\n');
+        packed.push_str(name);
+        packed.push('\n');
+        packed.push_str(value);
+    }
+}

@@ -1,0 +1,112 @@
+//! One account's book in the SQLite of its Durable Object.
+//!
+//! The store of an object answers at once: `sql.exec` is synchronous, so the futures here are ready when they are made
+//! and nothing comes between loading a book and appending to it. Invariant: all that an object writes before it awaits is
+//! committed together, and entries stand under their sequence numbers, which are the primary key: a book cannot fork.
+
+use farebox_core::{id::AccountId, ledger::Entry};
+use farebox_gateway::{
+    ledger::{AppendError, EntryRange, EntryStore},
+    ports::Fault,
+};
+use worker::{SqlStorage, SqlStorageValue};
+
+use crate::fault;
+
+const PORT: &str = "account storage";
+
+/// The most entries one statement inserts: Durable Objects bind at most 100 values.
+const INSERTED_AT_ONCE: usize = 30;
+
+/// Creates the tables, where they are missing. `body` is an entry's bytes, `state` the account's snapshot.
+const SCHEMA: &str = "
+    CREATE TABLE IF NOT EXISTS entries (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
+    CREATE INDEX IF NOT EXISTS entries_at ON entries (at);
+    CREATE TABLE IF NOT EXISTS snapshot (one INTEGER PRIMARY KEY CHECK (one = 1), state BLOB NOT NULL) STRICT;
+";
+
+/// The book of the one account whose object this is.
+pub struct SqlEntryStore {
+    sql: SqlStorage,
+}
+
+impl SqlEntryStore {
+    /// The store in an object's SQLite, with its tables.
+    ///
+    /// # Errors
+    /// [`worker::Error`] when the object has no SQLite, which is a fault of the deployment's migrations.
+    pub fn new(sql: SqlStorage) -> worker::Result<Self> {
+        sql.exec(SCHEMA, None)?;
+        Ok(Self { sql })
+    }
+
+    /// The one column of blobs that `statement` selects.
+    fn blobs(&self, statement: &str, bindings: Vec<SqlStorageValue>) -> Result<Vec<Vec<u8>>, Fault> {
+        let cursor = self.sql.exec(statement, bindings).map_err(fault(PORT))?;
+        let blob = |row: worker::Result<Vec<SqlStorageValue>>| match row.map_err(fault(PORT))?.pop() {
+            Some(SqlStorageValue::Blob(blob)) => Ok(blob),
+            other => Err(unreadable(statement, &format!("{other:?} where bytes should be"))),
+        };
+        cursor.raw().map(blob).collect()
+    }
+}
+
+impl EntryStore for SqlEntryStore {
+    async fn snapshot(&self, _account: &AccountId) -> Result<Option<Vec<u8>>, Fault> {
+        Ok(self.blobs("SELECT state FROM snapshot", Vec::new())?.pop())
+    }
+
+    async fn save_snapshot(&self, _account: &AccountId, snapshot: &[u8]) -> Result<(), Fault> {
+        let statement =
+            "INSERT INTO snapshot (one, state) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET state = excluded.state";
+        self.sql.exec(statement, vec![snapshot.to_vec().into()]).map(drop).map_err(fault(PORT))
+    }
+
+    async fn entries(&self, _account: &AccountId, range: &EntryRange) -> Result<Vec<Entry>, Fault> {
+        let statement = "SELECT body FROM entries WHERE seq > ? AND at >= ? AND at < ? ORDER BY seq LIMIT ?";
+        let from = range.from.map_or(Number::MIN, |from| from.millis());
+        let until = range.until.map_or(Number::MAX, |until| until.millis());
+        let limit = range.limit.try_into().unwrap_or(Number::MAX);
+        let bindings = [number(range.after), clamped(from), clamped(until), clamped(limit)];
+        let read = |body: Vec<u8>| Entry::from_bytes(&body).map_err(|error| unreadable("an entry", &error));
+        self.blobs(statement, bindings.into())?.into_iter().map(read).collect()
+    }
+
+    async fn append(&self, _account: &AccountId, _after: u64, entries: &[Entry]) -> Result<(), AppendError> {
+        for entries in entries.chunks(INSERTED_AT_ONCE) {
+            let rows = vec!["(?, ?, ?)"; entries.len()].join(", ");
+            let values = entries
+                .iter()
+                .flat_map(|entry| [number(entry.seq), clamped(entry.at.millis()), entry.to_bytes().into()]);
+            let inserted = self
+                .sql
+                .exec(&format!("INSERT INTO entries (seq, at, body) VALUES {rows}"), values.collect::<Vec<_>>());
+            if let Err(error) = inserted {
+                let taken = error.to_string().contains("UNIQUE constraint");
+                return Err(if taken { AppendError::Conflict } else { AppendError::Fault(fault(PORT)(error)) });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The numbers that JavaScript holds exactly.
+struct Number;
+
+impl Number {
+    const MAX: i64 = (1 << 53) - 1;
+    const MIN: i64 = -Self::MAX;
+}
+
+/// A value to bind, held at the ends of what JavaScript holds exactly.
+fn clamped(value: i64) -> SqlStorageValue {
+    SqlStorageValue::Integer(value.clamp(Number::MIN, Number::MAX))
+}
+
+fn number(value: u64) -> SqlStorageValue {
+    clamped(i64::try_from(value).unwrap_or(Number::MAX))
+}
+
+fn unreadable(what: &str, detail: &impl ToString) -> Fault {
+    Fault::Unreadable { port: PORT, what: what.to_owned(), detail: detail.to_string() }
+}

@@ -1,0 +1,80 @@
+//! The ledger on Workers: one Durable Object per account, asked over its `fetch`.
+
+use farebox_core::{
+    id::AccountId,
+    ledger::{Answer, Command, IdempotencyKey, Refusal},
+};
+use farebox_gateway::{
+    ports::{Fault, Ledger},
+    reports::{Query, Report, Reports},
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use wasm_bindgen::JsValue;
+use worker::{Method, Request, RequestInit, Stub};
+
+use crate::{Platform, fault};
+
+const PORT: &str = "ledger";
+
+/// What the object of an account is asked.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Ask {
+    /// To carry out a command.
+    Execute {
+        /// Whose book it is, for a book that is not open yet.
+        account: AccountId,
+        /// The command's idempotency key.
+        key: Option<IdempotencyKey>,
+        /// The command.
+        command: Command,
+    },
+    /// To report.
+    Report {
+        /// Whose book it is.
+        account: AccountId,
+        /// What about.
+        query: Query,
+    },
+}
+
+impl Ledger for Platform {
+    async fn execute(
+        &self,
+        account: &AccountId,
+        key: Option<&IdempotencyKey>,
+        command: &Command,
+    ) -> Result<Result<Answer, Refusal>, Fault> {
+        let ask = Ask::Execute { account: account.clone(), key: key.cloned(), command: command.clone() };
+        self.ask(account, &ask).await
+    }
+}
+
+impl Reports for Platform {
+    async fn report(&self, account: &AccountId, query: &Query) -> Result<Result<Report, Refusal>, Fault> {
+        self.ask(account, &Ask::Report { account: account.clone(), query: query.clone() }).await
+    }
+}
+
+impl Platform {
+    /// Asks the object of `account`. A stub belongs to the request that made it, so each question has its own.
+    async fn ask<T: DeserializeOwned>(&self, account: &AccountId, ask: &Ask) -> Result<Result<T, Refusal>, Fault> {
+        let stub = self.accounts.get_by_name(account.as_str()).map_err(fault(PORT))?;
+        let body = serde_json::to_string(ask).map_err(|error| unavailable(&error))?;
+        let answer = send(&stub, &body).await.map_err(fault(PORT))?;
+        let answer: Result<Result<T, Refusal>, String> =
+            serde_json::from_str(&answer).map_err(|error| unavailable(&error))?;
+        answer.map_err(|detail| unavailable(&detail))
+    }
+}
+
+/// One exchange with an object. The URL is never looked at.
+async fn send(stub: &Stub, body: &str) -> worker::Result<String> {
+    let mut init = RequestInit::new();
+    init.with_method(Method::Post).with_body(Some(JsValue::from_str(body)));
+    let mut response = stub.fetch_with_request(Request::new_with_init("https://account/", &init)?).await?;
+    response.text().await
+}
+
+fn unavailable(detail: &impl ToString) -> Fault {
+    Fault::Unavailable { port: PORT, detail: detail.to_string() }
+}
