@@ -23,6 +23,9 @@ pub const HOUR: Millis = 60 * MINUTE;
 pub const DAY: Millis = 24 * HOUR;
 
 impl Timestamp {
+    /// The last moment that has a text form: near the end of the year 9999.
+    pub const MAX: Timestamp = Timestamp(253_402_207_200_999);
+
     /// The moment `millis` milliseconds after the epoch.
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
@@ -112,6 +115,12 @@ impl<'de> Deserialize<'de> for Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_moment_reads_back_and_none_after_it_has_a_text() {
+        assert_eq!(Timestamp::MAX.to_string().parse::<Timestamp>().unwrap(), Timestamp::MAX);
+        assert_eq!(Timestamp::MAX.0, jiff::Timestamp::MAX.as_millisecond());
+    }
 
     #[test]
     fn a_month_ends_at_midnight_utc() {

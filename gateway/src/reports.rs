@@ -7,7 +7,7 @@
 
 use farebox_core::{
     id::{AccountId, OfferId, ProductId, WriterId},
-    ledger::Refusal,
+    ledger::{Entry, Refusal},
     meter::{Meter, PerMeter, Usage},
     money::{Currency, Micros},
     time::Timestamp,
@@ -33,6 +33,13 @@ pub enum Query {
         /// The first moment that does not count any more.
         until: Timestamp,
     },
+    /// What was booked, entry by entry?
+    Entries {
+        /// Only entries with a higher number.
+        after: u64,
+        /// At most so many.
+        limit: u16,
+    },
 }
 
 /// The answer to a [`Query`] of the same name.
@@ -47,6 +54,8 @@ pub enum Report {
     Leases(Vec<LeaseRow>),
     /// One row per product that was used, by its id.
     Usage(Vec<UsageRow>),
+    /// Entries by their number, with all that is needed to verify their chain.
+    Entries(Vec<Entry>),
 }
 
 /// The money of an account.

@@ -31,7 +31,7 @@ impl<P: AdminPorts> Call<'_, P> {
     /// Usage in `[from, to)`; all of it when they are not said.
     pub(super) async fn usage(&self, account: &str) -> Answered {
         let from = self.moment("from")?.unwrap_or_default();
-        let until = self.moment("to")?.unwrap_or(Timestamp::from_millis(i64::MAX));
+        let until = self.moment("to")?.unwrap_or(Timestamp::MAX);
         if until < from {
             return Err(Failure::Malformed("`to` must not be before `from`".to_owned()));
         }

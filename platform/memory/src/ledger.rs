@@ -6,8 +6,9 @@ use farebox_core::{
     ledger::{Answer, Command, Entry, IdempotencyKey, Refusal},
 };
 use farebox_gateway::{
-    ledger::{AppendError, EntryRange, EntryStore, execute},
+    ledger::{AppendError, EntryRange, EntryStore, execute, report},
     ports::{Fault, Ledger},
+    reports::{Query, Report, Reports},
 };
 
 use crate::Memory;
@@ -90,5 +91,11 @@ impl Ledger for Memory {
         command: &Command,
     ) -> Result<Result<Answer, Refusal>, Fault> {
         execute(self, &self.accounts, account, key, command, self.now.get()).await
+    }
+}
+
+impl Reports for Memory {
+    async fn report(&self, account: &AccountId, query: &Query) -> Result<Result<Report, Refusal>, Fault> {
+        report(self, &self.accounts, account, query).await
     }
 }

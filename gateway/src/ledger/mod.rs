@@ -4,6 +4,8 @@
 //! what the winner left. On a platform where one object owns an account and its store answers at once, nothing comes
 //! between loading and appending, and no race is ever lost.
 
+mod report;
+
 use std::{cell::RefCell, collections::HashMap};
 
 use farebox_core::{
@@ -19,6 +21,8 @@ use crate::{
     ports::Fault,
     reports::{BalanceReport, GrantRow, LeaseRow, Query, Report, UsageRow},
 };
+
+pub use report::report;
 
 const PORT: &str = "ledger";
 

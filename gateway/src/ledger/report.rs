@@ -1,0 +1,104 @@
+//! The answers to the questions of [`crate::reports`], from any store of entries.
+//!
+//! Invariant: balance, grants and leases are what a command would be decided on now; usage and entries are read from the
+//! book itself, so they do not change when the account's state is forgotten.
+
+use farebox_core::{
+    id::AccountId,
+    ledger::{Account, BookedLease, GrantRow as Row, Refusal, Source, UsageReport},
+    money::Currency,
+};
+
+use super::{Accounts, EntryRange, EntryStore, PAGE, ask};
+use crate::{
+    ports::Fault,
+    reports::{BalanceReport, GrantRow, LeaseRow, Query, Report, UsageRow},
+};
+
+/// Answers `query`; refuses when the account is not open.
+///
+/// # Errors
+/// The store failed, or holds a broken book.
+pub async fn report<S: EntryStore>(
+    store: &S,
+    accounts: &Accounts,
+    id: &AccountId,
+    query: &Query,
+) -> Result<Result<Report, Refusal>, Fault> {
+    match query {
+        Query::Balance => {
+            ask_open(store, accounts, id, |account, currency| Report::Balance(balance(account, currency))).await
+        }
+        Query::Grants => {
+            ask_open(store, accounts, id, |account, _| Report::Grants(account.grants().map(grant).collect())).await
+        }
+        Query::Leases => {
+            let rows = |account: &Account| account.leases().map(|(id, held)| lease(id.to_string(), held)).collect();
+            ask_open(store, accounts, id, |account, _| Report::Leases(rows(account))).await
+        }
+        Query::Usage { from, until } => {
+            let mut usage = UsageReport::new(*from, *until);
+            let mut range = EntryRange { from: Some(usage.booked_from()), ..EntryRange::after(0, PAGE) };
+            loop {
+                let entries = store.entries(id, &range).await?;
+                entries.iter().for_each(|entry| usage.add(entry));
+                match entries.last() {
+                    Some(last) if entries.len() >= PAGE => range.after = last.seq,
+                    _ => break,
+                }
+            }
+            let row = |(product, usage): (&_, &_)| UsageRow { product: Clone::clone(product), usage: *usage };
+            let rows = usage.products().map(row).collect();
+            ask_open(store, accounts, id, |_, _| Report::Usage(rows)).await
+        }
+        Query::Entries { after, limit } => {
+            let entries = store.entries(id, &EntryRange::after(*after, usize::from(*limit))).await?;
+            ask_open(store, accounts, id, |_, _| Report::Entries(entries)).await
+        }
+    }
+}
+
+async fn ask_open<S: EntryStore, T>(
+    store: &S,
+    accounts: &Accounts,
+    id: &AccountId,
+    question: impl FnOnce(&Account, Currency) -> T,
+) -> Result<Result<T, Refusal>, Fault> {
+    let open = |account: &Account| account.currency().map(|currency| question(account, currency));
+    Ok(ask(store, accounts, id, open).await?.ok_or(Refusal::NotOpen))
+}
+
+fn balance(account: &Account, currency: Currency) -> BalanceReport {
+    BalanceReport { balance: account.balance(), available: account.available(), leased: account.leased(), currency }
+}
+
+fn grant(Row { grant, meter, quota }: Row<'_>) -> GrantRow {
+    GrantRow {
+        id: grant.id.to_string(),
+        product: grant.product.clone(),
+        package: grant.offer.clone(),
+        meter,
+        quantity: quota.quantity,
+        remaining: quota.remaining(),
+        leased: quota.leased,
+        priority: grant.priority,
+        from: grant.from,
+        until: grant.until,
+    }
+}
+
+fn lease(id: String, held: &BookedLease) -> LeaseRow {
+    let source = match held.source {
+        Source::Grant(grant) => grant.to_string(),
+        Source::Balance(_) => "balance".to_owned(),
+    };
+    LeaseRow {
+        id,
+        product: held.product.clone(),
+        writer: held.writer.clone(),
+        source,
+        allowance: held.allowance.clone(),
+        used: held.used,
+        until: held.until,
+    }
+}
