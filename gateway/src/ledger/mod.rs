@@ -9,18 +9,12 @@ mod report;
 use std::{cell::RefCell, collections::HashMap};
 
 use farebox_core::{
-    id::{AccountId, LeaseId},
-    ledger::{
-        self, Account, Answer, BookedLease, Command, Decision, Entry, IdempotencyKey, Refusal, Source, UsageReport,
-        decide,
-    },
+    id::AccountId,
+    ledger::{Account, Answer, Command, Decision, Entry, IdempotencyKey, Refusal, decide},
     time::Timestamp,
 };
 
-use crate::{
-    ports::Fault,
-    reports::{BalanceReport, GrantRow, LeaseRow, Query, Report, UsageRow},
-};
+use crate::ports::Fault;
 
 pub use report::report;
 
@@ -166,55 +160,6 @@ pub async fn ask<S: EntryStore, T>(
     Ok(answer)
 }
 
-/// Answers `query` on what the store holds now; refuses when the account is not open.
-///
-/// # Errors
-/// The store failed, or holds a broken book.
-pub async fn report<S: EntryStore>(
-    store: &S,
-    accounts: &Accounts,
-    id: &AccountId,
-    query: &Query,
-) -> Result<Result<Report, Refusal>, Fault> {
-    if let Query::Usage { from, until } = query {
-        return Ok(Ok(Report::Usage(usage(store, id, *from, *until).await?)));
-    }
-    ask(store, accounts, id, |account| {
-        let currency = account.currency().ok_or(Refusal::NotOpen)?;
-        Ok(match query {
-            Query::Balance => Report::Balance(BalanceReport {
-                balance: account.balance(),
-                available: account.available(),
-                leased: account.leased(),
-                currency,
-            }),
-            Query::Grants => Report::Grants(account.grants().map(|row| GrantRow::of(&row)).collect()),
-            _ => Report::Leases(account.leases().map(|(id, lease)| LeaseRow::of(id, lease)).collect()),
-        })
-    })
-    .await
-}
-
-/// Usage is in the entries only, so that the state of an account does not grow with its history.
-async fn usage<S: EntryStore>(
-    store: &S,
-    id: &AccountId,
-    from: Timestamp,
-    until: Timestamp,
-) -> Result<Vec<UsageRow>, Fault> {
-    let mut usage = UsageReport::new(from, until);
-    let mut range = EntryRange { after: 0, from: Some(usage.booked_from()), until: None, limit: PAGE };
-    loop {
-        let entries = store.entries(id, &range).await?;
-        entries.iter().for_each(|entry| usage.add(entry));
-        match entries.last() {
-            Some(last) if entries.len() == PAGE => range.after = last.seq,
-            _ => break,
-        }
-    }
-    Ok(usage.products().map(|(product, usage)| UsageRow { product: product.clone(), usage: *usage }).collect())
-}
-
 /// The account with all entries that the store holds.
 async fn current<S: EntryStore>(store: &S, accounts: &Accounts, id: &AccountId) -> Result<Account, Fault> {
     let mut account = match accounts.take(id) {
@@ -242,39 +187,4 @@ fn busy() -> Fault {
 fn broken(id: &AccountId, after: u64) -> Fault {
     let detail = "it has a gap or was changed".to_owned();
     Fault::Unreadable { port: PORT, what: format!("the book of {id} after entry {after}"), detail }
-}
-
-impl GrantRow {
-    fn of(row: &ledger::GrantRow<'_>) -> Self {
-        let (grant, quota) = (row.grant, row.quota);
-        Self {
-            id: grant.id.to_string(),
-            product: grant.product.clone(),
-            package: grant.offer.clone(),
-            meter: row.meter,
-            quantity: quota.quantity,
-            remaining: quota.remaining(),
-            leased: quota.leased,
-            priority: grant.priority,
-            from: grant.from,
-            until: grant.until,
-        }
-    }
-}
-
-impl LeaseRow {
-    fn of(id: LeaseId, lease: &BookedLease) -> Self {
-        Self {
-            id: id.to_string(),
-            product: lease.product.clone(),
-            writer: lease.writer.clone(),
-            source: match lease.source {
-                Source::Grant(grant) => grant.to_string(),
-                Source::Balance(_) => "balance".to_owned(),
-            },
-            allowance: lease.allowance.clone(),
-            used: lease.used,
-            until: lease.until,
-        }
-    }
 }
