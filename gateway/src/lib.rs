@@ -15,6 +15,7 @@ pub mod ledger;
 mod nonces;
 pub mod ports;
 pub mod reports;
+mod schema;
 pub mod settlement;
 mod tend;
 mod wallet;

@@ -12,9 +12,13 @@ use farebox_core::{
     money::{Currency, Micros},
     time::Timestamp,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ports::Fault;
+use crate::{
+    ports::Fault,
+    schema::{Amount, CurrencyCode, Id, MeterName, PerMeterName, Time, UsageCounts},
+};
 
 /// A question about one account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,28 +63,35 @@ pub enum Report {
 }
 
 /// The money of an account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BalanceReport {
     /// What was recharged and not spent.
+    #[schemars(with = "Amount")]
     pub balance: Micros,
     /// The balance less what is leased.
+    #[schemars(with = "Amount")]
     pub available: Micros,
     /// What open leases can cost at most.
+    #[schemars(with = "Amount")]
     pub leased: Micros,
     /// Of all three.
+    #[schemars(with = "CurrencyCode")]
     pub currency: Currency,
 }
 
 /// One meter of one grant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GrantRow {
     /// The grant.
     pub id: String,
     /// What it pays for.
+    #[schemars(with = "Id")]
     pub product: ProductId,
     /// The package it came from.
+    #[schemars(with = "Id")]
     pub package: OfferId,
     /// What is counted.
+    #[schemars(with = "MeterName")]
     pub meter: Meter,
     /// How much was bought.
     pub quantity: u64,
@@ -91,37 +102,46 @@ pub struct GrantRow {
     /// Lower burns down first.
     pub priority: i32,
     /// From when on it pays.
+    #[schemars(with = "Time")]
     pub from: Timestamp,
     /// From when on it does not pay any more; `None` for never.
+    #[schemars(with = "Option<Time>")]
     pub until: Option<Timestamp>,
 }
 
 /// An open lease.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LeaseRow {
     /// The lease.
     pub id: String,
     /// For which product.
+    #[schemars(with = "Id")]
     pub product: ProductId,
     /// Which instance has it.
+    #[schemars(with = "Id")]
     pub writer: WriterId,
     /// What pays: a grant's id, or `balance`.
     pub source: String,
     /// How much may be used on it, by meter.
+    #[schemars(with = "PerMeterName")]
     pub allowance: PerMeter<u64>,
     /// How much of it was settled.
+    #[schemars(with = "UsageCounts")]
     pub used: Usage,
     /// From when on nothing is admitted on it.
+    #[schemars(with = "Time")]
     pub until: Timestamp,
 }
 
 /// What was used of a product.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UsageRow {
     /// The product.
+    #[schemars(with = "Id")]
     pub product: ProductId,
     /// What was counted.
     #[serde(flatten)]
+    #[schemars(with = "UsageCounts")]
     pub usage: Usage,
 }
 

@@ -129,9 +129,12 @@ pub async fn reports<P: KeyValue>(ports: &P) -> Result<Vec<Report>, Fault> {
     Ok(read(ports, REPORTS_ENTRY).await?.unwrap_or_default())
 }
 
+/// Where the refused batches are kept.
+pub const REFUSED: &str = "refused/";
+
 /// Where a refused batch is kept.
 pub fn refused_entry(key: &str, account: Option<&AccountId>) -> String {
-    format!("refused/{key}/{}", account.map_or("-", AccountId::as_str))
+    format!("{REFUSED}{key}/{}", account.map_or("-", AccountId::as_str))
 }
 
 /// A run under way: batches wait by account until there are enough of them to be handed in.

@@ -3,6 +3,7 @@
 //! Invariant: an account that is shown has an open book, because the book is opened before the account is written down.
 
 use farebox_core::{id::AccountId, ledger::Command, time::Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -11,23 +12,30 @@ use super::{
     resource::base32,
     store::{self, ACCOUNTS, AccountRecord, account_entry},
 };
+use crate::schema::{Id, Time};
 
 /// The longest name, in characters.
 const LONGEST_NAME: usize = 200;
 
 /// What an account is made from, and what of it can be changed.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Named {
+#[schemars(rename = "AccountName")]
+pub(super) struct Named {
+    /// For people.
+    #[schemars(length(min = 1, max = 200))]
     name: String,
 }
 
 /// An account, as it is shown.
-#[derive(Debug, Serialize)]
-struct Account {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Account {
+    #[schemars(with = "Id")]
     id: AccountId,
     name: String,
+    /// `active`.
     status: &'static str,
+    #[schemars(with = "Time")]
     created: Timestamp,
 }
 
@@ -52,7 +60,7 @@ impl<P: AdminPorts> Call<'_, P> {
 
     pub(super) async fn list_accounts(&self) -> Answered {
         let cursor = self.parameter("cursor");
-        let page = self.ports.list(ACCOUNTS, cursor.as_deref(), self.limit()?).await?;
+        let page = self.ports.list(ACCOUNTS, cursor.as_deref(), self.limit()?.into()).await?;
         let mut items = Vec::with_capacity(page.items.len());
         for key in &page.items {
             // A store that is eventually consistent may list what it does not find yet.

@@ -4,6 +4,7 @@
 //! on. Its currency stays once there are accounts, because their books are kept in it.
 
 use farebox_core::catalog::{CATALOG_ENTRY, Catalog, compile, difference};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -11,27 +12,37 @@ use super::{
     failure::Failure,
     store::{self, ACCOUNTS, Published},
 };
+use crate::schema::{CatalogChange, CompiledCatalog};
 
 /// What publishing did, or would do.
-#[derive(Debug, Serialize)]
-struct Publication {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Publication {
+    /// Names the content.
     version: String,
+    /// False when it was only tried.
     published: bool,
+    #[schemars(with = "Vec<CatalogChange>")]
     changes: Vec<difference::Change>,
 }
 
 /// The published catalog.
-#[derive(Debug, Serialize)]
-struct Shown<'a> {
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Catalog")]
+pub(super) struct Shown<'a> {
+    /// Names the content.
     version: &'a str,
+    /// The TOML that was published.
     source: &'a str,
+    #[schemars(with = "CompiledCatalog")]
     catalog: &'a Catalog,
 }
 
 /// Whether the gateway can serve.
-#[derive(Debug, Serialize)]
-struct Health {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Health {
+    /// `ok`.
     status: &'static str,
+    /// The version of the published catalog.
     catalog: Option<String>,
 }
 

@@ -3,9 +3,11 @@
 //! Invariant: it only moves forward, and only where the deployment's settings allow it.
 
 use farebox_core::time::{DAY, Millis, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{AdminPorts, AdminResponse, Answered, Call, failure::Failure, store};
+use crate::schema::Time;
 
 /// Where the key-value store holds how far the clock was moved, as a JSON number of milliseconds. A platform's entry
 /// adds it to the time where the clock may be moved.
@@ -15,16 +17,20 @@ pub const CLOCK_ENTRY: &str = "clock/offset";
 const FURTHEST: Millis = 36_500 * DAY;
 
 /// How far to move it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Move {
+#[schemars(rename = "ClockMove")]
+pub(super) struct Move {
+    /// Milliseconds, 0 or more.
     advance_ms: Millis,
 }
 
 /// The clock.
-#[derive(Debug, Serialize)]
-struct Clock {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Clock {
+    #[schemars(with = "Time")]
     now: Timestamp,
+    /// How far it was moved in all.
     advanced_ms: Millis,
 }
 

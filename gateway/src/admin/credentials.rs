@@ -11,35 +11,51 @@ use farebox_core::{
     id::{AccountId, CredentialKey, ProductId},
     time::Timestamp,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
     AdminPorts, AdminResponse, Answered, Call, Items, accounts::account_id, failure::Failure, resource::base32, store,
 };
+use crate::schema::{Id, Time};
 
 /// What a credential is made from.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+#[schemars(rename = "CredentialWanted")]
+pub(super) struct Wanted {
     /// The products it may use; missing for all that the account may.
+    #[schemars(with = "Option<Vec<Id>>")]
     products: Option<Vec<ProductId>>,
 }
 
 /// A new credential.
-#[derive(Debug, Serialize)]
-struct Made {
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "NewCredential")]
+pub(super) struct Made {
+    #[schemars(with = "Id")]
     key: CredentialKey,
+    /// To sign with. Shown this once.
     secret: String,
+    /// To call unsigned with, where a product allows it. Shown this once.
     app_code: String,
+    #[schemars(with = "Time")]
     created: Timestamp,
 }
 
 /// A credential, as it is listed.
-#[derive(Debug, Serialize)]
-struct Listed {
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Credential")]
+pub(super) struct Listed {
+    #[schemars(with = "Id")]
     key: CredentialKey,
+    #[schemars(with = "Time")]
     created: Timestamp,
+    /// From when on it is refused.
+    #[schemars(with = "Option<Time>")]
     revoked: Option<Timestamp>,
+    /// The products it may use; null for all that the account may.
+    #[schemars(with = "Option<Vec<Id>>")]
     products: Option<Vec<ProductId>>,
 }
 
@@ -78,7 +94,7 @@ impl<P: AdminPorts> Call<'_, P> {
     pub(super) async fn list_credentials(&self, account: &str) -> Answered {
         let prefix = keys_of(&self.account(account).await?.id);
         let cursor = self.parameter("cursor");
-        let page = self.ports.list(&prefix, cursor.as_deref(), self.limit()?).await?;
+        let page = self.ports.list(&prefix, cursor.as_deref(), self.limit()?.into()).await?;
         let mut items = Vec::with_capacity(page.items.len());
         for entry in &page.items {
             let key = entry.strip_prefix(&prefix).and_then(|key| key.parse().ok());

@@ -3,10 +3,11 @@
 //! Invariant: every failure has a stable code; what a port says about its fault goes to the log and not into the answer.
 
 use farebox_core::{catalog::Problem, ledger::Refusal};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{AdminResponse, BODY_LIMIT};
-use crate::ports::Fault;
+use crate::{ports::Fault, schema::CatalogProblem};
 
 /// Why a request was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -56,15 +57,20 @@ pub(super) enum Failure {
 }
 
 /// A problem document (RFC 9457), with our members `code`, `request_id` and `problems`.
-#[derive(Debug, Serialize)]
-struct Document<'a> {
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(super) struct Document<'a> {
     r#type: &'static str,
     title: &'static str,
     status: u16,
+    /// What happened and what to do next.
     detail: String,
+    /// Stable.
     code: &'static str,
     request_id: &'a str,
+    /// Everything that is wrong with a catalog.
     #[serde(skip_serializing_if = "<[Problem]>::is_empty")]
+    #[schemars(with = "Vec<CatalogProblem>")]
     problems: &'a [Problem],
 }
 

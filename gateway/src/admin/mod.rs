@@ -10,11 +10,14 @@ mod clock;
 mod credentials;
 mod failure;
 mod money;
+mod openapi;
 mod reports;
 mod resource;
+mod settlements;
 mod store;
 
-use farebox_core::{credential::MasterKey, signature::hmac_sha256, time::Timestamp};
+use farebox_core::{catalog::SCHEMA, credential::MasterKey, signature::hmac_sha256, time::Timestamp};
+use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use clock::CLOCK_ENTRY;
@@ -132,6 +135,8 @@ impl<P: AdminPorts> Call<'_, P> {
 
     async fn dispatch(&self, method: &str, resource: Resource<'_>) -> Answered {
         match (method, resource) {
+            (_, Resource::OpenApi) => AdminResponse::json(200, &openapi::document()),
+            (_, Resource::CatalogSchema) => Ok(AdminResponse::text("application/schema+json", SCHEMA)),
             (_, Resource::Health) => self.health().await,
             ("PUT", Resource::Catalog) => self.publish_catalog().await,
             (_, Resource::Catalog) => self.show_catalog().await,
@@ -148,6 +153,10 @@ impl<P: AdminPorts> Call<'_, P> {
             (_, Resource::Grants(id)) => self.grants(id).await,
             (_, Resource::Leases(id)) => self.leases(id).await,
             (_, Resource::Usage(id)) => self.usage(id).await,
+            (_, Resource::Entries(id)) => self.entries(id).await,
+            ("POST", Resource::Settlements) => self.run_settlement().await,
+            (_, Resource::Settlements) => self.list_settlements().await,
+            (_, Resource::Refused) => self.list_refused().await,
             ("POST", Resource::Clock) => self.move_clock().await,
             (_, Resource::Clock) => self.show_clock().await,
         }
@@ -178,7 +187,7 @@ impl<P: AdminPorts> Call<'_, P> {
     }
 
     /// How many items a page of a list holds.
-    fn limit(&self) -> Result<u32, Failure> {
+    fn limit(&self) -> Result<u16, Failure> {
         let Some(text) = self.parameter("limit") else { return Ok(50) };
         let limit = text.parse().ok().filter(|limit| (1..=100).contains(limit));
         limit.ok_or_else(|| Failure::Malformed("`limit` must be a number from 1 to 100".to_owned()))
@@ -186,7 +195,8 @@ impl<P: AdminPorts> Call<'_, P> {
 }
 
 /// A page of a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "{T}List")]
 struct Items<T> {
     items: Vec<T>,
     /// Where the next page begins; missing on the last.
@@ -198,6 +208,10 @@ impl AdminResponse {
     fn json(status: u16, body: &impl Serialize) -> Answered {
         let body = serde_json::to_string(body).map_err(|error| Failure::Unwritable(error.to_string()))?;
         Ok(Self { status, headers: vec![("content-type", "application/json".to_owned())], body })
+    }
+
+    fn text(content_type: &str, body: &str) -> Self {
+        Self { status: 200, headers: vec![("content-type", content_type.to_owned())], body: body.to_owned() }
     }
 
     const fn empty() -> Self {

@@ -7,39 +7,48 @@ use farebox_core::{
     ledger::{Answer, Command, command::IdempotencyKey},
     money::{Currency, Micros},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{AdminPorts, AdminResponse, Answered, Call, accounts::account_id, failure::Failure};
+use crate::schema::{Amount, CurrencyCode, Id};
 
 /// The longest idempotency key, in bytes.
 const LONGEST_KEY: usize = 255;
 
 /// Money that the provider has received.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Recharge {
+pub(super) struct Recharge {
+    /// More than nothing.
+    #[schemars(with = "Amount")]
     amount: Micros,
+    #[schemars(with = "CurrencyCode")]
     currency: Currency,
     /// The provider's own reference: an invoice, a payment.
     reference: Option<String>,
 }
 
 /// What is bought.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Purchase {
+pub(super) struct Purchase {
+    #[schemars(with = "Id")]
     product: ProductId,
+    #[schemars(with = "Id")]
     package: OfferId,
 }
 
 /// What was booked.
-#[derive(Debug, Serialize)]
-struct Booked {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Booked {
     /// The number of the ledger entry.
     entry: u64,
+    /// The grant that was bought.
     #[serde(skip_serializing_if = "Option::is_none")]
     grant: Option<String>,
     /// The balance after it.
+    #[schemars(with = "Amount")]
     balance: Micros,
 }
 

@@ -41,6 +41,21 @@ impl<P: AdminPorts> Call<'_, P> {
         }
     }
 
+    pub(super) async fn entries(&self, account: &str) -> Answered {
+        let after = self.parameter("cursor").map_or(Ok(0), |cursor| {
+            cursor.parse().map_err(|_| Failure::Malformed("`cursor` must be one that a page gave".to_owned()))
+        })?;
+        let limit = self.limit()?;
+        match self.report(account, Query::Entries { after, limit }).await? {
+            Report::Entries(items) => {
+                let is_full = items.len() >= usize::from(limit);
+                let cursor = items.last().filter(|_| is_full).map(|entry| entry.seq.to_string());
+                AdminResponse::json(200, &Items { items, cursor })
+            }
+            other => Err(mismatch(&other)),
+        }
+    }
+
     async fn report(&self, account: &str, query: Query) -> Result<Report, Failure> {
         Ok(self.ports.report(&account_id(account)?, &query).await??)
     }

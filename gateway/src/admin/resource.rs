@@ -6,6 +6,8 @@ const ROOT: &str = "/_farebox/admin/v1/";
 /// What a path of the admin API stands for. Texts are parts of the path, not yet checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Resource<'a> {
+    OpenApi,
+    CatalogSchema,
     Health,
     Catalog,
     Accounts,
@@ -17,16 +19,26 @@ pub(super) enum Resource<'a> {
     Balance(&'a str),
     Grants(&'a str),
     Leases(&'a str),
+    Entries(&'a str),
     Usage(&'a str),
+    Settlements,
+    Refused,
     Clock,
 }
 
 impl<'a> Resource<'a> {
     pub(super) fn of(path: &'a str) -> Option<Self> {
+        match path {
+            "/_farebox/openapi.json" => return Some(Self::OpenApi),
+            "/_farebox/catalog.schema.json" => return Some(Self::CatalogSchema),
+            _ => {}
+        }
         let segments: Vec<&str> = path.strip_prefix(ROOT)?.split('/').collect();
         Some(match *segments.as_slice() {
             ["health"] => Self::Health,
             ["catalog"] => Self::Catalog,
+            ["settlements"] => Self::Settlements,
+            ["settlements", "refused"] => Self::Refused,
             ["clock"] => Self::Clock,
             ["accounts"] => Self::Accounts,
             ["accounts", id] => Self::Account(id),
@@ -37,6 +49,7 @@ impl<'a> Resource<'a> {
             ["accounts", id, "balance"] => Self::Balance(id),
             ["accounts", id, "grants"] => Self::Grants(id),
             ["accounts", id, "leases"] => Self::Leases(id),
+            ["accounts", id, "entries"] => Self::Entries(id),
             ["accounts", id, "usage"] => Self::Usage(id),
             _ => return None,
         })
@@ -46,17 +59,25 @@ impl<'a> Resource<'a> {
     pub(super) const fn methods(self) -> &'static [&'static str] {
         match self {
             Self::Catalog => &["GET", "PUT"],
-            Self::Accounts | Self::Credentials(_) | Self::Clock => &["GET", "POST"],
+            Self::Accounts | Self::Credentials(_) | Self::Settlements | Self::Clock => &["GET", "POST"],
             Self::Account(_) => &["GET", "PATCH"],
             Self::Credential(..) => &["DELETE"],
             Self::Recharges(_) | Self::Purchases(_) => &["POST"],
-            Self::Health | Self::Balance(_) | Self::Grants(_) | Self::Leases(_) | Self::Usage(_) => &["GET"],
+            Self::OpenApi
+            | Self::CatalogSchema
+            | Self::Health
+            | Self::Balance(_)
+            | Self::Grants(_)
+            | Self::Leases(_)
+            | Self::Entries(_)
+            | Self::Usage(_)
+            | Self::Refused => &["GET"],
         }
     }
 
     /// Whether it is answered without the admin token.
     pub(super) const fn is_open(self) -> bool {
-        matches!(self, Self::Health)
+        matches!(self, Self::OpenApi | Self::CatalogSchema | Self::Health)
     }
 }
 

@@ -1,0 +1,24 @@
+//! Settlement runs: one now, the last ones, and what none of them could book.
+
+use super::{AdminPorts, AdminResponse, Answered, Call, Items, store};
+use crate::settlement::{self, REFUSED, Refused};
+
+impl<P: AdminPorts> Call<'_, P> {
+    pub(super) async fn run_settlement(&self) -> Answered {
+        AdminResponse::json(200, &settlement::run(self.ports, self.now).await?)
+    }
+
+    pub(super) async fn list_settlements(&self) -> Answered {
+        AdminResponse::json(200, &Items { items: settlement::reports(self.ports).await?, cursor: None })
+    }
+
+    pub(super) async fn list_refused(&self) -> Answered {
+        let cursor = self.parameter("cursor");
+        let page = self.ports.list(REFUSED, cursor.as_deref(), self.limit()?.into()).await?;
+        let mut items: Vec<Refused> = Vec::with_capacity(page.items.len());
+        for key in &page.items {
+            items.extend(store::read(self.ports, key).await?);
+        }
+        AdminResponse::json(200, &Items { items, cursor: page.cursor })
+    }
+}

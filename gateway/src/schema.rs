@@ -1,0 +1,123 @@
+//! How the values of the core look in JSON, for the API's description.
+//!
+//! The core knows nothing of schemas; each of its values that the API shows has a stand-in here, named in the type that
+//! holds it (`#[schemars(with = "…")]`). Stand-ins are never made.
+
+use std::borrow::Cow;
+
+use farebox_core::meter::Meter;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+macro_rules! stand_ins {
+    ($($(#[$doc:meta])* $name:ident => $schema:expr;)+) => {$(
+        $(#[$doc])*
+        pub(crate) enum $name {}
+
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                $schema
+            }
+        }
+    )+};
+}
+
+stand_ins! {
+    /// An amount of money.
+    Amount => json_schema!({
+        "type": "string", "pattern": "^-?[0-9]+([.][0-9]{1,6})?$", "examples": ["5.00"],
+        "description": "Money, as a decimal."
+    });
+    /// A currency.
+    CurrencyCode => json_schema!({
+        "type": "string", "pattern": "^[A-Z]{3}$", "examples": ["USD"], "description": "An ISO 4217 code."
+    });
+    /// An id of any kind.
+    Id => json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$" });
+    /// A moment.
+    Time => json_schema!({ "type": "string", "format": "date-time", "description": "RFC 3339, in UTC." });
+    /// A meter's name.
+    MeterName => json_schema!({ "enum": Meter::ALL.map(Meter::as_str) });
+    /// A number per meter.
+    PerMeterName => json_schema!({
+        "type": "object", "additionalProperties": { "type": "integer", "minimum": 0 },
+        "propertyNames": { "enum": Meter::ALL.map(Meter::as_str) }
+    });
+    /// What was used.
+    UsageCounts => json_schema!({
+        "type": "object",
+        "required": ["calls", "ingress_bytes", "egress_bytes"],
+        "properties": {
+            "calls": { "type": "integer", "minimum": 0, "description": "Calls that the upstream answered." },
+            "ingress_bytes": { "type": "integer", "minimum": 0, "description": "Bytes of request bodies." },
+            "egress_bytes": { "type": "integer", "minimum": 0, "description": "Bytes of response bodies." }
+        }
+    });
+    /// A ledger entry.
+    LedgerEntry => json_schema!({
+        "type": "object",
+        "description": "One entry of the account's book. Its postings sum to zero; its hash is made with the one before.",
+        "required": ["seq", "at", "event", "postings", "prev", "hash"],
+        "properties": {
+            "seq": { "type": "integer", "minimum": 1 },
+            "at": { "type": "string", "format": "date-time" },
+            "postings": { "type": "array" },
+            "prev": { "type": "string" },
+            "hash": { "type": "string" }
+        }
+    });
+    /// A compiled catalog.
+    CompiledCatalog => json_schema!({ "type": "object", "description": "What gateways read." });
+    /// A difference between two catalogs.
+    CatalogChange => json_schema!({
+        "type": "object",
+        "required": ["change", "subject"],
+        "properties": {
+            "change": { "enum": ["added", "removed", "changed"] },
+            "subject": { "type": "string" },
+            "summary": { "type": "string" },
+            "aspect": { "type": "string" },
+            "before": { "type": "string" },
+            "after": { "type": "string" }
+        }
+    });
+    /// What a settlement run did.
+    SettlementReport => json_schema!({
+        "type": "object",
+        "required": ["at", "windows", "batches", "applied", "known", "refused", "left"],
+        "properties": {
+            "at": { "type": "string", "format": "date-time", "description": "When it began." },
+            "windows": { "type": "integer", "minimum": 0, "description": "Minutes of the journal that were walked." },
+            "batches": { "type": "integer", "minimum": 0, "description": "Batches that were found there." },
+            "applied": { "type": "integer", "minimum": 0, "description": "Booked now." },
+            "known": { "type": "integer", "minimum": 0, "description": "Booked before." },
+            "refused": { "type": "integer", "minimum": 0, "description": "Not booked, and kept with the reason." },
+            "left": { "type": "integer", "minimum": 0, "description": "Left for the next run." }
+        }
+    });
+    /// A batch that no account would book.
+    RefusedBatch => json_schema!({
+        "type": "object",
+        "required": ["batch", "reason"],
+        "properties": {
+            "batch": { "type": "string", "description": "Its key in the usage journal." },
+            "account": { "type": ["string", "null"] },
+            "reason": { "type": "string" },
+            "content": { "description": "What was refused, where it could be read." }
+        }
+    });
+    /// What is wrong with a catalog.
+    CatalogProblem => json_schema!({
+        "type": "object",
+        "required": ["line", "column", "path", "reason"],
+        "properties": {
+            "line": { "type": "integer", "minimum": 1 },
+            "column": { "type": "integer", "minimum": 1 },
+            "path": { "type": "string" },
+            "reason": { "type": "string" }
+        }
+    });
+}
