@@ -11,8 +11,8 @@ mod sign;
 mod tests;
 mod verify;
 
-pub use explain::{Difference, explain, from_message};
-pub use sign::{Signed, Signer, sign};
+pub use explain::{Difference, explain, from_message, part};
+pub use sign::{Signed, Signer, sign, string_to_sign};
 pub use verify::verify;
 
 /// What the headers say that the scheme gives a meaning to. A header that did not come is empty: the string to sign

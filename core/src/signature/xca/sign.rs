@@ -48,20 +48,20 @@ pub fn sign(facts: &Facts<'_>, body: &[u8], signer: &Signer<'_>) -> Signed {
     let signed_names = signed_names.join(",");
     headers.push(("x-ca-signature-headers".to_owned(), signed_names));
 
-    let string_to_sign = string_to_sign(facts, &headers, body);
+    let mut signed = facts.clone();
+    signed.headers.extend(headers.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    let string_to_sign = string_to_sign(&signed, body);
     let signature = hmac_sha256(signer.secret.reveal().as_bytes(), string_to_sign.as_bytes());
     headers.push(("x-ca-signature".to_owned(), STANDARD.encode(signature)));
     Signed { headers, string_to_sign }
 }
 
-/// The string to sign of a request with these headers added.
-fn string_to_sign(facts: &Facts<'_>, added: &[(String, String)], body: &[u8]) -> String {
-    let mut facts = facts.clone();
-    facts.headers.extend(added.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+/// The documented string to sign of a request that has all its headers but the signature.
+pub fn string_to_sign(facts: &Facts<'_>, body: &[u8]) -> String {
     let mut claim = Claim::default();
     for (name, value) in &facts.headers {
         claim.take(name, value);
     }
     let form = if facts.is_form() { body } else { &[] };
-    Canonical { claim: &claim, facts: &facts, form }.documented()
+    Canonical { claim: &claim, facts, form }.documented()
 }

@@ -1,0 +1,60 @@
+//! `farebox apply`: publish the catalog.
+
+use std::{io::Read, path::PathBuf};
+
+use anyhow::Context;
+use clap::Args;
+use farebox_core::catalog::difference::Change;
+use serde_json::Value;
+
+use super::Format;
+use crate::admin::Connection;
+
+/// Publish the catalog: what is for sale, where it comes from and what it costs
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  farebox apply --dry-run catalog.toml")]
+pub(crate) struct Apply {
+    /// The catalog, in TOML; `-` for standard input
+    file: PathBuf,
+
+    /// Check it and show what would change, but publish nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    #[command(flatten)]
+    format: Format,
+}
+
+impl Apply {
+    pub(crate) fn run(self, connection: &Connection) -> anyhow::Result<()> {
+        let source = read(&self.file).with_context(|| format!("cannot read {}", self.file.display()))?;
+        let path = if self.dry_run { "catalog?dry_run=true" } else { "catalog" };
+        let answer = connection.admin()?.put(path, "application/toml", source)?;
+        if self.format.json {
+            println!("{answer}");
+        } else {
+            print!("{}", changes(&answer));
+            let version = answer["version"].as_str().unwrap_or_default();
+            let done = if self.dry_run { "valid, not published" } else { "published" };
+            println!("catalog {version} {done}");
+        }
+        Ok(())
+    }
+}
+
+fn read(file: &PathBuf) -> std::io::Result<String> {
+    if file.as_os_str() != "-" {
+        return std::fs::read_to_string(file);
+    }
+    let mut source = String::new();
+    std::io::stdin().read_to_string(&mut source).map(|_| source)
+}
+
+/// The changes of an answer, one a line.
+fn changes(answer: &Value) -> String {
+    let changes: Vec<Change> = serde_json::from_value(answer["changes"].clone()).unwrap_or_default();
+    if changes.is_empty() {
+        return "no changes\n".to_owned();
+    }
+    changes.iter().map(|change| format!("{change}\n")).collect()
+}

@@ -1,0 +1,44 @@
+//! `farebox call`: sign a request and send it.
+
+use anyhow::bail;
+use clap::Args;
+use farebox_cli::http::Client;
+
+use super::drafted::Drafted;
+use crate::admin::Connection;
+
+/// Sign a request and send it, like curl
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  export FAREBOX_SECRET=…
+  farebox call --key key-1 '/v1/echo?city=Oslo'
+  farebox call --key key-1 --json '{\"a\":1}' -X PUT https://api.example/v1/echo")]
+pub(crate) struct Call {
+    #[command(flatten)]
+    drafted: Drafted,
+
+    /// Print the answer's status and headers too
+    #[arg(short, long)]
+    include: bool,
+}
+
+impl Call {
+    pub(crate) fn run(self, connection: &Connection) -> anyhow::Result<()> {
+        let mut request = self.drafted.request(&connection.gateway)?;
+        self.drafted.sign(&mut request)?;
+        let answer = Client::default().send(&request)?;
+        if self.include {
+            println!("{}", answer.head());
+        }
+        let status = answer.status();
+        if status >= 400 && answer.is_problem() {
+            bail!(answer.into_problem()?);
+        }
+        std::io::copy(&mut answer.into_reader(), &mut std::io::stdout().lock())?;
+        if status >= 400 {
+            bail!("the server answered {status}");
+        }
+        Ok(())
+    }
+}

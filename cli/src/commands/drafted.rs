@@ -1,0 +1,128 @@
+//! The request that `farebox call` sends and `farebox explain` explains, as it is given on the command line.
+
+use std::{
+    io::{IsTerminal, Read},
+    path::PathBuf,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use farebox_cli::request::Request;
+use farebox_core::{credential::Secret, time::Timestamp};
+use url::{Url, form_urlencoded};
+
+/// A request and who signs it; the options are curl's where curl has them.
+#[derive(Debug, Args)]
+pub(super) struct Drafted {
+    /// Address, or a path on the gateway
+    url: String,
+
+    /// Method [default: GET, or POST when there is a body]
+    #[arg(short = 'X', long = "request", value_name = "METHOD")]
+    method: Option<String>,
+
+    /// Header; may be given several times
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
+    headers: Vec<String>,
+
+    /// Body; `@FILE` takes it from a file, `@-` from standard input
+    #[arg(short, long, value_name = "BODY", conflicts_with_all = ["form", "json"])]
+    data: Option<String>,
+
+    /// Form field; may be given several times
+    #[arg(short = 'F', long, value_name = "NAME=VALUE", conflicts_with = "json")]
+    form: Vec<String>,
+
+    /// JSON body; `@FILE` takes it from a file, `@-` from standard input
+    #[arg(long, value_name = "BODY")]
+    json: Option<String>,
+
+    /// Key to sign with; its secret comes from FAREBOX_SECRET, a file or a prompt
+    #[arg(long, env = "FAREBOX_KEY", value_name = "KEY")]
+    key: String,
+
+    /// File that holds the secret, in place of the environment's FAREBOX_SECRET
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+
+    /// Sign as of this time (RFC 3339), for a gateway whose clock was moved [default: now]
+    #[arg(long, value_name = "TIME")]
+    at: Option<Timestamp>,
+}
+
+impl Drafted {
+    /// The request, unsigned.
+    pub(super) fn request(&self, gateway: &Url) -> anyhow::Result<Request> {
+        let url = gateway.join(&self.url).with_context(|| format!("`{}` is not an address", self.url))?;
+        let mut request = Request::new("GET", url);
+        if let Some(json) = &self.json {
+            request.body = content(json)?;
+            request.set("content-type", "application/json");
+            request.set("accept", "application/json");
+        } else if let Some(data) = &self.data {
+            request.body = content(data)?;
+            request.set("content-type", "application/x-www-form-urlencoded");
+        } else if !self.form.is_empty() {
+            let fields = self.form.iter().map(|field| field.split_once('=').unwrap_or((field, "")));
+            request.body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish().into_bytes();
+            request.set("content-type", "application/x-www-form-urlencoded");
+        }
+        let has_body = self.json.is_some() || self.data.is_some() || !self.form.is_empty();
+        let method = self.method.as_deref().unwrap_or(if has_body { "POST" } else { "GET" });
+        request.method = method.to_ascii_uppercase();
+        for header in &self.headers {
+            let Some((name, value)) = header.split_once(':') else {
+                bail!("`{header}` is not a header: write it `NAME: VALUE`")
+            };
+            request.set(name.trim(), value.trim());
+        }
+        Ok(request)
+    }
+
+    /// The key to sign with.
+    pub(super) fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Signs the request; gives the string that was signed.
+    pub(super) fn sign(&self, request: &mut Request) -> anyhow::Result<String> {
+        let secret = self.secret()?;
+        let now = match self.at {
+            Some(at) => at,
+            None => {
+                let since = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock stands before 1970")?;
+                Timestamp::from_millis(since.as_millis().try_into()?)
+            }
+        };
+        Ok(request.sign(&self.key, &secret, now, &uuid::Uuid::new_v4().to_string()))
+    }
+
+    fn secret(&self) -> anyhow::Result<Secret> {
+        if let Some(file) = &self.secret_file {
+            let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+            return Ok(Secret::new(text.trim_end_matches(['\r', '\n'])));
+        }
+        if let Ok(secret) = std::env::var("FAREBOX_SECRET") {
+            return Ok(Secret::new(secret));
+        }
+        if !std::io::stdin().is_terminal() {
+            bail!("no secret: set FAREBOX_SECRET or give --secret-file");
+        }
+        let secret = rpassword::prompt_password(format!("Secret of {}: ", self.key))?;
+        Ok(Secret::new(secret))
+    }
+}
+
+/// A body as it is given: itself, or the file that `@` names.
+fn content(text: &str) -> anyhow::Result<Vec<u8>> {
+    match text.strip_prefix('@') {
+        None => Ok(text.as_bytes().to_vec()),
+        Some("-") => {
+            let mut bytes = Vec::new();
+            std::io::stdin().read_to_end(&mut bytes)?;
+            Ok(bytes)
+        }
+        Some(file) => std::fs::read(file).with_context(|| format!("cannot read {file}")),
+    }
+}

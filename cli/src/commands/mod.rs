@@ -1,0 +1,125 @@
+//! The commands: what they are called, what they take, and where each is carried out.
+
+mod account;
+mod apply;
+mod books;
+mod call;
+mod clock;
+mod credential;
+mod drafted;
+mod explain;
+mod pay;
+mod settle;
+
+use clap::{Args, Parser, Subcommand};
+use serde_json::Value;
+
+use crate::{admin::Connection, output};
+
+const EXAMPLE: &str = "\
+Example:
+  export FAREBOX_GATEWAY=http://127.0.0.1:8787 FAREBOX_ADMIN_TOKEN=…
+  farebox apply catalog.toml
+  farebox account create Bob
+  farebox recharge acc-1 10.00 USD
+  farebox credential create acc-1
+  FAREBOX_SECRET=… farebox call --key … /v1/echo
+  farebox settle && farebox usage acc-1";
+
+/// Sell an API: run the gateway's books, and call through it
+#[derive(Debug, Parser)]
+#[command(name = "farebox", version, after_help = EXAMPLE)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    connection: Connection,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Apply(apply::Apply),
+    #[command(subcommand)]
+    Account(account::Account),
+    #[command(subcommand)]
+    Credential(credential::Credential),
+    Recharge(pay::Recharge),
+    Buy(pay::Buy),
+    Balance(books::Balance),
+    Grants(books::Grants),
+    Entries(books::Entries),
+    Usage(books::Usage),
+    Settle(settle::Settle),
+    Call(call::Call),
+    Explain(explain::Explain),
+    #[command(subcommand)]
+    Clock(clock::Clock),
+}
+
+/// How to print an answer.
+#[derive(Debug, Args)]
+struct Format {
+    /// Print the answer as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Cli {
+    /// Carries the command out.
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        let connection = &self.connection;
+        match self.command {
+            Command::Apply(apply) => apply.run(connection),
+            Command::Account(account) => account.run(connection),
+            Command::Credential(credential) => credential.run(connection),
+            Command::Recharge(recharge) => recharge.run(connection),
+            Command::Buy(buy) => buy.run(connection),
+            Command::Balance(balance) => balance.run(connection),
+            Command::Grants(grants) => grants.run(connection),
+            Command::Entries(entries) => entries.run(connection),
+            Command::Usage(usage) => usage.run(connection),
+            Command::Settle(settle) => settle.run(connection),
+            Command::Call(call) => call.run(connection),
+            Command::Explain(explain) => explain.run(connection),
+            Command::Clock(clock) => clock.run(connection),
+        }
+    }
+}
+
+impl Format {
+    /// Prints one thing; for people those of `columns` that it has.
+    fn record(&self, item: &Value, columns: &[&str]) {
+        if self.json { println!("{item}") } else { print!("{}", output::record(item, columns)) }
+    }
+
+    /// Prints many things; for people those of `columns` that any has.
+    fn list(&self, items: Vec<Value>, columns: &[&str]) {
+        if self.json {
+            println!("{}", serde_json::json!({ "items": items }));
+        } else {
+            print!("{}", output::table(&items, columns));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_command_has_an_example_and_the_definitions_hold() {
+        fn check(command: &clap::Command) {
+            if !command.has_subcommands() {
+                let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(help.contains("farebox"), "`{}` has no example", command.get_name());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        let cli = Cli::command();
+        cli.clone().debug_assert();
+        check(&cli);
+    }
+}

@@ -1,0 +1,71 @@
+//! `farebox recharge` and `farebox buy`: the commands that move money.
+//!
+//! Each is sent under a name, so that sending it again after a lost answer moves the money once.
+
+use clap::Args;
+use farebox_core::{
+    id::{AccountId, OfferId, ProductId},
+    money::{Currency, Micros},
+};
+use serde_json::json;
+
+use super::Format;
+use crate::admin::{Connection, Idempotency};
+
+const COLUMNS: [&str; 4] = ["entry", "grant", "balance", "idempotency_key"];
+
+/// Add money to an account's balance
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  farebox recharge acc-1 10.00 USD --reference invoice-7")]
+pub(crate) struct Recharge {
+    /// The account's id
+    account: AccountId,
+    /// How much, as a decimal
+    amount: Micros,
+    /// The currency, such as USD
+    currency: Currency,
+    /// Your own reference: an invoice, a payment
+    #[arg(long, value_name = "TEXT")]
+    reference: Option<String>,
+    #[command(flatten)]
+    idempotency: Idempotency,
+    #[command(flatten)]
+    format: Format,
+}
+
+/// Buy a package for an account, from its balance
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  farebox buy acc-1 demo demo-100")]
+pub(crate) struct Buy {
+    /// The account's id
+    account: AccountId,
+    /// The product's id in the catalog
+    product: ProductId,
+    /// The package's id in the catalog
+    package: OfferId,
+    #[command(flatten)]
+    idempotency: Idempotency,
+    #[command(flatten)]
+    format: Format,
+}
+
+impl Recharge {
+    pub(crate) fn run(self, connection: &Connection) -> anyhow::Result<()> {
+        let mut body = json!({ "amount": self.amount, "currency": self.currency });
+        if let Some(reference) = self.reference {
+            body["reference"] = json!(reference);
+        }
+        let path = format!("accounts/{}/recharges", self.account);
+        self.format.record(&connection.admin()?.pay(&path, &body, self.idempotency)?, &COLUMNS);
+        Ok(())
+    }
+}
+
+impl Buy {
+    pub(crate) fn run(self, connection: &Connection) -> anyhow::Result<()> {
+        let body = json!({ "product": self.product, "package": self.package });
+        let path = format!("accounts/{}/purchases", self.account);
+        self.format.record(&connection.admin()?.pay(&path, &body, self.idempotency)?, &COLUMNS);
+        Ok(())
+    }
+}

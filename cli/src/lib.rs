@@ -1,0 +1,5 @@
+//! What the command line does that other programs can use too: requests, signed as a caller signs them, and the HTTP
+//! client that sends them.
+
+pub mod http;
+pub mod request;

@@ -1,0 +1,89 @@
+//! Answers, as tables for people.
+//!
+//! Invariant: nothing an answer holds is left out silently: what is not a column by name is shown when no name fits.
+
+use serde_json::Value;
+
+/// A table of `items`, with those of `columns` that any item has; with all their members when none has one.
+pub(crate) fn table(items: &[Value], columns: &[&str]) -> String {
+    if items.is_empty() {
+        return "none\n".to_owned();
+    }
+    let columns = columns_of(items, columns);
+    let mut rows = vec![columns.iter().map(|name| name.replace('_', " ").to_uppercase()).collect::<Vec<_>>()];
+    rows.extend(items.iter().map(|item| columns.iter().map(|name| cell(&item[name.as_str()])).collect()));
+    let is_number: Vec<_> =
+        columns.iter().map(|name| items.iter().all(|item| is_numeric(&item[name.as_str()]))).collect();
+    let widths: Vec<_> = (0..columns.len()).map(|at| widest(rows.iter().map(|row| row[at].as_str()))).collect();
+    let mut text = String::new();
+    for row in rows {
+        let cells = row.iter().zip(&widths).zip(&is_number);
+        let cells = cells.map(|((cell, &width), &right)| match right {
+            true => format!("{cell:>width$}"),
+            false => format!("{cell:<width$}"),
+        });
+        text += cells.collect::<Vec<_>>().join("  ").trim_end();
+        text.push('\n');
+    }
+    text
+}
+
+/// One thing, a member a line; `columns` as for [`table`].
+pub(crate) fn record(item: &Value, columns: &[&str]) -> String {
+    let columns = columns_of(std::slice::from_ref(item), columns);
+    let width = widest(columns.iter().map(String::as_str));
+    columns.iter().map(|name| format!("{:<width$}  {}\n", name.replace('_', " "), cell(&item[name.as_str()]))).collect()
+}
+
+fn columns_of(items: &[Value], wanted: &[&str]) -> Vec<String> {
+    let has = |name: &&str| items.iter().any(|item| !item[*name].is_null());
+    let wanted: Vec<_> = wanted.iter().copied().filter(has).map(str::to_owned).collect();
+    if !wanted.is_empty() {
+        return wanted;
+    }
+    let mut all: Vec<_> = items.iter().filter_map(Value::as_object).flat_map(|item| item.keys().cloned()).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Whether a value is a number, or an amount of money; nothing counts as either.
+fn is_numeric(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Number(_) => true,
+        Value::String(text) => text.parse::<farebox_core::money::Micros>().is_ok(),
+        _ => false,
+    }
+}
+
+fn widest<'a>(cells: impl Iterator<Item = &'a str>) -> usize {
+    cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_table_has_the_columns_that_are_there_and_numbers_to_the_right() {
+        let items = [json!({"id": "a", "calls": 5, "until": null}), json!({"id": "bob", "calls": 100})];
+        assert_eq!(table(&items, &["id", "calls", "until"]), "ID   CALLS\na        5\nbob    100\n");
+        assert_eq!(table(&[], &["id"]), "none\n");
+    }
+
+    #[test]
+    fn a_record_falls_back_to_everything_there_is() {
+        let item = json!({"b": "2.00", "a_c": 1});
+        assert_eq!(record(&item, &["nothing"]), "a c  1\nb    2.00\n");
+    }
+}

@@ -1,0 +1,189 @@
+//! The `farebox` binary against an HTTP server of the test's own: what it sends, what it prints, how it fails.
+
+mod server;
+
+use std::process::{Command, Output};
+
+use farebox_core::{
+    credential::Secret,
+    request::Facts,
+    signature::{Body, Check, Presented, Profile, present, xca},
+    time::Timestamp,
+};
+use serde_json::{Value, json};
+use server::{Received, Reply, Server};
+
+/// Runs `farebox` against `server`, as the operator and as a caller.
+fn farebox(server: &Server, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_farebox"))
+        .args(args)
+        .env("FAREBOX_GATEWAY", server.address())
+        .env("FAREBOX_ADMIN_TOKEN", "token-1")
+        .env("FAREBOX_KEY", "appKey")
+        .env("FAREBOX_SECRET", "appSecret")
+        .output()
+        .expect("farebox runs")
+}
+
+fn stdout(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout.clone()).expect("text")
+}
+
+/// The one line of a failure.
+fn failure(output: &Output) -> String {
+    let text = String::from_utf8(output.stderr.clone()).expect("text");
+    assert_eq!((output.status.code(), text.lines().count()), (Some(1), 1), "{text}");
+    text
+}
+
+/// What the gateway's verifier, in its strictest profile, says of a request.
+fn verify(received: &Received) -> Result<bool, farebox_core::rejection::Rejection> {
+    let packed = received.packed();
+    let facts = Facts::unpack(&packed).expect("a packed request");
+    let Presented::XCa(claim) = present(&facts)? else { panic!("not x-ca") };
+    let now = Timestamp::from_millis(claim.timestamp.parse().expect("a timestamp"));
+    let (secret, strict) = (Secret::new("appSecret"), Profile { sha1: false, strict: true });
+    let check = xca::verify(&claim, &facts, Body::Read(&received.body), &secret, strict, now)?;
+    Ok(matches!(check, Check::Passed(_)))
+}
+
+#[test]
+fn what_call_sends_verifies_in_the_strict_profile() {
+    let server = Server::start(|_| Reply::json(200, json!({"echo": true})));
+    let calls: [&[&str]; 9] = [
+        &["/v1/echo?b=2&a=%26+%2B&e=&a=1"],
+        &["/v1/city/Troms\u{f8}?q=\u{e9}"],
+        &["/v1/echo", "-X", "delete"],
+        &["/v1/echo", "-F", "name=B&b \u{e9}", "-F", "empty="],
+        &["/v1/echo?x=1", "-d", "a=1&b=2"],
+        &["/v1/echo", "-d", "plain", "-H", "Content-Type: text/plain", "-X", "PUT"],
+        &["/v1/echo", "--json", "{\"a\":1}"],
+        &["/v1/echo", "-X", "POST"],
+        &["/v1/echo", "-H", "X-Ca-Stage: TEST", "-H", "X-Other: 1"],
+    ];
+    for call in calls {
+        assert_eq!(stdout(&farebox(&server, &[&["call"], call].concat())), "{\"echo\":true}");
+        let received = server.take();
+        assert_eq!(verify(&received), Ok(true), "{call:?}");
+    }
+}
+
+#[test]
+fn call_says_why_the_gateway_refused_and_fails() {
+    let problem = json!({"title": "Package used up", "detail": "Buy another package.", "code": "quota.exhausted",
+        "request_id": "r-1"});
+    let server = Server::start(move |_| Reply::problem(402, problem.clone()));
+    let failed = failure(&farebox(&server, &["call", "/v1/echo"]));
+    assert_eq!(failed, "farebox: Package used up: Buy another package. (quota.exhausted, request r-1)\n");
+}
+
+#[test]
+fn money_moves_under_a_name_that_is_made_or_given() {
+    let server = Server::start(|_| Reply::json(201, json!({"entry": 7, "balance": "15.00"})));
+    let paid = stdout(&farebox(&server, &["recharge", "acc-1", "10.00", "USD", "--json"]));
+    let received = server.take();
+    assert_eq!(
+        (received.method.as_str(), received.target.as_str()),
+        ("POST", "/_farebox/admin/v1/accounts/acc-1/recharges")
+    );
+    assert_eq!(received.header("authorization"), Some("Bearer token-1"));
+    assert_eq!(received.json(), json!({"amount": "10.00", "currency": "USD"}));
+    let paid: Value = serde_json::from_str(&paid).expect("JSON");
+    let name = received.header("idempotency-key").expect("a name");
+    assert_eq!((paid["idempotency_key"].as_str(), name.len()), (Some(name), 36));
+
+    let bought = stdout(&farebox(&server, &["buy", "acc-1", "demo", "demo-100", "--idempotency-key", "order-7"]));
+    let received = server.take();
+    assert_eq!(received.header("idempotency-key"), Some("order-7"));
+    assert_eq!(received.json(), json!({"product": "demo", "package": "demo-100"}));
+    assert_eq!(bought, "entry            7\nbalance          15.00\nidempotency key  order-7\n");
+}
+
+#[test]
+fn a_payment_without_an_answer_says_under_which_name_to_repeat_it() {
+    let server = Server::start(|_| Reply::problem(503, json!({"title": "Accounts are unavailable"})));
+    let failed = failure(&farebox(&server, &["recharge", "acc-1", "1.00", "USD", "--idempotency-key", "order-7"]));
+    assert_eq!(failed, "farebox: sent with --idempotency-key order-7: Accounts are unavailable\n");
+}
+
+#[test]
+fn a_list_is_followed_to_its_last_page() {
+    let server = Server::start(|received| {
+        let second = received.target.ends_with("?cursor=p2");
+        let (id, cursor) = if second { ("acc-2", Value::Null) } else { ("acc-1", json!("p2")) };
+        Reply::json(200, json!({"items": [{"id": id, "name": "Bob", "status": "active"}], "cursor": cursor}))
+    });
+    let listed = stdout(&farebox(&server, &["account", "list"]));
+    assert_eq!(listed, "ID     NAME  STATUS\nacc-1  Bob   active\nacc-2  Bob   active\n");
+}
+
+#[test]
+fn apply_sends_the_file_and_shows_what_changes() {
+    let file = std::env::temp_dir().join(format!("farebox-catalog-{}.toml", std::process::id()));
+    std::fs::write(&file, "[provider]\n").expect("a file");
+    let server = Server::start(|_| {
+        let change = json!({"change": "added", "subject": "product demo", "summary": "2.00 per 1,000 calls"});
+        Reply::json(200, json!({"version": "abc", "changes": [change]}))
+    });
+    let applied = stdout(&farebox(&server, &["apply", "--dry-run", file.to_str().expect("a path")]));
+    let received = server.take();
+    std::fs::remove_file(file).expect("the file");
+    assert_eq!((received.method.as_str(), received.body.as_slice()), ("PUT", &b"[provider]\n"[..]));
+    assert_eq!(received.target, "/_farebox/admin/v1/catalog?dry_run=true");
+    assert_eq!(applied, "+ product demo: 2.00 per 1,000 calls\ncatalog abc valid, not published\n");
+}
+
+#[test]
+fn explain_marks_where_the_gateway_signed_something_else() {
+    let server = Server::start(|received| {
+        // A gateway in front that drops a parameter.
+        let packed = received.packed().replace("a=1&", "");
+        let facts = Facts::unpack(&packed).expect("a packed request");
+        let text = xca::string_to_sign(&facts, &received.body);
+        Reply::problem(400, json!({"title": "The signature does not match", "string_to_sign": text}))
+    });
+    let explained = stdout(&farebox(&server, &["explain", "/v1/echo?a=1&b=2"]));
+    let lines: Vec<_> = explained.lines().collect();
+    let at = lines.iter().position(|line| line.starts_with("path and parameters")).expect("the path's line");
+    assert!(lines[at].contains("/v1/echo?a=1&b=2") && lines[at].ends_with("/v1/echo?b=2"), "{explained}");
+    assert!(lines[at + 1].ends_with("^ first difference"), "{explained}");
+}
+
+#[test]
+fn explain_reads_the_message_that_another_client_got() {
+    let server = Server::start(|_| panic!("nothing is sent"));
+    let message =
+        "Invalid Signature, Server StringToSign:`GET#*/*####X-Ca-Key:appKey#X-Ca-Nonce:n#X-Ca-Timestamp:5#/a?b`";
+    let explained = stdout(&farebox(&server, &["explain", "/a?b=", "--message", message]));
+    assert!(explained.contains("Both are the same"), "{explained}");
+    let explained = stdout(&farebox(&server, &["explain", "/a?c", "--message", message]));
+    assert!(explained.contains("^ first difference"), "{explained}");
+}
+
+#[test]
+fn a_failure_is_one_line_that_says_what_to_do() {
+    let server = Server::start(|_| Reply::json(200, json!({})));
+    let without_token = Command::new(env!("CARGO_BIN_EXE_farebox"))
+        .args(["balance", "acc-1", "--gateway", &server.address()])
+        .env_remove("FAREBOX_ADMIN_TOKEN")
+        .output()
+        .expect("farebox runs");
+    assert!(failure(&without_token).contains("set FAREBOX_ADMIN_TOKEN or give --token-file"));
+    let address = server.address();
+    drop(server);
+    let gone = Command::new(env!("CARGO_BIN_EXE_farebox"))
+        .args(["balance", "acc-1", "--gateway", &address])
+        .env("FAREBOX_ADMIN_TOKEN", "token-1")
+        .output()
+        .expect("farebox runs");
+    assert!(failure(&gone).contains("no answer from http://127.0.0.1:"));
+}
+
+#[test]
+fn a_string_to_sign_of_many_lines_is_still_a_failure_of_one() {
+    let detail = "The server signed `GET\n\n/a`.";
+    let server = Server::start(move |_| Reply::problem(400, json!({"title": "No", "detail": detail, "code": "c"})));
+    let failed = failure(&farebox(&server, &["call", "/a"]));
+    assert_eq!(failed, "farebox: No: The server signed `GET##/a`. (c)\n");
+}
