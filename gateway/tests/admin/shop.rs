@@ -1,0 +1,175 @@
+//! The harness: a provider with the API over a platform in memory.
+//!
+//! Every answer is held against the API's own description: its status must be one that the operation names.
+
+use std::{
+    cell::Cell,
+    future::Future,
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
+
+use farebox_core::credential::MasterKey;
+use farebox_gateway::{
+    admin::{AdminRequest, AdminSettings, RANDOM_BYTES, handle},
+    ports::Host,
+};
+use farebox_memory::Memory;
+use serde_json::{Value, json};
+
+pub(crate) const CATALOG: &str = r#"
+[provider]
+name = "Acme"
+currency = "USD"
+
+[[products]]
+id = "echo"
+upstream = "https://origin.example"
+auth = ["x-ca"]
+routes = [{ path = "/echo/{*rest}" }]
+rate = { per_1000_calls = "2.00" }
+
+  [[products.packages]]
+  id = "echo-100"
+  price = "0.15"
+  calls = 100
+  valid = "30d"
+
+[[products]]
+id = "secret"
+upstream = "https://origin.example"
+auth = ["x-ca"]
+accounts = ["acc_nobody"]
+routes = [{ path = "/secret" }]
+
+  [[products.packages]]
+  id = "secret-1"
+  price = "0.01"
+  calls = 1
+"#;
+
+/// A provider at its shell: the API over a platform in memory.
+pub(crate) struct Shop {
+    pub(crate) memory: Memory,
+    pub(crate) settings: AdminSettings,
+    description: Value,
+    requests: Cell<u8>,
+}
+
+/// An answer, read.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Got {
+    pub(crate) status: u16,
+    pub(crate) body: Value,
+}
+
+/// Everything in memory is ready at once.
+pub(crate) fn ready<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("the platform in memory never waits"),
+    }
+}
+
+pub(crate) fn master_key() -> MasterKey {
+    MasterKey::from_base64("BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=").expect("32 bytes")
+}
+
+impl Shop {
+    /// With nothing published.
+    pub(crate) fn empty() -> Self {
+        let settings = AdminSettings { token: "right-token".into(), master_key: master_key(), clock_moves: false };
+        let memory = Memory::new("2026-11-01T00:00:00Z".parse().expect("a time"));
+        let mut shop = Self { memory, settings, description: json!({}), requests: Cell::new(0) };
+        let answer = shop.send(AdminRequest { path: "/_farebox/openapi.json", ..shop.request("GET", "", b"") });
+        shop.description = answer.body;
+        shop
+    }
+
+    /// With the catalog published.
+    pub(crate) fn open() -> Self {
+        let shop = Self::empty();
+        assert_eq!(shop.put_catalog("", CATALOG).status, 200);
+        shop
+    }
+
+    pub(crate) fn request<'a>(&self, method: &'a str, path: &'a str, body: &'a [u8]) -> AdminRequest<'a> {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        AdminRequest { method, path, query, authorization: Some("Bearer right-token"), idempotency_key: None, body }
+    }
+
+    pub(crate) fn send(&self, request: AdminRequest<'_>) -> Got {
+        // Distinct for each request is all that these bytes have to be here.
+        self.requests.set(self.requests.get() + 1);
+        let random = [self.requests.get(); RANDOM_BYTES];
+        let now = self.memory.now();
+        let answer = ready(handle(&self.memory, &self.settings, request, now, random));
+        let body = if answer.body.is_empty() { Value::Null } else { serde_json::from_str(&answer.body).expect("JSON") };
+        let content_type =
+            answer.headers.iter().find(|(name, _)| *name == "content-type").map(|(_, value)| value.as_str());
+        match answer.status {
+            204 => assert_eq!((content_type, &body), (None, &Value::Null)),
+            _ if request.method == "HEAD" => assert_eq!(body, Value::Null),
+            200..300 => assert_eq!(content_type, Some("application/json")),
+            status => {
+                assert_eq!(content_type, Some("application/problem+json"));
+                assert_eq!(body["status"], status);
+                assert!(body["code"].is_string() && body["detail"].is_string() && body["title"].is_string());
+            }
+        }
+        Got { status: answer.status, body }
+    }
+
+    /// Sends a request below the API's root, and holds the status against the description.
+    pub(crate) fn call(&self, method: &str, path: &str, key: Option<&str>, body: &Value) -> Got {
+        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        let path = format!("/_farebox/admin/v1/{path}");
+        let got = self.send(AdminRequest { idempotency_key: key, ..self.request(method, &path, &body) });
+        if !matches!(got.body["code"].as_str(), Some("route.unknown" | "method.unsupported")) {
+            assert!(self.is_described(method, &path, got.status), "{method} {path}: {} is not described", got.status);
+        }
+        got
+    }
+
+    pub(crate) fn is_described(&self, method: &str, path: &str, status: u16) -> bool {
+        let path = path.trim_start_matches("/_farebox/admin/v1").split('?').next().unwrap_or_default();
+        let fits = |pattern: &str| {
+            let (have, want): (Vec<_>, Vec<_>) = (path.split('/').collect(), pattern.split('/').collect());
+            have.len() == want.len() && have.iter().zip(&want).all(|(have, want)| want.starts_with('{') || have == want)
+        };
+        let paths = self.description["paths"].as_object().expect("paths");
+        let found = paths.iter().find(|(pattern, _)| fits(pattern)).map(|(_, operations)| operations);
+        found.is_some_and(|operations| operations[method.to_lowercase()]["responses"].get(status.to_string()).is_some())
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Got {
+        self.call("GET", path, None, &Value::Null)
+    }
+
+    pub(crate) fn put_catalog(&self, query: &str, source: &str) -> Got {
+        let path = format!("/_farebox/admin/v1/catalog{query}");
+        let got = self.send(self.request("PUT", &path, source.as_bytes()));
+        assert!(self.is_described("PUT", &path, got.status));
+        got
+    }
+
+    pub(crate) fn account(&self, name: &str) -> String {
+        let got = self.call("POST", "accounts", None, &json!({ "name": name }));
+        assert_eq!((got.status, &got.body["name"], &got.body["status"]), (201, &json!(name), &json!("active")));
+        got.body["id"].as_str().expect("an id").to_owned()
+    }
+
+    pub(crate) fn recharge(&self, account: &str, key: &str, amount: &str) -> Got {
+        let body = json!({ "amount": amount, "currency": "USD" });
+        self.call("POST", &format!("accounts/{account}/recharges"), Some(key), &body)
+    }
+
+    pub(crate) fn buy(&self, account: &str, key: &str, product: &str, package: &str) -> Got {
+        let body = json!({ "product": product, "package": package });
+        self.call("POST", &format!("accounts/{account}/purchases"), Some(key), &body)
+    }
+}
+
+pub(crate) fn code(got: &Got) -> (u16, &str) {
+    (got.status, got.body["code"].as_str().unwrap_or_default())
+}
