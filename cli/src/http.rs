@@ -3,6 +3,7 @@
 use std::{fmt, io::Read};
 
 use anyhow::Context;
+use farebox_core::{catalog, time::Timestamp};
 use serde::Deserialize;
 use ureq::{Agent, Body, config::AutoHeaderValue, http};
 
@@ -29,6 +30,10 @@ pub struct Problem {
     pub request_id: Option<String>,
     /// What the server signed, when signatures do not match.
     pub string_to_sign: Option<String>,
+    /// The server's time, when the request's is too far from it.
+    pub now: Option<Timestamp>,
+    /// What is wrong with a catalog.
+    pub problems: Vec<catalog::Problem>,
 }
 
 impl Default for Client {
@@ -125,8 +130,12 @@ impl Answer {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.title)?;
-        if !self.detail.is_empty() {
-            // The detail may show a string to sign, line by line; a failure is one line.
+        if !self.problems.is_empty() {
+            // The detail lists them, a line each; a failure is one line.
+            let plural = if self.problems.len() == 1 { "problem" } else { "problems" };
+            write!(f, ": {} {plural}", self.problems.len())?;
+        } else if !self.detail.is_empty() {
+            // The detail may show a string to sign, line by line.
             write!(f, ": {}", self.detail.replace('\n', "#"))?;
         }
         let code = Some(self.code.as_str()).filter(|code| !code.is_empty());

@@ -5,6 +5,8 @@
 
 use serde::Serialize;
 
+use crate::time::Timestamp;
+
 /// Whose rate limit was hit; decides the message that existing x-ca clients match on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limited {
@@ -35,7 +37,10 @@ pub enum Rejection {
     /// The timestamp is not a number of milliseconds.
     TimestampInvalid,
     /// The timestamp is outside the window of 15 minutes either way.
-    SignatureExpired,
+    SignatureExpired {
+        /// The server's time.
+        now: Timestamp,
+    },
     /// The product demands a nonce.
     NonceMissing,
     /// The nonce was used before.
@@ -94,7 +99,8 @@ pub struct XcaError {
     pub message: String,
 }
 
-/// A problem document (RFC 9457), with our members `code`, `request_id` and, where there is one, `string_to_sign`.
+/// A problem document (RFC 9457), with our members `code`, `request_id`, and for a program that signs `string_to_sign`
+/// when the signature does not match and `now` when the timestamp is too far off.
 #[derive(Debug, Serialize)]
 struct Problem<'a> {
     r#type: &'static str,
@@ -105,6 +111,8 @@ struct Problem<'a> {
     request_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     string_to_sign: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    now: Option<Timestamp>,
 }
 
 /// How many characters of a string to sign `X-Ca-Error-Message` shows: Node refuses answers with more than 16 KiB of
@@ -136,7 +144,7 @@ impl Rejection {
             Self::SignatureMissing | Self::SignatureInvalid { .. } => {
                 ("signature.invalid", 401, "The signature does not match")
             }
-            Self::TimestampInvalid | Self::SignatureExpired => {
+            Self::TimestampInvalid | Self::SignatureExpired { .. } => {
                 ("signature.expired", 401, "The signature is out of its time")
             }
             Self::NonceMissing => ("nonce.missing", 401, "No nonce"),
@@ -180,9 +188,10 @@ impl Rejection {
                 "The signature was not made over what the server received, or not with this credential's secret.".into()
             }
             Self::TimestampInvalid => "X-Ca-Timestamp must be a number of milliseconds since 1970.".into(),
-            Self::SignatureExpired => "The timestamp is more than 15 minutes away from the server's time. Set the \
-                clock, and sign each request when it is sent."
-                .into(),
+            Self::SignatureExpired { now } => format!(
+                "The timestamp is more than 15 minutes away from the server's time, {now}. Set the clock, and sign \
+                each request when it is sent."
+            ),
             Self::NonceMissing => "This product demands a signed nonce and timestamp. Add X-Ca-Nonce and \
                 X-Ca-Timestamp to the signed headers."
                 .into(),
@@ -228,10 +237,12 @@ impl Rejection {
             detail: self.detail(),
             code: self.code(),
             request_id,
-            string_to_sign: match self {
-                Self::SignatureInvalid { string_to_sign } => string_to_sign.as_deref(),
-                _ => None,
+            string_to_sign: if let Self::SignatureInvalid { string_to_sign } = self {
+                string_to_sign.as_deref()
+            } else {
+                None
             },
+            now: if let Self::SignatureExpired { now } = self { Some(*now) } else { None },
         };
         serde_json::to_string(&problem).unwrap_or_default()
     }
@@ -248,7 +259,7 @@ impl Rejection {
                 return XcaError { status: 400, code: "A403IS", message };
             }
             Self::TimestampInvalid => (400, "A400IT", "Invalid Timestamp"),
-            Self::SignatureExpired => (400, "A400TE", "Timestamp Expired"),
+            Self::SignatureExpired { .. } => (400, "A400TE", "Timestamp Expired"),
             Self::NonceMissing => (400, "A400MN", "Nonce Missing"),
             Self::NonceUsed => (400, "A400NU", "Nonce Used"),
             Self::DigestMismatch | Self::DigestMissing => (400, "A400IM", "Invalid Content-MD5"),

@@ -27,7 +27,7 @@ pub(crate) enum Account {
         format: Format,
     },
     /// Show one account
-    #[command(after_help = "Example:\n  farebox account show acc-1")]
+    #[command(after_help = "Example:\n  farebox account show acc_1")]
     Show {
         /// The account's id
         account: AccountId,

@@ -1,9 +1,13 @@
 //! `farebox apply`: publish the catalog.
+//!
+//! A catalog that is refused is refused with everything that is wrong with it, a line each, before the one line that
+//! every failure ends with.
 
 use std::{io::Read, path::PathBuf};
 
 use anyhow::Context;
 use clap::Args;
+use farebox_cli::http::Problem;
 use farebox_core::catalog::difference::Change;
 use serde_json::Value;
 
@@ -29,7 +33,11 @@ impl Apply {
     pub(crate) fn run(self, connection: &Connection) -> anyhow::Result<()> {
         let source = read(&self.file).with_context(|| format!("cannot read {}", self.file.display()))?;
         let path = if self.dry_run { "catalog?dry_run=true" } else { "catalog" };
-        let answer = connection.admin()?.put(path, "application/toml", source)?;
+        let answer = connection.admin()?.put(path, "application/toml", source);
+        let answer = answer.inspect_err(|error| {
+            let problems = error.downcast_ref::<Problem>().map_or(&[][..], |problem| &problem.problems);
+            problems.iter().for_each(|problem| eprintln!("{}: {problem}", self.file.display()));
+        })?;
         if self.format.json {
             println!("{answer}");
         } else {

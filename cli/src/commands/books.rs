@@ -1,4 +1,4 @@
-//! What an account has and used: `farebox balance`, `grants`, `entries`, `usage`.
+//! What an account has and used: `farebox balance`, `grants`, `usage`.
 
 use clap::Args;
 use farebox_core::{id::AccountId, time::Timestamp};
@@ -8,7 +8,7 @@ use crate::admin::Connection;
 
 /// Show an account's balance, and how much of it is set aside for running calls
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  farebox balance acc-1")]
+#[command(after_help = "Example:\n  farebox balance acc_1")]
 pub(crate) struct Balance {
     /// The account's id
     account: AccountId,
@@ -18,18 +18,8 @@ pub(crate) struct Balance {
 
 /// List what an account has bought: packages, what is left of them, until when
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  farebox grants acc-1")]
+#[command(after_help = "Example:\n  farebox grants acc_1")]
 pub(crate) struct Grants {
-    /// The account's id
-    account: AccountId,
-    #[command(flatten)]
-    format: Format,
-}
-
-/// List the ledger's entries of an account
-#[derive(Debug, Args)]
-#[command(after_help = "Example:\n  farebox entries acc-1")]
-pub(crate) struct Entries {
     /// The account's id
     account: AccountId,
     #[command(flatten)]
@@ -38,7 +28,7 @@ pub(crate) struct Entries {
 
 /// Show what an account has used and was settled, by product
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  farebox usage acc-1 --from 2026-11-01T00:00:00Z")]
+#[command(after_help = "Example:\n  farebox usage acc_1 --from 2026-11-01T00:00:00Z")]
 pub(crate) struct Usage {
     /// The account's id
     account: AccountId,
@@ -65,14 +55,6 @@ impl Grants {
         let grants = connection.admin()?.list(&format!("accounts/{}/grants", self.account), &[])?;
         let columns = ["id", "product", "package", "meter", "quantity", "remaining", "leased", "until"];
         self.format.list(grants, &columns);
-        Ok(())
-    }
-}
-
-impl Entries {
-    pub(crate) fn run(self, connection: &Connection) -> anyhow::Result<()> {
-        let entries = connection.admin()?.list(&format!("accounts/{}/entries", self.account), &[])?;
-        self.format.list(entries, &["sequence", "time", "kind", "product", "amount", "balance", "reference"]);
         Ok(())
     }
 }

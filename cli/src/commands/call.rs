@@ -2,9 +2,8 @@
 
 use anyhow::bail;
 use clap::Args;
-use farebox_cli::http::Client;
 
-use super::drafted::Drafted;
+use super::drafted::{Answered, Drafted};
 use crate::admin::Connection;
 
 /// Sign a request and send it, like curl
@@ -12,8 +11,8 @@ use crate::admin::Connection;
 #[command(after_help = "\
 Example:
   export FAREBOX_SECRET=…
-  farebox call --key key-1 '/v1/echo?city=Oslo'
-  farebox call --key key-1 --json '{\"a\":1}' -X PUT https://api.example/v1/echo")]
+  farebox call --key ak_1 '/v1/echo?city=Oslo'
+  farebox call --key ak_1 --json '{\"a\":1}' -X PUT https://api.example/v1/echo")]
 pub(crate) struct Call {
     #[command(flatten)]
     drafted: Drafted,
@@ -25,16 +24,21 @@ pub(crate) struct Call {
 
 impl Call {
     pub(crate) fn run(self, connection: &Connection) -> anyhow::Result<()> {
-        let mut request = self.drafted.request(&connection.gateway)?;
-        self.drafted.sign(&mut request)?;
-        let answer = Client::default().send(&request)?;
+        let request = self.drafted.request(&connection.gateway)?;
+        let (_, answered) = self.drafted.send(request)?;
+        let answer = match answered {
+            Answered::Passed(answer) => answer,
+            Answered::Refused { problem, head, .. } => {
+                if self.include {
+                    println!("{head}");
+                }
+                bail!(problem)
+            }
+        };
         if self.include {
             println!("{}", answer.head());
         }
         let status = answer.status();
-        if status >= 400 && answer.is_problem() {
-            bail!(answer.into_problem()?);
-        }
         std::io::copy(&mut answer.into_reader(), &mut std::io::stdout().lock())?;
         if status >= 400 {
             bail!("the server answered {status}");

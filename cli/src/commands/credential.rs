@@ -11,7 +11,7 @@ use crate::admin::Connection;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Credential {
     /// Make a key with a secret and an app code; the last two are shown this once
-    #[command(after_help = "Example:\n  farebox credential create acc-1")]
+    #[command(after_help = "Example:\n  farebox credential create acc_1")]
     Create {
         /// The account's id
         account: AccountId,
@@ -19,7 +19,7 @@ pub(crate) enum Credential {
         format: Format,
     },
     /// List the keys of an account
-    #[command(after_help = "Example:\n  farebox credential list acc-1")]
+    #[command(after_help = "Example:\n  farebox credential list acc_1")]
     List {
         /// The account's id
         account: AccountId,
@@ -27,7 +27,7 @@ pub(crate) enum Credential {
         format: Format,
     },
     /// Refuse a key from now on
-    #[command(after_help = "Example:\n  farebox credential revoke acc-1 key-1")]
+    #[command(after_help = "Example:\n  farebox credential revoke acc_1 key-1")]
     Revoke {
         /// The account's id
         account: AccountId,

@@ -8,7 +8,10 @@ use std::{
 
 use anyhow::{Context, bail};
 use clap::Args;
-use farebox_cli::request::Request;
+use farebox_cli::{
+    http::{Answer, Client, Problem},
+    request::Request,
+};
 use farebox_core::{credential::Secret, time::Timestamp};
 use url::{Url, form_urlencoded};
 
@@ -45,10 +48,31 @@ pub(super) struct Drafted {
     /// File that holds the secret, in place of the environment's FAREBOX_SECRET
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
+}
 
-    /// Sign as of this time (RFC 3339), for a gateway whose clock was moved [default: now]
-    #[arg(long, value_name = "TIME")]
-    at: Option<Timestamp>,
+/// What came back.
+pub(super) enum Answered {
+    /// An answer of the API behind the gateway, whatever its status.
+    Passed(Answer),
+    /// A gateway's refusal: a problem document, or an answer with `X-Ca-Error-Message`.
+    Refused {
+        /// What it says.
+        problem: Problem,
+        /// The status and the headers, as text.
+        head: String,
+        /// `X-Ca-Error-Message`; empty for none.
+        message: String,
+    },
+}
+
+impl Answered {
+    fn of(answer: Answer) -> anyhow::Result<Self> {
+        let message = answer.header("x-ca-error-message").unwrap_or_default().to_owned();
+        if !answer.is_problem() && message.is_empty() {
+            return Ok(Self::Passed(answer));
+        }
+        Ok(Self::Refused { head: answer.head(), message, problem: answer.into_problem()? })
+    }
 }
 
 impl Drafted {
@@ -85,17 +109,22 @@ impl Drafted {
         &self.key
     }
 
-    /// Signs the request; gives the string that was signed.
-    pub(super) fn sign(&self, request: &mut Request) -> anyhow::Result<String> {
-        let secret = self.secret()?;
-        let now = match self.at {
-            Some(at) => at,
-            None => {
-                let since = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock stands before 1970")?;
-                Timestamp::from_millis(since.as_millis().try_into()?)
-            }
+    /// Signs the request and sends it; gives the string that was signed and the answer.
+    ///
+    /// When the gateway's clock is another than ours, the request is signed and sent once more by the gateway's.
+    pub(super) fn send(&self, mut request: Request) -> anyhow::Result<(String, Answered)> {
+        let (client, secret) = (Client::default(), self.secret()?);
+        let mut sign_and_send = |now| {
+            let nonce = uuid::Uuid::new_v4().to_string();
+            let string_to_sign = request.sign(&self.key, &secret, now, &nonce);
+            Ok((string_to_sign, Answered::of(client.send(&request)?)?))
         };
-        Ok(request.sign(&self.key, &secret, now, &uuid::Uuid::new_v4().to_string()))
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock stands before 1970")?;
+        let first: (_, Answered) = sign_and_send(Timestamp::from_millis(since.as_millis().try_into()?))?;
+        match &first.1 {
+            Answered::Refused { problem: Problem { now: Some(now), .. }, .. } => sign_and_send(*now),
+            _ => Ok(first),
+        }
     }
 
     fn secret(&self) -> anyhow::Result<Secret> {

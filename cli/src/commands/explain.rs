@@ -2,10 +2,10 @@
 
 use anyhow::{Context, bail};
 use clap::Args;
-use farebox_cli::{http::Client, request::Request};
+use farebox_cli::request::Request;
 use farebox_core::signature::xca;
 
-use super::drafted::Drafted;
+use super::drafted::{Answered, Drafted};
 use crate::admin::Connection;
 
 /// Show where your string to sign and the server's part
@@ -15,8 +15,8 @@ use crate::admin::Connection;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
-  farebox explain --key key-1 '/v1/echo?b=1&a=2' --message 'Invalid Signature, Server StringToSign:`GET#…`'
-  farebox explain --key key-1 /v1/echo --mine \"$(my-program --print-string-to-sign)\"")]
+  farebox explain --key ak_1 '/v1/echo?b=1&a=2' --message 'Invalid Signature, Server StringToSign:`GET#…`'
+  farebox explain --key ak_1 /v1/echo --mine \"$(my-program --print-string-to-sign)\"")]
 pub(crate) struct Explain {
     #[command(flatten)]
     drafted: Drafted,
@@ -39,16 +39,15 @@ impl Explain {
                 (as_signed_for(&server, &mut request, self.drafted.key()), server)
             }
             None => {
-                let ours = self.drafted.sign(&mut request)?;
-                let answer = Client::default().send(&request)?;
-                let (status, message) = (answer.status(), answer.header("x-ca-error-message").map(str::to_owned));
-                let problem = if status < 400 { None } else { Some(answer.into_problem()?) };
-                let Some(problem) = problem else {
-                    println!("The signature holds: the server answered {status}.");
-                    return Ok(());
+                let (ours, answered) = self.drafted.send(request)?;
+                let (problem, message) = match answered {
+                    Answered::Refused { problem, message, .. } => (problem, message),
+                    Answered::Passed(answer) => {
+                        println!("The signature holds: the server answered {}.", answer.status());
+                        return Ok(());
+                    }
                 };
-                let shown = problem.string_to_sign.clone();
-                let shown = shown.or_else(|| xca::from_message(&message.unwrap_or_default(), &ours));
+                let shown = problem.string_to_sign.clone().or_else(|| xca::from_message(&message, &ours));
                 let Some(server) = shown else { bail!(problem) };
                 (ours, server)
             }

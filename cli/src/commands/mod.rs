@@ -7,6 +7,7 @@ mod call;
 mod clock;
 mod credential;
 mod drafted;
+mod entries;
 mod explain;
 mod pay;
 mod settle;
@@ -21,10 +22,10 @@ Example:
   export FAREBOX_GATEWAY=http://127.0.0.1:8787 FAREBOX_ADMIN_TOKEN=…
   farebox apply catalog.toml
   farebox account create Bob
-  farebox recharge acc-1 10.00 USD
-  farebox credential create acc-1
+  farebox recharge acc_1 10.00 USD
+  farebox credential create acc_1
   FAREBOX_SECRET=… farebox call --key … /v1/echo
-  farebox settle && farebox usage acc-1";
+  farebox settle && farebox usage acc_1";
 
 /// Sell an API: run the gateway's books, and call through it
 #[derive(Debug, Parser)]
@@ -48,7 +49,7 @@ enum Command {
     Buy(pay::Buy),
     Balance(books::Balance),
     Grants(books::Grants),
-    Entries(books::Entries),
+    Entries(entries::Entries),
     Usage(books::Usage),
     Settle(settle::Settle),
     Call(call::Call),

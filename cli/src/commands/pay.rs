@@ -16,7 +16,7 @@ const COLUMNS: [&str; 4] = ["entry", "grant", "balance", "idempotency_key"];
 
 /// Add money to an account's balance
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  farebox recharge acc-1 10.00 USD --reference invoice-7")]
+#[command(after_help = "Example:\n  farebox recharge acc_1 10.00 USD --reference invoice-7")]
 pub(crate) struct Recharge {
     /// The account's id
     account: AccountId,
@@ -35,7 +35,7 @@ pub(crate) struct Recharge {
 
 /// Buy a package for an account, from its balance
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  farebox buy acc-1 demo demo-100")]
+#[command(after_help = "Example:\n  farebox buy acc_1 demo demo-100")]
 pub(crate) struct Buy {
     /// The account's id
     account: AccountId,

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::Format;
-use crate::admin::Connection;
+use crate::{admin::Connection, output};
 
 /// Settle all usage that can be seen now, without waiting for the schedule
 #[derive(Debug, Args)]
@@ -16,8 +16,13 @@ pub(crate) struct Settle {
 
 impl Settle {
     pub(crate) fn run(self, connection: &Connection) -> anyhow::Result<()> {
-        let report = connection.admin()?.post("settlements", &json!({}))?;
+        let admin = connection.admin()?;
+        let report = admin.post("settlements", &json!({}))?;
         self.format.record(&report, &["windows", "batches", "applied", "known", "refused", "left"]);
+        if report["refused"].as_u64().is_some_and(|refused| refused > 0) && !self.format.json {
+            let refused = admin.list("settlements/refused", &[])?;
+            print!("\nRefused, and kept:\n{}", output::table(&refused, &["batch", "account", "reason"]));
+        }
         Ok(())
     }
 }

@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 
 use farebox_core::{
     credential::Secret,
+    ledger::{Account, Command as LedgerCommand, decide},
     request::Facts,
     signature::{Body, Check, Presented, Profile, present, xca},
     time::Timestamp,
@@ -79,6 +80,18 @@ fn call_says_why_the_gateway_refused_and_fails() {
 }
 
 #[test]
+fn call_signs_again_by_the_gateways_clock_when_that_is_another() {
+    let now = "2031-05-06T07:08:09Z";
+    let server = Server::start(move |received| match received.header("x-ca-timestamp") {
+        Some("1935817689000") => Reply::json(200, json!({})),
+        _ => Reply::problem(400, json!({"title": "Too late", "code": "signature.expired", "now": now})),
+    });
+    assert_eq!(stdout(&farebox(&server, &["call", "/v1/echo"])), "{}");
+    let nonces = [server.take(), server.take()].map(|received| received.header("x-ca-nonce").map(str::to_owned));
+    assert_ne!(nonces[0], nonces[1], "a nonce is used once");
+}
+
+#[test]
 fn money_moves_under_a_name_that_is_made_or_given() {
     let server = Server::start(|_| Reply::json(201, json!({"entry": 7, "balance": "15.00"})));
     let paid = stdout(&farebox(&server, &["recharge", "acc-1", "10.00", "USD", "--json"]));
@@ -132,6 +145,43 @@ fn apply_sends_the_file_and_shows_what_changes() {
     assert_eq!((received.method.as_str(), received.body.as_slice()), ("PUT", &b"[provider]\n"[..]));
     assert_eq!(received.target, "/_farebox/admin/v1/catalog?dry_run=true");
     assert_eq!(applied, "+ product demo: 2.00 per 1,000 calls\ncatalog abc valid, not published\n");
+}
+
+#[test]
+fn a_refused_catalog_is_shown_with_every_reason() {
+    let problem = |line, reason| json!({"line": line, "column": 1, "path": "provider", "reason": reason});
+    let document = json!({"title": "The catalog is not valid", "detail": "1: a\n2: b", "code": "catalog.invalid",
+        "problems": [problem(1, "a"), problem(2, "b")]});
+    let server = Server::start(move |_| Reply::problem(422, document.clone()));
+    let refused = farebox(&server, &["apply", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")]);
+    let text = String::from_utf8(refused.stderr).expect("text");
+    let lines: Vec<_> = text.lines().collect();
+    assert!(lines[0].ends_with("Cargo.toml: line 1, column 1: provider: a"), "{text}");
+    assert_eq!(lines[2], "farebox: The catalog is not valid: 2 problems (catalog.invalid)");
+    assert_eq!((refused.status.code(), lines.len()), (Some(1), 3));
+}
+
+#[test]
+fn entries_are_shown_and_a_changed_book_is_found_out() {
+    let currency = "USD".parse().expect("a currency");
+    let recharge = LedgerCommand::Recharge { amount: "5.00".parse().expect("an amount"), currency, reference: None };
+    let (mut account, mut book) = (Account::default(), Vec::new());
+    for command in [LedgerCommand::Open { currency }, recharge] {
+        let decision = decide(&account, None, &command, Timestamp::from_millis(0)).expect("a decision");
+        decision.entries.iter().for_each(|entry| account.evolve(entry));
+        book.extend(decision.entries);
+    }
+    let items = serde_json::to_value(&book).expect("JSON");
+    let mut changed = items.clone();
+    changed[1]["event"]["recharged"]["amount"] = json!("9.00");
+    let server = Server::start(move |received| {
+        let items = if received.target.contains("acc_2") { &changed } else { &items };
+        Reply::json(200, json!({ "items": items }))
+    });
+    let shown = stdout(&farebox(&server, &["entries", "acc_1"]));
+    assert!(shown.lines().nth(2).is_some_and(|line| line.ends_with("5.00")), "{shown}");
+    let found = failure(&farebox(&server, &["entries", "acc_2"]));
+    assert_eq!(found, "farebox: entry 2 does not follow from the one before: the book was changed\n");
 }
 
 #[test]

@@ -76,7 +76,7 @@ fn timestamp(claim: &Claim<'_>, now: Timestamp) -> Result<Option<Timestamp>, Rej
     let millis = claim.timestamp.parse().map_err(|_| Rejection::TimestampInvalid)?;
     let timestamp = Timestamp::from_millis(millis);
     if now.since(timestamp).unsigned_abs() > WINDOW.unsigned_abs() {
-        return Err(Rejection::SignatureExpired);
+        return Err(Rejection::SignatureExpired { now });
     }
     Ok(Some(timestamp))
 }

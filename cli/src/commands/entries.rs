@@ -1,0 +1,71 @@
+//! `farebox entries`: an account's book, entry by entry.
+//!
+//! The book is a chain of hashes. It is verified here, entry by entry, so that one need not believe the server that
+//! nothing in it was changed afterwards.
+
+use anyhow::{Context, bail};
+use clap::Args;
+use farebox_core::{
+    id::AccountId,
+    ledger::{Book, Entry, Event, Hash},
+    money::Micros,
+};
+use serde_json::{Value, json};
+
+use super::Format;
+use crate::{admin::Connection, output};
+
+/// List the ledger's entries of an account, and verify that they follow from one another
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  farebox entries acc_1")]
+pub(crate) struct Entries {
+    /// The account's id
+    account: AccountId,
+    #[command(flatten)]
+    format: Format,
+}
+
+impl Entries {
+    pub(crate) fn run(self, connection: &Connection) -> anyhow::Result<()> {
+        let items = connection.admin()?.list(&format!("accounts/{}/entries", self.account), &[])?;
+        let entries: Vec<Entry> = serde_json::from_value(Value::Array(items.clone()))
+            .context("the gateway's entries are of another version than this program")?;
+        if self.format.json {
+            self.format.list(items, &[]);
+        } else {
+            let rows: Vec<_> = entries.iter().map(row).collect();
+            print!("{}", output::table(&rows, &["entry", "time", "what", "detail", "balance"]));
+        }
+        verify(&entries)
+    }
+}
+
+/// Checks that each entry follows from the one before, from the first on.
+fn verify(entries: &[Entry]) -> anyhow::Result<()> {
+    let (mut prev, mut seq) = (Hash::default(), 0);
+    for entry in entries {
+        if entry.seq != seq + 1 || entry.prev != prev || entry.hash != entry.computed_hash() {
+            bail!("entry {} does not follow from the one before: the book was changed", entry.seq);
+        }
+        (prev, seq) = (entry.hash, entry.seq);
+    }
+    Ok(())
+}
+
+fn row(entry: &Entry) -> Value {
+    let (what, detail) = match &entry.event {
+        Event::Opened { currency } => ("opened", currency.to_string()),
+        Event::Recharged { reference, .. } => ("recharged", reference.clone().unwrap_or_default()),
+        Event::Purchased { terms, .. } => ("purchased", format!("{} of {}", terms.offer, terms.product)),
+        Event::Leased(leased) => ("leased", format!("{} to {}", leased.product, leased.writer)),
+        Event::Settled(settlement) => {
+            let calls: u64 = settlement.usage.iter().map(|line| line.usage.calls).sum();
+            ("settled", format!("{calls} calls"))
+        }
+        Event::Lapsed { leases } => ("lapsed", format!("{} leases", leases.len())),
+        Event::GrantExpired { grant, .. } => ("expired", grant.to_string()),
+    };
+    let moved = entry.postings.iter().filter(|posting| posting.book == Book::Balance).map(|posting| posting.amount);
+    let moved = moved.reduce(Micros::saturating_add).map(|amount| amount.to_string());
+    json!({ "entry": entry.seq, "time": entry.at, "what": what, "detail": detail, "balance": moved })
+}
