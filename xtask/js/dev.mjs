@@ -23,7 +23,7 @@ function worker(config, bindings) {
   const path = (name) => join(build, name);
   const type = (name) => MODULE_TYPES[name.slice(name.lastIndexOf("."))];
   const entry = main.slice(build.length + 1);
-  const others = readdirSync(build).filter((name) => name !== entry && type(name));
+  const others = readdirSync(build, { recursive: true }).filter((name) => name !== entry && type(name));
   const { modulesRules: _, ...options } = workerOptions;
   return {
     ...options,

@@ -143,8 +143,8 @@ fn report_size(worker: Worker) -> Result<()> {
     let build = worker.directory().join("build");
     let mut archive = GzEncoder::new(Vec::new(), Compression::default());
     let mut plain = 0;
-    for file in files_with(&build, "js")?.iter().chain(&files_with(&build, "wasm")?) {
-        let content = fs::read(file)?;
+    for module in modules(&build)? {
+        let content = fs::read(module)?;
         plain += content.len();
         archive.write_all(&content)?;
     }
@@ -167,6 +167,18 @@ fn files_with(directory: &Path, extension: &str) -> Result<Vec<PathBuf>> {
     files.retain(|file| file.extension().is_some_and(|found| found == extension));
     files.sort();
     Ok(files)
+}
+
+/// The modules of a built Worker, those in subdirectories included.
+fn modules(build: &Path) -> Result<Vec<PathBuf>> {
+    let mut modules = [files_with(build, "js")?, files_with(build, "wasm")?].concat();
+    for entry in fs::read_dir(build)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            modules.extend(self::modules(&path)?);
+        }
+    }
+    Ok(modules)
 }
 
 /// A digest of the names and contents of `files`.

@@ -2,6 +2,8 @@
 //!
 //! Each command is a file. What they share is in `process` (running other programs) and `setup` (having them).
 
+use std::process::ExitCode;
+
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
@@ -34,8 +36,19 @@ enum Command {
     Setup,
 }
 
-fn main() -> Result<()> {
-    match Arguments::parse().command {
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        // By hand, because the one line is for people: no backtrace, whatever RUST_BACKTRACE says.
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
+    match command {
         Command::Dev(options) => dev::run(options),
         Command::Test(options) => test::run(&options),
         Command::Build(options) => build::run(&options),

@@ -1,0 +1,111 @@
+//! A customer: an account with a credential, and what its book says.
+
+use anyhow::{Context, Result, ensure};
+use farebox_core::meter::Usage;
+use serde_json::{Value, json};
+
+use crate::{
+    Farebox,
+    admin::{Admin, SETTLING},
+    call::Caller,
+    eventually,
+};
+
+/// An account of one scenario.
+pub(crate) struct Account {
+    pub(crate) id: String,
+    admin: Admin,
+    gateway: String,
+}
+
+impl Account {
+    /// Makes one, with a credential and nothing to pay with.
+    pub(crate) async fn without_balance(farebox: &Farebox) -> Result<(Self, Caller)> {
+        let admin = farebox.admin();
+        let made = admin.post("accounts", &json!({ "name": "Test" })).await?;
+        let account = Self { id: text(&made, "id")?, admin, gateway: farebox.gateway().to_owned() };
+        let caller = account.credential().await?;
+        Ok((account, caller))
+    }
+
+    /// Makes one, with a credential and `balance` in USD.
+    pub(crate) async fn with_balance(farebox: &Farebox, balance: &str) -> Result<(Self, Caller)> {
+        let (account, caller) = Self::without_balance(farebox).await?;
+        account.recharge(balance).await?;
+        Ok((account, caller))
+    }
+
+    /// Another credential of the account.
+    pub(crate) async fn credential(&self) -> Result<Caller> {
+        let made = self.admin.post(&self.path("credentials"), &json!({})).await?;
+        Ok(Caller::new(&self.gateway, &text(&made, "key")?, &text(&made, "secret")?, &text(&made, "app_code")?))
+    }
+
+    /// Revokes the credential of `caller`.
+    pub(crate) async fn revoke(&self, caller: &Caller) -> Result<()> {
+        self.admin.delete(&self.path(&format!("credentials/{}", caller.key))).await
+    }
+
+    /// Pays `amount` in USD into the balance.
+    pub(crate) async fn recharge(&self, amount: &str) -> Result<()> {
+        let recharge = json!({ "amount": amount, "currency": "USD" });
+        self.admin.post(&self.path("recharges"), &recharge).await.map(drop)
+    }
+
+    /// Buys a package from the balance.
+    pub(crate) async fn buy(&self, product: &str, package: &str) -> Result<()> {
+        let purchase = json!({ "product": product, "package": package });
+        self.admin.post(&self.path("purchases"), &purchase).await.map(drop)
+    }
+
+    /// `{"balance", "available", "leased", …}`.
+    pub(crate) async fn balance(&self) -> Result<Value> {
+        self.admin.get(&self.path("balance")).await
+    }
+
+    /// What was settled of `product` so far.
+    pub(crate) async fn usage(&self, product: &str) -> Result<Usage> {
+        let answer = self.admin.get(&self.path("usage")).await?;
+        let items = answer["items"].as_array().context("usage without items")?;
+        let Some(item) = items.iter().find(|item| item["product"] == product) else { return Ok(Usage::default()) };
+        let count = |meter: &str| item[meter].as_u64().with_context(|| format!("no `{meter}` in {item}"));
+        Ok(Usage {
+            calls: count("calls")?,
+            ingress_bytes: count("ingress_bytes")?,
+            egress_bytes: count("egress_bytes")?,
+        })
+    }
+
+    /// Settles until `calls` calls of `product` are in the book, and returns what else was used. An error when there are
+    /// more, or when it takes too long.
+    pub(crate) async fn settled(&self, product: &str, calls: u64) -> Result<Usage> {
+        let what = format!("{calls} calls of {product} in the book");
+        let usage = eventually(&what, SETTLING, async || {
+            let settlement = self.admin.settle().await?;
+            ensure!(settlement.refused == 0, "batches were refused: {settlement:?}");
+            Ok(Some(self.usage(product).await?).filter(|usage| usage.calls >= calls))
+        })
+        .await?;
+        ensure!(usage.calls == calls, "{} calls in the book, not {calls}", usage.calls);
+        Ok(usage)
+    }
+
+    /// Settles until nothing of the balance is leased, and returns `(balance, available)`.
+    pub(crate) async fn settled_balance(&self) -> Result<(String, String)> {
+        eventually("no lease on the balance", SETTLING, async || {
+            self.admin.settle().await?;
+            let balance = self.balance().await?;
+            let all = (text(&balance, "balance")?, text(&balance, "available")?);
+            Ok(Some(all).filter(|(balance, available)| balance == available))
+        })
+        .await
+    }
+
+    fn path(&self, of: &str) -> String {
+        format!("accounts/{}/{of}", self.id)
+    }
+}
+
+fn text(answer: &Value, member: &str) -> Result<String> {
+    Ok(answer[member].as_str().with_context(|| format!("no `{member}` in {answer}"))?.to_owned())
+}

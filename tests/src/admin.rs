@@ -1,0 +1,86 @@
+//! The admin API, as another program calls it.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+use hyper::{
+    Method, Request,
+    header::{AUTHORIZATION, CONTENT_TYPE},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::http::{Answer, Http, bytes};
+
+/// The admin API of one gateway.
+pub(crate) struct Admin {
+    http: Http,
+    base: String,
+    token: String,
+}
+
+/// What a settlement run says it did.
+#[derive(Debug, Deserialize, PartialEq, Eq)]
+pub(crate) struct Settlement {
+    pub(crate) batches: u64,
+    pub(crate) applied: u64,
+    pub(crate) known: u64,
+    pub(crate) refused: u64,
+    pub(crate) left: u64,
+}
+
+/// How long it may take until what a gateway counted is settled: a flush and some runs.
+pub(crate) const SETTLING: Duration = Duration::from_secs(30);
+
+impl Admin {
+    pub(crate) fn new(gateway: &str, token: &str) -> Self {
+        Self { http: Http::new(), base: format!("{gateway}/_farebox/admin/v1"), token: token.to_owned() }
+    }
+
+    /// Gets JSON.
+    pub(crate) async fn get(&self, path: &str) -> Result<Value> {
+        succeeded(&format!("GET {path}"), &self.send(Method::GET, path, "").await?)
+    }
+
+    /// Posts JSON. Each post has an idempotency key of its own.
+    pub(crate) async fn post(&self, path: &str, content: &Value) -> Result<Value> {
+        succeeded(&format!("POST {path}"), &self.send(Method::POST, path, &content.to_string()).await?)
+    }
+
+    /// Deletes; there is nothing to read.
+    pub(crate) async fn delete(&self, path: &str) -> Result<()> {
+        let answer = self.send(Method::DELETE, path, "").await?;
+        if !answer.status.is_success() {
+            bail!("DELETE {path}: {answer:?}");
+        }
+        Ok(())
+    }
+
+    /// Runs a settlement.
+    pub(crate) async fn settle(&self) -> Result<Settlement> {
+        let report = self.post("settlements", &json!({})).await?;
+        serde_json::from_value(report.clone()).with_context(|| format!("not a settlement: {report}"))
+    }
+
+    async fn send(&self, method: Method, path: &str, body: &str) -> Result<Answer> {
+        static KEYS: AtomicU64 = AtomicU64::new(0);
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}/{path}", self.base))
+            .header(AUTHORIZATION, format!("Bearer {}", self.token))
+            .header(CONTENT_TYPE, "application/json")
+            .header("idempotency-key", format!("test-{}", KEYS.fetch_add(1, Ordering::Relaxed)))
+            .body(bytes(body.to_owned()))?;
+        self.http.send(request).await
+    }
+}
+
+fn succeeded(call: &str, answer: &Answer) -> Result<Value> {
+    if !answer.status.is_success() {
+        bail!("{call}: {} {}", answer.status, String::from_utf8_lossy(&answer.body));
+    }
+    answer.json()
+}

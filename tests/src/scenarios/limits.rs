@@ -1,0 +1,56 @@
+//! No oversell: what was not paid for is not forwarded, however many ask at once, and what was paid for can be used up.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use anyhow::{Result, ensure};
+use tokio::task::JoinSet;
+
+use crate::{Farebox, account::Account, call::Caller, eventually};
+
+/// 1,000 calls at once on a package of 100: exactly 100 pass. Another package, and calls pass again.
+pub async fn a_package_of_100_calls_lets_exactly_100_of_1000_through(farebox: &Farebox) -> Result<()> {
+    let (account, caller) = Account::with_balance(farebox, "0.15").await?;
+    account.buy("hundred", "hundred-100").await?;
+    let outcomes = call_at_once(&caller, "/hundred/call", 1_000).await?;
+    ensure!(outcomes == expected([("", 100), ("quota.exhausted", 900)]), "{outcomes:?}");
+    ensure!(farebox.forwarded("hundred").await? == 100, "the upstream saw another number");
+
+    account.recharge("0.15").await?;
+    account.buy("hundred", "hundred-100").await?;
+    eventually("calls to pass again", Duration::from_secs(5), async || {
+        let answer = caller.get("/hundred/call").await?;
+        Ok((answer.status == 200).then_some(()))
+    })
+    .await
+}
+
+/// 1.00 at 2.00 per 1,000 calls: exactly 500 pass, and then the balance is 0.00.
+pub async fn a_balance_of_1_00_lets_exactly_500_calls_through(farebox: &Farebox) -> Result<()> {
+    let (account, caller) = Account::with_balance(farebox, "1.00").await?;
+    let outcomes = call_at_once(&caller, "/balance/call", 700).await?;
+    ensure!(outcomes == expected([("", 500), ("balance.exhausted", 200)]), "{outcomes:?}");
+    ensure!(farebox.forwarded("balance").await? == 500, "the upstream saw another number");
+
+    account.settled("balance", 500).await?;
+    let (balance, available) = account.settled_balance().await?;
+    ensure!((balance.as_str(), available.as_str()) == ("0.00", "0.00"), "balance {balance}, available {available}");
+    Ok(())
+}
+
+/// The number of answers by problem code; passed calls have none.
+async fn call_at_once(caller: &Caller, target: &'static str, calls: u32) -> Result<BTreeMap<String, u32>> {
+    let mut tasks = JoinSet::new();
+    for _ in 0..calls {
+        let caller = caller.clone();
+        tasks.spawn(async move { caller.get(target).await.map(|answer| answer.code()) });
+    }
+    let mut outcomes = BTreeMap::new();
+    while let Some(code) = tasks.join_next().await {
+        *outcomes.entry(code??).or_default() += 1;
+    }
+    Ok(outcomes)
+}
+
+fn expected<const N: usize>(outcomes: [(&str, u32); N]) -> BTreeMap<String, u32> {
+    outcomes.into_iter().map(|(code, number)| (code.to_owned(), number)).collect()
+}

@@ -1,0 +1,115 @@
+//! Large bodies stream through in both directions in constant memory, and are metered to the byte, also those that break off.
+
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context as TaskContext, Poll},
+};
+
+use anyhow::{Context, Result, ensure};
+use http_body_util::BodyExt;
+use hyper::{
+    Method, Response,
+    body::{Body as HttpBody, Bytes, Frame, Incoming, SizeHint},
+};
+
+use crate::{Farebox, account::Account, call::Caller};
+
+const LARGE: u64 = 200 << 20;
+
+/// How much the runtime may grow while a large body passes: some buffers and a garbage collector that is late, a quarter of
+/// the body at most.
+const GROWTH: u64 = 50 << 20;
+
+/// 200 MiB from the upstream.
+pub async fn a_large_answer_streams_in_constant_memory(farebox: &Farebox) -> Result<()> {
+    let (account, caller) = Account::with_balance(farebox, "1.00").await?;
+    let idle = warm_up(farebox, &caller).await?;
+    let mut answer = open(&caller, Method::GET, &format!("/stream/download/{LARGE}"), 0).await?;
+    let (mut received, mut most) = (0, idle);
+    while let Some(data) = next(&mut answer).await? {
+        if received >> 24 != (received + data) >> 24 {
+            most = most.max(farebox.memory()?);
+        }
+        received += data;
+    }
+    ensure!(received == LARGE, "received {received}");
+    ensure!(most < idle + GROWTH, "memory grew by {} MiB", (most - idle) >> 20);
+    let usage = account.settled("stream", 2).await?;
+    ensure!(usage.egress_bytes == LARGE + WARM, "metered {usage:?}");
+    Ok(())
+}
+
+/// 200 MiB to the upstream.
+pub async fn a_large_request_streams_in_constant_memory(farebox: &Farebox) -> Result<()> {
+    let (account, caller) = Account::with_balance(farebox, "1.00").await?;
+    let idle = warm_up(farebox, &caller).await?;
+    let answer = open(&caller, Method::POST, "/stream/sink", LARGE).await?;
+    ensure!(answer.status() == 200, "{answer:?}");
+    // It is the most that it ever was that counts; the allocator keeps it for a while.
+    let after = farebox.memory()?;
+    ensure!(after < idle + GROWTH, "memory grew by {} MiB", (after - idle) >> 20);
+    let answer = answer.into_body().collect().await?.to_bytes();
+    ensure!(answer == format!("{{\"received\":{LARGE}}}"), "{answer:?}");
+    let usage = account.settled("stream", 2).await?;
+    ensure!(usage.ingress_bytes == LARGE, "metered {usage:?}");
+    Ok(())
+}
+
+/// A client that goes away in the middle of an answer pays for what was sent until then.
+pub async fn a_client_that_disconnects_is_metered_for_what_was_sent(farebox: &Farebox) -> Result<()> {
+    let (account, caller) = Account::with_balance(farebox, "1.00").await?;
+    let mut answer = open(&caller, Method::GET, &format!("/stream/download/{LARGE}"), 0).await?;
+    let mut received = 0;
+    while received < 1 << 20 {
+        received += next(&mut answer).await?.context("the answer ended early")?;
+    }
+    drop(answer);
+    drop(caller);
+    let usage = account.settled("stream", 1).await?;
+    ensure!(usage.egress_bytes >= received, "metered {usage:?}, received {received}");
+    ensure!(usage.egress_bytes < LARGE / 2, "metered {usage:?}, as if the client had stayed");
+    Ok(())
+}
+
+/// The size of the answer that warms up.
+const WARM: u64 = 1 << 20;
+
+/// The memory of a runtime that has served a call.
+async fn warm_up(farebox: &Farebox, caller: &Caller) -> Result<u64> {
+    caller.get(&format!("/stream/download/{WARM}")).await?;
+    farebox.memory()
+}
+
+/// Opens a call with a body of `length` bytes that is made while it is sent, and not signed.
+async fn open(caller: &Caller, method: Method, target: &str, length: u64) -> Result<Response<Incoming>> {
+    let call = caller.call(method, target, &[], b"")?;
+    caller.http().open(caller.request(call, Dots(length).boxed())?).await
+}
+
+async fn next(answer: &mut Response<Incoming>) -> Result<Option<u64>> {
+    let Some(frame) = answer.frame().await else { return Ok(None) };
+    Ok(Some(frame?.into_data().map_or(0, |data| data.len() as u64)))
+}
+
+/// A body of that many dots.
+struct Dots(u64);
+
+impl HttpBody for Dots {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut TaskContext<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        static DOTS: [u8; 64 * 1024] = [b'.'; 64 * 1024];
+        if self.0 == 0 {
+            return Poll::Ready(None);
+        }
+        let length = self.0.min(DOTS.len() as u64);
+        self.0 -= length;
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&DOTS).slice(..length as usize)))))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0)
+    }
+}
