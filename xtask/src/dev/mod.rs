@@ -133,7 +133,7 @@ Farebox is running, {took:.1} s after the start. Ctrl-C ends it.
 
 A signed call to paste:
 
-  cargo run -q -p farebox -- call --key {key} --secret {secret} {gateway}{call}
+  FAREBOX_SECRET={secret} cargo run -q -p farebox -- call --key {key} {gateway}{call}
 ",
         took = start.elapsed().as_secs_f32(),
         token = state.admin_token,

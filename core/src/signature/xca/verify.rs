@@ -19,8 +19,8 @@ use crate::{
     time::{MINUTE, Millis, Timestamp},
 };
 
-/// How far a timestamp may be from the server's time, either way.
-const WINDOW: Millis = 15 * MINUTE;
+/// How far a timestamp may be from the server's time, either way. A request can thus be sent again for twice as long.
+pub const WINDOW: Millis = 15 * MINUTE;
 
 /// Checks that `claim`, which came with `facts`, was made with `secret`.
 ///
