@@ -10,15 +10,17 @@ use serde::{Deserialize, Serialize};
 use super::{
     applied::Applied,
     books::{Book, Books},
+    command::{AccountTerms, Refusal},
     entry::Hash,
     event::Source,
     grant::{Grant, Quota},
     keys::Keys,
     line::RatingLine,
+    subscription::Subscription,
     ticking::LAPSE_AFTER,
 };
 use crate::{
-    id::{GrantId, LeaseId, LineId, ProductId, WriterId},
+    id::{GrantId, LeaseId, LineId, ProductId, SubscriptionId, WriterId},
     meter::{Meter, PerMeter, Usage},
     money::{Currency, Micros},
     time::Timestamp,
@@ -31,11 +33,15 @@ pub struct Account {
     pub(super) version: u64,
     pub(super) last: Timestamp,
     pub(super) head: Hash,
+    pub(super) terms: AccountTerms,
     pub(super) books: Books,
     pub(super) grants: BTreeMap<GrantId, Grant>,
+    pub(super) subscriptions: BTreeMap<SubscriptionId, Subscription>,
     pub(super) leases: BTreeMap<LeaseId, BookedLease>,
     pub(super) lapsed: BTreeMap<LeaseId, BookedLease>,
     pub(super) lines: BTreeMap<LineId, RatingLine>,
+    /// Whether it was noticed that the balance is low, and it has been since.
+    pub(super) noticed: bool,
     pub(super) keys: Keys,
     pub(super) applied: Applied,
 }
@@ -128,9 +134,25 @@ impl Account {
         self.lines.values().fold(Micros::ZERO, |sum, line| sum.saturating_add(line.reserved))
     }
 
-    /// What it can spend: the balance less what is leased.
+    /// What it can spend: the balance and its credit, less what is leased.
     pub fn available(&self) -> Micros {
-        self.balance().saturating_sub(self.leased())
+        self.balance().saturating_add(self.terms.credit_limit).saturating_sub(self.leased())
+    }
+
+    /// Whether it can spend `price`.
+    pub(super) fn covers(&self, price: Micros) -> Result<(), Refusal> {
+        let available = self.available();
+        if price <= available.max(Micros::ZERO) { Ok(()) } else { Err(Refusal::Balance { available, needed: price }) }
+    }
+
+    /// What was agreed with it.
+    pub const fn terms(&self) -> &AccountTerms {
+        &self.terms
+    }
+
+    /// Its running subscriptions by age.
+    pub fn subscriptions(&self) -> impl Iterator<Item = &Subscription> {
+        self.subscriptions.values()
     }
 
     /// Its grants by age, one row per grant and meter, those that have ended included.
@@ -164,7 +186,9 @@ impl Account {
     pub fn next_tick(&self) -> Option<Timestamp> {
         let leases = self.leases.values().map(|lease| lease.until);
         let grants = self.grants.values().filter(|grant| !grant.expired).filter_map(|grant| grant.until);
-        leases.chain(grants).min().map(|until| until.plus(LAPSE_AFTER))
+        let ended = leases.chain(grants).min().map(|until| until.plus(LAPSE_AFTER));
+        let renewals = self.subscriptions.values().map(|subscription| subscription.period.until);
+        ended.into_iter().chain(renewals).min()
     }
 
     /// The moment at which a command is carried out: `now`, unless the clock ran backwards since the last entry.

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::event::Event;
+use super::event::{ClosedGrant, Event};
 use crate::money::Micros;
 
 /// One side of a posting. What a book holds is what the provider owes (the customer) or has earned (revenue) when it is
@@ -55,7 +55,23 @@ impl Books {
 /// The postings that an event makes. None for events that move quantities only.
 pub fn postings(event: &Event) -> Vec<Posting> {
     match event {
-        Event::Opened { .. } | Event::Leased(_) | Event::Lapsed { .. } => Vec::new(),
+        Event::Opened { .. }
+        | Event::Leased(_)
+        | Event::Lapsed { .. }
+        | Event::TermsSet(_)
+        | Event::RenewalFailed { .. }
+        | Event::CancellationSet { .. }
+        | Event::Noticed(_) => Vec::new(),
+        Event::Refunded { amount, .. } => transfer(Book::Balance, Book::Payments, *amount),
+        Event::Adjusted { amount, .. } => transfer(Book::Adjustments, Book::Balance, *amount),
+        Event::Subscribed(began) => transfer(Book::Balance, Book::DeferredRevenue, began.terms.price),
+        Event::Renewed { price, .. } => transfer(Book::Balance, Book::DeferredRevenue, *price),
+        Event::SubscriptionEnded { closed, .. } => closing(closed.as_ref()),
+        Event::PlanChanged(change) => {
+            let mut postings = closing(change.closed.as_ref());
+            postings.extend(transfer(Book::Balance, Book::DeferredRevenue, change.price));
+            postings
+        }
         Event::Recharged { amount, .. } => transfer(Book::Payments, Book::Balance, *amount),
         Event::Purchased { terms, .. } => transfer(Book::Balance, Book::DeferredRevenue, terms.price),
         Event::GrantExpired { forfeited, .. } => transfer(Book::DeferredRevenue, Book::Revenue, *forfeited),
@@ -67,6 +83,13 @@ pub fn postings(event: &Event) -> Vec<Posting> {
             postings
         }
     }
+}
+
+fn closing(closed: Option<&ClosedGrant>) -> Vec<Posting> {
+    let Some(closed) = closed else { return Vec::new() };
+    let mut postings = transfer(Book::DeferredRevenue, Book::Balance, closed.credit);
+    postings.extend(transfer(Book::DeferredRevenue, Book::Revenue, closed.forfeited));
+    postings
 }
 
 fn transfer(from: Book, to: Book, amount: Micros) -> Vec<Posting> {

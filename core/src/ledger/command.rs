@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::subscription::PlanTerms;
 use crate::{
-    id::{BatchId, GrantId, OfferId, ProductId, WriterId},
+    id::{BatchId, GrantId, OfferId, ProductId, SubscriptionId, WriterId},
     journal::{Closing, Line, Window},
     lease::Lease,
     meter::{PerMeter, Usage},
@@ -34,6 +35,19 @@ pub struct PackageTerms {
     pub priority: i32,
 }
 
+/// What was agreed with an account.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct AccountTerms {
+    /// How far below nothing the balance may go: for customers who pay afterwards.
+    pub credit_limit: Micros,
+    /// A balance below this raises a notice.
+    pub low_balance: Option<Micros>,
+    /// A grant with less than this part of its quantity left raises a notice. In percent.
+    pub low_quota: Option<u8>,
+    /// The IANA name of the time zone in which subscriptions that begin from now on are renewed; `None` for UTC.
+    pub time_zone: Option<String>,
+}
+
 /// What may be asked of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
@@ -53,6 +67,38 @@ pub enum Command {
     },
     /// Buys a package from the balance.
     Purchase(PackageTerms),
+    /// Pays money back that was recharged and not spent.
+    Refund {
+        /// More than nothing.
+        amount: Micros,
+        /// The provider's own reference.
+        reference: Option<String>,
+    },
+    /// Corrects the balance.
+    Adjust {
+        /// Into the balance, or out of it when it is negative. It may take the balance below nothing.
+        amount: Micros,
+        /// Why, for the statement.
+        reason: String,
+    },
+    /// Changes what was agreed with the account.
+    SetTerms(AccountTerms),
+    /// Begins a subscription and pays its first period from the balance.
+    Subscribe(PlanTerms),
+    /// Ends a subscription.
+    Cancel {
+        /// Which.
+        subscription: SubscriptionId,
+        /// Now, with what is left of the period paid back, or with the period that is paid for.
+        at_once: bool,
+    },
+    /// Changes the plan of a subscription now.
+    ChangePlan {
+        /// Which.
+        subscription: SubscriptionId,
+        /// The new plan.
+        terms: PlanTerms,
+    },
     /// Asks for a lease to admit calls of one product on.
     Lease {
         /// The product to be called.
@@ -82,7 +128,7 @@ pub enum Command {
 impl Command {
     /// Whether an idempotency key means something: the others change nothing when they are repeated, or cannot be.
     pub const fn moves_money(&self) -> bool {
-        matches!(self, Self::Recharge { .. } | Self::Purchase(_))
+        !matches!(self, Self::Open { .. } | Self::Lease { .. } | Self::Settle { .. } | Self::Tick { .. })
     }
 }
 
@@ -147,6 +193,12 @@ pub enum Refusal {
     /// Money of another currency.
     #[error("the account is kept in {0}")]
     Currency(Currency),
+    /// No subscription of this id is running.
+    #[error("there is no such subscription, or its period is not paid for")]
+    NoSubscription,
+    /// A time zone that nobody knows, or a period that ends after the year 9999.
+    #[error("the calendar does not know this time zone, or does not reach as far")]
+    Calendar,
     /// The balance does not pay for it.
     #[error("the balance does not cover it: {available} available, {needed} needed")]
     Balance {

@@ -7,12 +7,12 @@
 use super::{
     account::Account,
     books::{self, Book},
-    command::{Answer, Command, IdempotencyKey, PackageTerms, Refusal},
+    command::{AccountTerms, Answer, Command, IdempotencyKey, PackageTerms, Refusal},
     entry::{Cause, Entry, Hash},
     event::{Event, Leased},
     evolve::{booked, on_balance},
     leasing::{self, Wish},
-    settling, ticking,
+    renewing, settling, subscription, ticking,
 };
 use crate::{
     id::{LeaseId, WriterId},
@@ -20,6 +20,12 @@ use crate::{
     money::{Currency, Micros},
     time::Timestamp,
 };
+
+/// The most that the balance and the books beside it may hold, either way: a thousandth of what the number can.
+const MOST_HELD: Micros = Micros::new(i64::MAX / 1_000);
+
+/// The most renewals that one command carries out. What is due beyond is left for the next one.
+const RENEWED_AT_ONCE: usize = 100;
 
 /// What became of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,26 +57,53 @@ pub fn decide(
         let same = known.content == cause.content;
         return if same { Ok(nothing(known.answer.clone())) } else { Err(Refusal::KeyReused) };
     }
-    match command {
-        Command::Open { currency } => open(account, *currency, at),
-        Command::Recharge { amount, currency, reference } => {
-            recharge(account, cause, *amount, *currency, reference.clone(), at)
+    let Some((mut entries, renewed)) = renew(account, at) else { return carry_out(account, cause, command, at) };
+    let decision = carry_out(&renewed, cause, command, at)?;
+    entries.extend(decision.entries);
+    Ok(Decision { entries, answer: decision.answer })
+}
+
+/// Carries out the renewals that are due, so that `command` meets an account whose subscriptions are up to date.
+fn renew(account: &Account, at: Timestamp) -> Option<(Vec<Entry>, Account)> {
+    renewing::due(account, at)?;
+    let (mut entries, mut renewed) = (Vec::new(), account.clone());
+    while let Some(event) = renewing::due(&renewed, at).filter(|_| entries.len() < RENEWED_AT_ONCE) {
+        for entry in sealed(&renewed, at, None, vec![event]) {
+            renewed.evolve(&entry);
+            entries.push(entry);
         }
-        Command::Purchase(terms) => purchase(account, cause, terms, at),
+    }
+    Some((entries, renewed))
+}
+
+fn carry_out(account: &Account, cause: Option<Cause>, command: &Command, at: Timestamp) -> Result<Decision, Refusal> {
+    let event = match command {
+        Command::Open { currency } => return open(account, *currency, at),
         Command::Lease { product, writer, rate, want, lasting } => {
             let wish = Wish { product, rate: rate.as_ref(), want, lasting: *lasting };
-            lease(account, writer, wish, at)
+            return lease(account, writer, wish, at);
         }
         Command::Settle { batches } => {
             let (settlement, settled) = settling::settle(account, batches, at);
             let events = settlement.map(Event::Settled).into_iter().collect();
-            Ok(Decision { entries: sealed(account, at, None, events), answer: Answer::Settled(settled) })
+            return Ok(Decision { entries: sealed(account, at, None, events), answer: Answer::Settled(settled) });
         }
         Command::Tick { settled_until } => {
-            let events = ticking::tick(account, *settled_until);
-            Ok(Decision { entries: sealed(account, at, None, events), answer: Answer::Ticked })
+            let events = ticking::tick(account, *settled_until, at);
+            return Ok(Decision { entries: sealed(account, at, None, events), answer: Answer::Ticked });
         }
-    }
+        Command::Recharge { amount, currency, reference } => recharge(account, *amount, *currency, reference.clone())?,
+        Command::Refund { amount, reference } => refund(account, *amount, reference.clone())?,
+        Command::Adjust { amount, reason } => adjust(account, *amount, reason.clone())?,
+        Command::Purchase(terms) => purchase(account, terms, at)?,
+        Command::SetTerms(terms) => set_terms(terms)?,
+        Command::Subscribe(terms) => renewing::subscribe(account, terms, at)?,
+        Command::Cancel { subscription, at_once } => renewing::cancel(account, *subscription, *at_once, at)?,
+        Command::ChangePlan { subscription, terms } => renewing::change(account, *subscription, terms, at)?,
+    };
+    let balance = account.balance().saturating_add(on_balance(&books::postings(&event)));
+    let answer = booked(balance, account.version + 1, &event);
+    Ok(Decision { entries: sealed(account, at, cause, vec![event]), answer })
 }
 
 fn cause(key: &IdempotencyKey, command: &Command) -> Cause {
@@ -93,13 +126,6 @@ fn sealed(account: &Account, at: Timestamp, mut cause: Option<Cause>, events: Ve
     events.into_iter().map(seal).collect()
 }
 
-/// Books one event that moves money.
-fn book(account: &Account, at: Timestamp, cause: Option<Cause>, event: Event) -> Decision {
-    let balance = account.balance().saturating_add(on_balance(&books::postings(&event)));
-    let answer = booked(balance, account.version + 1, &event);
-    Decision { entries: sealed(account, at, cause, vec![event]), answer }
-}
-
 fn open(account: &Account, currency: Currency, at: Timestamp) -> Result<Decision, Refusal> {
     match account.currency {
         None => {
@@ -113,33 +139,58 @@ fn open(account: &Account, currency: Currency, at: Timestamp) -> Result<Decision
 
 fn recharge(
     account: &Account,
-    cause: Option<Cause>,
     amount: Micros,
     currency: Currency,
     reference: Option<String>,
-    at: Timestamp,
-) -> Result<Decision, Refusal> {
+) -> Result<Event, Refusal> {
     if let Some(ours) = account.currency.filter(|ours| *ours != currency) {
         return Err(Refusal::Currency(ours));
     }
-    let fits = |book| account.books.get(book).checked_add(amount).is_some();
-    let received = account.books.get(Book::Payments).checked_sub(amount);
-    if !amount.is_positive() || !fits(Book::Balance) || received.is_none() {
+    if !amount.is_positive() || !fits(account, Book::Payments, amount) {
         return Err(Refusal::Amount);
     }
-    Ok(book(account, at, cause, Event::Recharged { amount, reference }))
+    Ok(Event::Recharged { amount, reference })
 }
 
-fn purchase(account: &Account, cause: Option<Cause>, terms: &PackageTerms, at: Timestamp) -> Result<Decision, Refusal> {
+/// Only money that is there is paid back, not credit.
+fn refund(account: &Account, amount: Micros, reference: Option<String>) -> Result<Event, Refusal> {
+    if !amount.is_positive() {
+        return Err(Refusal::Amount);
+    }
+    let available = account.balance().saturating_sub(account.leased());
+    if amount > available {
+        return Err(Refusal::Balance { available, needed: amount });
+    }
+    Ok(Event::Refunded { amount, reference })
+}
+
+fn adjust(account: &Account, amount: Micros, reason: String) -> Result<Event, Refusal> {
+    if amount == Micros::ZERO || !fits(account, Book::Adjustments, amount) {
+        return Err(Refusal::Amount);
+    }
+    Ok(Event::Adjusted { amount, reason })
+}
+
+/// Whether `amount` can be moved from `book` to the balance without leaving the range of either.
+fn fits(account: &Account, book: Book, amount: Micros) -> bool {
+    let after = [account.balance().checked_add(amount), account.books.get(book).checked_sub(amount)];
+    after.iter().all(|held| held.is_some_and(|held| (MOST_HELD.negated()..=MOST_HELD).contains(&held)))
+}
+
+fn purchase(account: &Account, terms: &PackageTerms, at: Timestamp) -> Result<Event, Refusal> {
     if terms.price < Micros::ZERO || terms.quantities.is_empty() {
         return Err(Refusal::Amount);
     }
-    let available = account.available();
-    if terms.price > available.max(Micros::ZERO) {
-        return Err(Refusal::Balance { available, needed: terms.price });
+    account.covers(terms.price)?;
+    Ok(Event::Purchased { terms: terms.clone(), until: terms.valid.map(|valid| at.plus(valid)) })
+}
+
+fn set_terms(terms: &AccountTerms) -> Result<Event, Refusal> {
+    if terms.credit_limit < Micros::ZERO {
+        return Err(Refusal::Amount);
     }
-    let until = terms.valid.map(|valid| at.plus(valid));
-    Ok(book(account, at, cause, Event::Purchased { terms: terms.clone(), until }))
+    subscription::time_zone(terms.time_zone.as_deref()).ok_or(Refusal::Calendar)?;
+    Ok(Event::TermsSet(terms.clone()))
 }
 
 fn lease(account: &Account, writer: &WriterId, wish: Wish<'_>, at: Timestamp) -> Result<Decision, Refusal> {

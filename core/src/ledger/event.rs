@@ -4,11 +4,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::command::PackageTerms;
+use super::{
+    command::{AccountTerms, PackageTerms},
+    subscription::{Period, PlanTerms},
+};
 use crate::{
-    id::{CredentialKey, GrantId, LeaseId, LineId, ProductId, WriterId},
+    id::{CredentialKey, GrantId, LeaseId, LineId, ProductId, SubscriptionId, WriterId},
     journal::Window,
-    meter::{PerMeter, Usage},
+    meter::{Meter, PerMeter, Usage},
     money::{Currency, Micros},
     rate::Rate,
     time::{Month, Timestamp},
@@ -52,6 +55,135 @@ pub enum Event {
         grant: GrantId,
         /// The part of its price that was not used up.
         forfeited: Micros,
+    },
+    /// Money was paid back.
+    Refunded {
+        /// How much.
+        amount: Micros,
+        /// The provider's own reference.
+        reference: Option<String>,
+    },
+    /// The balance was corrected.
+    Adjusted {
+        /// Into the balance, or out of it when it is negative.
+        amount: Micros,
+        /// Why.
+        reason: String,
+    },
+    /// Something else was agreed with the account.
+    TermsSet(AccountTerms),
+    /// A subscription began and its first period was paid: the entry's sequence number is its id and the grant's.
+    Subscribed(Subscribed),
+    /// The next period was paid: the entry's sequence number is the grant's id.
+    Renewed {
+        /// Which subscription.
+        subscription: SubscriptionId,
+        /// What was paid.
+        price: Micros,
+        /// The period.
+        period: Period,
+    },
+    /// The balance did not cover the next period.
+    RenewalFailed {
+        /// Which subscription.
+        subscription: SubscriptionId,
+        /// What it takes.
+        needed: Micros,
+        /// Until when it is tried again.
+        until: Timestamp,
+    },
+    /// A subscription will end with its period.
+    CancellationSet {
+        /// Which.
+        subscription: SubscriptionId,
+    },
+    /// A subscription ended.
+    SubscriptionEnded {
+        /// Which.
+        subscription: SubscriptionId,
+        /// How.
+        ending: Ending,
+        /// What became of a period that was cut short.
+        closed: Option<ClosedGrant>,
+    },
+    /// A subscription has another plan: the entry's sequence number is the new grant's id.
+    PlanChanged(PlanChanged),
+    /// Something got low.
+    Noticed(Notice),
+}
+
+/// How a subscription ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// It was cancelled in the middle of a period.
+    AtOnce,
+    /// It was cancelled before, and its last period is over.
+    AtPeriodEnd,
+    /// The balance did not cover a renewal within the grace.
+    Unpaid,
+}
+
+/// A subscription as it began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subscribed {
+    /// The plan as it was sold.
+    pub terms: PlanTerms,
+    /// The time zone of its periods; `None` for UTC.
+    pub zone: Option<String>,
+    /// Its first period.
+    pub period: Period,
+}
+
+/// A change of plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanChanged {
+    /// Which subscription.
+    pub subscription: SubscriptionId,
+    /// The new plan.
+    pub terms: PlanTerms,
+    /// What was paid for the new grant.
+    pub price: Micros,
+    /// What it holds.
+    pub quantities: PerMeter<u64>,
+    /// When it pays.
+    pub period: Period,
+    /// Whether periods are counted anew from here.
+    pub begins_anew: bool,
+    /// What became of the grant before it.
+    pub closed: Option<ClosedGrant>,
+}
+
+/// A grant that was taken off the books before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClosedGrant {
+    /// Which.
+    pub grant: GrantId,
+    /// The part of its price that went back to the balance.
+    pub credit: Micros,
+    /// The part of its price that was neither used up nor given back.
+    pub forfeited: Micros,
+}
+
+/// What the account and the provider should know. Raised once each time a limit is passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Notice {
+    /// The balance is below the agreed limit.
+    LowBalance {
+        /// What is there.
+        balance: Micros,
+        /// The limit.
+        limit: Micros,
+    },
+    /// A grant is nearly used up.
+    LowQuota {
+        /// Which.
+        grant: GrantId,
+        /// The meter that is.
+        meter: Meter,
+        /// What is left of it.
+        remaining: u64,
     },
 }
 

@@ -5,9 +5,9 @@
 use super::{
     account::{Account, BookedLease},
     books::{Book, Posting},
-    command::{Answer, PackageTerms},
+    command::Answer,
     entry::Entry,
-    event::{Event, Leased, Rest, Settlement, Source, UsageLine},
+    event::{Event, Leased, Notice, Rest, Settlement, Source, UsageLine},
     grant::{Grant, Quota},
     line::RatingLine,
 };
@@ -21,7 +21,9 @@ use crate::{
 
 /// What a command that moved money answers, when it is the first time and when it is repeated.
 pub(super) fn booked(balance: Micros, seq: u64, event: &Event) -> Answer {
-    let grant = matches!(event, Event::Purchased { .. }).then_some(GrantId(seq));
+    let grants =
+        matches!(event, Event::Purchased { .. } | Event::Subscribed(_) | Event::Renewed { .. } | Event::PlanChanged(_));
+    let grant = grants.then_some(GrantId(seq));
     Answer::Booked { entry: seq, balance, grant }
 }
 
@@ -41,33 +43,26 @@ impl Account {
         self.books.post(&entry.postings);
         match &entry.event {
             Event::Opened { currency } => self.currency = Some(*currency),
-            Event::Recharged { .. } => {}
-            Event::Purchased { terms, until } => self.add_grant(GrantId(entry.seq), terms, entry.at, *until),
+            Event::Recharged { .. } | Event::Refunded { .. } | Event::Adjusted { .. } => {}
+            Event::TermsSet(terms) => self.terms = terms.clone(),
+            Event::Purchased { terms, until } => self.add_grant(Grant::of_package(entry, terms, *until)),
             Event::Leased(leased) => self.add_lease(entry.seq, leased, entry.at),
             Event::Settled(settlement) => self.settle(settlement, entry.at),
             Event::Lapsed { leases } => self.lapse(leases, entry.at),
             Event::GrantExpired { grant, forfeited } => self.expire(*grant, *forfeited),
+            Event::Noticed(notice) => self.notice(notice),
+            of_subscription => self.evolve_subscription(entry.seq, of_subscription),
+        }
+        if self.terms.low_balance.is_none_or(|limit| self.balance() >= limit) {
+            self.noticed = false;
         }
         if let Some(cause) = &entry.cause {
             self.keys.remember(cause, booked(self.balance(), entry.seq, &entry.event), entry.at);
         }
     }
 
-    fn add_grant(&mut self, id: GrantId, terms: &PackageTerms, from: Timestamp, until: Option<Timestamp>) {
-        let quotas = terms.quantities.map(|_, quantity| Quota { quantity: *quantity, ..Quota::default() });
-        let grant = Grant {
-            id,
-            product: terms.product.clone(),
-            offer: terms.offer.clone(),
-            price: terms.price,
-            priority: terms.priority,
-            from,
-            until,
-            quotas,
-            earned: Micros::ZERO,
-            expired: false,
-        };
-        self.grants.insert(id, grant);
+    pub(super) fn add_grant(&mut self, grant: Grant) {
+        self.grants.insert(grant.id, grant);
     }
 
     fn add_lease(&mut self, seq: u64, leased: &Leased, at: Timestamp) {
@@ -189,10 +184,21 @@ impl Account {
         }
     }
 
-    fn expire(&mut self, id: GrantId, forfeited: Micros) {
+    pub(super) fn expire(&mut self, id: GrantId, forfeited: Micros) {
         if let Some(grant) = self.grants.get_mut(&id) {
             grant.expired = true;
             grant.earned = grant.earned.saturating_add(forfeited);
+        }
+    }
+
+    fn notice(&mut self, notice: &Notice) {
+        match notice {
+            Notice::LowBalance { .. } => self.noticed = true,
+            Notice::LowQuota { grant, .. } => {
+                if let Some(grant) = self.grants.get_mut(grant) {
+                    grant.noticed = true;
+                }
+            }
         }
     }
 }

@@ -6,9 +6,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{
+    command::PackageTerms,
+    entry::Entry,
+    subscription::{Period, PlanTerms},
+};
 use crate::{
     id::{GrantId, OfferId, ProductId},
-    meter::{PerMeter, Usage},
+    meter::{Meter, PerMeter, Usage},
     money::Micros,
     time::Timestamp,
 };
@@ -62,14 +67,57 @@ pub struct Grant {
     pub quotas: PerMeter<Quota>,
     /// The part of the price that was earned.
     pub earned: Micros,
-    /// Whether it was taken off the books after its end.
+    /// Whether it was taken off the books: at its end, or before.
     pub expired: bool,
+    /// Whether it was noticed that little is left.
+    pub noticed: bool,
 }
 
 /// Sorts grants by which burns down first. The id comes last; ids rise with age, so the older comes before the younger.
 pub(super) type BurnOrder = (i32, bool, Option<Timestamp>, GrantId);
 
 impl Grant {
+    /// What the purchase in `entry` made.
+    pub(super) fn of_package(entry: &Entry, terms: &PackageTerms, until: Option<Timestamp>) -> Self {
+        let PackageTerms { product, offer, price, quantities, priority, .. } = terms;
+        Self {
+            id: GrantId(entry.seq),
+            product: product.clone(),
+            offer: offer.clone(),
+            price: *price,
+            priority: *priority,
+            from: entry.at,
+            until,
+            quotas: quantities.map(|_, quantity| Quota { quantity: *quantity, ..Quota::default() }),
+            earned: Micros::ZERO,
+            expired: false,
+            noticed: false,
+        }
+    }
+
+    /// What `price` paid for on a plan.
+    pub(super) fn of_plan(
+        id: GrantId,
+        terms: &PlanTerms,
+        price: Micros,
+        quantities: &PerMeter<u64>,
+        period: Period,
+    ) -> Self {
+        Self {
+            id,
+            product: terms.product.clone(),
+            offer: terms.offer.clone(),
+            price,
+            priority: terms.priority,
+            from: period.from,
+            until: Some(period.until),
+            quotas: quantities.map(|_, quantity| Quota { quantity: *quantity, ..Quota::default() }),
+            earned: Micros::ZERO,
+            expired: false,
+            noticed: false,
+        }
+    }
+
     /// Whether it pays at `now`, if anything is left.
     pub fn is_current(&self, now: Timestamp) -> bool {
         self.from <= now && !self.has_ended(now)
@@ -96,13 +144,20 @@ impl Grant {
 
     /// The part of the price that is earned once `more` is used: by the meter that is used up furthest, rounded down.
     pub(super) fn earned_with(&self, more: &Usage) -> Micros {
-        if self.expired {
-            return self.price;
-        }
-        let share = self.quotas.iter().map(|(meter, quota)| {
-            let used = quota.used.saturating_add(more.get(meter)).min(quota.quantity);
+        if self.expired { self.earned } else { self.worth(|meter, quota| quota.used.saturating_add(more.get(meter))) }
+    }
+
+    /// The part of the price that stands for what is neither used nor leased out of any meter.
+    pub(super) fn unused_worth(&self) -> Micros {
+        self.price.saturating_sub(self.worth(|_, quota| quota.used.saturating_add(quota.leased)))
+    }
+
+    /// The part of the price that stands for `used`, by the meter of which the largest share is used.
+    fn worth(&self, used: impl Fn(Meter, &Quota) -> u64) -> Micros {
+        let shares = self.quotas.iter().map(|(meter, quota)| {
+            let used = used(meter, quota).min(quota.quantity);
             i128::from(self.price.get()) * i128::from(used) / i128::from(quota.quantity.max(1))
         });
-        Micros::new(share.max().and_then(|share| i64::try_from(share).ok()).unwrap_or(0))
+        Micros::new(shares.max().and_then(|share| i64::try_from(share).ok()).unwrap_or(0))
     }
 }

@@ -14,6 +14,7 @@ use super::{
     event::{LineTerms, Source},
     grant::Grant,
     line::RatingLine,
+    subscription::Beyond,
 };
 use crate::{
     id::{LineId, ProductId},
@@ -64,8 +65,15 @@ pub(super) fn offer(account: &Account, wish: Wish<'_>, at: Timestamp) -> Result<
     if let Some(first) = current().filter(|grant| grant.has_free()).min_by_key(|grant| grant.burn_order()) {
         return Ok(from_grant(first, current(), wish.want, until));
     }
+    let wish = Wish { rate: wish.rate.filter(|_| !rejects_beyond(account, wish.product)), ..wish };
     let paid = wish.rate.and_then(|rate| from_balance(account, wish, rate, at, until));
     paid.ok_or_else(|| refusal(account, wish, at))
+}
+
+/// Whether the account has subscribed to a plan that keeps calls beyond it off the balance.
+fn rejects_beyond(account: &Account, product: &ProductId) -> bool {
+    let mut plans = account.subscriptions.values().map(|subscription| &subscription.terms);
+    plans.any(|terms| terms.product == *product && terms.beyond == Beyond::Reject)
 }
 
 fn from_grant<'a>(first: &Grant, current: impl Iterator<Item = &'a Grant>, want: &Usage, until: Timestamp) -> Offer {

@@ -13,9 +13,11 @@ mod grant;
 mod keys;
 mod leasing;
 mod line;
+mod renewing;
 mod report;
 mod settling;
 mod snapshot;
+mod subscription;
 mod ticking;
 
 pub use account::{Account, BookedLease, GrantRow};
@@ -23,10 +25,14 @@ pub use books::{Book, Books, Posting, postings};
 pub use command::{Answer, Command, IdempotencyKey, Refusal, Settled};
 pub use decide::{Decision, decide};
 pub use entry::{Cause, Entry, Hash, Unreadable};
-pub use event::{Burn, Charge, Event, Leased, LineTerms, Rest, Settlement, Source, UsageLine, WriterBatches};
+pub use event::{
+    Burn, Charge, ClosedGrant, Ending, Event, Leased, LineTerms, Notice, PlanChanged, Rest, Settlement, Source,
+    Subscribed, UsageLine, WriterBatches,
+};
 pub use grant::{Grant, Quota};
 pub use keys::KEY_MEMORY;
 pub use leasing::LONGEST_LEASE;
 pub use line::RatingLine;
 pub use report::UsageReport;
+pub use subscription::{Beyond, Every, Period, PlanTerms, Subscription};
 pub use ticking::LAPSE_AFTER;

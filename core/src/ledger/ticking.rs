@@ -1,11 +1,12 @@
-//! What the passing of time does to an account: leases lapse, grants expire.
+//! What the passing of time does to an account: leases lapse, grants expire, what got low is noticed.
 //!
 //! Invariant: a lease ends only after its last possible batch was settled, and a grant only after the last of its
 //! leases, so that what ended is known as exactly as it ever will be.
 
 use super::{
     account::Account,
-    event::{Event, Rest},
+    event::{Event, Notice, Rest},
+    grant::Quota,
 };
 use crate::{
     money::Micros,
@@ -17,7 +18,7 @@ use crate::{
 pub const LAPSE_AFTER: Millis = 3 * MINUTE;
 
 /// Everything that is due once each batch begun before `settled_until` was settled.
-pub(super) fn tick(account: &Account, settled_until: Timestamp) -> Vec<Event> {
+pub(super) fn tick(account: &Account, settled_until: Timestamp, at: Timestamp) -> Vec<Event> {
     let is_over = |until: Timestamp| until.plus(LAPSE_AFTER) <= settled_until;
     let over = account.leases.iter().filter(|(_, lease)| is_over(lease.until));
     let leases: Vec<Rest> = over.map(|(id, lease)| Rest { lease: *id, left: lease.unaccounted() }).collect();
@@ -27,5 +28,24 @@ pub(super) fn tick(account: &Account, settled_until: Timestamp) -> Vec<Event> {
         grant: grant.id,
         forfeited: grant.price.saturating_sub(grant.earned).max(Micros::ZERO),
     });
-    lapsed.into_iter().chain(expired).collect()
+    lapsed.into_iter().chain(expired).chain(notices(account, at).map(Event::Noticed)).collect()
+}
+
+/// What got low since it was last noticed.
+fn notices(account: &Account, at: Timestamp) -> impl Iterator<Item = Notice> {
+    let balance = account.balance();
+    let low = account.terms.low_balance.filter(|limit| !account.noticed && balance < *limit);
+    let low_balance = low.map(|limit| Notice::LowBalance { balance, limit });
+    let percent = account.terms.low_quota.map(u64::from);
+    let watched = account.grants.values().filter(move |grant| !grant.noticed && grant.is_current(at));
+    let low_quota = watched.filter_map(move |grant| {
+        let is_low = |quota: &Quota| {
+            percent.is_some_and(|percent| {
+                u128::from(quota.remaining()) * 100 < u128::from(quota.quantity) * u128::from(percent)
+            })
+        };
+        let (meter, quota) = grant.quotas.iter().find(|(_, quota)| is_low(quota))?;
+        Some(Notice::LowQuota { grant: grant.id, meter, remaining: quota.remaining() })
+    });
+    low_balance.into_iter().chain(low_quota)
 }

@@ -5,4 +5,6 @@
 mod book;
 mod canonical;
 mod leases;
+mod money;
 mod settlement;
+mod subscriptions;

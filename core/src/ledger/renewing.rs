@@ -1,0 +1,181 @@
+//! Subscriptions over time: begin, renew, wait for money, change, end.
+//!
+//! Invariant: a period's quantities exist only once the period is paid for; whoever ends a period early gets back no more
+//! than the part of it that is left, and no more than what was not used of it, rounded in the provider's favour by less
+//! than a micro-unit.
+//!
+//! Renewals are due at a moment, not at a tick: whatever command comes first after it carries them out, so that no call
+//! falls between two periods.
+#![deny(clippy::float_arithmetic)]
+
+use super::{
+    account::Account,
+    command::Refusal,
+    event::{ClosedGrant, Ending, Event, PlanChanged, Subscribed},
+    grant::Grant,
+    subscription::{Period, PlanTerms, Subscription, end_of},
+};
+use crate::{
+    id::{GrantId, SubscriptionId},
+    money::Micros,
+    time::Timestamp,
+};
+
+/// The next renewal that is due at `at`, if any.
+pub(super) fn due(account: &Account, at: Timestamp) -> Option<Event> {
+    let available = account.available();
+    account.subscriptions.values().find_map(|subscription| due_of(subscription, available, at))
+}
+
+fn due_of(subscription: &Subscription, available: Micros, at: Timestamp) -> Option<Event> {
+    let Subscription { id, terms, period, .. } = subscription;
+    if at < period.until {
+        return None;
+    }
+    let ended = |ending| Event::SubscriptionEnded { subscription: *id, ending, closed: None };
+    let next = subscription.next_period().filter(|_| !subscription.ends);
+    match (next, subscription.grace_until) {
+        (None, _) => Some(ended(Ending::AtPeriodEnd)),
+        (Some(_), Some(grace)) if grace <= at => Some(ended(Ending::Unpaid)),
+        (Some(period), _) if terms.price <= available.max(Micros::ZERO) => {
+            Some(Event::Renewed { subscription: *id, price: terms.price, period })
+        }
+        (Some(_), None) => {
+            Some(Event::RenewalFailed { subscription: *id, needed: terms.price, until: period.until.plus(terms.grace) })
+        }
+        (Some(_), Some(_)) => None,
+    }
+}
+
+pub(super) fn subscribe(account: &Account, terms: &PlanTerms, at: Timestamp) -> Result<Event, Refusal> {
+    valid(terms)?;
+    account.covers(terms.price)?;
+    let zone = account.terms.time_zone.clone();
+    let until = end_of(at, terms.every, 1, zone.as_deref()).ok_or(Refusal::Calendar)?;
+    Ok(Event::Subscribed(Subscribed { terms: terms.clone(), zone, period: Period { from: at, until } }))
+}
+
+pub(super) fn cancel(account: &Account, id: SubscriptionId, at_once: bool, at: Timestamp) -> Result<Event, Refusal> {
+    let subscription = account.subscriptions.get(&id).ok_or(Refusal::NoSubscription)?;
+    if !at_once {
+        return Ok(Event::CancellationSet { subscription: id });
+    }
+    let closed = closed(account, subscription.grant, at);
+    Ok(Event::SubscriptionEnded { subscription: id, ending: Ending::AtOnce, closed })
+}
+
+/// A plan of the same length goes on in the running period, for the part of it that is left; one of another length
+/// begins a period of its own.
+pub(super) fn change(
+    account: &Account,
+    id: SubscriptionId,
+    terms: &PlanTerms,
+    at: Timestamp,
+) -> Result<Event, Refusal> {
+    valid(terms)?;
+    let paid = |subscription: &&Subscription| at < subscription.period.until;
+    let subscription = account.subscriptions.get(&id).filter(paid).ok_or(Refusal::NoSubscription)?;
+    let closed = closed(account, subscription.grant, at);
+    let begins_anew = terms.every != subscription.terms.every;
+    let (price, quantities, period) = if begins_anew {
+        let until = end_of(at, terms.every, 1, subscription.zone.as_deref()).ok_or(Refusal::Calendar)?;
+        (terms.price, terms.quantities.clone(), Period { from: at, until })
+    } else {
+        let running = subscription.period;
+        let rest = |whole: u64| {
+            let used = running.rest_of(i64::try_from(whole).unwrap_or(i64::MAX), at);
+            u64::try_from(used).unwrap_or(0).saturating_add(1).min(whole)
+        };
+        let price = Micros::new(running.rest_of(terms.price.get(), at));
+        (price, terms.quantities.map(|_, whole| rest(*whole)), Period { from: at, until: running.until })
+    };
+    let credit = closed.as_ref().map_or(Micros::ZERO, |closed| closed.credit);
+    account.covers(price.saturating_sub(credit))?;
+    let terms = terms.clone();
+    Ok(Event::PlanChanged(PlanChanged { subscription: id, terms, price, quantities, period, begins_anew, closed }))
+}
+
+fn valid(terms: &PlanTerms) -> Result<(), Refusal> {
+    if terms.price < Micros::ZERO || terms.quantities.is_empty() { Err(Refusal::Amount) } else { Ok(()) }
+}
+
+/// Takes a grant off the books before its end.
+fn closed(account: &Account, id: GrantId, at: Timestamp) -> Option<ClosedGrant> {
+    let grant = account.grants.get(&id).filter(|grant| !grant.has_ended(at))?;
+    let by_time = Period { from: grant.from, until: grant.until? }.rest_of(grant.price.get(), at);
+    let unearned = grant.price.saturating_sub(grant.earned).max(Micros::ZERO);
+    let credit = grant.unused_worth().min(Micros::new(by_time)).min(unearned);
+    Some(ClosedGrant { grant: id, credit, forfeited: unearned.saturating_sub(credit) })
+}
+
+impl Account {
+    /// What the events of a subscription do.
+    pub(super) fn evolve_subscription(&mut self, seq: u64, event: &Event) {
+        match event {
+            Event::Subscribed(began) => self.begin(seq, began),
+            Event::Renewed { subscription, price, period } => {
+                let Some(renewed) = self.subscriptions.get_mut(subscription) else { return };
+                renewed.periods += 1;
+                renewed.period = *period;
+                renewed.grant = GrantId(seq);
+                renewed.grace_until = None;
+                let terms = &renewed.terms;
+                let grant = Grant::of_plan(renewed.grant, terms, *price, &terms.quantities, *period);
+                self.add_grant(grant);
+            }
+            Event::RenewalFailed { subscription, until, .. } => {
+                if let Some(unpaid) = self.subscriptions.get_mut(subscription) {
+                    unpaid.grace_until = Some(*until);
+                }
+            }
+            Event::CancellationSet { subscription } => {
+                if let Some(cancelled) = self.subscriptions.get_mut(subscription) {
+                    cancelled.ends = true;
+                }
+            }
+            Event::SubscriptionEnded { subscription, closed, .. } => {
+                self.subscriptions.remove(subscription);
+                self.close(closed.as_ref());
+            }
+            Event::PlanChanged(change) => self.change_plan(seq, change),
+            _ => {}
+        }
+    }
+
+    fn begin(&mut self, seq: u64, began: &Subscribed) {
+        let Subscribed { terms, zone, period } = began;
+        let (id, grant) = (SubscriptionId(seq), GrantId(seq));
+        self.add_grant(Grant::of_plan(grant, terms, terms.price, &terms.quantities, *period));
+        let subscription = Subscription {
+            id,
+            terms: terms.clone(),
+            zone: zone.clone(),
+            anchor: period.from,
+            periods: 1,
+            period: *period,
+            grant,
+            grace_until: None,
+            ends: false,
+        };
+        self.subscriptions.insert(id, subscription);
+    }
+
+    fn change_plan(&mut self, seq: u64, change: &PlanChanged) {
+        let PlanChanged { terms, price, quantities, period, .. } = change;
+        self.close(change.closed.as_ref());
+        self.add_grant(Grant::of_plan(GrantId(seq), terms, *price, quantities, *period));
+        let Some(subscription) = self.subscriptions.get_mut(&change.subscription) else { return };
+        subscription.terms = terms.clone();
+        subscription.grant = GrantId(seq);
+        subscription.ends = false;
+        if change.begins_anew {
+            (subscription.anchor, subscription.periods, subscription.period) = (period.from, 1, *period);
+        }
+    }
+
+    fn close(&mut self, closed: Option<&ClosedGrant>) {
+        if let Some(closed) = closed {
+            self.expire(closed.grant, closed.forfeited);
+        }
+    }
+}
