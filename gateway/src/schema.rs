@@ -28,7 +28,7 @@ macro_rules! stand_ins {
 stand_ins! {
     /// An amount of money.
     Amount => json_schema!({
-        "type": "string", "pattern": "^-?[0-9]+([.][0-9]{1,6})?$", "examples": ["5.00"],
+        "type": "string", "pattern": "^-?[0-9]{1,12}([.][0-9]{1,6})?$", "examples": ["5.00"],
         "description": "Money, as a decimal."
     });
     /// A currency.

@@ -23,7 +23,10 @@ const LONGEST_NAME: usize = 200;
 #[schemars(rename = "AccountName")]
 pub(super) struct Named {
     /// For people.
-    #[schemars(length(min = 1, max = 200))]
+    #[schemars(
+        length(min = 1, max = 200),
+        regex(pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$")
+    )]
     name: String,
 }
 
@@ -59,7 +62,7 @@ impl<P: AdminPorts> Call<'_, P> {
     }
 
     pub(super) async fn list_accounts(&self) -> Answered {
-        let cursor = self.parameter("cursor");
+        let cursor = self.cursor();
         let page = self.ports.list(ACCOUNTS, cursor.as_deref(), self.limit()?.into()).await?;
         let mut items = Vec::with_capacity(page.items.len());
         for key in &page.items {

@@ -21,7 +21,8 @@ const FURTHEST: Millis = 36_500 * DAY;
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "ClockMove")]
 pub(super) struct Move {
-    /// Milliseconds, 0 or more.
+    /// Milliseconds.
+    #[schemars(range(min = 0, max = FURTHEST))]
     advance_ms: Millis,
 }
 

@@ -93,7 +93,7 @@ impl<P: AdminPorts> Call<'_, P> {
 
     pub(super) async fn list_credentials(&self, account: &str) -> Answered {
         let prefix = keys_of(&self.account(account).await?.id);
-        let cursor = self.parameter("cursor");
+        let cursor = self.cursor();
         let page = self.ports.list(&prefix, cursor.as_deref(), self.limit()?.into()).await?;
         let mut items = Vec::with_capacity(page.items.len());
         for entry in &page.items {

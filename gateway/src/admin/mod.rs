@@ -186,6 +186,11 @@ impl<P: AdminPorts> Call<'_, P> {
         pairs.filter(|(have, _)| have == name).last().map(|(_, value)| value.into_owned())
     }
 
+    /// Where the page before ended.
+    fn cursor(&self) -> Option<String> {
+        self.parameter("cursor").filter(|cursor| !cursor.is_empty())
+    }
+
     /// How many items a page of a list holds.
     fn limit(&self) -> Result<u16, Failure> {
         let Some(text) = self.parameter("limit") else { return Ok(50) };

@@ -29,8 +29,8 @@ struct Operation {
     summary: &'static str,
     /// Query parameters, and headers that must come.
     parameters: Vec<Value>,
-    /// The body's media type and schema.
-    body: Option<(&'static str, SchemaOf)>,
+    /// The body's media types, the first being the right one, and schema.
+    body: Option<(&'static [&'static str], SchemaOf)>,
     status: u16,
     answer: Option<SchemaOf>,
     /// Statuses of the problems that are its own.
@@ -54,11 +54,14 @@ const fn operation(method: &'static str, path: &'static str, summary: &'static s
 
 impl Operation {
     fn takes<T: JsonSchema>(self) -> Self {
-        Self { body: Some(("application/json", |generator| generator.subschema_for::<T>())), ..self }
+        Self { body: Some((&["application/json"], |generator| generator.subschema_for::<T>())), ..self }
     }
 
     fn takes_toml(self) -> Self {
-        Self { body: Some(("application/toml", |generator| generator.subschema_for::<String>())), ..self }
+        Self {
+            body: Some((&["application/toml", "text/plain"], |generator| generator.subschema_for::<String>())),
+            ..self
+        }
     }
 
     fn gives<T: JsonSchema>(self, status: u16) -> Self {
@@ -233,9 +236,11 @@ fn describe(operation: &Operation, schemas: &mut Schemas, problem: &Schema) -> V
         in_path.map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }));
     let parameters: Vec<Value> = named.chain(operation.parameters.iter().cloned()).collect();
     let mut described = json!({ "summary": operation.summary, "parameters": parameters, "responses": responses });
-    if let Some((media_type, schema)) = operation.body {
-        described["requestBody"] =
-            json!({ "required": true, "content": { media_type: { "schema": schema(&mut schemas.read) } } });
+    if let Some((media_types, schema)) = operation.body {
+        let schema = schema(&mut schemas.read);
+        let content: Map<String, Value> =
+            media_types.iter().map(|media_type| ((*media_type).to_owned(), json!({ "schema": schema }))).collect();
+        described["requestBody"] = json!({ "required": true, "content": content });
     }
     if operation.is_open {
         described["security"] = json!([]);

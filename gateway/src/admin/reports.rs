@@ -42,7 +42,7 @@ impl<P: AdminPorts> Call<'_, P> {
     }
 
     pub(super) async fn entries(&self, account: &str) -> Answered {
-        let after = self.parameter("cursor").map_or(Ok(0), |cursor| {
+        let after = self.cursor().map_or(Ok(0), |cursor| {
             cursor.parse().map_err(|_| Failure::Malformed("`cursor` must be one that a page gave".to_owned()))
         })?;
         let limit = self.limit()?;

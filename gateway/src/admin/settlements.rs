@@ -13,7 +13,7 @@ impl<P: AdminPorts> Call<'_, P> {
     }
 
     pub(super) async fn list_refused(&self) -> Answered {
-        let cursor = self.parameter("cursor");
+        let cursor = self.cursor();
         let page = self.ports.list(REFUSED, cursor.as_deref(), self.limit()?.into()).await?;
         let mut items: Vec<Refused> = Vec::with_capacity(page.items.len());
         for key in &page.items {
