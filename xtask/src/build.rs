@@ -108,8 +108,8 @@ pub(crate) fn build(worker: Worker) -> Result<()> {
     fs::write(stamp, now).context("cannot write the build stamp")
 }
 
-/// The path of the module that cargo made. Asked of cargo, because the target directory may be anywhere.
-fn compile(package: &str) -> Result<PathBuf> {
+/// Compiles `package` for Workers and gives the path of the module that cargo made. Asked of cargo, because the target directory may be anywhere.
+pub(crate) fn compile(package: &str) -> Result<PathBuf> {
     #[derive(Deserialize)]
     struct Message {
         #[serde(default)]
@@ -128,13 +128,15 @@ fn compile(package: &str) -> Result<PathBuf> {
     made.with_context(|| format!("cargo made no {module}; is the crate a cdylib?"))
 }
 
-fn bind(wasm: &Path, build: &Path) -> Result<()> {
+/// Makes `bindings.js` and `bindings_bg.wasm` of the module `wasm`, in `build`.
+pub(crate) fn bind(wasm: &Path, build: &Path) -> Result<()> {
     let mut command = std::process::Command::new(setup::wasm_bindgen()?.join("wasm-bindgen"));
     command.args(["--target", "web", "--no-typescript", "--out-name", "bindings", "--out-dir"]);
     process::run(command.arg(build).arg(wasm))
 }
 
-fn optimise(wasm: &Path) -> Result<()> {
+/// Makes `wasm` smaller and faster, in place.
+pub(crate) fn optimise(wasm: &Path) -> Result<()> {
     process::run(npm_tool("wasm-opt")?.arg("-O3").args(WASM_FEATURES).arg(wasm).arg("-o").arg(wasm))
 }
 

@@ -1,4 +1,4 @@
-//! `cargo xtask dev | test | build | tidy | setup`: everything that is done to this workspace from the command line.
+//! `cargo xtask dev | test | bench | build | tidy | setup`: everything that is done to this workspace from the command line.
 //!
 //! Each command is a file. What they share is in `process` (running other programs) and `setup` (having them).
 
@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod build;
 mod dev;
 mod origin;
@@ -28,6 +29,8 @@ enum Command {
     Dev(dev::Options),
     /// Runs everything that must pass: format, lints, unit and property tests, and end to end on the runtimes
     Test(test::Options),
+    /// Measures side by side with what a user would pick instead, and prints the tables
+    Bench(bench::Options),
     /// Builds the Workers as they are deployed
     Build(build::Options),
     /// Checks what neither the compiler nor clippy checks: file sizes, headers, the direction of dependencies
@@ -51,6 +54,7 @@ fn run(command: Command) -> Result<()> {
     match command {
         Command::Dev(options) => dev::run(options),
         Command::Test(options) => test::run(&options),
+        Command::Bench(options) => bench::run(&options),
         Command::Build(options) => build::run(&options),
         Command::Tidy => tidy::run(),
         Command::Setup => setup::all(),

@@ -1,0 +1,16 @@
+# The bare JavaScript pass-through.
+using Workerd = import "/workerd/workerd.capnp";
+
+const config :Workerd.Config = (
+  services = [
+    (name = "peer", worker = .peer),
+    (name = "internet", network = (allow = ["local"])),
+  ],
+  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "peer")],
+);
+
+const peer :Workerd.Worker = (
+  modules = [(name = "passthrough.js", esModule = embed "passthrough.js")],
+  compatibilityDate = "2026-11-01",
+  bindings = [(name = "ORIGIN", fromEnvironment = "ORIGIN")],
+);

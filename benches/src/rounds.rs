@@ -1,0 +1,90 @@
+//! Peers side by side: each has its turn in every round of one run, so that what else the machine does falls on all.
+//!
+//! Invariant: a ratio compares two turns of the same round, never two runs.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::{
+    load::{Load, Saturated},
+    spread::{Spread, rank},
+    workerd::Workerd,
+};
+
+/// One way to hand a call on, running and connected to.
+pub(crate) struct Peer {
+    /// Its row in the tables.
+    pub(crate) name: &'static str,
+    /// What is measured.
+    pub(crate) process: Workerd,
+    /// How it is called.
+    pub(crate) load: Load,
+}
+
+/// What a peer did in one round.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Turn {
+    /// Processor time per call, in microseconds. Whatever the process does until its next turn is part of it.
+    pub(crate) cost: f64,
+    /// Calls a second.
+    pub(crate) rate: f64,
+}
+
+/// One peer's latencies at a fixed rate, in microseconds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Latency {
+    /// Half of the calls took less.
+    pub(crate) p50: f64,
+    /// One in a hundred took longer.
+    pub(crate) p99: f64,
+}
+
+/// Saturates each peer for `time` in each of `rounds` rounds; the result has one list per peer, one turn per round.
+///
+/// One more turn than asked for is made, since a turn's cost is known only at the next.
+pub(crate) async fn saturate(peers: &[Peer], rounds: usize, time: Duration) -> Result<Vec<Vec<Turn>>> {
+    let mut turns: Vec<Vec<Turn>> = peers.iter().map(|_| Vec::with_capacity(rounds)).collect();
+    let mut open = vec![None; peers.len()];
+    for round in 0..=rounds {
+        for turn in 0..peers.len() {
+            let at = (round + turn) % peers.len();
+            let peer = &peers[at];
+            let used = peer.process.processor_time()?;
+            if let Some((before, did)) = open[at] {
+                turns[at].push(turn_of(used - before, did));
+            }
+            let did = peer.load.saturate(time).await.context(peer.name)?;
+            open[at] = Some((used, did));
+        }
+        eprint!("\r{round}/{rounds} rounds");
+    }
+    eprintln!();
+    Ok(turns)
+}
+
+fn turn_of(used: Duration, did: Saturated) -> Turn {
+    let calls = did.calls as f64;
+    Turn { cost: used.as_secs_f64() * 1e6 / calls, rate: calls / did.took.as_secs_f64() }
+}
+
+/// Loads each peer with `rate` calls a second for `time` in each round.
+pub(crate) async fn pace(peers: &[Peer], rounds: usize, rate: f64, time: Duration) -> Result<Vec<Vec<Latency>>> {
+    let mut all: Vec<Vec<Latency>> = peers.iter().map(|_| Vec::with_capacity(rounds)).collect();
+    for round in 0..rounds {
+        for turn in 0..peers.len() {
+            let at = (round + turn) % peers.len();
+            let peer = &peers[at];
+            let latencies = peer.load.pace(rate, time).await.context(peer.name)?;
+            let mut micros: Vec<f64> = latencies.iter().map(|latency| latency.as_secs_f64() * 1e6).collect();
+            micros.sort_by(f64::total_cmp);
+            all[at].push(Latency { p50: rank(&micros, 0.5), p99: rank(&micros, 0.99) });
+        }
+    }
+    Ok(all)
+}
+
+/// How `of` compares with `to`, round by round.
+pub(crate) fn ratio<T>(of: &[T], to: &[T], what: impl Fn(&T) -> f64) -> Spread {
+    Spread::of(of.iter().zip(to).map(|(of, to)| what(of) / what(to)))
+}

@@ -1,0 +1,76 @@
+//! `cargo xtask bench`: builds what is to be measured and hands over to the rig in `benches/`.
+//!
+//! The rig is a program of its own because it must be optimised and this one need not be.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use crate::{
+    build::{self, Worker},
+    process::{self, cargo, describe, npm_tool, output, root, step},
+    setup,
+};
+
+/// What to measure, and for how long.
+#[derive(Args)]
+#[command(after_help = "Example: cargo xtask bench --rounds 30")]
+pub(crate) struct Options {
+    /// Rounds in which each peer has its turn; more rounds, less noise
+    #[arg(long, default_value_t = 15)]
+    rounds: u32,
+    /// Length of a turn in milliseconds
+    #[arg(long, default_value_t = 1000)]
+    turn: u32,
+}
+
+/// `cargo xtask bench`.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    setup::all()?;
+    for worker in Worker::ALL {
+        build::build(worker)?;
+    }
+    let peers = root().join("benches/peers");
+    step("Building the peers", || build_peers(&peers))?;
+    let mut rig = cargo();
+    rig.args(["run", "--quiet", "--profile", "rig", "--package", "farebox-benches", "--"]);
+    rig.arg("--workerd").arg(workerd()?).arg("--peers").arg(&peers);
+    rig.args(["--rounds", &options.rounds.to_string(), "--turn", &options.turn.to_string()]);
+    // Not `process::run`: the tables are what was asked for and belong on standard output.
+    let status = rig.status().context("cannot start cargo")?;
+    if !status.success() {
+        bail!("`{}` failed", describe(&rig));
+    }
+    Ok(())
+}
+
+/// The workerd that the npm packages brought: the program itself, not the script that starts it, whose processor time
+/// would be measured instead.
+fn workerd() -> Result<PathBuf> {
+    let path = output(npm_tool("node")?.args(["--print", "require('workerd').default"]))?;
+    Ok(PathBuf::from(path.trim()))
+}
+
+/// Makes what the configurations in `peers` embed, under its `build/`.
+fn build_peers(peers: &Path) -> Result<()> {
+    let build = peers.join("build");
+    fs::create_dir_all(&build)?;
+    let wasm = build::compile("farebox-passthrough-worker")?;
+    build::bind(&wasm, &build)?;
+    build::optimise(&build.join("bindings_bg.wasm"))?;
+    bundle(&peers.join("passthrough-worker.js"), &build.join("passthrough-worker.js"))?;
+    bundle(&Worker::Edge.directory().join("build/entry.js"), &build.join("edge.js"))?;
+    bundle(&Worker::BillingWorker.directory().join("build/entry.js"), &build.join("billing.js"))
+}
+
+/// Bundles `entry` and what it imports into one script, as wrangler does. The scripts of the `worker` crate's bindings
+/// have names that change with its version, which no configuration could list.
+fn bundle(entry: &Path, script: &Path) -> Result<()> {
+    let mut esbuild = npm_tool("esbuild")?;
+    esbuild.arg(entry).args(["--bundle", "--format=esm", "--external:*.wasm", "--external:cloudflare:*"]);
+    process::run(esbuild.arg("--log-level=warning").arg(format!("--outfile={}", script.display())))
+}
