@@ -89,7 +89,7 @@ impl Canonical<'_, '_> {
     fn write_head(&self, text: &mut String, lines: HeaderLines) {
         text.extend(self.facts.method.chars().map(|c| c.to_ascii_uppercase()));
         let claim = self.claim;
-        for value in [claim.accept, claim.content_md5, claim.content_type, claim.date] {
+        for value in [claim.accept, claim.content_md5, claim.signed_type(), claim.date] {
             text.push('\n');
             text.push_str(&as_sent(value));
         }

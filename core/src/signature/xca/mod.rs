@@ -34,6 +34,8 @@ pub struct Claim<'a> {
     accept: &'a str,
     content_md5: &'a str,
     content_type: &'a str,
+    /// `X-Ca-Signed-Content-Type`: what a browser signs for a form whose boundary it does not know yet.
+    signed_content_type: &'a str,
     date: &'a str,
 }
 
@@ -50,6 +52,7 @@ impl<'a> Claim<'a> {
             "accept" => &mut self.accept,
             "content-md5" => &mut self.content_md5,
             "content-type" => &mut self.content_type,
+            "x-ca-signed-content-type" => &mut self.signed_content_type,
             "date" => &mut self.date,
             _ => return false,
         };
@@ -57,6 +60,13 @@ impl<'a> Claim<'a> {
             *place = value;
         }
         true
+    }
+
+    /// What stands on the line of `Content-Type`: the type without its parameters where the caller says that it signed
+    /// that, as long as it is the type of the request.
+    fn signed_type(&self) -> &'a str {
+        let is_of_request = self.content_type.starts_with(self.signed_content_type);
+        if is_of_request && !self.signed_content_type.is_empty() { self.signed_content_type } else { self.content_type }
     }
 
     /// Whether the header `name` (in lower case) is among the signed ones.

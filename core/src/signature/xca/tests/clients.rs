@@ -65,6 +65,16 @@ fn each_clients_order_and_case_of_signed_headers_is_taken() {
 }
 
 #[test]
+fn a_browser_signs_a_multipart_form_without_the_boundary_it_will_have() {
+    let list = "x-ca-key: appKey\nx-ca-signed-content-type: multipart/form-data";
+    for (content_type, holds) in [("multipart/form-data; boundary=x", true), ("text/html", false)] {
+        let headers = format!("{list}\ncontent-type: {content_type}");
+        let packed = packed("POST", "/p", &headers, "POST\n\n\nmultipart/form-data\n\n/p");
+        assert_eq!(passes(&packed, b"--x--"), holds, "{content_type}");
+    }
+}
+
+#[test]
 fn a_header_beyond_ascii_is_taken_as_text_and_as_bytes() {
     let text = "GET\n\n\n\n\nx-name:é\n/p";
     for (platform, seen) in [("as text", "é"), ("a character per byte", "Ã©")] {
