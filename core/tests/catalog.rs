@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use farebox_core::{
     catalog::{AuthScheme, Catalog, SCHEMA, compile, difference::difference, router::Router},
+    ledger::{Beyond, Every},
     meter::Meter,
     money::Micros,
     rate::TierMode,
@@ -64,6 +65,17 @@ upstream = "http://127.0.0.1:8080"
 auth = ["x-ca"]
 rate = { per_1000_calls = "0.50" }
 routes = [{ path = "/plain" }]
+
+  [[products.subscriptions]]
+  id = "plain-pro"
+  title = "Pro"
+  price = "49.00"
+  every = "1 month"
+  calls = 50_000
+  egress_bytes = "1 GiB"
+  beyond = "rate"
+  grace = "5d"
+  priority = 2
 "#;
 
 fn good() -> Catalog {
@@ -95,6 +107,16 @@ fn every_key_of_a_good_catalog_is_understood() {
     assert_eq!((terms.price, terms.valid, terms.priority), (Micros::new(15_000_000), Some(90 * DAY), -1));
     let traffic = translate.package_terms(&"translate-10g".parse().unwrap()).unwrap();
     assert_eq!((traffic.quantities.get(Meter::EgressBytes), traffic.valid), (Some(&(10 << 30)), None));
+}
+
+#[test]
+fn a_plan_keeps_its_terms() {
+    let catalog = good();
+    let terms = catalog.products[1].plan_terms(&"plain-pro".parse().unwrap()).unwrap();
+    assert_eq!((terms.price, terms.every, terms.beyond), (Micros::new(49_000_000), Every::Months(1), Beyond::Rate));
+    assert_eq!((terms.grace, terms.priority), (5 * DAY, 2));
+    let included: Vec<_> = terms.quantities.iter().map(|(meter, quantity)| (meter, *quantity)).collect();
+    assert_eq!(included, [(Meter::Calls, 50_000), (Meter::EgressBytes, 1 << 30)]);
 }
 
 #[test]
@@ -143,7 +165,6 @@ const BAD: &[(&str, &str, usize, &str)] = &[
     ("routes = [{ path = \"/plain\" }]", "routes = [{ path = \"/v1/languages\" }]", 52, "route on line 20"),
     ("routes = [{ path = \"/plain\" }]", "", 47, "it has no `routes`"),
     ("routes = [{ path = \"/plain\" }]", "routes = [1]", 52, "expected a table, found a whole number"),
-    ("rate = { per_1000_calls = \"0.50\" }", "", 47, "nothing pays for it"),
     ("rate = { per_1000_calls = \"0.50\" }", "rate = {}", 51, "it has no price"),
     ("rate = { per_1000_calls = \"0.50\" }", "rate = { per_1000_calls = 0.5 }", 51, "found a number with a point"),
     ("rate = { per_1000_calls = \"0.50\" }", "rate = { per_1000_calls = \"-1\" }", 51, "cannot be below nothing"),
@@ -166,6 +187,12 @@ const BAD: &[(&str, &str, usize, &str)] = &[
     ("valid = \"90d\"", "valid = \"3 months\"", 39, "is not a duration"),
     ("priority = -1", "priority = 3_000_000_000", 40, "out of range"),
     ("[[products.packages]]", "[[products.bundles]]", 34, "`bundles` is not known here"),
+    ("id = \"plain-pro\"", "id = \"translate-10k\"", 55, "this id is taken on line 35"),
+    ("every = \"1 month\"", "every = \"monthly\"", 58, "`monthly` is not a period"),
+    ("every = \"1 month\"", "", 54, "`every` is missing"),
+    ("beyond = \"rate\"", "beyond = \"never\"", 61, "use rate or reject"),
+    ("rate = { per_1000_calls = \"0.50\" }", "", 61, "the product has no `rate`"),
+    ("calls = 50_000\n  egress_bytes = \"1 GiB\"", "", 54, "at least one of `calls`"),
     ("[provider]", "[provider", 1, ""),
 ];
 
@@ -177,6 +204,14 @@ fn what_is_wrong_is_said_with_its_line() {
         let said = problems.iter().any(|problem| problem.line == *blamed && problem.reason.contains(reason));
         assert!(said, "{line} -> {instead}\nexpected line {blamed}: {reason}\nfound {problems:#?}");
     }
+}
+
+#[test]
+fn a_product_that_nothing_pays_for_is_refused() {
+    let free = &GOOD[..GOOD.find("rate = {").unwrap()];
+    let problems = compile(&format!("{free}routes = [{{ path = \"/plain\" }}]")).unwrap_err();
+    assert_eq!((problems.len(), problems[0].line), (1, 47));
+    assert!(problems[0].reason.contains("nothing pays for it"));
 }
 
 #[test]
@@ -213,12 +248,15 @@ fn a_difference_names_what_changes_and_nothing_else() {
     let expected = [
         "+ product simple: auth x-ca, price per 1,000 calls 0.50, routes all methods /plain, timeout 30s, title simple, \
          upstream http://127.0.0.1:8080",
+        "+ plan plain-pro of simple: beyond rate, every 1 month, grace 5d, price 49.00, priority 2, quantity 50000 \
+         calls, 1073741824 egress_bytes, title Pro",
         "~ package translate-10k of translate: price 15.00 -> 20.00",
         "~ package translate-10k of translate: valid 90d -> for ever",
         "- product plain",
+        "- plan plain-pro of plain",
     ];
     assert_eq!(changes, expected);
-    assert_eq!(difference(None, &good()).len(), 5);
+    assert_eq!(difference(None, &good()).len(), 6);
 }
 
 /// Whatever single line of a good catalog is taken away, either it does not compile or the difference shows it. Lines
@@ -243,7 +281,7 @@ fn the_schema_has_the_keys_that_are_understood() {
         object["properties"].as_object().unwrap().keys().cloned().collect()
     };
     let everywhere = "unheard_of = 1\nprovider = { unheard_of = 1 }\n[[products]]\nunheard_of = 1\n\
-        routes = [{ unheard_of = 1 }]\npackages = [{ unheard_of = 1 }]\n\
+        routes = [{ unheard_of = 1 }]\npackages = [{ unheard_of = 1 }]\nsubscriptions = [{ unheard_of = 1 }]\n\
         rate = { unheard_of = 1, calls = [{ unheard_of = 1 }], egress = [{ unheard_of = 1 }] }";
     let places = [
         ("", &schema),
@@ -251,6 +289,7 @@ fn the_schema_has_the_keys_that_are_understood() {
         ("products[0]", &schema["$defs"]["product"]),
         ("products[0].routes[0]", &schema["$defs"]["route"]),
         ("products[0].packages[0]", &schema["$defs"]["package"]),
+        ("products[0].subscriptions[0]", &schema["$defs"]["plan"]),
         ("products[0].rate", &schema["$defs"]["rate"]),
         ("products[0].rate.calls[0]", &schema["$defs"]["calls_tier"]),
         ("products[0].rate.egress[0]", &schema["$defs"]["bytes_tier"]),

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use super::{
-    AuthScheme, Catalog, Package, Product, Provider, Route,
-    offer::{package, rate},
+    AuthScheme, Catalog, Product, Provider, Route,
+    offer::{package, plan, rate},
     router::{RouteError, Router, Target},
     source::{Item, Problem, Report, Table},
     value,
@@ -80,10 +80,13 @@ fn product(table: &Table<'_>, index: usize, seen: &mut Seen) -> Option<Product> 
     let accounts = table.maybe("accounts", |item| list(item, |item| item.parse()));
     let routes = routes(table, index, seen);
     let rate = table.maybe("rate", |item| item.table().and_then(|table| rate(&table)));
-    let packages = packages(table, seen);
+    let packages = offers(table, "packages", seen, package);
+    let has_rate = rate != Some(None);
+    let subscriptions = offers(table, "subscriptions", seen, |table, id| plan(table, id, has_rate));
     table.finish();
-    if rate == Some(None) && packages.as_ref().is_some_and(Vec::is_empty) {
-        table.refuse("nothing pays for it: give it a `rate`, or `packages`, or both".to_owned());
+    let has_none = packages.as_ref().is_some_and(Vec::is_empty) && subscriptions.as_ref().is_some_and(Vec::is_empty);
+    if !has_rate && has_none {
+        table.refuse("nothing pays for it: give it a `rate`, `packages` or `subscriptions`".to_owned());
     }
     let id: ProductId = id?;
     Some(Product {
@@ -98,19 +101,24 @@ fn product(table: &Table<'_>, index: usize, seen: &mut Seen) -> Option<Product> 
         routes: routes?,
         rate: rate?,
         packages: packages?,
+        subscriptions: subscriptions?,
     })
 }
 
-fn packages(table: &Table<'_>, seen: &mut Seen) -> Option<Vec<Package>> {
-    let tables = table.tables("packages");
-    let packages: Vec<_> = tables
-        .iter()
-        .map(|table| {
-            let id = table.required("id").and_then(|item| unique(&item, &mut seen.offers));
-            package(table, id)
-        })
-        .collect();
-    packages.into_iter().collect()
+/// What is sold under `key`, each with an id that no other offer has.
+fn offers<T>(
+    table: &Table<'_>,
+    key: &'static str,
+    seen: &mut Seen,
+    read: impl Fn(&Table<'_>, Option<OfferId>) -> Option<T>,
+) -> Option<Vec<T>> {
+    let tables = table.tables(key);
+    let offer = |table| {
+        let id = Table::required(table, "id").and_then(|item| unique(&item, &mut seen.offers));
+        read(table, id)
+    };
+    let offers: Vec<_> = tables.iter().map(offer).collect();
+    offers.into_iter().collect()
 }
 
 fn routes(table: &Table<'_>, product: usize, seen: &mut Seen) -> Option<Vec<Route>> {

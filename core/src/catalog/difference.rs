@@ -7,8 +7,9 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::{AuthScheme, Catalog, Package, Product, Provider, Route};
+use super::{AuthScheme, Catalog, Package, Plan, Product, Provider, Route};
 use crate::{
+    ledger::{Beyond, Every},
     meter::{Meter, PerMeter},
     rate::{Price, Rate, TierMode},
     time::{DAY, HOUR, MINUTE, Millis, SECOND},
@@ -20,7 +21,7 @@ use crate::{
 pub enum Change {
     /// Something new.
     Added {
-        /// What: a product, a package.
+        /// What: a product, a package, a plan.
         subject: String,
         /// Its aspects, in a line.
         summary: String,
@@ -59,7 +60,7 @@ impl fmt::Display for Change {
 /// The aspects of one thing.
 type Aspects = BTreeMap<&'static str, String>;
 
-/// A catalog in words, by product and package; the provider has neither, a product has no package.
+/// A catalog in words, by product and offer; the provider has neither, a product has no offer.
 type Description = BTreeMap<(String, String), Aspects>;
 
 /// What changes when `after` takes the place of `before`, in a stable order. Empty when nothing does.
@@ -89,11 +90,11 @@ fn aspects_changed(subject: &str, was: &Aspects, is: &Aspects) -> Vec<Change> {
         .collect()
 }
 
-fn subject((product, package): &(String, String)) -> String {
-    match (product.as_str(), package.as_str()) {
+fn subject((product, offer): &(String, String)) -> String {
+    match (product.as_str(), offer.as_str()) {
         ("", _) => "provider".to_owned(),
         (product, "") => format!("product {product}"),
-        (product, package) => format!("package {package} of {product}"),
+        (product, offer) => format!("{offer} of {product}"),
     }
 }
 
@@ -113,14 +114,17 @@ fn describe(catalog: &Catalog) -> Description {
         let id = product.id.to_string();
         description.insert((id.clone(), String::new()), describe_product(product));
         for package in &product.packages {
-            description.insert((id.clone(), package.id.to_string()), describe_package(package));
+            description.insert((id.clone(), format!("package {}", package.id)), describe_package(package));
+        }
+        for plan in &product.subscriptions {
+            description.insert((id.clone(), format!("plan {}", plan.id)), describe_plan(plan));
         }
     }
     description
 }
 
 fn describe_product(product: &Product) -> Aspects {
-    // Packages are described on their own.
+    // Offers are described on their own.
     let Product {
         id: _,
         title,
@@ -133,6 +137,7 @@ fn describe_product(product: &Product) -> Aspects {
         routes,
         rate,
         packages: _,
+        subscriptions: _,
     } = product;
     let auth = auth.iter().map(|scheme| match scheme {
         AuthScheme::XCa => "x-ca",
@@ -167,6 +172,29 @@ fn describe_package(package: &Package) -> Aspects {
         ("quantity", describe_quantities(quantities)),
         ("valid", valid.map_or_else(|| "for ever".to_owned(), duration)),
         ("priority", priority.to_string()),
+    ])
+}
+
+fn describe_plan(plan: &Plan) -> Aspects {
+    let Plan { id: _, title, price, every, quantities, beyond, priority, grace } = plan;
+    let every = match every {
+        Every::Days(1) => "1 day".to_owned(),
+        Every::Days(days) => format!("{days} days"),
+        Every::Months(1) => "1 month".to_owned(),
+        Every::Months(months) => format!("{months} months"),
+    };
+    let beyond = match beyond {
+        Beyond::Rate => "rate",
+        Beyond::Reject => "reject",
+    };
+    Aspects::from([
+        ("title", title.clone()),
+        ("price", price.to_string()),
+        ("every", every),
+        ("quantity", describe_quantities(quantities)),
+        ("beyond", beyond.to_owned()),
+        ("priority", priority.to_string()),
+        ("grace", duration(*grace)),
     ])
 }
 

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     id::{AccountId, OfferId, ProductId},
-    ledger::command::PackageTerms,
+    ledger::{Beyond, Every, PlanTerms, command::PackageTerms},
     meter::PerMeter,
     money::{Currency, Micros},
     rate::Rate,
@@ -86,6 +86,9 @@ pub struct Product {
     /// What can be bought ahead.
     #[serde(default)]
     pub packages: Vec<Package>,
+    /// What can be subscribed to.
+    #[serde(default)]
+    pub subscriptions: Vec<Plan>,
 }
 
 /// A method set and a path pattern.
@@ -112,6 +115,27 @@ pub struct Package {
     pub valid: Option<Millis>,
     /// Lower burns down first.
     pub priority: i32,
+}
+
+/// A subscription's plan, for sale.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Its id, unique in the catalog among plans and packages.
+    pub id: OfferId,
+    /// For people.
+    pub title: String,
+    /// What a period costs.
+    pub price: Micros,
+    /// How long a period is.
+    pub every: Every,
+    /// How much of which meter a period includes.
+    pub quantities: PerMeter<u64>,
+    /// What happens beyond that.
+    pub beyond: Beyond,
+    /// Lower burns down first.
+    pub priority: i32,
+    /// How long a renewal that the balance does not cover is tried again.
+    pub grace: Millis,
 }
 
 /// The JSON Schema (draft 2020-12) of the source, for editors to complete and check it by.
@@ -144,6 +168,21 @@ impl Product {
             quantities: package.quantities.clone(),
             valid: package.valid,
             priority: package.priority,
+        })
+    }
+
+    /// The terms on which one of its plans is sold now.
+    pub fn plan_terms(&self, id: &OfferId) -> Option<PlanTerms> {
+        let plan = self.subscriptions.iter().find(|plan| plan.id == *id)?;
+        Some(PlanTerms {
+            product: self.id.clone(),
+            offer: plan.id.clone(),
+            price: plan.price,
+            every: plan.every,
+            quantities: plan.quantities.clone(),
+            beyond: plan.beyond,
+            priority: plan.priority,
+            grace: plan.grace,
         })
     }
 

@@ -1,19 +1,21 @@
-//! The part of the source that is about money: rates and packages.
+//! The part of the source that is about money: rates, packages and plans.
 //!
 //! Invariant: every price is exact in micro-units and not below nothing; tiers rise and end in one without an end; a
-//! package sells exactly one meter.
+//! package sells exactly one meter, a plan at least one; only a product with a rate has plans that go beyond into it.
 #![deny(clippy::float_arithmetic)]
 
 use super::{
-    Package,
+    Package, Plan,
     source::{Item, Table},
     value,
 };
 use crate::{
     id::OfferId,
+    ledger::Beyond,
     meter::{Meter, PerMeter},
     money::Micros,
     rate::{Price, Rate, Tier, TierMode},
+    time::{DAY, Millis},
 };
 
 /// Per meter: its name in a rate's tiers, the key of its flat price, the key of its price in a tier, and the key of its
@@ -24,6 +26,9 @@ const METERS: [(Meter, &str, &str, &str, &str); 4] = [
     (Meter::EgressBytes, "egress", "per_gib_egress", "per_gib", "egress_bytes"),
     (Meter::TotalBytes, "total", "per_gib", "per_gib", "total_bytes"),
 ];
+
+/// How long a renewal that the balance does not cover is tried again when the catalog does not say.
+const DEFAULT_GRACE: Millis = 3 * DAY;
 
 /// A pay-as-you-go price.
 pub(super) fn rate(table: &Table<'_>) -> Option<Rate> {
@@ -65,6 +70,9 @@ pub(super) fn package(table: &Table<'_>, id: Option<OfferId>) -> Option<Package>
     let priority = table.maybe("priority", Item::integer);
     let quantities = quantities(table);
     table.finish();
+    if quantities.as_ref().is_some_and(|quantities| quantities.iter().count() != 1) {
+        table.refuse(format!("it must have exactly one of {}", quantity_keys()));
+    }
     let id = id?;
     Some(Package {
         title: title?.unwrap_or_else(|| id.to_string()),
@@ -76,16 +84,52 @@ pub(super) fn package(table: &Table<'_>, id: Option<OfferId>) -> Option<Package>
     })
 }
 
-/// The one quantity of a package.
+/// A plan whose id was read before, of a product that has a rate or not.
+pub(super) fn plan(table: &Table<'_>, id: Option<OfferId>, has_rate: bool) -> Option<Plan> {
+    let title = table.maybe("title", |item| item.read(value::title));
+    let price = table.required("price").and_then(|item| amount(&item));
+    let every = table.required("every").and_then(|item| item.read(value::every));
+    let beyond = table.maybe("beyond", |item| beyond(item, has_rate));
+    let grace = table.maybe("grace", |item| item.read(value::duration));
+    let priority = table.maybe("priority", Item::integer);
+    let quantities = quantities(table);
+    table.finish();
+    if quantities.as_ref().is_some_and(PerMeter::is_empty) {
+        table.refuse(format!("it must include at least one of {}", quantity_keys()));
+    }
+    let id = id?;
+    Some(Plan {
+        title: title?.unwrap_or_else(|| id.to_string()),
+        id,
+        price: price?,
+        every: every?,
+        quantities: quantities?,
+        beyond: beyond?.unwrap_or(Beyond::Reject),
+        priority: priority?.unwrap_or(0),
+        grace: grace?.unwrap_or(DEFAULT_GRACE),
+    })
+}
+
+/// The quantities of an offer, per meter.
 fn quantities(table: &Table<'_>) -> Option<PerMeter<u64>> {
-    let found: Vec<_> =
-        METERS.iter().filter_map(|(meter, .., key)| table.optional(key).map(|item| (*meter, item))).collect();
-    let [(meter, item)] = found.as_slice() else {
-        let keys = METERS.map(|(.., key)| format!("`{key}`")).join(", ");
-        table.refuse(format!("it must have exactly one of {keys}"));
-        return None;
-    };
-    Some([(*meter, quantity(item, *meter)?)].into_iter().collect())
+    let found: Vec<_> = METERS
+        .iter()
+        .filter_map(|(meter, .., key)| table.optional(key).map(|item| (*meter, quantity(&item, *meter))))
+        .collect();
+    found.into_iter().map(|(meter, quantity)| quantity.map(|quantity| (meter, quantity))).collect()
+}
+
+fn quantity_keys() -> String {
+    METERS.map(|(.., key)| format!("`{key}`")).join(", ")
+}
+
+fn beyond(item: &Item<'_>, has_rate: bool) -> Option<Beyond> {
+    item.read(|text| match text {
+        "reject" => Ok(Beyond::Reject),
+        "rate" if has_rate => Ok(Beyond::Rate),
+        "rate" => Err("the product has no `rate` that could go on".to_owned()),
+        _ => Err(format!("`{text}` is not a way to go on: use rate or reject")),
+    })
 }
 
 fn tier_mode(item: &Item<'_>) -> Option<TierMode> {

@@ -5,7 +5,10 @@
 
 use url::Url;
 
-use crate::time::{DAY, HOUR, MINUTE, Millis, SECOND};
+use crate::{
+    ledger::Every,
+    time::{DAY, HOUR, MINUTE, Millis, SECOND},
+};
 
 /// Beyond this, an end could not be written as a date any more.
 const LONGEST: Millis = 36_500 * DAY;
@@ -35,6 +38,26 @@ pub(super) fn duration(text: &str) -> Result<Millis, String> {
         Some(length @ 1..=LONGEST) => Ok(length),
         Some(0) => Err("the duration must be more than nothing".to_owned()),
         _ => Err(format!("`{text}` is longer than 100 years; leave it out for no end")),
+    }
+}
+
+/// The length of a subscription's period: a whole number of days, weeks, months or years.
+pub(super) fn every(text: &str) -> Result<Every, String> {
+    let unclear =
+        || format!("`{text}` is not a period: write a number of days, weeks, months or years, such as \"1 month\"");
+    let (number, unit) = number_and_unit(text).ok_or_else(unclear)?;
+    let fit = |units: u64| {
+        let length = number.checked_mul(units).and_then(|length| u16::try_from(length).ok());
+        length
+            .filter(|length| (1..=1_200).contains(length))
+            .ok_or_else(|| format!("`{text}` is not a period that ends"))
+    };
+    match unit {
+        "day" | "days" => fit(1).map(Every::Days),
+        "week" | "weeks" => fit(7).map(Every::Days),
+        "month" | "months" => fit(1).map(Every::Months),
+        "year" | "years" => fit(12).map(Every::Months),
+        _ => Err(unclear()),
     }
 }
 
@@ -130,6 +153,16 @@ mod tests {
         }
         for wrong in ["", "GiB", "10", "10 GB", "10 gib", "1.5 GiB", "99999999999 TiB"] {
             assert!(bytes(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_period_is_counted_by_the_calendar() {
+        assert_eq!(every("1 month"), Ok(Every::Months(1)));
+        assert_eq!(every("2 weeks"), Ok(Every::Days(14)));
+        assert_eq!(every("1year"), Ok(Every::Months(12)));
+        for wrong in ["", "month", "0 days", "1 fortnight", "30d", "200 years", "99999999999999999999 days"] {
+            assert!(every(wrong).is_err(), "{wrong}");
         }
     }
 
