@@ -53,18 +53,27 @@ fn verify(entries: &[Entry]) -> anyhow::Result<()> {
 }
 
 fn row(entry: &Entry) -> Value {
-    let (what, detail) = match &entry.event {
-        Event::Opened { currency } => ("opened", currency.to_string()),
-        Event::Recharged { reference, .. } => ("recharged", reference.clone().unwrap_or_default()),
-        Event::Purchased { terms, .. } => ("purchased", format!("{} of {}", terms.offer, terms.product)),
-        Event::Leased(leased) => ("leased", format!("{} to {}", leased.product, leased.writer)),
+    let detail = match &entry.event {
+        Event::Opened { currency } => currency.to_string(),
+        Event::Recharged { reference, .. } | Event::Refunded { reference, .. } => reference.clone().unwrap_or_default(),
+        Event::Adjusted { reason, .. } => reason.clone(),
+        Event::Purchased { terms, .. } => format!("{} of {}", terms.offer, terms.product),
+        Event::Subscribed(subscribed) => format!("{} of {}", subscribed.terms.offer, subscribed.terms.product),
+        Event::PlanChanged(changed) => format!("{} to {}", changed.subscription, changed.terms.offer),
+        Event::Renewed { subscription, .. }
+        | Event::RenewalFailed { subscription, .. }
+        | Event::CancellationSet { subscription }
+        | Event::SubscriptionEnded { subscription, .. } => subscription.to_string(),
+        Event::Leased(leased) => format!("{} to {}", leased.product, leased.writer),
         Event::Settled(settlement) => {
             let calls: u64 = settlement.usage.iter().map(|line| line.usage.calls).sum();
-            ("settled", format!("{calls} calls"))
+            format!("{calls} calls")
         }
-        Event::Lapsed { leases } => ("lapsed", format!("{} leases", leases.len())),
-        Event::GrantExpired { grant, .. } => ("expired", grant.to_string()),
+        Event::Lapsed { leases } => format!("{} leases", leases.len()),
+        Event::GrantExpired { grant, .. } => grant.to_string(),
+        Event::TermsSet(_) | Event::Noticed(_) => String::new(),
     };
+    let what = entry.event.name().replace('_', " ");
     let moved = entry.postings.iter().filter(|posting| posting.book == Book::Balance).map(|posting| posting.amount);
     let moved = moved.reduce(Micros::saturating_add).map(|amount| amount.to_string());
     json!({ "entry": entry.seq, "time": entry.at, "what": what, "detail": detail, "balance": moved })

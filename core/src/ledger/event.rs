@@ -112,6 +112,31 @@ pub enum Event {
     Noticed(Notice),
 }
 
+impl Event {
+    /// What happened, in the word of the API.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Opened { .. } => "opened",
+            Self::Recharged { .. } => "recharged",
+            Self::Purchased { .. } => "purchased",
+            Self::Leased(_) => "leased",
+            Self::Settled(_) => "settled",
+            Self::Lapsed { .. } => "lapsed",
+            Self::GrantExpired { .. } => "grant_expired",
+            Self::Refunded { .. } => "refunded",
+            Self::Adjusted { .. } => "adjusted",
+            Self::TermsSet(_) => "terms_set",
+            Self::Subscribed(_) => "subscribed",
+            Self::Renewed { .. } => "renewed",
+            Self::RenewalFailed { .. } => "renewal_failed",
+            Self::CancellationSet { .. } => "cancellation_set",
+            Self::SubscriptionEnded { .. } => "subscription_ended",
+            Self::PlanChanged(_) => "plan_changed",
+            Self::Noticed(_) => "noticed",
+        }
+    }
+}
+
 /// How a subscription ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
