@@ -30,6 +30,10 @@ pub enum Query {
     Grants,
     /// What is set aside for running instances?
     Leases,
+    /// What is paid for period by period?
+    Subscriptions,
+    /// What else was agreed?
+    Terms,
     /// What was used of each product in `[from, until)`, by the minute?
     Usage {
         /// The first moment that counts.
@@ -56,6 +60,10 @@ pub enum Report {
     Grants(Vec<GrantRow>),
     /// Open leases by age.
     Leases(Vec<LeaseRow>),
+    /// Running subscriptions by age.
+    Subscriptions(Vec<SubscriptionRow>),
+    /// What was agreed.
+    Terms(TermsReport),
     /// One row per product that was used, by its id.
     Usage(Vec<UsageRow>),
     /// Entries by their number, with all that is needed to verify their chain.
@@ -131,6 +139,52 @@ pub struct LeaseRow {
     /// From when on nothing is admitted on it.
     #[schemars(with = "Time")]
     pub until: Timestamp,
+}
+
+/// A running subscription.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SubscriptionRow {
+    /// The subscription.
+    pub id: String,
+    /// What it pays for.
+    #[schemars(with = "Id")]
+    pub product: ProductId,
+    /// The plan that was subscribed to.
+    #[schemars(with = "Id")]
+    pub plan: OfferId,
+    /// What a period costs.
+    #[schemars(with = "Amount")]
+    pub price: Micros,
+    /// How long a period is, such as `1 month`.
+    pub every: String,
+    /// When the period that is paid for began.
+    #[schemars(with = "Time")]
+    pub from: Timestamp,
+    /// When it ends.
+    #[schemars(with = "Time")]
+    pub until: Timestamp,
+    /// What the period gave.
+    pub grant: String,
+    /// Whether another period follows.
+    pub renews: bool,
+    /// Set when the next period could not be paid for: until when it is tried again.
+    #[schemars(with = "Option<Time>")]
+    pub grace_until: Option<Timestamp>,
+}
+
+/// What was agreed with an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TermsReport {
+    /// How far below nothing the balance may go.
+    #[schemars(with = "Amount")]
+    pub credit_limit: Micros,
+    /// A balance below this raises a notice.
+    #[schemars(with = "Option<Amount>")]
+    pub low_balance: Option<Micros>,
+    /// A grant with less than this part of its quantity left raises a notice. In percent.
+    pub low_quota: Option<u8>,
+    /// The IANA name of the time zone in which subscriptions are renewed; `None` for UTC.
+    pub time_zone: Option<String>,
 }
 
 /// What was used of a product.

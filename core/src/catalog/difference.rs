@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{AuthScheme, Catalog, Package, Plan, Product, Provider, Route};
 use crate::{
-    ledger::{Beyond, Every},
+    ledger::Beyond,
     meter::{Meter, PerMeter},
     rate::{Price, Rate, TierMode},
     time::{DAY, HOUR, MINUTE, Millis, SECOND},
@@ -177,12 +177,6 @@ fn describe_package(package: &Package) -> Aspects {
 
 fn describe_plan(plan: &Plan) -> Aspects {
     let Plan { id: _, title, price, every, quantities, beyond, priority, grace } = plan;
-    let every = match every {
-        Every::Days(1) => "1 day".to_owned(),
-        Every::Days(days) => format!("{days} days"),
-        Every::Months(1) => "1 month".to_owned(),
-        Every::Months(months) => format!("{months} months"),
-    };
     let beyond = match beyond {
         Beyond::Rate => "rate",
         Beyond::Reject => "reject",
@@ -190,7 +184,7 @@ fn describe_plan(plan: &Plan) -> Aspects {
     Aspects::from([
         ("title", title.clone()),
         ("price", price.to_string()),
-        ("every", every),
+        ("every", every.to_string()),
         ("quantity", describe_quantities(quantities)),
         ("beyond", beyond.to_owned()),
         ("priority", priority.to_string()),

@@ -4,6 +4,8 @@
 //! account's time zone from the beginning and not from the period before, so that a plan begun on the 31st does not
 //! drift to the 28th, and a day of 23 or 25 hours does not move the hour of renewal.
 
+use std::fmt;
+
 use jiff::{Span, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
@@ -85,6 +87,15 @@ pub struct Subscription {
     pub grace_until: Option<Timestamp>,
     /// Whether it ends with the period.
     pub ends: bool,
+}
+
+/// As a catalog has it: `1 month`, `14 days`.
+impl fmt::Display for Every {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Days(length) | Self::Months(length)) = self;
+        let unit = if matches!(self, Self::Days(_)) { "day" } else { "month" };
+        write!(f, "{length} {unit}{}", if *length == 1 { "" } else { "s" })
+    }
 }
 
 impl Period {

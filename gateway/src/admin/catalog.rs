@@ -48,11 +48,7 @@ pub(super) struct Health {
 
 impl<P: AdminPorts> Call<'_, P> {
     pub(super) async fn publish_catalog(&self) -> Answered {
-        let dry_run = match self.parameter("dry_run").as_deref() {
-            None | Some("false") => false,
-            Some("true") => true,
-            Some(_) => return Err(Failure::Malformed("`dry_run` must be true or false".to_owned())),
-        };
+        let dry_run = self.flag("dry_run")?;
         let source = std::str::from_utf8(self.request.body)
             .map_err(|_| Failure::Malformed("the catalog must be TOML in UTF-8".to_owned()))?;
         let catalog = compile(source).map_err(Failure::CatalogInvalid)?;

@@ -44,6 +44,10 @@ pub(super) enum Failure {
     ProductUnknown(String),
     #[error("The product has no package `{0}`.")]
     PackageUnknown(String),
+    #[error("The product has no plan `{0}`.")]
+    PlanUnknown(String),
+    #[error("The account has no subscription of this id.")]
+    SubscriptionUnknown,
     #[error("The product is not sold to this account.")]
     ProductForbidden,
     #[error("The clock can be moved in development only.")]
@@ -91,6 +95,11 @@ impl Failure {
             Self::CredentialUnknown => (404, "credential.unknown", "No such credential"),
             Self::ProductUnknown(_) => (422, "product.unknown", "No such product"),
             Self::PackageUnknown(_) => (422, "package.unknown", "No such package"),
+            Self::PlanUnknown(_) => (422, "plan.unknown", "No such plan"),
+            Self::SubscriptionUnknown | Self::Refused(Refusal::NoSubscription) => {
+                (404, "subscription.unknown", "No such subscription")
+            }
+            Self::Refused(Refusal::Calendar) => (422, "time_zone.unknown", "No such time zone"),
             Self::ProductForbidden => (422, "product.forbidden", "Product not sold to this account"),
             Self::ClockFixed => (403, "clock.fixed", "The clock cannot be moved"),
             Self::Refused(Refusal::KeyReused) => (422, "idempotency_key.reused", "Idempotency key used before"),

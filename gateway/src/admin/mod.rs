@@ -15,6 +15,7 @@ mod reports;
 mod resource;
 mod settlements;
 mod store;
+mod subscriptions;
 
 use farebox_core::{catalog::SCHEMA, credential::MasterKey, signature::hmac_sha256, time::Timestamp};
 use schemars::JsonSchema;
@@ -148,7 +149,15 @@ impl<P: AdminPorts> Call<'_, P> {
             (_, Resource::Credentials(id)) => self.list_credentials(id).await,
             (_, Resource::Credential(id, key)) => self.revoke_credential(id, key).await,
             (_, Resource::Recharges(id)) => self.recharge(id).await,
+            (_, Resource::Refunds(id)) => self.refund(id).await,
+            (_, Resource::Adjustments(id)) => self.adjust(id).await,
             (_, Resource::Purchases(id)) => self.purchase(id).await,
+            ("POST", Resource::Subscriptions(id)) => self.subscribe(id).await,
+            (_, Resource::Subscriptions(id)) => self.subscriptions(id).await,
+            ("PATCH", Resource::Subscription(id, subscription)) => self.change_plan(id, subscription).await,
+            (_, Resource::Subscription(id, subscription)) => self.cancel(id, subscription).await,
+            ("PUT", Resource::Terms(id)) => self.set_terms(id).await,
+            (_, Resource::Terms(id)) => self.terms(id).await,
             (_, Resource::Balance(id)) => self.balance(id).await,
             (_, Resource::Grants(id)) => self.grants(id).await,
             (_, Resource::Leases(id)) => self.leases(id).await,
@@ -184,6 +193,15 @@ impl<P: AdminPorts> Call<'_, P> {
     fn parameter(&self, name: &str) -> Option<String> {
         let pairs = form_urlencoded::parse(self.request.query.as_bytes());
         pairs.filter(|(have, _)| have == name).last().map(|(_, value)| value.into_owned())
+    }
+
+    /// A query parameter that is true or false; false when it is not there.
+    fn flag(&self, name: &str) -> Result<bool, Failure> {
+        match self.parameter(name).as_deref() {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(Failure::Malformed(format!("`{name}` must be true or false"))),
+        }
     }
 
     /// Where the page before ended.

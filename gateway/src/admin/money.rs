@@ -1,8 +1,9 @@
-//! What moves money: recharges and purchases.
+//! What moves money in, out and into packages: recharges, refunds, adjustments and purchases.
 //!
 //! Invariant: each carries the caller's idempotency key into the ledger, which books it once however often it is sent.
 
 use farebox_core::{
+    catalog::Product,
     id::{AccountId, OfferId, ProductId},
     ledger::{Answer, Command, command::IdempotencyKey},
     money::{Currency, Micros},
@@ -29,6 +30,28 @@ pub(super) struct Recharge {
     reference: Option<String>,
 }
 
+/// Money that was paid back.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Refund {
+    /// More than nothing, and no more than is available.
+    #[schemars(with = "Amount")]
+    amount: Micros,
+    /// The provider's own reference.
+    reference: Option<String>,
+}
+
+/// A correction.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Adjustment {
+    /// Into the balance, or out of it when it is negative.
+    #[schemars(with = "Amount")]
+    amount: Micros,
+    /// Why, for the statement.
+    reason: String,
+}
+
 /// What is bought.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -43,7 +66,7 @@ pub(super) struct Purchase {
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Booked {
     /// The number of the ledger entry.
-    entry: u64,
+    pub(super) entry: u64,
     /// The grant that was bought.
     #[serde(skip_serializing_if = "Option::is_none")]
     grant: Option<String>,
@@ -60,30 +83,60 @@ impl<P: AdminPorts> Call<'_, P> {
         self.book(&account, &key, &Command::Recharge { amount, currency, reference }).await
     }
 
+    pub(super) async fn refund(&self, account: &str) -> Answered {
+        let account = account_id(account)?;
+        let key = self.idempotency_key()?;
+        let Refund { amount, reference } = self.body()?;
+        self.book(&account, &key, &Command::Refund { amount, reference }).await
+    }
+
+    pub(super) async fn adjust(&self, account: &str) -> Answered {
+        let account = account_id(account)?;
+        let key = self.idempotency_key()?;
+        let Adjustment { amount, reason } = self.body()?;
+        self.book(&account, &key, &Command::Adjust { amount, reason }).await
+    }
+
     pub(super) async fn purchase(&self, account: &str) -> Answered {
         let account = account_id(account)?;
         let key = self.idempotency_key()?;
         let Purchase { product, package } = self.body()?;
-        let published = self.published().await?.ok_or(Failure::CatalogMissing)?;
-        let unknown = || Failure::ProductUnknown(product.to_string());
-        let sold = published.catalog.product(&product).ok_or_else(unknown)?;
-        if !sold.is_open_to(&account) {
-            return Err(Failure::ProductForbidden);
-        }
-        let terms = sold.package_terms(&package).ok_or_else(|| Failure::PackageUnknown(package.to_string()))?;
+        let terms = self
+            .sold_to(&account, &product)
+            .await?
+            .package_terms(&package)
+            .ok_or_else(|| Failure::PackageUnknown(package.to_string()))?;
         self.book(&account, &key, &Command::Purchase(terms)).await
     }
 
+    /// The product, as it is sold to this account now.
+    pub(super) async fn sold_to(&self, account: &AccountId, product: &ProductId) -> Result<Product, Failure> {
+        let catalog = self.published().await?.ok_or(Failure::CatalogMissing)?.catalog;
+        let found = catalog.products.into_iter().find(|sold| sold.id == *product);
+        let sold = found.ok_or_else(|| Failure::ProductUnknown(product.to_string()))?;
+        if sold.is_open_to(account) { Ok(sold) } else { Err(Failure::ProductForbidden) }
+    }
+
     async fn book(&self, account: &AccountId, key: &IdempotencyKey, command: &Command) -> Answered {
+        AdminResponse::json(201, &self.booked(account, key, command).await?)
+    }
+
+    /// Lets the ledger carry out a command that moves money.
+    pub(super) async fn booked(
+        &self,
+        account: &AccountId,
+        key: &IdempotencyKey,
+        command: &Command,
+    ) -> Result<Booked, Failure> {
         match self.ports.execute(account, Some(key), command).await?? {
             Answer::Booked { entry, balance, grant } => {
-                AdminResponse::json(201, &Booked { entry, grant: grant.map(|grant| grant.to_string()), balance })
+                Ok(Booked { entry, grant: grant.map(|grant| grant.to_string()), balance })
             }
             other => Err(Failure::Unwritable(format!("the ledger answered {other:?}"))),
         }
     }
 
-    fn idempotency_key(&self) -> Result<IdempotencyKey, Failure> {
+    pub(super) fn idempotency_key(&self) -> Result<IdempotencyKey, Failure> {
         let is_fit =
             |key: &&str| (1..=LONGEST_KEY).contains(&key.len()) && key.bytes().all(|b| matches!(b, b' '..=b'~'));
         let key = self.request.idempotency_key.map(str::trim).filter(is_fit);

@@ -11,10 +11,10 @@ use super::{
     catalog::{Health, Publication, Shown},
     clock, credentials,
     failure::Document,
-    money,
+    money, subscriptions,
 };
 use crate::{
-    reports::{BalanceReport, GrantRow, LeaseRow, UsageRow},
+    reports::{BalanceReport, GrantRow, LeaseRow, SubscriptionRow, TermsReport, UsageRow},
     schema::{LedgerEntry, RefusedBatch, SettlementReport},
 };
 
@@ -68,6 +68,10 @@ impl Operation {
         Self { status, answer: Some(|generator| generator.subschema_for::<T>()), ..self }
     }
 
+    fn gives_nothing(self) -> Self {
+        Self { status: 204, ..self }
+    }
+
     fn with(mut self, parameter: Value) -> Self {
         self.parameters.push(parameter);
         self
@@ -97,6 +101,10 @@ impl Operation {
 
 fn operations() -> Vec<Operation> {
     let moment = |name| json!({ "name": name, "in": "query", "schema": { "type": "string", "format": "date-time" } });
+    let at_once = json!({
+        "name": "at_once", "in": "query", "schema": { "enum": ["true", "false"] },
+        "description": "End it now, and pay back what is left of the period."
+    });
     let dry_run = json!({
         "name": "dry_run", "in": "query", "schema": { "enum": ["true", "false"] },
         "description": "Check it and show what would change, and change nothing."
@@ -127,10 +135,7 @@ fn operations() -> Vec<Operation> {
             .paged()
             .gives::<Items<credentials::Listed>>(200)
             .fails(&[404]),
-        Operation {
-            status: 204,
-            ..operation("delete", "accounts/{id}/credentials/{key}", "Revoke a credential").fails(&[404])
-        },
+        operation("delete", "accounts/{id}/credentials/{key}", "Revoke a credential").gives_nothing().fails(&[404]),
         operation("post", "accounts/{id}/recharges", "Add money that was received")
             .moves_money()
             .takes::<money::Recharge>()
@@ -141,6 +146,39 @@ fn operations() -> Vec<Operation> {
             .takes::<money::Purchase>()
             .gives::<money::Booked>(201)
             .fails(&[402, 404, 409, 413, 422]),
+        operation("post", "accounts/{id}/refunds", "Pay money back that was recharged and not spent")
+            .moves_money()
+            .takes::<money::Refund>()
+            .gives::<money::Booked>(201)
+            .fails(&[402, 404, 413, 422]),
+        operation("post", "accounts/{id}/adjustments", "Correct the balance")
+            .moves_money()
+            .takes::<money::Adjustment>()
+            .gives::<money::Booked>(201)
+            .fails(&[404, 413, 422]),
+        operation("post", "accounts/{id}/subscriptions", "Subscribe to a plan, and pay its first period")
+            .moves_money()
+            .takes::<subscriptions::Subscribe>()
+            .gives::<subscriptions::Subscribed>(201)
+            .fails(&[402, 404, 409, 413, 422]),
+        operation("get", "accounts/{id}/subscriptions", "The running subscriptions")
+            .gives::<Items<SubscriptionRow>>(200)
+            .fails(&[404]),
+        operation("patch", "accounts/{id}/subscriptions/{subscription}", "Change to another plan now")
+            .moves_money()
+            .takes::<subscriptions::Subscribe>()
+            .gives::<money::Booked>(200)
+            .fails(&[402, 404, 409, 413, 422]),
+        operation("delete", "accounts/{id}/subscriptions/{subscription}", "End a subscription with its period")
+            .moves_money()
+            .with(at_once)
+            .gives::<money::Booked>(200)
+            .fails(&[404, 422]),
+        operation("put", "accounts/{id}/terms", "Agree on credit, notices and the time zone")
+            .takes::<subscriptions::Terms>()
+            .gives_nothing()
+            .fails(&[404, 413, 422]),
+        operation("get", "accounts/{id}/terms", "What was agreed").gives::<TermsReport>(200).fails(&[404]),
         operation("get", "accounts/{id}/balance", "The balance").gives::<BalanceReport>(200).fails(&[404]),
         operation("get", "accounts/{id}/grants", "What was bought, and what is left of it")
             .gives::<Items<GrantRow>>(200)

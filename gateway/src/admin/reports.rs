@@ -28,6 +28,20 @@ impl<P: AdminPorts> Call<'_, P> {
         }
     }
 
+    pub(super) async fn subscriptions(&self, account: &str) -> Answered {
+        match self.report(account, Query::Subscriptions).await? {
+            Report::Subscriptions(items) => whole(items),
+            other => Err(mismatch(&other)),
+        }
+    }
+
+    pub(super) async fn terms(&self, account: &str) -> Answered {
+        match self.report(account, Query::Terms).await? {
+            Report::Terms(terms) => AdminResponse::json(200, &terms),
+            other => Err(mismatch(&other)),
+        }
+    }
+
     /// Usage in `[from, to)`; all of it when they are not said.
     pub(super) async fn usage(&self, account: &str) -> Answered {
         let from = self.moment("from")?.unwrap_or_default();

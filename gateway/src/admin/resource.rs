@@ -15,7 +15,12 @@ pub(super) enum Resource<'a> {
     Credentials(&'a str),
     Credential(&'a str, &'a str),
     Recharges(&'a str),
+    Refunds(&'a str),
+    Adjustments(&'a str),
     Purchases(&'a str),
+    Subscriptions(&'a str),
+    Subscription(&'a str, &'a str),
+    Terms(&'a str),
     Balance(&'a str),
     Grants(&'a str),
     Leases(&'a str),
@@ -45,6 +50,11 @@ impl<'a> Resource<'a> {
             ["accounts", id, "credentials"] => Self::Credentials(id),
             ["accounts", id, "credentials", key] => Self::Credential(id, key),
             ["accounts", id, "recharges"] => Self::Recharges(id),
+            ["accounts", id, "refunds"] => Self::Refunds(id),
+            ["accounts", id, "adjustments"] => Self::Adjustments(id),
+            ["accounts", id, "subscriptions"] => Self::Subscriptions(id),
+            ["accounts", id, "subscriptions", subscription] => Self::Subscription(id, subscription),
+            ["accounts", id, "terms"] => Self::Terms(id),
             ["accounts", id, "purchases"] => Self::Purchases(id),
             ["accounts", id, "balance"] => Self::Balance(id),
             ["accounts", id, "grants"] => Self::Grants(id),
@@ -58,11 +68,14 @@ impl<'a> Resource<'a> {
     /// What it takes; where GET is among them, HEAD is too.
     pub(super) const fn methods(self) -> &'static [&'static str] {
         match self {
-            Self::Catalog => &["GET", "PUT"],
-            Self::Accounts | Self::Credentials(_) | Self::Settlements | Self::Clock => &["GET", "POST"],
+            Self::Catalog | Self::Terms(_) => &["GET", "PUT"],
+            Self::Accounts | Self::Credentials(_) | Self::Subscriptions(_) | Self::Settlements | Self::Clock => {
+                &["GET", "POST"]
+            }
             Self::Account(_) => &["GET", "PATCH"],
+            Self::Subscription(..) => &["DELETE", "PATCH"],
             Self::Credential(..) => &["DELETE"],
-            Self::Recharges(_) | Self::Purchases(_) => &["POST"],
+            Self::Recharges(_) | Self::Refunds(_) | Self::Adjustments(_) | Self::Purchases(_) => &["POST"],
             Self::OpenApi
             | Self::CatalogSchema
             | Self::Health

@@ -5,14 +5,16 @@
 
 use farebox_core::{
     id::AccountId,
-    ledger::{Account, BookedLease, GrantRow as Row, Refusal, Source, UsageReport},
+    ledger::{
+        Account, BookedLease, GrantRow as Row, Refusal, Source, Subscription, UsageReport, command::AccountTerms,
+    },
     money::Currency,
 };
 
 use super::{Accounts, EntryRange, EntryStore, PAGE, ask};
 use crate::{
     ports::Fault,
-    reports::{BalanceReport, GrantRow, LeaseRow, Query, Report, UsageRow},
+    reports::{BalanceReport, GrantRow, LeaseRow, Query, Report, SubscriptionRow, TermsReport, UsageRow},
 };
 
 /// Answers `query`; refuses when the account is not open.
@@ -36,6 +38,11 @@ pub async fn report<S: EntryStore>(
             let rows = |account: &Account| account.leases().map(|(id, held)| lease(id.to_string(), held)).collect();
             ask_open(store, accounts, id, |account, _| Report::Leases(rows(account))).await
         }
+        Query::Subscriptions => {
+            let rows = |account: &Account| account.subscriptions().map(subscription).collect();
+            ask_open(store, accounts, id, |account, _| Report::Subscriptions(rows(account))).await
+        }
+        Query::Terms => ask_open(store, accounts, id, |account, _| Report::Terms(terms(account.terms()))).await,
         Query::Usage { from, until } => {
             let mut usage = UsageReport::new(*from, *until);
             let mut range = EntryRange { from: Some(usage.booked_from()), ..EntryRange::after(0, PAGE) };
@@ -85,6 +92,26 @@ fn grant(Row { grant, meter, quota }: Row<'_>) -> GrantRow {
         from: grant.from,
         until: grant.until,
     }
+}
+
+fn subscription(subscription: &Subscription) -> SubscriptionRow {
+    SubscriptionRow {
+        id: subscription.id.to_string(),
+        product: subscription.terms.product.clone(),
+        plan: subscription.terms.offer.clone(),
+        price: subscription.terms.price,
+        every: subscription.terms.every.to_string(),
+        from: subscription.period.from,
+        until: subscription.period.until,
+        grant: subscription.grant.to_string(),
+        renews: !subscription.ends,
+        grace_until: subscription.grace_until,
+    }
+}
+
+fn terms(terms: &AccountTerms) -> TermsReport {
+    let AccountTerms { credit_limit, low_balance, low_quota, time_zone } = terms.clone();
+    TermsReport { credit_limit, low_balance, low_quota, time_zone }
 }
 
 fn lease(id: String, held: &BookedLease) -> LeaseRow {

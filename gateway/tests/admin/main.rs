@@ -1,5 +1,6 @@
 //! The admin API from the outside, over the platform in memory.
 
+mod agreements;
 mod shop;
 
 use farebox_core::{
@@ -157,7 +158,8 @@ fn what_cannot_be_booked_is_refused_and_moves_nothing() {
     let got = shop.call("POST", &format!("accounts/{bob}/recharges"), Some("r-e"), &euros);
     assert_eq!(code(&got), (422, "currency.mismatch"));
     assert_eq!(shop.get(&format!("accounts/{bob}/balance")).body["balance"], "1.00");
-    for path in ["", "/balance", "/grants", "/leases", "/entries", "/usage", "/credentials"] {
+    for path in ["", "/balance", "/grants", "/leases", "/entries", "/usage", "/credentials", "/subscriptions", "/terms"]
+    {
         assert_eq!(code(&shop.get(&format!("accounts/acc_nobody{path}"))), (404, "account.unknown"), "{path}");
     }
 }

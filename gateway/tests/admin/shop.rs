@@ -46,6 +46,24 @@ routes = [{ path = "/secret" }]
   id = "secret-1"
   price = "0.01"
   calls = 1
+
+[[products]]
+id = "planned"
+upstream = "https://origin.example"
+auth = ["x-ca"]
+routes = [{ path = "/planned" }]
+
+  [[products.subscriptions]]
+  id = "small"
+  price = "10.00"
+  every = "1 month"
+  calls = 1_000
+
+  [[products.subscriptions]]
+  id = "large"
+  price = "30.00"
+  every = "1 month"
+  calls = 10_000
 "#;
 
 /// A provider at its shell: the API over a platform in memory.

@@ -1,0 +1,103 @@
+//! Subscriptions and what else was agreed with an account: beginning, changing and ending them.
+//!
+//! Invariant: a subscription keeps the terms it was begun with until it is changed; a later catalog does not touch it.
+
+use farebox_core::{
+    id::{AccountId, OfferId, ProductId, SubscriptionId},
+    ledger::{Answer, Command, PlanTerms, command::AccountTerms},
+    money::Micros,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{AdminPorts, AdminResponse, Answered, Call, accounts::account_id, failure::Failure, money::Booked};
+use crate::schema::{Amount, Id};
+
+/// What is subscribed to.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Subscribe {
+    #[schemars(with = "Id")]
+    product: ProductId,
+    #[schemars(with = "Id")]
+    plan: OfferId,
+}
+
+/// A subscription that was begun.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Subscribed {
+    /// Names it from now on.
+    subscription: String,
+    #[serde(flatten)]
+    booked: Booked,
+}
+
+/// What is agreed with an account. What is left out is not agreed.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Terms {
+    /// How far below nothing the balance may go.
+    #[serde(default)]
+    #[schemars(with = "Option<Amount>")]
+    credit_limit: Option<Micros>,
+    /// A balance below this raises a notice.
+    #[schemars(with = "Option<Amount>")]
+    low_balance: Option<Micros>,
+    /// A grant with less than this part of its quantity left raises a notice. In percent.
+    #[schemars(range(min = 0, max = 100))]
+    low_quota: Option<u8>,
+    /// The IANA name of the time zone in which subscriptions that begin from now on are renewed. UTC when left out.
+    time_zone: Option<String>,
+}
+
+impl<P: AdminPorts> Call<'_, P> {
+    pub(super) async fn subscribe(&self, account: &str) -> Answered {
+        let account = account_id(account)?;
+        let key = self.idempotency_key()?;
+        let terms = self.plan(&account).await?;
+        let booked = self.booked(&account, &key, &Command::Subscribe(terms)).await?;
+        let subscription = SubscriptionId(booked.entry).to_string();
+        AdminResponse::json(201, &Subscribed { subscription, booked })
+    }
+
+    pub(super) async fn change_plan(&self, account: &str, subscription: &str) -> Answered {
+        let account = account_id(account)?;
+        let key = self.idempotency_key()?;
+        let subscription = subscription_id(subscription)?;
+        let terms = self.plan(&account).await?;
+        let command = Command::ChangePlan { subscription, terms };
+        AdminResponse::json(200, &self.booked(&account, &key, &command).await?)
+    }
+
+    pub(super) async fn cancel(&self, account: &str, subscription: &str) -> Answered {
+        let account = account_id(account)?;
+        let key = self.idempotency_key()?;
+        let command = Command::Cancel { subscription: subscription_id(subscription)?, at_once: self.flag("at_once")? };
+        AdminResponse::json(200, &self.booked(&account, &key, &command).await?)
+    }
+
+    pub(super) async fn set_terms(&self, account: &str) -> Answered {
+        let account = account_id(account)?;
+        let Terms { credit_limit, low_balance, low_quota, time_zone } = self.body()?;
+        if low_quota.is_some_and(|percent| percent > 100) {
+            return Err(Failure::Malformed("`low_quota` must be a percentage".to_owned()));
+        }
+        let credit_limit = credit_limit.unwrap_or(Micros::ZERO);
+        let terms = AccountTerms { credit_limit, low_balance, low_quota, time_zone };
+        match self.ports.execute(&account, None, &Command::SetTerms(terms)).await?? {
+            Answer::Booked { .. } => Ok(AdminResponse::empty()),
+            other => Err(Failure::Unwritable(format!("the ledger answered {other:?}"))),
+        }
+    }
+
+    async fn plan(&self, account: &AccountId) -> Result<PlanTerms, Failure> {
+        let Subscribe { product, plan } = self.body()?;
+        let sold = self.sold_to(account, &product).await?;
+        sold.plan_terms(&plan).ok_or_else(|| Failure::PlanUnknown(plan.to_string()))
+    }
+}
+
+fn subscription_id(text: &str) -> Result<SubscriptionId, Failure> {
+    let number = text.strip_prefix("subscription-").and_then(|number| number.parse().ok());
+    number.map(SubscriptionId).ok_or(Failure::SubscriptionUnknown)
+}

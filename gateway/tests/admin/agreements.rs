@@ -1,0 +1,80 @@
+//! Corrections, subscriptions and what else is agreed with an account.
+
+use serde_json::{Value, json};
+
+use crate::shop::{Shop, code};
+
+#[test]
+fn money_goes_back_and_mistakes_are_corrected() {
+    let shop = Shop::open();
+    let bob = shop.account("Bob");
+    shop.recharge(&bob, "r-1", "5.00");
+    let refund = |key, amount: &str| {
+        shop.call("POST", &format!("accounts/{bob}/refunds"), Some(key), &json!({ "amount": amount }))
+    };
+    assert_eq!(refund("b-1", "2.00").body, json!({ "entry": 3, "balance": "3.00" }));
+    assert_eq!(refund("b-1", "2.00").status, 201);
+    assert_eq!(code(&refund("b-2", "3.01")), (402, "balance.insufficient"));
+    let adjust = |key, body: Value| shop.call("POST", &format!("accounts/{bob}/adjustments"), key, &body);
+    let correction = json!({ "amount": "-1.00", "reason": "charged twice by us" });
+    assert_eq!(adjust(Some("a-1"), correction.clone()).body["balance"], "2.00");
+    assert_eq!(code(&adjust(None, correction)), (400, "idempotency_key.missing"));
+    assert_eq!(code(&adjust(Some("a-2"), json!({ "amount": "1.00" }))), (400, "request.malformed"));
+    assert_eq!(shop.get(&format!("accounts/{bob}/balance")).body["balance"], "2.00");
+}
+
+#[test]
+fn a_subscription_is_begun_changed_and_ended() {
+    let shop = Shop::open();
+    let bob = shop.account("Bob");
+    let all = format!("accounts/{bob}/subscriptions");
+    let plan = |plan: &str| json!({ "product": "planned", "plan": plan });
+    assert_eq!(code(&shop.call("POST", &all, Some("s-0"), &plan("small"))), (402, "balance.insufficient"));
+    shop.recharge(&bob, "r-1", "100.00");
+    assert_eq!(code(&shop.call("POST", &all, Some("s-1"), &plan("huge"))), (422, "plan.unknown"));
+
+    let begun = shop.call("POST", &all, Some("s-2"), &plan("small"));
+    let expected = json!({ "subscription": "subscription-3", "entry": 3, "grant": "grant-3", "balance": "90.00" });
+    assert_eq!((begun.status, &begun.body), (201, &expected));
+    assert_eq!(shop.call("POST", &all, Some("s-2"), &plan("small")), begun);
+    let row = json!({
+        "id": "subscription-3", "product": "planned", "plan": "small", "price": "10.00", "every": "1 month",
+        "from": "2026-11-01T00:00:00Z", "until": "2026-12-01T00:00:00Z", "grant": "grant-3", "renews": true,
+        "grace_until": null
+    });
+    assert_eq!(shop.get(&all).body, json!({ "items": [row] }));
+
+    let one = format!("{all}/subscription-3");
+    assert_eq!(shop.call("PATCH", &one, Some("s-3"), &plan("large")).body["balance"], "70.00");
+    assert_eq!(shop.call("DELETE", &one, Some("s-4"), &Value::Null).status, 200);
+    let left = shop.get(&all).body;
+    assert_eq!((&left["items"][0]["plan"], &left["items"][0]["renews"]), (&json!("large"), &json!(false)));
+    assert_eq!(
+        shop.call("DELETE", &format!("{one}?at_once=true"), Some("s-5"), &Value::Null).body["balance"],
+        "100.00"
+    );
+    assert_eq!(shop.get(&all).body, json!({ "items": [] }));
+    for unknown in ["subscription-3", "subscription-", "3"] {
+        let got = shop.call("DELETE", &format!("{all}/{unknown}"), Some("s-6"), &Value::Null);
+        assert_eq!(code(&got), (404, "subscription.unknown"), "{unknown}");
+    }
+}
+
+#[test]
+fn what_is_agreed_is_kept() {
+    let shop = Shop::open();
+    let bob = shop.account("Bob");
+    let path = format!("accounts/{bob}/terms");
+    let nothing = json!({ "credit_limit": "0.00", "low_balance": null, "low_quota": null, "time_zone": null });
+    assert_eq!(shop.get(&path).body, nothing);
+    let agreed = json!({ "credit_limit": "10.00", "low_balance": "1.00", "low_quota": 20, "time_zone": "UTC" });
+    assert_eq!(shop.call("PUT", &path, None, &agreed).status, 204);
+    assert_eq!(shop.get(&path).body, agreed);
+    assert_eq!(shop.get(&format!("accounts/{bob}/balance")).body["available"], "10.00");
+    assert_eq!(code(&shop.call("PUT", &path, None, &json!({ "credit_limit": "-1.00" }))), (422, "amount.invalid"));
+    assert_eq!(code(&shop.call("PUT", &path, None, &json!({ "low_quota": 101 }))), (400, "request.malformed"));
+    assert_eq!(code(&shop.call("PUT", &path, None, &json!({ "time_zone": "Mars/Base" }))), (422, "time_zone.unknown"));
+    assert_eq!(shop.get(&path).body, agreed);
+    assert_eq!(shop.call("PUT", &path, None, &json!({})).status, 204);
+    assert_eq!(shop.get(&path).body, nothing);
+}
