@@ -59,7 +59,7 @@ fn cases() -> Vec<Case> {
         case("GET without parameters", "get", "/client/a/b%20c/d", json!({})),
         case("GET with a signed header", "get", "/client/get", json!({ "signHeaders": { "X-Custom": "v" } })),
         Case {
-            body: r#"{"name":"東京","n":[1,2]}"#,
+            body: r#"{"n":[1,2],"name":"東京"}"#,
             content_type: Some("application/json"),
             ..case("POST with JSON", "post", "/client/post", json!({ "data": { "name": "東京", "n": [1, 2] } }))
         },
