@@ -32,6 +32,15 @@ pub struct Tier {
     pub per_block: Micros,
 }
 
+/// Units that a tier prices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TierUse {
+    /// How many.
+    pub units: u64,
+    /// The price of one block of [`block`] of them.
+    pub per_block: Micros,
+}
+
 /// The price of one meter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Price {
@@ -80,6 +89,27 @@ impl Price {
             from = end.max(from);
         }
         sum
+    }
+
+    /// What the first `units` units of a period are made of: each tier that they reach, or the one that prices them all.
+    pub fn used_tiers(&self, units: u64) -> Vec<TierUse> {
+        let mut from = 0;
+        let graduated = self.tiers.iter().map(|tier| {
+            let end = tier.up_to.unwrap_or(u64::MAX).min(units).max(from);
+            let units = end - from;
+            from = end;
+            TierUse { units, per_block: tier.per_block }
+        });
+        match self.mode {
+            TierMode::Graduated => graduated.filter(|tier| tier.units > 0).collect(),
+            TierMode::Volume => {
+                let tier = self.tiers.iter().find(|tier| tier.up_to.is_none_or(|end| units <= end));
+                tier.filter(|_| units > 0)
+                    .map(|tier| TierUse { units, per_block: tier.per_block })
+                    .into_iter()
+                    .collect()
+            }
+        }
     }
 
     /// The most that the period can have cost at any moment while `units` units become `units + more`. With volume tiers

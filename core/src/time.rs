@@ -62,12 +62,45 @@ impl Timestamp {
 #[serde(transparent)]
 pub struct Month(pub i32);
 
+/// A text that is not a month.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a month: write it as 2026-11")]
+pub struct InvalidMonth(pub String);
+
 impl Month {
+    /// Its first moment, and the first after it.
+    pub fn bounds(self) -> (Timestamp, Timestamp) {
+        (self.start(), Self(self.0.saturating_add(1)).start())
+    }
+
+    fn start(self) -> Timestamp {
+        let (year, month) = (self.0.div_euclid(12), self.0.rem_euclid(12) + 1);
+        let date = i16::try_from(year).ok().zip(i8::try_from(month).ok());
+        let midnight = date.and_then(|(year, month)| jiff::civil::DateTime::new(year, month, 1, 0, 0, 0, 0).ok());
+        let time = midnight.and_then(|midnight| jiff::tz::Offset::UTC.to_timestamp(midnight).ok());
+        time.map_or(if year < 0 { Timestamp(i64::MIN) } else { Timestamp::MAX }, |time| {
+            Timestamp(time.as_millisecond())
+        })
+    }
+
     /// The month that holds `time`. Times that the calendar does not reach (the year 9999) are held at its ends.
     pub fn of(time: Timestamp) -> Self {
         let end = if time.0 < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
         let date = jiff::tz::Offset::UTC.to_datetime(jiff::Timestamp::from_millisecond(time.0).unwrap_or(end));
         Self(i32::from(date.year()) * 12 + i32::from(date.month()) - 1)
+    }
+}
+
+impl FromStr for Month {
+    type Err = InvalidMonth;
+
+    fn from_str(text: &str) -> Result<Self, InvalidMonth> {
+        let is_plain = text.len() == 7 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+        let parts = text.split_once('-').filter(|_| is_plain);
+        let month = parts.and_then(|(year, month)| Some((year.parse::<i32>().ok()?, month.parse::<i32>().ok()?)));
+        let month =
+            month.filter(|(_, month)| (1..=12).contains(month)).map(|(year, month)| Self(year * 12 + month - 1));
+        month.ok_or_else(|| InvalidMonth(text.to_owned()))
     }
 }
 
@@ -129,5 +162,13 @@ mod tests {
         assert_eq!(month("2026-12-01T00:00:00Z"), "2026-12");
         assert_eq!(month("2027-01-01T00:30:00+01:00"), "2026-12");
         assert_eq!(Month::of(Timestamp::from_millis(i64::MAX)).to_string(), "9999-12");
+        let (from, until) = "2026-12".parse::<Month>().unwrap().bounds();
+        assert_eq!(
+            (from.to_string(), until.to_string()),
+            ("2026-12-01T00:00:00Z".into(), "2027-01-01T00:00:00Z".into())
+        );
+        for wrong in ["2026-13", "2026-00", "26-11", "2026-1", "+026-11", "2026-11-"] {
+            assert_eq!(wrong.parse::<Month>(), Err(InvalidMonth(wrong.into())));
+        }
     }
 }

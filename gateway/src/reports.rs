@@ -7,7 +7,7 @@
 
 use farebox_core::{
     id::{AccountId, OfferId, ProductId, WriterId},
-    ledger::{Entry, Refusal},
+    ledger::{Entry, Refusal, Statement},
     meter::{Meter, PerMeter, Usage},
     money::{Currency, Micros},
     time::Timestamp,
@@ -48,6 +48,13 @@ pub enum Query {
         /// At most so many.
         limit: u16,
     },
+    /// What happened in `[from, until)`, and what did it cost?
+    Statement {
+        /// The first moment that counts.
+        from: Timestamp,
+        /// The first moment that does not count any more.
+        until: Timestamp,
+    },
 }
 
 /// The answer to a [`Query`] of the same name.
@@ -68,6 +75,8 @@ pub enum Report {
     Usage(Vec<UsageRow>),
     /// Entries by their number, with all that is needed to verify their chain.
     Entries(Vec<Entry>),
+    /// The statement.
+    Statement(Box<Statement>),
 }
 
 /// The money of an account.

@@ -107,7 +107,7 @@ fn carry_out(account: &Account, cause: Option<Cause>, command: &Command, at: Tim
 }
 
 fn cause(key: &IdempotencyKey, command: &Command) -> Cause {
-    Cause { key: key.clone(), content: Hash::of_command(command) }
+    Cause { key: key.clone(), content: Hash::of(command) }
 }
 
 const fn nothing(answer: Answer) -> Decision {

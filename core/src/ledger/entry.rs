@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     books::{self, Posting},
-    command::{Command, IdempotencyKey},
+    command::IdempotencyKey,
     event::Event,
 };
 use crate::time::Timestamp;
@@ -93,9 +93,9 @@ impl Entry {
 }
 
 impl Hash {
-    /// The hash of a command's content.
-    pub(super) fn of_command(command: &Command) -> Self {
-        Self(Sha256::digest(encode(command)).into())
+    /// The hash of the postcard encoding of `value`.
+    pub(super) fn of<T: Serialize>(value: &T) -> Self {
+        Self(Sha256::digest(encode(value)).into())
     }
 }
 

@@ -4,7 +4,9 @@
 mod account;
 mod applied;
 mod books;
+mod chain;
 pub mod command;
+mod csv;
 mod decide;
 mod entry;
 mod event;
@@ -17,11 +19,13 @@ mod renewing;
 mod report;
 mod settling;
 mod snapshot;
+mod statement;
 mod subscription;
 mod ticking;
 
 pub use account::{Account, BookedLease, GrantRow};
 pub use books::{Book, Books, Posting, postings};
+pub use chain::{BrokenChain, verify};
 pub use command::{Answer, Command, IdempotencyKey, Refusal, Settled};
 pub use decide::{Decision, decide};
 pub use entry::{Cause, Entry, Hash, Unreadable};
@@ -34,5 +38,8 @@ pub use keys::KEY_MEMORY;
 pub use leasing::LONGEST_LEASE;
 pub use line::RatingLine;
 pub use report::UsageReport;
+pub use statement::{
+    BadStatement, Overrun, StatedCharge, StatedEntry, StatedTier, Statement, StatementWriter, Unaccounted,
+};
 pub use subscription::{Beyond, Every, Period, PlanTerms, Subscription};
 pub use ticking::LAPSE_AFTER;

@@ -7,4 +7,5 @@ mod canonical;
 mod leases;
 mod money;
 mod settlement;
+mod statement;
 mod subscriptions;

@@ -6,9 +6,11 @@
 use farebox_core::{
     id::AccountId,
     ledger::{
-        Account, BookedLease, GrantRow as Row, Refusal, Source, Subscription, UsageReport, command::AccountTerms,
+        Account, BookedLease, Entry, GrantRow as Row, Refusal, Source, StatementWriter, Subscription, UsageReport,
+        command::AccountTerms,
     },
     money::Currency,
+    time::Timestamp,
 };
 
 use super::{Accounts, EntryRange, EntryStore, PAGE, ask};
@@ -45,15 +47,11 @@ pub async fn report<S: EntryStore>(
         Query::Terms => ask_open(store, accounts, id, |account, _| Report::Terms(terms(account.terms()))).await,
         Query::Usage { from, until } => {
             let mut usage = UsageReport::new(*from, *until);
-            let mut range = EntryRange { from: Some(usage.booked_from()), ..EntryRange::after(0, PAGE) };
-            loop {
-                let entries = store.entries(id, &range).await?;
-                entries.iter().for_each(|entry| usage.add(entry));
-                match entries.last() {
-                    Some(last) if entries.len() >= PAGE => range.after = last.seq,
-                    _ => break,
-                }
-            }
+            read(store, id, Some(usage.booked_from()), |entry| {
+                usage.add(entry);
+                true
+            })
+            .await?;
             let row = |(product, usage): (&_, &_)| UsageRow { product: Clone::clone(product), usage: *usage };
             let rows = usage.products().map(row).collect();
             ask_open(store, accounts, id, |_, _| Report::Usage(rows)).await
@@ -61,6 +59,30 @@ pub async fn report<S: EntryStore>(
         Query::Entries { after, limit } => {
             let entries = store.entries(id, &EntryRange::after(*after, usize::from(*limit))).await?;
             ask_open(store, accounts, id, |_, _| Report::Entries(entries)).await
+        }
+        Query::Statement { from, until } => {
+            let mut statement = StatementWriter::new(*from, *until);
+            read(store, id, None, |entry| statement.add(entry)).await?;
+            let statement = statement.finish(id.clone()).map(|statement| Report::Statement(Box::new(statement)));
+            Ok(statement.ok_or(Refusal::NotOpen))
+        }
+    }
+}
+
+/// Reads a book from `from` on, page by page, until there is no more or `each` has had enough.
+async fn read<S: EntryStore>(
+    store: &S,
+    id: &AccountId,
+    from: Option<Timestamp>,
+    mut each: impl FnMut(&Entry) -> bool,
+) -> Result<(), Fault> {
+    let mut range = EntryRange { from, ..EntryRange::after(0, PAGE) };
+    loop {
+        let entries = store.entries(id, &range).await?;
+        let goes_on = entries.iter().all(&mut each);
+        match entries.last() {
+            Some(last) if goes_on && entries.len() >= PAGE => range.after = last.seq,
+            _ => return Ok(()),
         }
     }
 }

@@ -1,0 +1,148 @@
+//! A statement as CSV (RFC 4180), for a spreadsheet: one row per balance, entry, usage, tier, charge, overrun and what is
+//! unaccounted for. Invariant: a text that came from outside can neither break out of its field nor start a formula.
+
+use std::fmt::Write;
+
+use super::{
+    event::{Event, Notice},
+    statement::{StatedCharge, StatedEntry, Statement},
+};
+use crate::meter::Meter;
+
+/// What the columns are.
+const HEADER: &str = "record,id,at,product,meter,quantity,price,amount,balance,detail\r\n";
+
+/// One row. What a record does not have stays empty.
+#[derive(Default)]
+struct Row<'a> {
+    record: &'a str,
+    id: String,
+    at: String,
+    product: &'a str,
+    meter: &'a str,
+    quantity: String,
+    price: String,
+    amount: String,
+    balance: String,
+    detail: String,
+}
+
+impl Statement {
+    /// The statement as CSV.
+    pub fn to_csv(&self) -> String {
+        let mut csv = HEADER.to_owned();
+        let balance = |record, at: String, balance: String| Row { record, at, balance, ..Row::default() };
+        balance("opening", self.from.to_string(), self.opening.to_string()).write(&mut csv);
+        self.entries.iter().for_each(|stated| Row::of_entry(stated).write(&mut csv));
+        for (product, usage) in &self.usage {
+            for meter in [Meter::Calls, Meter::IngressBytes, Meter::EgressBytes] {
+                let (quantity, product) = (usage.get(meter).to_string(), product.as_str());
+                Row { record: "usage", product, meter: meter.as_str(), quantity, ..Row::default() }.write(&mut csv);
+            }
+        }
+        self.charges.iter().for_each(|charge| write_charge(charge, &mut csv));
+        for overrun in &self.overruns {
+            let (id, quantity) = (overrun.grant.to_string(), overrun.amount.to_string());
+            Row { record: "overrun", id, meter: overrun.meter.as_str(), quantity, ..Row::default() }.write(&mut csv);
+        }
+        for lost in &self.unaccounted {
+            for (meter, amount) in lost.amount.iter() {
+                let (id, quantity) = (lost.lease.to_string(), amount.to_string());
+                Row { record: "unaccounted", id, meter: meter.as_str(), quantity, ..Row::default() }.write(&mut csv);
+            }
+        }
+        let overdrawn = self.overdrawn.to_string();
+        Row { record: "overdrawn", amount: overdrawn, ..Row::default() }.write(&mut csv);
+        balance("closing", self.until.to_string(), self.closing.to_string()).write(&mut csv);
+        csv
+    }
+}
+
+fn write_charge(charge: &StatedCharge, csv: &mut String) {
+    let (id, product) = (charge.line.to_string(), charge.product.as_str());
+    for tier in &charge.tiers {
+        Row {
+            record: "tier",
+            id: id.clone(),
+            product,
+            meter: tier.meter.as_str(),
+            quantity: tier.tier.units.to_string(),
+            price: tier.tier.per_block.to_string(),
+            detail: format!("per {}", tier.per),
+            ..Row::default()
+        }
+        .write(csv);
+    }
+    Row {
+        record: "charge",
+        at: charge.month.to_string(),
+        amount: charge.charged.to_string(),
+        detail: format!("cost {}, forgiven {}", charge.cost, charge.forgiven),
+        id,
+        product,
+        ..Row::default()
+    }
+    .write(csv);
+}
+
+impl<'a> Row<'a> {
+    fn of_entry(stated: &'a StatedEntry) -> Self {
+        let (product, detail) = describe(&stated.entry.event);
+        Row {
+            record: stated.entry.event.name(),
+            product,
+            detail,
+            id: stated.entry.seq.to_string(),
+            at: stated.entry.at.to_string(),
+            amount: stated.amount.to_string(),
+            balance: stated.balance.to_string(),
+            ..Row::default()
+        }
+    }
+
+    fn write(&self, csv: &mut String) {
+        let numbers = [&self.quantity, &self.price, &self.amount, &self.balance];
+        let texts = [self.record, &self.id, &self.at, self.product, self.meter];
+        for field in texts.into_iter().chain(numbers.into_iter().map(String::as_str)) {
+            csv.push_str(field);
+            csv.push(',');
+        }
+        let _ = write!(csv, "{}\r\n", text(&self.detail));
+    }
+}
+
+/// A field with a text from outside. A spreadsheet takes what begins with one of `=+-@` for a formula, so a space goes
+/// before it.
+fn text(text: &str) -> String {
+    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    format!("\"{}{}\"", if is_formula { " " } else { "" }, text.replace('"', "\"\""))
+}
+
+/// The product of an entry, and more words where there are some.
+fn describe(event: &Event) -> (&str, String) {
+    let reference = |text: &Option<String>| text.clone().unwrap_or_default();
+    match event {
+        Event::Opened { currency } => ("", currency.to_string()),
+        Event::Recharged { reference: text, .. } | Event::Refunded { reference: text, .. } => ("", reference(text)),
+        Event::Adjusted { reason, .. } => ("", reason.clone()),
+        Event::Purchased { terms, .. } => (terms.product.as_str(), terms.offer.to_string()),
+        Event::Leased(leased) => (leased.product.as_str(), String::new()),
+        Event::Settled(settlement) => {
+            let batches: usize = settlement.batches.iter().map(|writer| writer.batches.len()).sum();
+            ("", format!("{batches} batches"))
+        }
+        Event::Lapsed { leases } => ("", format!("{} leases", leases.len())),
+        Event::GrantExpired { grant, .. } => ("", grant.to_string()),
+        Event::TermsSet(_) => ("", String::new()),
+        Event::Subscribed(began) => (began.terms.product.as_str(), began.terms.offer.to_string()),
+        Event::Renewed { subscription, .. }
+        | Event::RenewalFailed { subscription, .. }
+        | Event::CancellationSet { subscription }
+        | Event::SubscriptionEnded { subscription, .. } => ("", subscription.to_string()),
+        Event::PlanChanged(change) => (change.terms.product.as_str(), change.terms.offer.to_string()),
+        Event::Noticed(Notice::LowBalance { limit, .. }) => ("", format!("the balance is below {limit}")),
+        Event::Noticed(Notice::LowQuota { grant, meter, remaining }) => {
+            ("", format!("{remaining} {} left of {grant}", meter.as_str()))
+        }
+    }
+}
