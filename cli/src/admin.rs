@@ -2,7 +2,10 @@
 
 use anyhow::{Context, bail};
 use clap::Args;
-use farebox_cli::{http::Client, request::Request};
+use farebox_cli::{
+    http::{Client, Problem},
+    request::Request,
+};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -82,13 +85,16 @@ impl Admin {
         self.send(self.with_json("POST", path, body)?)
     }
 
-    /// Posts a command that moves money; gives the answer and the name it was sent under.
+    /// Posts a command that moves money; gives the answer and the name it was sent under. A failure that leaves open
+    /// whether the money was moved says the name too.
     pub(crate) fn pay(&self, path: &str, body: &Value, idempotency: Idempotency) -> anyhow::Result<Value> {
         let key = idempotency.key.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
         let mut request = self.with_json("POST", path, body)?;
         request.set("idempotency-key", &key);
-        let sent = self.send(request);
-        let mut answer = sent.with_context(|| format!("sent with --idempotency-key {key}"))?;
+        let mut answer = self.send(request).map_err(|error| match error.downcast_ref::<Problem>() {
+            Some(problem) if problem.status < 500 => error,
+            _ => error.context(format!("it may have been booked; repeat it with --idempotency-key {key}")),
+        })?;
         if let Value::Object(members) = &mut answer {
             members.insert("idempotency_key".to_owned(), json!(key));
         }

@@ -20,6 +20,8 @@ pub struct Answer(http::Response<Body>);
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default)]
 pub struct Problem {
+    /// The HTTP status.
+    pub status: u16,
     /// What kind of problem.
     pub title: String,
     /// What happened, and what to do next.
@@ -119,6 +121,7 @@ impl Answer {
         let (status, shown) = (self.0.status(), self.header("x-ca-error-message").unwrap_or_default().to_owned());
         let text = self.into_text()?;
         let mut problem: Problem = serde_json::from_str(&text).unwrap_or_default();
+        problem.status = status.as_u16();
         if problem.title.is_empty() {
             problem.title = format!("the server answered {status}");
             problem.detail = if shown.is_empty() { text.lines().next().unwrap_or_default().to_owned() } else { shown };

@@ -114,10 +114,15 @@ fn money_moves_under_a_name_that_is_made_or_given() {
 }
 
 #[test]
-fn a_payment_without_an_answer_says_under_which_name_to_repeat_it() {
-    let server = Server::start(|_| Reply::problem(503, json!({"title": "Accounts are unavailable"})));
-    let failed = failure(&farebox(&server, &["recharge", "acc-1", "1.00", "USD", "--idempotency-key", "order-7"]));
-    assert_eq!(failed, "farebox: sent with --idempotency-key order-7: Accounts are unavailable\n");
+fn a_payment_that_may_have_been_made_says_under_which_name_to_repeat_it() {
+    let server = Server::start(|received| match received.header("idempotency-key") {
+        Some("order-7") => Reply::problem(503, json!({"title": "Not available at the moment"})),
+        _ => Reply::problem(402, json!({"title": "The balance does not cover it"})),
+    });
+    let pay = |name| failure(&farebox(&server, &["recharge", "acc-1", "1.00", "USD", "--idempotency-key", name]));
+    let repeat = "it may have been booked; repeat it with --idempotency-key order-7";
+    assert_eq!(pay("order-7"), format!("farebox: {repeat}: Not available at the moment\n"));
+    assert_eq!(pay("order-8"), "farebox: The balance does not cover it\n");
 }
 
 #[test]
