@@ -89,7 +89,7 @@ fn every_key_of_a_good_catalog_is_understood() {
     assert_eq!(catalog.version.len(), 16);
     let [translate, plain] = &catalog.products[..] else { panic!("two products") };
     assert_eq!(translate.upstream, "https://origin.acme.example/api");
-    assert_eq!((translate.timeout, plain.timeout), (10 * SECOND, 30 * SECOND));
+    assert_eq!((translate.timeout, plain.timeout), (Some(10 * SECOND), None));
     assert_eq!(translate.auth, [AuthScheme::XCa, AuthScheme::AppCode]);
     assert!(translate.hmac_sha1 && translate.strict_signature && !plain.hmac_sha1 && !plain.strict_signature);
     assert_eq!(translate.accounts.as_ref().map(Vec::len), Some(2));
@@ -246,7 +246,7 @@ fn a_difference_names_what_changes_and_nothing_else() {
     let changes: Vec<_> =
         difference(Some(&good()), &compile(&changed).unwrap()).iter().map(ToString::to_string).collect();
     let expected = [
-        "+ product simple: auth x-ca, price per 1,000 calls 0.50, routes all methods /plain, timeout 30s, title simple, \
+        "+ product simple: auth x-ca, price per 1,000 calls 0.50, routes all methods /plain, title simple, \
          upstream http://127.0.0.1:8080",
         "+ plan plain-pro of simple: beyond rate, every 1 month, grace 5d, price 49.00, priority 2, quantity 50000 \
          calls, 1073741824 egress_bytes, title Pro",

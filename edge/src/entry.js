@@ -3,7 +3,17 @@
 // It decides nothing; `workers.rs` says what the packed strings hold. Invariant: a call that the gateway admitted is
 // ended exactly once, with the bytes that really went through, also when the caller or the upstream goes away.
 
-import { admit, background, decide, finish, has_movable_clock, initSync, reject, start } from "./bindings.js";
+import {
+  admit,
+  background,
+  decide,
+  finish,
+  has_movable_clock,
+  initSync,
+  reject,
+  start,
+  synchronize,
+} from "./bindings.js";
 import module from "./bindings_bg.wasm";
 
 // Bodies up to this announced length are counted by it. What the platform has handed to the connection in one piece
@@ -24,31 +34,34 @@ export default {
       movableClock = has_movable_clock();
       started = true;
     }
-    const answer = serve(request, url, ctx);
+    const facts = pack(request, url);
+    const decided = movableClock ? synchronize().then(() => admit(facts)) : admit(facts);
+    const answered =
+      typeof decided === "string"
+        ? proceed(decided, facts, undefined, request, ctx)
+        : decided.then((decision) => proceed(decision, facts, undefined, request, ctx));
     // The call goes on when the caller has gone: what the upstream was asked for must be counted.
-    ctx.waitUntil(answer);
-    return answer;
+    if (answered instanceof Promise) ctx.waitUntil(answered);
+    return answered;
   },
 };
 
-async function serve(request, url, ctx) {
-  const facts = pack(request, url);
-  let body;
-  let decision = movableClock ? await decide(facts) : admit(facts);
-  if (decision.startsWith("B")) {
-    body = await readAtMost(request, Number(decision.slice(2)));
-    if (body === null) return answer(reject(facts, "body.too_large"));
-    decision = admit(facts, body);
+// Does what was decided. Promises are chained by hand: each `async` function on the way costs a call measurably.
+function proceed(decision, facts, body, request, ctx) {
+  switch (decision[0]) {
+    case "F":
+      return forward(decision.split("\n"), facts, body, request, ctx);
+    case "B":
+      return readAtMost(request, Number(decision.slice(2))).then((read) =>
+        read === null
+          ? answer(reject(facts, "body.too_large"))
+          : proceed(admit(facts, read), facts, read, request, ctx),
+      );
+    case "N":
+      return decide(facts, body).then((decision) => proceed(decision, facts, body, request, ctx));
+    default:
+      return answer(decision);
   }
-  if (decision === "N") {
-    decision = await decide(facts, body);
-    if (decision.startsWith("B")) {
-      body = await readAtMost(request, Number(decision.slice(2)));
-      if (body === null) return answer(reject(facts, "body.too_large"));
-      decision = await decide(facts, body);
-    }
-  }
-  return decision.startsWith("F") ? forward(decision.split("\n"), facts, request, body, ctx) : answer(decision);
 }
 
 function pack(request, url) {
@@ -73,7 +86,7 @@ async function readAtMost(request, limit) {
   return new Uint8Array(await new Blob(parts).arrayBuffer());
 }
 
-async function forward(parts, facts, request, body, ctx) {
+function forward(parts, facts, body, request, ctx) {
   const call = Number(parts[1]);
   const headers = new Headers(request.headers);
   if (parts[5] !== "") for (const name of parts[5].split(",")) headers.delete(name);
@@ -81,39 +94,57 @@ async function forward(parts, facts, request, body, ctx) {
   for (let at = 7; at < respondFrom; at += 2) headers.set(parts[at], parts[at + 1]);
   if (parts[3] === "1") ctx.waitUntil(background());
 
-  const ingress = body === undefined ? counted(request.body, request.headers) : { body, bytes: body.byteLength };
-  if (body !== undefined && body.byteLength === 0) ingress.body = null;
-  const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(), Number(parts[2]));
-  let upstream;
-  try {
-    upstream = await fetch(parts[4], {
-      method: request.method,
-      headers,
-      body: ingress.body,
-      redirect: "manual",
-      signal: controller.signal,
-      encodeResponseBody: "manual", // the bytes that are counted are those on the wire, not what they decode to
-    });
-  } catch {
-    return answer(reject(facts, controller.signal.aborted ? "upstream.timeout" : "upstream.unreachable", call));
-  } finally {
-    clearTimeout(timer);
-  }
+  const ingress = body === undefined ? counted(request.body, request.headers) : whole(body);
+  const init = {
+    method: request.method,
+    headers,
+    body: ingress.body,
+    redirect: "manual",
+    encodeResponseBody: "manual", // the bytes that are counted are those on the wire, not what they decode to
+  };
+  const watch = parts[2] === "0" ? null : limit(init, Number(parts[2]));
+  return fetch(parts[4], init).then(
+    (upstream) => {
+      if (watch !== null) clearTimeout(watch.timer);
+      return deliver(call, upstream, ingress, parts, respondFrom, ctx);
+    },
+    () => {
+      if (watch !== null) clearTimeout(watch.timer);
+      // A caller who went away in the middle of its body has used what went through until then.
+      if (ingress.abandoned) finish(call, true, ingress.bytes, 0);
+      const code = watch !== null && watch.signal.aborted ? "upstream.timeout" : "upstream.unreachable";
+      return answer(reject(facts, code, call));
+    },
+  );
+}
 
+// Ends the upstream's time for its head after `millis`.
+function limit(init, millis) {
+  const controller = new AbortController();
+  init.signal = controller.signal;
+  return { signal: controller.signal, timer: setTimeout(() => controller.abort(), millis) };
+}
+
+// Hands the upstream's answer on, and ends the call once both bodies have gone through.
+function deliver(call, upstream, ingress, parts, respondFrom, ctx) {
   const egress = counted(upstream.body, upstream.headers);
   const done = () => {
     if (finish(call, true, ingress.bytes, egress.bytes)) ctx.waitUntil(background());
   };
-  if (ingress.done || egress.done) ctx.waitUntil(Promise.allSettled([ingress.done, egress.done]).then(done));
+  if (ingress.done || egress.done) ctx.waitUntil(Promise.all([ingress.done, egress.done]).then(done));
   else done();
-
   const response = new Response(egress.body, upstream);
   for (let at = respondFrom; at < parts.length; at += 2) response.headers.set(parts[at], parts[at + 1]);
   return response;
 }
 
-// A body and its count of bytes: known at once, or growing while `body` is read, until `done` settles.
+// A body that was read, and its count.
+function whole(body) {
+  return { body: body.byteLength === 0 ? null : body, bytes: body.byteLength };
+}
+
+// A body and its count of bytes: known at once, or growing while `body` is read, until `done` settles. `abandoned` says
+// that it broke off where it came from.
 function counted(body, headers) {
   if (body === null) return { body, bytes: 0 };
   const announced = headers.get("content-length");
@@ -129,11 +160,14 @@ function counted(body, headers) {
 async function pump(from, to, count) {
   const reader = from.getReader({ mode: "byob" });
   const writer = to.getWriter();
+  let reading = true;
   try {
     let buffer = new ArrayBuffer(CHUNK);
     for (;;) {
+      reading = true;
       const { done, value } = await reader.read(new Uint8Array(buffer));
       if (done) break;
+      reading = false;
       const length = value.byteLength;
       await writer.write(value);
       count.bytes += length;
@@ -141,6 +175,7 @@ async function pump(from, to, count) {
     }
     await writer.close();
   } catch (error) {
+    count.abandoned = reading;
     await Promise.allSettled([reader.cancel(error), writer.abort(error)]);
   }
 }

@@ -5,7 +5,7 @@
 //! platform's own means; it decides nothing. The packed form of a decision is lines:
 //!
 //! ```text
-//! forward  F, call, timeout, background, URL, names to remove, count n, n × (name, value), then m × (name, value)
+//! forward  F, call, timeout (0: none), background, URL, names to remove, count n, n × (name, value), then m × (name, value)
 //! reject   R, status, count n, n × (name, value), body
 //! need     B, limit: read the body, of at most `limit` bytes, and ask again with it
 //!          N: ask `decide`, which may wait
@@ -62,9 +62,6 @@ pub fn admit(facts: &str, body: Option<Box<[u8]>>) -> String {
 pub async fn decide(facts: String, body: Option<Box<[u8]>>) -> String {
     let gateway = gateway();
     let Some(facts) = Facts::unpack(&facts) else { return malformed(&gateway) };
-    if let Err(fault) = gateway.ports().synchronize().await {
-        gateway.ports().log(&fault.to_string());
-    }
     pack(gateway.decide(&facts, read(&body)).await)
 }
 
@@ -100,7 +97,16 @@ pub async fn background() {
     gateway().background().await;
 }
 
-/// Whether the clock of this deployment may be moved: then every call looks whether it was.
+/// Notices whether the clock was moved, where it may be.
+#[wasm_bindgen]
+pub async fn synchronize() {
+    let gateway = gateway();
+    if let Err(fault) = gateway.ports().synchronize().await {
+        gateway.ports().log(&fault.to_string());
+    }
+}
+
+/// Whether the clock of this deployment may be moved: then every call calls [`synchronize`] first.
 #[wasm_bindgen]
 pub fn has_movable_clock() -> bool {
     gateway().ports().has_movable_clock()
@@ -127,7 +133,7 @@ fn pack(step: Step) -> String {
 fn pack_forward(forward: Forward) -> String {
     let Forward { call, url, remove, set, respond, timeout, background } = forward;
     let mut packed = String::with_capacity(1_024);
-    let (background, remove) = (u8::from(background), remove.join(","));
+    let (timeout, background, remove) = (timeout.unwrap_or(0), u8::from(background), remove.join(","));
     let _ = write!(packed, "F\n{call}\n{timeout}\n{background}\n{url}\n{remove}\n{}", set.len());
     pack_fields(&mut packed, &set);
     pack_fields(&mut packed, &respond);

@@ -34,8 +34,8 @@ pub struct Forward {
     pub set: Vec<Field>,
     /// What the answer gets beside the upstream's own fields.
     pub respond: Vec<Field>,
-    /// How long the upstream may take to begin its answer.
-    pub timeout: Millis,
+    /// How long the upstream may take to begin its answer, where that is limited.
+    pub timeout: Option<Millis>,
     /// Whether [`crate::Gateway::background`] has something to do.
     pub background: bool,
 }

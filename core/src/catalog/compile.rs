@@ -14,13 +14,7 @@ use super::{
     source::{Item, Problem, Report, Table},
     value,
 };
-use crate::{
-    id::{OfferId, ProductId},
-    time::{Millis, SECOND},
-};
-
-/// How long an upstream may take to begin its answer when the catalog does not say.
-const DEFAULT_TIMEOUT: Millis = 30 * SECOND;
+use crate::id::{OfferId, ProductId};
 
 /// The schemes a product can accept, by their names in the source.
 const SCHEMES: [(&str, AuthScheme); 2] = [("x-ca", AuthScheme::XCa), ("appcode", AuthScheme::AppCode)];
@@ -93,7 +87,7 @@ fn product(table: &Table<'_>, index: usize, seen: &mut Seen) -> Option<Product> 
         title: title?.unwrap_or_else(|| id.to_string()),
         id,
         upstream: upstream?,
-        timeout: timeout?.unwrap_or(DEFAULT_TIMEOUT),
+        timeout: timeout?,
         auth: auth?,
         hmac_sha1: hmac_sha1?,
         strict_signature: strict_signature?,

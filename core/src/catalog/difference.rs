@@ -149,7 +149,7 @@ fn describe_product(product: &Product) -> Aspects {
     let mut aspects = Aspects::from([
         ("title", title.clone()),
         ("upstream", upstream.clone()),
-        ("timeout", duration(*timeout)),
+        ("timeout", timeout.map(duration).unwrap_or_default()),
         ("auth", auth.collect::<Vec<_>>().join(" ")),
         ("hmac_sha1", flag(*hmac_sha1)),
         ("strict_signature", flag(*strict_signature)),

@@ -65,8 +65,10 @@ pub struct Product {
     pub title: String,
     /// The origin: scheme, authority and a path prefix, without a slash at the end.
     pub upstream: String,
-    /// How long the upstream may take to begin its answer.
-    pub timeout: Millis,
+    /// How long the upstream may take to begin its answer; `None` for as long as the platform lets it. Watching the time
+    /// costs a call more than its signature, so it is watched only where the provider asks for it.
+    #[serde(default)]
+    pub timeout: Option<Millis>,
     /// How callers may sign.
     pub auth: Vec<AuthScheme>,
     /// Whether x-ca may be signed with HMAC-SHA1 too.
