@@ -61,7 +61,7 @@ fn build_peers(peers: &Path) -> Result<()> {
     fs::create_dir_all(&build)?;
     let wasm = build::compile("farebox-passthrough-worker")?;
     build::bind(&wasm, &build)?;
-    build::optimise(&build.join("bindings_bg.wasm"))?;
+    build::optimise(&build.join("bindings_bg.wasm"), build::HARD)?;
     bundle(&peers.join("passthrough-worker.js"), &build.join("passthrough-worker.js"))?;
     bundle(&Worker::Edge.directory().join("build/entry.js"), &build.join("edge.js"))?;
     bundle(&Worker::BillingWorker.directory().join("build/entry.js"), &build.join("billing.js"))

@@ -24,6 +24,9 @@ use crate::{
 /// What the edge Worker may weigh, gzipped, in bytes.
 const EDGE_LIMIT: usize = 350 * 1024;
 
+/// The optimiser's effort for what is on the way of a call.
+pub(crate) const HARD: &str = "-O3";
+
 /// What Rust 1.95 turns on for the target, and the optimiser does not assume.
 const WASM_FEATURES: [&str; 6] = [
     "--enable-bulk-memory",
@@ -63,6 +66,14 @@ impl Worker {
         })
     }
 
+    /// How hard to optimise. The edge is on the way of each call; for the other one, a third of the time is enough.
+    fn effort(self) -> &'static str {
+        match self {
+            Self::Edge => HARD,
+            Self::BillingWorker => "-O1",
+        }
+    }
+
     fn package(self) -> &'static str {
         match self {
             Self::Edge => "farebox-edge",
@@ -99,7 +110,7 @@ pub(crate) fn build(worker: Worker) -> Result<()> {
         }
         fs::create_dir_all(&build)?;
         bind(&wasm, &build)?;
-        optimise(&build.join("bindings_bg.wasm"))?;
+        optimise(&build.join("bindings_bg.wasm"), worker.effort())?;
         for script in &scripts {
             fs::copy(script, build.join(script.file_name().unwrap_or_default()))?;
         }
@@ -108,7 +119,8 @@ pub(crate) fn build(worker: Worker) -> Result<()> {
     fs::write(stamp, now).context("cannot write the build stamp")
 }
 
-/// Compiles `package` for Workers and gives the path of the module that cargo made. Asked of cargo, because the target directory may be anywhere.
+/// Compiles `package` for Workers and gives the path of the module that cargo made. Asked of cargo, because the target
+/// directory may be anywhere.
 pub(crate) fn compile(package: &str) -> Result<PathBuf> {
     #[derive(Deserialize)]
     struct Message {
@@ -136,8 +148,8 @@ pub(crate) fn bind(wasm: &Path, build: &Path) -> Result<()> {
 }
 
 /// Makes `wasm` smaller and faster, in place.
-pub(crate) fn optimise(wasm: &Path) -> Result<()> {
-    process::run(npm_tool("wasm-opt")?.arg("-O3").args(WASM_FEATURES).arg(wasm).arg("-o").arg(wasm))
+pub(crate) fn optimise(wasm: &Path, effort: &str) -> Result<()> {
+    process::run(npm_tool("wasm-opt")?.arg(effort).args(WASM_FEATURES).arg(wasm).arg("-o").arg(wasm))
 }
 
 /// Prints what `worker` weighs as it is uploaded; an edge Worker over its budget is an error.

@@ -133,7 +133,12 @@ Farebox is running, {took:.1} s after the start. Ctrl-C ends it.
 
 A signed call to paste:
 
-  FAREBOX_SECRET={secret} cargo run -q -p farebox -- call --key {key} {gateway}{call}
+  FAREBOX_SECRET={secret} cargo run -q -p farebox -- call --key {key} '{gateway}{call}'
+
+What it cost:
+
+  export FAREBOX_GATEWAY={gateway} FAREBOX_ADMIN_TOKEN={token}
+  cargo run -q -p farebox -- settle && cargo run -q -p farebox -- balance {account}
 ",
         took = start.elapsed().as_secs_f32(),
         token = state.admin_token,
