@@ -46,6 +46,17 @@ fn a_timestamp_is_good_for_exactly_fifteen_minutes_either_way() {
 }
 
 #[test]
+fn only_a_timestamp_under_the_signature_says_when_it_was_made() {
+    for (list, lines, signed_at) in [("", "", None), ("x-ca-timestamp", "x-ca-timestamp:1646646682418\n", Some(NOW))] {
+        let headers =
+            format!("x-ca-key: appKey\nx-ca-timestamp: 1646646682418\nx-ca-signature-headers: {list}\nx-ca-nonce: n");
+        let packed = packed("GET", "/a", &headers, &format!("GET\n\n\n\n\n{lines}/a"));
+        let verified = Verified { nonce: Some("n"), signed_at };
+        assert_eq!(check(&packed, Body::Unread, Profile::default(), NOW), Ok(Check::Passed(verified)));
+    }
+}
+
+#[test]
 fn a_forms_body_is_asked_for_but_never_for_a_request_that_is_refused_anyway() {
     assert_eq!(check(VECTOR_2, Body::Unread, Profile::default(), NOW), Ok(Check::NeedsBody));
     let late = check(VECTOR_2, Body::Unread, Profile::default(), NOW.plus(16 * MINUTE));
