@@ -12,10 +12,7 @@ mod ledger;
 mod single_flight;
 mod usage_journal;
 
-use std::{cell::RefCell, collections::HashMap, rc::Rc};
-
 use farebox_gateway::ports::Fault;
-use js_sys::Promise;
 use worker::{Env, ObjectNamespace, kv::KvStore};
 
 pub use entry_store::SqlEntryStore;
@@ -35,7 +32,7 @@ pub struct Platform {
     config: KvStore,
     usage: KvStore,
     accounts: ObjectNamespace,
-    flights: Rc<RefCell<HashMap<String, Promise>>>,
+    flights: single_flight::Flights,
     clock: host::Clock,
 }
 
@@ -49,7 +46,7 @@ impl Platform {
             config: env.kv(binding::CONFIG)?,
             usage: env.kv(binding::USAGE)?,
             accounts: env.durable_object(binding::ACCOUNTS)?,
-            flights: Rc::default(),
+            flights: single_flight::Flights::default(),
             clock: host::Clock::new(env.var(binding::DEV_CLOCK).is_ok_and(|var| var.to_string() == "1")),
         })
     }

@@ -4,28 +4,78 @@
 //! and the runtime ends a request that is woken from outside. A JavaScript promise may be shared: each waiter goes on in
 //! its own context when it is settled.
 
-use std::{future::Future, rc::Rc};
+use std::{cell::RefCell, collections::HashMap, future::Future, rc::Rc};
 
 use farebox_gateway::ports::SingleFlight;
+use js_sys::Promise;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
 
 use crate::Platform;
 
-impl SingleFlight for Platform {
+/// The work under way, by name.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Flights(Rc<RefCell<HashMap<String, Promise>>>);
+
+impl Flights {
     async fn once<W: Future<Output = ()> + 'static>(&self, name: String, work: W) {
-        let under_way = self.flights.borrow().get(&name).cloned();
+        let under_way = self.0.borrow().get(&name).cloned();
         let promise = under_way.unwrap_or_else(|| {
-            let (flights, own) = (Rc::clone(&self.flights), name.clone());
+            let (flights, own) = (self.clone(), name.clone());
             let promise = future_to_promise(async move {
                 work.await;
-                flights.borrow_mut().remove(&own);
+                flights.0.borrow_mut().remove(&own);
                 Ok(JsValue::UNDEFINED)
             });
-            self.flights.borrow_mut().insert(name, promise.clone());
+            self.0.borrow_mut().insert(name, promise.clone());
             promise
         });
         // The work cannot fail; were it ended from outside, the caller finds nothing changed and asks again.
         let _ = JsFuture::from(promise).await;
+    }
+}
+
+impl SingleFlight for Platform {
+    async fn once<W: Future<Output = ()> + 'static>(&self, name: String, work: W) {
+        self.flights.once(name, work).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    use super::*;
+
+    /// Work that takes a turn of the event loop and counts its runs.
+    fn work(runs: &Rc<Cell<u32>>) -> impl Future<Output = ()> + 'static {
+        let runs = Rc::clone(runs);
+        async move {
+            let _ = JsFuture::from(Promise::resolve(&JsValue::UNDEFINED)).await;
+            runs.set(runs.get() + 1);
+        }
+    }
+
+    fn start(flights: &Flights, name: &str, runs: &Rc<Cell<u32>>) -> Promise {
+        let (flights, name, work) = (flights.clone(), name.to_owned(), work(runs));
+        future_to_promise(async move {
+            flights.once(name, work).await;
+            Ok(JsValue::UNDEFINED)
+        })
+    }
+
+    #[wasm_bindgen_test]
+    async fn however_many_wait_the_work_is_done_once() {
+        let (flights, runs) = (Flights::default(), Rc::default());
+        let waiting: Vec<Promise> = (0..10).map(|_| start(&flights, "one", &runs)).collect();
+        let other = start(&flights, "other", &runs);
+        for promise in waiting.into_iter().chain([other]) {
+            JsFuture::from(promise).await.unwrap();
+        }
+        assert_eq!(runs.get(), 2, "once for each name");
+        flights.once("one".into(), work(&runs)).await;
+        assert_eq!(runs.get(), 3, "and again when it is over");
     }
 }

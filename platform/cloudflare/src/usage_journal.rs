@@ -25,16 +25,26 @@ struct Metadata {
     batch: String,
 }
 
+impl Metadata {
+    /// The metadata that holds a stored batch, where there is room for it.
+    fn of(stored: &[u8]) -> Option<Self> {
+        let batch = STANDARD_NO_PAD.encode(stored);
+        // `{"batch":""}` is what the metadata adds to the batch.
+        (batch.len() + 12 <= METADATA_LIMIT).then_some(Self { batch })
+    }
+
+    fn stored(&self) -> Result<Vec<u8>, String> {
+        STANDARD_NO_PAD.decode(&self.batch).map_err(|error| error.to_string())
+    }
+}
+
 impl UsageJournal for Platform {
     async fn write(&self, window: Window, id: &BatchId, batch: &Batch) -> Result<(), Fault> {
         let key = journal::key(window, id);
         let stored = encode(batch, &key)?;
-        let metadata = Metadata { batch: STANDARD_NO_PAD.encode(&stored) };
-        // `{"batch":""}` is what the metadata adds to the batch.
-        let put = if metadata.batch.len() + 12 <= METADATA_LIMIT {
-            self.usage.put_bytes(&key, &[]).and_then(|put| put.metadata(metadata))
-        } else {
-            self.usage.put_bytes(&key, &stored)
+        let put = match Metadata::of(&stored) {
+            Some(metadata) => self.usage.put_bytes(&key, &[]).and_then(|put| put.metadata(metadata)),
+            None => self.usage.put_bytes(&key, &stored),
         };
         let seconds = (TIME_TO_LIVE / SECOND).unsigned_abs();
         put.map_err(fault)?.expiration_ttl(seconds).execute().await.map_err(fault)
@@ -65,13 +75,13 @@ impl Platform {
     async fn load(&self, key: &Key) -> Result<Result<Batch, String>, Fault> {
         let metadata = key.metadata.clone().and_then(|value| serde_json::from_value::<Metadata>(value).ok());
         let stored = match metadata {
-            Some(metadata) => STANDARD_NO_PAD.decode(metadata.batch).map_err(|error| error.to_string()),
+            Some(metadata) => metadata.stored(),
             None => {
                 let value = self.usage.get(&key.name).bytes().await.map_err(fault)?;
                 value.ok_or_else(|| "it has expired".to_owned())
             }
         };
-        Ok(stored.and_then(|stored| postcard::from_bytes(&stored).map_err(|error| error.to_string())))
+        Ok(stored.and_then(|stored| decode(&stored)))
     }
 }
 
@@ -81,4 +91,52 @@ fn encode(batch: &Batch, key: &str) -> Result<Vec<u8>, Fault> {
         what: key.to_owned(),
         detail: error.to_string(),
     })
+}
+
+fn decode(stored: &[u8]) -> Result<Batch, String> {
+    postcard::from_bytes(stored).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use farebox_core::{
+        id::LeaseId,
+        journal::{Closing, Line},
+        meter::Usage,
+    };
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    use super::*;
+
+    fn batch(lines: usize) -> Batch {
+        let usage = Usage { calls: 1, ingress_bytes: 2, egress_bytes: 300 };
+        let line = Line {
+            account: "acc_a".parse().unwrap(),
+            credential: "ak_b".parse().unwrap(),
+            product: "demo".parse().unwrap(),
+            lease: LeaseId(7),
+            usage,
+        };
+        let closing = Closing { account: line.account.clone(), lease: line.lease, total: usage };
+        Batch { lines: vec![line; lines], closings: vec![closing] }
+    }
+
+    #[wasm_bindgen_test]
+    fn the_stored_form_stays_what_it_is() {
+        let stored = encode(&batch(1), "key").unwrap();
+        assert_eq!(Metadata::of(&stored).unwrap().batch, "AQVhY2NfYQRha19iBGRlbW8HAQKsAgEFYWNjX2EHAQKsAg");
+    }
+
+    #[wasm_bindgen_test]
+    fn a_batch_reads_back_from_the_metadata_and_from_the_value() {
+        let small = encode(&batch(30), "key").unwrap();
+        let metadata = serde_json::to_string(&Metadata::of(&small).unwrap()).unwrap();
+        assert!(metadata.len() <= METADATA_LIMIT, "{} bytes", metadata.len());
+        let metadata: Metadata = serde_json::from_str(&metadata).unwrap();
+        assert_eq!(decode(&metadata.stored().unwrap()), Ok(batch(30)));
+        let large = encode(&batch(60), "key").unwrap();
+        assert!(Metadata::of(&large).is_none());
+        assert_eq!(decode(&large), Ok(batch(60)));
+        assert!(decode(&large[1..]).is_err());
+    }
 }
