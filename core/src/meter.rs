@@ -65,6 +65,15 @@ impl Usage {
         self.egress_bytes = self.egress_bytes.saturating_add(other.egress_bytes);
     }
 
+    /// What is left without `other`, nothing at least.
+    pub const fn less(&self, other: &Usage) -> Usage {
+        Usage {
+            calls: self.calls.saturating_sub(other.calls),
+            ingress_bytes: self.ingress_bytes.saturating_sub(other.ingress_bytes),
+            egress_bytes: self.egress_bytes.saturating_sub(other.egress_bytes),
+        }
+    }
+
     /// Whether nothing was counted.
     pub const fn is_zero(&self) -> bool {
         self.calls == 0 && self.ingress_bytes == 0 && self.egress_bytes == 0

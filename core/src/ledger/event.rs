@@ -308,6 +308,16 @@ pub struct Charge {
     pub charged: Micros,
     /// Rated but not charged, because its lease had lapsed and the balance did not cover it. Negative when less is owed.
     pub forgiven: Micros,
+    /// Usage on leases that had lapsed, which is not rated at all because it would have made what is leased out cost
+    /// more than there is.
+    pub unrated: Usage,
+}
+
+impl Charge {
+    /// Whether it changes nothing.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.charged == Micros::ZERO && self.forgiven == Micros::ZERO && self.unrated.is_zero()
+    }
 }
 
 /// What usage burned of one grant.

@@ -138,6 +138,9 @@ impl Account {
             if let Some(line) = self.lines.get_mut(&charge.line) {
                 line.charged = line.charged.saturating_add(charge.charged);
                 line.forgiven = line.forgiven.saturating_add(charge.forgiven);
+                line.usage = line.usage.less(&charge.unrated);
+                line.unrated.add(&charge.unrated);
+                line.refresh();
             }
         }
         for burn in &settlement.burns {

@@ -103,7 +103,8 @@ fn from_balance(account: &Account, wish: Wish<'_>, rate: &Rate, at: Timestamp, u
     let fresh = begins.clone().map(|terms| RatingLine::new(wish.product.clone(), terms));
     let line = known.map(|(_, line)| line).or(fresh.as_ref())?;
 
-    let available = account.available().max(Micros::ZERO);
+    // Rounding down makes one byte free. Whoever is overdrawn could otherwise go on, one call at a time, for ever.
+    let available = Some(account.available()).filter(|available| *available >= Micros::ZERO)?;
     // Calls are limited also where only bytes have a price, so that a line that is about to be used reserves its minimum.
     let priced = Meter::ALL.into_iter().filter(|meter| *meter == Meter::Calls || rate.prices.get(*meter).is_some());
     let want: PerMeter<u64> = priced.map(|meter| (meter, wanted(meter, wish.want))).collect();

@@ -21,8 +21,10 @@ pub struct RatingLine {
     pub product: ProductId,
     /// Period and rate.
     pub terms: LineTerms,
-    /// What was settled.
+    /// What was settled and is rated.
     pub usage: Usage,
+    /// What came so late that rating it would have made open leases cost more than there is. Nobody pays for it.
+    pub unrated: Usage,
     /// What was charged for it.
     pub charged: Micros,
     /// What was rated and not charged.
@@ -39,6 +41,7 @@ impl RatingLine {
             product,
             terms,
             usage: Usage::default(),
+            unrated: Usage::default(),
             charged: Micros::ZERO,
             forgiven: Micros::ZERO,
             outstanding: PerMeter::default(),

@@ -168,37 +168,77 @@ fn burns(account: &Account, grants: &BTreeMap<GrantId, Usage>) -> Vec<Burn> {
 
 /// Charges regular usage of all lines first, and late usage from what is free after that.
 fn charges(account: &Account, lines: &BTreeMap<LineId, OnLine>) -> Vec<Charge> {
-    let lines: Vec<_> = lines.iter().filter_map(|(id, new)| Some((*id, account.lines.get(id)?, new))).collect();
-    let charge = |line: &RatingLine, usage: &Usage| line.terms.rate.charge(usage);
+    let lines = lines.iter().filter_map(|(id, new)| Some((*id, account.lines.get(id)?, new)));
+    let mut ratings: Vec<Rating<'_>> = lines.map(|(id, line, new)| Rating::new(id, line, new)).collect();
     let mut free = account.available();
-    let mut charged = Vec::with_capacity(lines.len());
-    for (_, line, new) in &lines {
-        let (outstanding, regular) = (outstanding(line, new), with(&line.usage, &new.regular));
-        let now = raised(line.charged, charge(line, &line.usage), charge(line, &regular), Micros::new(i64::MAX));
-        let less_reserved = line.reserved.saturating_sub(line.reserve(&regular, &outstanding));
-        free = free.saturating_sub(now.saturating_sub(line.charged)).saturating_add(less_reserved);
-        charged.push(now);
+    for rating in &mut ratings {
+        free = free.saturating_sub(rating.book_regular());
     }
-    for ((_, line, new), charged) in lines.iter().zip(&mut charged).filter(|((.., new), _)| !new.late.is_zero()) {
-        let (outstanding, regular) = (outstanding(line, new), with(&line.usage, &new.regular));
-        let all = with(&regular, &new.late);
-        // Late usage may move what is still outstanding into a dearer tier, and that must stay covered.
-        free =
-            free.saturating_add(line.reserve(&regular, &outstanding)).saturating_sub(line.reserve(&all, &outstanding));
-        let now = raised(*charged, charge(line, &regular), charge(line, &all), free.max(Micros::ZERO));
-        free = free.saturating_sub(now.saturating_sub(*charged));
-        *charged = now;
+    for rating in &mut ratings {
+        free = free.saturating_sub(rating.book_late(free));
     }
-    let settled = lines.iter().zip(charged).map(|((id, line, new), charged)| {
-        let owed = charge(line, &with(&with(&line.usage, &new.regular), &new.late));
-        let forgiven = owed.saturating_sub(charged);
-        Charge {
-            line: *id,
-            charged: charged.saturating_sub(line.charged),
-            forgiven: forgiven.saturating_sub(line.forgiven),
+    ratings.iter().map(Rating::charge).filter(|charge| !charge.is_nothing()).collect()
+}
+
+/// A rating line while new usage is booked on it.
+struct Rating<'a> {
+    id: LineId,
+    line: &'a RatingLine,
+    new: &'a OnLine,
+    /// What open leases may still use afterwards.
+    outstanding: PerMeter<u64>,
+    usage: Usage,
+    charged: Micros,
+    unrated: Usage,
+}
+
+impl<'a> Rating<'a> {
+    fn new(id: LineId, line: &'a RatingLine, new: &'a OnLine) -> Self {
+        let freed = |meter| new.freed.get(meter).copied().unwrap_or(0);
+        let outstanding = line.outstanding.map(|meter, held| held.saturating_sub(freed(meter)));
+        let (usage, charged) = (line.usage, line.charged);
+        Self { id, line, new, outstanding, usage, charged, unrated: Usage::default() }
+    }
+
+    fn cost(&self, usage: &Usage) -> Micros {
+        self.line.terms.rate.charge(usage)
+    }
+
+    /// Books usage that was set aside for. Returns what that takes of what is free.
+    fn book_regular(&mut self) -> Micros {
+        let usage = with(&self.usage, &self.new.regular);
+        self.charged = raised(self.charged, self.cost(&self.usage), self.cost(&usage), Micros::new(i64::MAX));
+        self.usage = usage;
+        let reserved = self.line.reserve(&usage, &self.outstanding);
+        self.charged.saturating_sub(self.line.charged).saturating_add(reserved).saturating_sub(self.line.reserved)
+    }
+
+    /// Books usage that is not set aside for any more, for at most what is free. Returns what that takes.
+    fn book_late(&mut self, free: Micros) -> Micros {
+        let usage = with(&self.usage, &self.new.late);
+        // Late usage may move what is leased out into a dearer tier, and that must stay covered.
+        let reserve = |usage| self.line.reserve(usage, &self.outstanding);
+        let dearer = reserve(&usage).saturating_sub(reserve(&self.usage));
+        if dearer > free.max(Micros::ZERO) {
+            self.unrated = self.new.late;
+            return Micros::ZERO;
         }
-    });
-    settled.filter(|charge| charge.charged != Micros::ZERO || charge.forgiven != Micros::ZERO).collect()
+        let room = free.saturating_sub(dearer).max(Micros::ZERO);
+        let charged = raised(self.charged, self.cost(&self.usage), self.cost(&usage), room);
+        let taken = charged.saturating_sub(self.charged).saturating_add(dearer);
+        (self.usage, self.charged) = (usage, charged);
+        taken
+    }
+
+    fn charge(&self) -> Charge {
+        let forgiven = self.cost(&self.usage).saturating_sub(self.charged);
+        Charge {
+            line: self.id,
+            charged: self.charged.saturating_sub(self.line.charged),
+            forgiven: forgiven.saturating_sub(self.line.forgiven),
+            unrated: self.unrated,
+        }
+    }
 }
 
 /// What is charged in all once the cost rises `from` one amount `to` another and at most `room` more is charged. When
@@ -211,10 +251,6 @@ fn with(usage: &Usage, more: &Usage) -> Usage {
     let mut sum = *usage;
     sum.add(more);
     sum
-}
-
-fn outstanding(line: &RatingLine, new: &OnLine) -> PerMeter<u64> {
-    line.outstanding.map(|meter, held| held.saturating_sub(new.freed.get(meter).copied().unwrap_or(0)))
 }
 
 fn usage_lines(account: &Account, sum: &Sum<'_>) -> Vec<UsageLine> {

@@ -93,6 +93,8 @@ pub struct StatedCharge {
     pub charged: Micros,
     /// What of that was forgiven, in this period or before.
     pub forgiven: Micros,
+    /// Usage that came too late to be rated at all, in this period or before.
+    pub unrated: Usage,
 }
 
 /// Units that cost the same.
@@ -271,6 +273,7 @@ impl StatedCharge {
             cost: rate.charge(&line.usage),
             charged: line.charged.saturating_sub(charged_before),
             forgiven: line.forgiven,
+            unrated: line.unrated,
         }
     }
 }

@@ -4,6 +4,7 @@ use farebox_core::{
     ledger::{Command, LAPSE_AFTER, Refusal, command::PackageTerms},
     meter::{Meter, Usage},
     money::Micros,
+    rate::{Price, Rate, Tier, TierMode},
     time::{DAY, MINUTE, SECOND},
 };
 
@@ -126,6 +127,40 @@ fn bytes_pass_the_end_only_by_what_was_in_flight() {
         Err(Refusal::QuotaExhausted { leased: false }),
         "calls are left, bytes are not"
     );
+}
+
+#[test]
+fn an_overdrawn_balance_pays_for_nothing_though_one_byte_rounds_to_nothing() {
+    let mut book = Book::with_balance("0.01");
+    let price = Price { mode: TierMode::Graduated, tiers: vec![Tier { up_to: None, per_block: money("0.09") }] };
+    let rate = Rate { prices: [(Meter::EgressBytes, price)].into_iter().collect(), minimum: Micros::ZERO };
+    let lease = book.lease(Some(&rate), calls(1)).unwrap();
+    let used = Usage { calls: 1, ingress_bytes: 0, egress_bytes: 1 << 30 };
+    book.settle(lease.id, used, Some(used));
+    assert_eq!(book.account.balance(), money("-0.08"));
+    assert_eq!(book.lease(Some(&rate), calls(1)), Err(Refusal::BalanceExhausted { leased: false }));
+}
+
+#[test]
+fn late_usage_never_makes_what_is_leased_out_dearer_than_there_is_money() {
+    let mut book = Book::with_balance("0.10");
+    let tiers =
+        vec![Tier { up_to: Some(100), per_block: money("0.10") }, Tier { up_to: None, per_block: money("5.00") }];
+    let prices = [(Meter::Calls, Price { mode: TierMode::Graduated, tiers })].into_iter().collect();
+    let rate = Rate { prices, minimum: Micros::ZERO };
+    let lost = book.lease(Some(&rate), calls(60)).unwrap();
+    book.wait(30 * SECOND + LAPSE_AFTER);
+    let mut open = Vec::new();
+    while let Ok(lease) = book.lease(Some(&rate), calls(100)) {
+        open.push((lease.id, calls(*lease.allowance.get(Meter::Calls).unwrap())));
+    }
+    book.settle(lost.id, calls(60), None);
+    for (lease, used) in open {
+        book.settle(lease, used, Some(used));
+    }
+    assert!(book.account.balance() >= Micros::ZERO, "{}", book.account.balance());
+    let (_, line) = book.account.lines().next().unwrap();
+    assert_eq!(line.unrated, calls(60));
 }
 
 #[test]

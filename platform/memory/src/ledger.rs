@@ -30,9 +30,9 @@ pub(crate) struct Book {
 }
 
 impl Memory {
-    /// Makes the next append to a book fail.
-    pub fn fail_next_append(&self, fault: AppendFault) {
-        self.next_append.set(Some(fault));
+    /// Makes the next append to a book fail, or with `None` succeed after all.
+    pub fn fail_next_append(&self, fault: Option<AppendFault>) {
+        self.next_append.set(fault);
     }
 }
 
