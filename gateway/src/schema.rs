@@ -98,6 +98,24 @@ stand_ins! {
             "left": { "type": "integer", "minimum": 0, "description": "Left for the next run." }
         }
     });
+    /// A statement.
+    SealedStatement => json_schema!({
+        "type": "object",
+        "description": "Can be checked without the provider: balances, the chain of the entries, and the seal.",
+        "required": ["account", "currency", "from", "until", "opening", "entries", "usage", "charges", "closing", "seal"],
+        "properties": {
+            "account": { "type": "string" },
+            "currency": { "type": "string" },
+            "from": { "type": "string", "format": "date-time" },
+            "until": { "type": "string", "format": "date-time" },
+            "opening": { "type": "string" },
+            "entries": { "type": "array", "items": { "type": "object" } },
+            "usage": { "type": "object" },
+            "charges": { "type": "array", "items": { "type": "object" } },
+            "closing": { "type": "string" },
+            "seal": { "type": "string" }
+        }
+    });
     /// A batch that no account would book.
     RefusedBatch => json_schema!({
         "type": "object",

@@ -40,6 +40,8 @@ pub(super) enum Failure {
     AccountUnknown,
     #[error("The account has no credential with this key.")]
     CredentialUnknown,
+    #[error("A statement is of a month, such as 2026-11.")]
+    StatementUnknown,
     #[error("The catalog has no product `{0}`.")]
     ProductUnknown(String),
     #[error("The product has no package `{0}`.")]
@@ -93,6 +95,7 @@ impl Failure {
             Self::CurrencyFixed => (409, "catalog.currency_fixed", "The currency cannot change"),
             Self::AccountUnknown | Self::Refused(Refusal::NotOpen) => (404, "account.unknown", "No such account"),
             Self::CredentialUnknown => (404, "credential.unknown", "No such credential"),
+            Self::StatementUnknown => (404, "statement.unknown", "No such statement"),
             Self::ProductUnknown(_) => (422, "product.unknown", "No such product"),
             Self::PackageUnknown(_) => (422, "package.unknown", "No such package"),
             Self::PlanUnknown(_) => (422, "plan.unknown", "No such plan"),

@@ -14,6 +14,7 @@ mod openapi;
 mod reports;
 mod resource;
 mod settlements;
+mod statements;
 mod store;
 mod subscriptions;
 
@@ -163,6 +164,8 @@ impl<P: AdminPorts> Call<'_, P> {
             (_, Resource::Leases(id)) => self.leases(id).await,
             (_, Resource::Usage(id)) => self.usage(id).await,
             (_, Resource::Entries(id)) => self.entries(id).await,
+            (_, Resource::Statements(id)) => self.statements(id).await,
+            (_, Resource::Statement(id, period)) => self.statement(id, period).await,
             ("POST", Resource::Settlements) => self.run_settlement().await,
             (_, Resource::Settlements) => self.list_settlements().await,
             (_, Resource::Refused) => self.list_refused().await,

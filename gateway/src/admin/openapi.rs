@@ -11,11 +11,11 @@ use super::{
     catalog::{Health, Publication, Shown},
     clock, credentials,
     failure::Document,
-    money, subscriptions,
+    money, statements, subscriptions,
 };
 use crate::{
     reports::{BalanceReport, GrantRow, LeaseRow, SubscriptionRow, TermsReport, UsageRow},
-    schema::{LedgerEntry, RefusedBatch, SettlementReport},
+    schema::{LedgerEntry, RefusedBatch, SealedStatement, SettlementReport},
 };
 
 /// Makes the schema of a type.
@@ -33,6 +33,8 @@ struct Operation {
     body: Option<(&'static [&'static str], SchemaOf)>,
     status: u16,
     answer: Option<SchemaOf>,
+    /// Whether the answer can be asked for as a table.
+    also_csv: bool,
     /// Statuses of the problems that are its own.
     failures: &'static [u16],
     is_open: bool,
@@ -47,6 +49,7 @@ const fn operation(method: &'static str, path: &'static str, summary: &'static s
         body: None,
         status: 200,
         answer: None,
+        also_csv: false,
         failures: &[],
         is_open: false,
     }
@@ -70,6 +73,14 @@ impl Operation {
 
     fn gives_nothing(self) -> Self {
         Self { status: 204, ..self }
+    }
+
+    fn or_csv(self) -> Self {
+        let format = json!({
+            "name": "format", "in": "query", "schema": { "enum": ["json", "csv"] },
+            "description": "As JSON, which can be checked without the provider, or as a table."
+        });
+        Self { also_csv: true, ..self.with(format) }
     }
 
     fn with(mut self, parameter: Value) -> Self {
@@ -192,6 +203,13 @@ fn operations() -> Vec<Operation> {
             .with(moment("to"))
             .gives::<Items<UsageRow>>(200)
             .fails(&[404]),
+        operation("get", "accounts/{id}/statements", "The months that have a statement, the latest first")
+            .gives::<Items<statements::StatedMonth>>(200)
+            .fails(&[404]),
+        operation("get", "accounts/{id}/statements/{period}", "The statement of a month, such as 2026-11")
+            .or_csv()
+            .gives::<SealedStatement>(200)
+            .fails(&[404]),
         operation("post", "settlements", "Settle all usage that can be seen, up to now").gives::<SettlementReport>(200),
         operation("get", "settlements", "The last settlement runs, the latest first")
             .gives::<Items<SettlementReport>>(200),
@@ -260,7 +278,11 @@ fn describe(operation: &Operation, schemas: &mut Schemas, problem: &Schema) -> V
     let mut responses = Map::new();
     let done = match operation.answer {
         Some(schema) => {
-            json!({ "description": "Done", "content": { "application/json": { "schema": schema(&mut schemas.written) } } })
+            let mut content = json!({ "application/json": { "schema": schema(&mut schemas.written) } });
+            if operation.also_csv {
+                content["text/csv"] = json!({ "schema": { "type": "string" } });
+            }
+            json!({ "description": "Done", "content": content })
         }
         None => json!({ "description": "Done" }),
     };

@@ -75,7 +75,8 @@ impl<P: AdminPorts> Call<'_, P> {
     }
 
     fn moment(&self, name: &str) -> Result<Option<Timestamp>, Failure> {
-        let parse = |text: String| text.parse().map_err(|_| name);
+        // An offset such as +01:00 comes with a space where its plus sign was not encoded.
+        let parse = |text: String| text.replace(' ', "+").parse().map_err(|_| name);
         let moment = self.parameter(name).map(parse).transpose();
         moment.map_err(|name| Failure::Malformed(format!("`{name}` must be a time such as 2026-01-31T00:00:00Z")))
     }
@@ -86,6 +87,6 @@ fn whole<T: Serialize>(items: Vec<T>) -> Answered {
     AdminResponse::json(200, &Items { items, cursor: None })
 }
 
-fn mismatch(report: &Report) -> Failure {
+pub(super) fn mismatch(report: &Report) -> Failure {
     Failure::Unwritable(format!("the ledger reported {report:?}"))
 }

@@ -26,6 +26,8 @@ pub(super) enum Resource<'a> {
     Leases(&'a str),
     Entries(&'a str),
     Usage(&'a str),
+    Statements(&'a str),
+    Statement(&'a str, &'a str),
     Settlements,
     Refused,
     Clock,
@@ -60,6 +62,8 @@ impl<'a> Resource<'a> {
             ["accounts", id, "grants"] => Self::Grants(id),
             ["accounts", id, "leases"] => Self::Leases(id),
             ["accounts", id, "entries"] => Self::Entries(id),
+            ["accounts", id, "statements"] => Self::Statements(id),
+            ["accounts", id, "statements", period] => Self::Statement(id, period),
             ["accounts", id, "usage"] => Self::Usage(id),
             _ => return None,
         })
@@ -84,6 +88,8 @@ impl<'a> Resource<'a> {
             | Self::Leases(_)
             | Self::Entries(_)
             | Self::Usage(_)
+            | Self::Statements(_)
+            | Self::Statement(..)
             | Self::Refused => &["GET"],
         }
     }

@@ -1,5 +1,6 @@
 //! Corrections, subscriptions and what else is agreed with an account.
 
+use farebox_core::ledger::Statement;
 use serde_json::{Value, json};
 
 use crate::shop::{Shop, code};
@@ -21,6 +22,28 @@ fn money_goes_back_and_mistakes_are_corrected() {
     assert_eq!(code(&adjust(None, correction)), (400, "idempotency_key.missing"));
     assert_eq!(code(&adjust(Some("a-2"), json!({ "amount": "1.00" }))), (400, "request.malformed"));
     assert_eq!(shop.get(&format!("accounts/{bob}/balance")).body["balance"], "2.00");
+}
+
+#[test]
+fn a_statement_can_be_checked_by_whoever_gets_it() {
+    let shop = Shop::open();
+    let bob = shop.account("Bob");
+    shop.recharge(&bob, "r-1", "5.00");
+    shop.memory.set_now("2026-12-15T00:00:00Z".parse().unwrap());
+    shop.buy(&bob, "p-1", "echo", "echo-100");
+    let months = shop.get(&format!("accounts/{bob}/statements")).body;
+    let periods: Vec<_> = months["items"].as_array().unwrap().iter().map(|month| month["period"].as_str()).collect();
+    assert_eq!(periods, [Some("2026-12"), Some("2026-11")]);
+    let statement = shop.get(&format!("accounts/{bob}/statements/2026-12"));
+    assert_eq!((&statement.body["opening"], &statement.body["closing"]), (&json!("5.00"), &json!("4.85")));
+
+    let path = format!("/_farebox/admin/v1/accounts/{bob}/statements/2026-12");
+    let text = shop.text(&path);
+    Statement::from_json(&text).unwrap().verify().unwrap();
+    assert!(Statement::from_json(&text.replace("\"4.85\"", "\"4.84\"")).and_then(|it| it.verify()).is_err());
+    assert!(shop.text(&format!("{path}?format=csv")).lines().count() > 1);
+    assert_eq!(code(&shop.get(&format!("accounts/{bob}/statements/december"))), (404, "statement.unknown"));
+    assert_eq!(code(&shop.get("accounts/acc_nobody/statements/2026-12")), (404, "account.unknown"));
 }
 
 #[test]

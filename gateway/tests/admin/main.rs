@@ -41,6 +41,8 @@ fn the_shapes_that_programs_rely_on() {
     });
     assert_eq!(grants, json!({ "items": [grant] }));
     assert_eq!(shop.get(&format!("accounts/{bob}/usage")).body, json!({ "items": [] }));
+    let offset = shop.get(&format!("accounts/{bob}/usage?from=2026-11-01T00:00:00+01:00"));
+    assert_eq!((offset.status, offset.body), (200, json!({ "items": [] })));
     assert_eq!(shop.get(&format!("accounts/{bob}/leases")).body, json!({ "items": [] }));
 
     let settled = shop.call("POST", "settlements", None, &json!({}));
@@ -158,8 +160,18 @@ fn what_cannot_be_booked_is_refused_and_moves_nothing() {
     let got = shop.call("POST", &format!("accounts/{bob}/recharges"), Some("r-e"), &euros);
     assert_eq!(code(&got), (422, "currency.mismatch"));
     assert_eq!(shop.get(&format!("accounts/{bob}/balance")).body["balance"], "1.00");
-    for path in ["", "/balance", "/grants", "/leases", "/entries", "/usage", "/credentials", "/subscriptions", "/terms"]
-    {
+    for path in [
+        "",
+        "/balance",
+        "/grants",
+        "/leases",
+        "/entries",
+        "/usage",
+        "/credentials",
+        "/subscriptions",
+        "/terms",
+        "/statements",
+    ] {
         assert_eq!(code(&shop.get(&format!("accounts/acc_nobody{path}"))), (404, "account.unknown"), "{path}");
     }
 }

@@ -160,6 +160,14 @@ impl Shop {
         found.is_some_and(|operations| operations[method.to_lowercase()]["responses"].get(status.to_string()).is_some())
     }
 
+    /// The text of a good answer, as it comes.
+    pub(crate) fn text(&self, path: &str) -> String {
+        let request = self.request("GET", path, b"");
+        let answer = ready(handle(&self.memory, &self.settings, request, self.memory.now(), [0; RANDOM_BYTES]));
+        assert_eq!(answer.status, 200);
+        answer.body
+    }
+
     pub(crate) fn get(&self, path: &str) -> Got {
         self.call("GET", path, None, &Value::Null)
     }

@@ -1,0 +1,58 @@
+//! Statements: which months an account has one for, and the one of a month.
+//!
+//! Invariant: a statement is answered exactly as the ledger wrote it, because its seal covers that form.
+
+use farebox_core::time::{Month, Timestamp};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{
+    AdminPorts, AdminResponse, Answered, Call, Items, accounts::account_id, failure::Failure, reports::mismatch,
+};
+use crate::{
+    reports::{Query, Report},
+    schema::Time,
+};
+
+/// A month that has a statement. The last one is still being written.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "StatementPeriod")]
+pub(super) struct StatedMonth {
+    /// Such as `2026-11`, in UTC.
+    period: String,
+    /// Its first moment.
+    #[schemars(with = "Time")]
+    from: Timestamp,
+    /// The first moment after it.
+    #[schemars(with = "Time")]
+    until: Timestamp,
+}
+
+impl<P: AdminPorts> Call<'_, P> {
+    /// The months since the account was made, the latest first.
+    pub(super) async fn statements(&self, account: &str) -> Answered {
+        let (first, last) = (Month::of(self.account(account).await?.created), Month::of(self.now));
+        let stated = |month: i32| {
+            let (from, until) = Month(month).bounds();
+            StatedMonth { period: Month(month).to_string(), from, until }
+        };
+        let items: Vec<StatedMonth> = (first.0..=last.0).rev().map(stated).collect();
+        AdminResponse::json(200, &Items { items, cursor: None })
+    }
+
+    pub(super) async fn statement(&self, account: &str, period: &str) -> Answered {
+        let account = account_id(account)?;
+        let month: Month = period.parse().map_err(|_| Failure::StatementUnknown)?;
+        let as_csv = match self.parameter("format").as_deref() {
+            None | Some("json") => false,
+            Some("csv") => true,
+            Some(_) => return Err(Failure::Malformed("`format` must be json or csv".to_owned())),
+        };
+        let (from, until) = month.bounds();
+        match self.ports.report(&account, &Query::Statement { from, until }).await?? {
+            Report::Statement(statement) if as_csv => Ok(AdminResponse::text("text/csv", &statement.to_csv())),
+            Report::Statement(statement) => AdminResponse::json(200, &*statement),
+            other => Err(mismatch(&other)),
+        }
+    }
+}
