@@ -106,8 +106,18 @@ fn carry_out(account: &Account, cause: Option<Cause>, command: &Command, at: Tim
     Ok(Decision { entries: sealed(account, at, cause, vec![event]), answer })
 }
 
+/// What a command was asked for with. The terms of an offer are the catalog's and not the caller's: they may be others
+/// when the same request is sent again, and it is the same request all the same.
 fn cause(key: &IdempotencyKey, command: &Command) -> Cause {
-    Cause { key: key.clone(), content: Hash::of(command) }
+    let content = match command {
+        Command::Purchase(terms) => Hash::of(&("purchase", &terms.product, &terms.offer)),
+        Command::Subscribe(terms) => Hash::of(&("subscribe", &terms.product, &terms.offer)),
+        Command::ChangePlan { subscription, terms } => {
+            Hash::of(&("change plan", subscription, &terms.product, &terms.offer))
+        }
+        other => Hash::of(other),
+    };
+    Cause { key: key.clone(), content }
 }
 
 const fn nothing(answer: Answer) -> Decision {

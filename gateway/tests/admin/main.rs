@@ -129,6 +129,9 @@ fn money_moves_once_for_each_idempotency_key() {
     assert_eq!(code(&shop.recharge(&bob, "r-1", "2.00")), (422, "idempotency_key.reused"));
     let bought = shop.buy(&bob, "p-1", "echo", "echo-100");
     assert_eq!(shop.buy(&bob, "p-1", "echo", "echo-100"), bought);
+    assert_eq!(shop.put_catalog("", &CATALOG.replace("0.15", "0.75")).status, 200);
+    assert_eq!(shop.buy(&bob, "p-1", "echo", "echo-100"), bought, "whatever the catalog says by now");
+    assert_eq!(code(&shop.buy(&bob, "p-1", "echo", "echo-200")), (422, "package.unknown"));
     assert_eq!(shop.get(&format!("accounts/{bob}/balance")).body["balance"], "0.85");
 
     let body = json!({ "amount": "1.00", "currency": "USD" });
