@@ -10,17 +10,15 @@ use farebox_core::{
     signature::xca::{Signer, sign},
     time::Timestamp,
 };
-use http_body_util::{BodyExt, Empty, Full};
-use hyper::{Request, body::Bytes, client::conn::http1::handshake, header::HeaderName};
+use http_body_util::{BodyExt, Full};
+use hyper::{Request, body::Bytes, client::conn::http1::handshake};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::net::TcpStream;
 
 use crate::{
-    kv::{Namespace, Operations},
-    load::MakeRequest,
-    workerd::{Parts, Workerd},
+    kv::Namespace,
+    runtime::{Parts, Runtime},
 };
 
 /// The deployment's secrets, good for this run only.
@@ -29,18 +27,31 @@ const ADMIN_TOKEN: &str = "bench-admin-token-of-this-run-only";
 
 /// A running Farebox and what the rig knows of it.
 pub(crate) struct Farebox {
-    config: Namespace,
-    usage: Namespace,
-    address: SocketAddr,
+    /// Who calls it.
+    pub(crate) caller: Rc<Caller>,
+    api: Admin,
     account: String,
-    /// How many idempotency keys were used.
-    asked: Cell<u64>,
-    /// Where the account objects are stored, for as long as this lives.
-    _accounts: TempDir,
 }
 
-/// What a call asks for: the same of every peer.
+/// The key-value namespaces of a Farebox on workerd.
+pub(crate) struct Stores {
+    /// Catalog and credentials.
+    pub(crate) config: Namespace,
+    /// The usage journal.
+    pub(crate) usage: Namespace,
+}
+
+/// The admin API.
+struct Admin {
+    address: SocketAddr,
+    /// How many idempotency keys were used.
+    asked: Cell<u64>,
+}
+
+/// What a call asks for.
 pub(crate) struct Call {
+    /// The method.
+    pub(crate) method: &'static str,
     /// Path and query.
     pub(crate) target: &'static str,
     /// Headers: names in lower case, and values.
@@ -48,62 +59,81 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// The call, unsigned.
-    pub(crate) fn plain(&'static self) -> MakeRequest {
-        Rc::new(|| self.request(&[]))
-    }
-
-    fn request(&self, more: &[(String, String)]) -> Request<Empty<Bytes>> {
-        let mut request = Request::builder().uri(self.target);
+    /// The call with `body` and the headers that a signature adds.
+    pub(crate) fn request<B>(&self, signature: &[(String, String)], body: B) -> Request<B> {
+        let mut request = Request::builder().method(self.method).uri(self.target);
         for (name, value) in self.headers {
             request = request.header(*name, *value);
         }
-        for (name, value) in more {
-            request = request.header(HeaderName::from_bytes(name.as_bytes()).expect("a header's name"), value);
+        for (name, value) in signature {
+            request = request.header(name, value);
         }
-        request.body(Empty::new()).expect("a request of constant parts")
+        request.body(body).expect("a request of constant parts")
+    }
+}
+
+/// Who calls Farebox: a credential of the account that pays.
+pub(crate) struct Caller {
+    key: String,
+    secret: Secret,
+    nonces: Cell<u64>,
+}
+
+impl Caller {
+    /// The caller with this credential.
+    pub(crate) fn new(key: String, secret: String) -> Self {
+        Self { key, secret: Secret::new(secret), nonces: Cell::new(0) }
+    }
+
+    /// The headers that sign `call` this once. Its body is not among what is signed.
+    pub(crate) fn sign(&self, call: &Call) -> Vec<(String, String)> {
+        let mut packed = format!("{}\nhttp://localhost{}", call.method, call.target);
+        for (name, value) in call.headers {
+            packed.extend(["\n", name, ": ", value]);
+        }
+        let facts = Facts::unpack(&packed).expect("packed above");
+        let nonce = format!("{:032}", self.nonces.replace(self.nonces.get() + 1));
+        sign(&facts, &[], &Signer { key: &self.key, secret: &self.secret, now: now(), nonce: &nonce }).headers
     }
 }
 
 impl Farebox {
-    /// Starts Farebox in front of `origin`, and gives requests to it that are `call`, signed afresh each time.
-    pub(crate) async fn start(
+    /// Starts Farebox in front of `origin` on workerd itself, with its namespaces served by the rig.
+    pub(crate) async fn on_workerd(
         workerd: &Path,
         peers: &Path,
         origin: SocketAddr,
-        call: &'static Call,
-    ) -> Result<(Self, Workerd, MakeRequest)> {
-        let (config, usage) = (Namespace::start()?, Namespace::start()?);
-        let secrets = [("MASTER_KEY", MASTER_KEY.to_owned()), ("ADMIN_TOKEN", ADMIN_TOKEN.to_owned())];
-        let stores = [("config", config.address), ("usage", usage.address)];
-        let accounts = TempDir::new()?;
-        let directories = [("accounts", accounts.path())];
-        let parts = Parts { environment: &secrets, externals: &stores, directories: &directories };
-        let process = Workerd::start(workerd, &peers.join("farebox.capnp"), &parts)?;
-        let catalog = std::fs::read_to_string(peers.join("catalog.toml"))?;
-        let catalog = catalog.replace("http://127.0.0.1:9", &format!("http://{origin}"));
-        let mut farebox = Self {
-            config,
-            usage,
-            address: process.address,
-            account: String::new(),
-            asked: Cell::new(0),
-            _accounts: accounts,
+    ) -> Result<(Self, Stores, Runtime)> {
+        let stores = Stores { config: Namespace::start()?, usage: Namespace::start()? };
+        let parts = Parts {
+            environment: &[("MASTER_KEY", MASTER_KEY.to_owned()), ("ADMIN_TOKEN", ADMIN_TOKEN.to_owned())],
+            externals: &[("config", stores.config.address), ("usage", stores.usage.address)],
+            disk: Some("accounts"),
         };
-        farebox.admin("PUT", "catalog", catalog).await?;
-        let account = farebox.admin("POST", "accounts", json!({"name": "Bench"}).to_string()).await?;
-        farebox.account = member(&account, "id")?;
-        let recharge = json!({"amount": "100000.00", "currency": "USD"}).to_string();
-        farebox.admin("POST", &format!("accounts/{}/recharges", farebox.account), recharge).await?;
-        let credential =
-            farebox.admin("POST", &format!("accounts/{}/credentials", farebox.account), "{}".into()).await?;
-        let request = signed(call, member(&credential, "key")?, Secret::new(member(&credential, "secret")?));
-        Ok((farebox, process, request))
+        let runtime = Runtime::workerd(workerd, &peers.join("farebox.capnp"), &parts)?;
+        Ok((Self::provision(&runtime, peers, origin).await?, stores, runtime))
     }
 
-    /// What was asked of its configuration and of its usage journal so far.
-    pub(crate) fn operations(&self) -> (Operations, Operations) {
-        (self.config.operations(), self.usage.operations())
+    /// Starts Farebox in front of `origin` on Miniflare, as `cargo xtask dev` does.
+    pub(crate) async fn on_miniflare(node: &Path, root: &Path, origin: SocketAddr) -> Result<(Self, Runtime)> {
+        let bindings = json!({"MASTER_KEY": MASTER_KEY, "ADMIN_TOKEN": ADMIN_TOKEN});
+        let order = json!({"root": root, "port": 0, "bindings": bindings});
+        let runtime = Runtime::node(node, &root.join("xtask/js/dev.mjs"), order)?;
+        Ok((Self::provision(&runtime, &root.join("benches/peers"), origin).await?, runtime))
+    }
+
+    /// Publishes the catalog and makes an account that can pay, with a credential.
+    async fn provision(runtime: &Runtime, peers: &Path, origin: SocketAddr) -> Result<Self> {
+        let api = Admin { address: runtime.address, asked: Cell::new(0) };
+        let catalog = std::fs::read_to_string(peers.join("catalog.toml"))?;
+        api.ask("PUT", "catalog", catalog.replace("http://127.0.0.1:9", &format!("http://{origin}"))).await?;
+        let account = api.ask("POST", "accounts", json!({"name": "Bench"}).to_string()).await?;
+        let account = member(&account, "id")?;
+        let recharge = json!({"amount": "100000.00", "currency": "USD"}).to_string();
+        api.ask("POST", &format!("accounts/{account}/recharges"), recharge).await?;
+        let credential = api.ask("POST", &format!("accounts/{account}/credentials"), "{}".to_owned()).await?;
+        let caller = Rc::new(Caller::new(member(&credential, "key")?, member(&credential, "secret")?));
+        Ok(Self { caller, api, account })
     }
 
     /// How many entries the account's book has. Each is one row of its object's storage.
@@ -111,7 +141,7 @@ impl Farebox {
         let (mut count, mut cursor) = (0, String::new());
         loop {
             let path = format!("accounts/{}/entries?limit=100{cursor}", self.account);
-            let page = self.admin("GET", &path, String::new()).await?;
+            let page = self.api.ask("GET", &path, String::new()).await?;
             count += page["items"].as_array().with_context(|| format!("no entries in {page}"))?.len() as u64;
             match page["cursor"].as_str() {
                 Some(next) => cursor = format!("&cursor={next}"),
@@ -122,10 +152,12 @@ impl Farebox {
 
     /// Runs a settlement.
     pub(crate) async fn settle(&self) -> Result<()> {
-        self.admin("POST", "settlements", "{}".to_owned()).await.map(drop)
+        self.api.ask("POST", "settlements", "{}".to_owned()).await.map(drop)
     }
+}
 
-    async fn admin(&self, method: &str, path: &str, body: String) -> Result<Value> {
+impl Admin {
+    async fn ask(&self, method: &str, path: &str, body: String) -> Result<Value> {
         let stream = TcpStream::connect(self.address).await?;
         let (mut sender, connection) = handshake(TokioIo::new(stream)).await?;
         tokio::task::spawn_local(connection);
@@ -144,21 +176,6 @@ impl Farebox {
         ensure!(status.is_success(), "{method} {path}: {status}: {}", String::from_utf8_lossy(&body));
         serde_json::from_slice(&body).with_context(|| format!("{method} {path} answered something else"))
     }
-}
-
-fn signed(call: &'static Call, key: String, secret: Secret) -> MakeRequest {
-    let mut packed = format!("GET\nhttp://localhost{}", call.target);
-    for (name, value) in call.headers {
-        packed.push_str(&format!("\n{name}: {value}"));
-    }
-    let nonces = Cell::new(0u64);
-    Rc::new(move || {
-        nonces.set(nonces.get() + 1);
-        let facts = Facts::unpack(&packed).expect("packed above");
-        let nonce = format!("{:032}", nonces.get());
-        let signer = Signer { key: &key, secret: &secret, now: now(), nonce: &nonce };
-        call.request(&sign(&facts, &[], &signer).headers)
-    })
 }
 
 fn now() -> Timestamp {

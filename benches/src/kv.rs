@@ -17,7 +17,9 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
-use crate::serve::{Body, start};
+use crate::serve::start;
+
+type Body = Full<Bytes>;
 
 const METADATA: &str = "cf-kv-metadata";
 /// Keys on one page of a list, when nothing less is asked for.

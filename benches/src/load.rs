@@ -40,7 +40,7 @@ pub(crate) struct Load {
     /// What is asked.
     pub(crate) request: MakeRequest,
     /// How long each answer is, in bytes.
-    pub(crate) answer_bytes: usize,
+    pub(crate) answer_bytes: u64,
 }
 
 /// What a stretch of saturated load came to.
@@ -133,13 +133,13 @@ fn tick(rate: f64, time: Duration, due: &mpsc::UnboundedSender<Instant>) {
     }
 }
 
-async fn call(connection: &mut Connection, request: Request<Empty<Bytes>>, length: usize) -> Result<()> {
+async fn call(connection: &mut Connection, request: Request<Empty<Bytes>>, length: u64) -> Result<()> {
     connection.ready().await?;
     let answer = connection.send_request(request).await?;
     let status = answer.status();
     let body = answer.into_body().collect().await?.to_bytes();
     ensure!(status == 200, "answered {status}: {}", String::from_utf8_lossy(&body));
-    ensure!(body.len() == length, "answered {} bytes, not {length}", body.len());
+    ensure!(body.len() as u64 == length, "answered {} bytes, not {length}", body.len());
     Ok(())
 }
 

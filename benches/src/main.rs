@@ -7,16 +7,18 @@ use std::{path::PathBuf, time::Duration};
 use anyhow::Result;
 use clap::Parser;
 
+mod decisions;
 mod farebox;
 mod kv;
 mod load;
+mod memory;
 mod rounds;
+mod runtime;
 mod serve;
 mod side_by_side;
 mod spread;
 mod storage;
 mod table;
-mod workerd;
 
 /// Measures Farebox side by side with what a user would pick instead.
 #[derive(Debug, Parser)]
@@ -24,9 +26,12 @@ struct Options {
     /// The workerd binary.
     #[arg(long)]
     workerd: PathBuf,
-    /// The folder of the peers' configurations.
+    /// The Node binary.
     #[arg(long)]
-    peers: PathBuf,
+    node: PathBuf,
+    /// The top of the checkout, where everything is built.
+    #[arg(long)]
+    root: PathBuf,
     /// Rounds in which each peer has a turn.
     #[arg(long, default_value_t = 15)]
     rounds: usize,
@@ -41,12 +46,18 @@ fn main() -> Result<()> {
 }
 
 async fn run(options: &Options) -> Result<()> {
+    decisions::commands()?;
+    decisions::settling()?;
     let origin = serve::origin(side_by_side::ANSWER)?;
-    let (peers, farebox) = side_by_side::start(&options.workerd, &options.peers, origin).await?;
     let turn = Duration::from_millis(options.turn);
-    side_by_side::compare(&peers, options.rounds, turn).await?;
-    match peers.last() {
-        Some(peer) => storage::measure(&farebox, peer, 5 * turn).await,
-        None => Ok(()),
+    let configurations = options.root.join("benches/peers");
+    let (peers, farebox, stores) = side_by_side::on_workerd(&options.workerd, &configurations, origin).await?;
+    if let [bare, .., peer] = peers.as_slice() {
+        memory::measure(bare, peer, &farebox).await?;
+        side_by_side::compare(&peers, options.rounds, turn).await?;
+        storage::measure(&farebox, &stores, peer, 5 * turn).await?;
     }
+    drop(peers);
+    let (peers, _farebox) = side_by_side::on_miniflare(&options.node, &options.root, origin).await?;
+    side_by_side::compare_throughput(&peers, options.rounds, turn).await
 }

@@ -8,8 +8,8 @@ use anyhow::{Context, Result};
 
 use crate::{
     load::{Load, Saturated},
+    runtime::Runtime,
     spread::{Spread, rank},
-    workerd::Workerd,
 };
 
 /// One way to hand a call on, running and connected to.
@@ -17,7 +17,7 @@ pub(crate) struct Peer {
     /// Its row in the tables.
     pub(crate) name: &'static str,
     /// What is measured.
-    pub(crate) process: Workerd,
+    pub(crate) runtime: Runtime,
     /// How it is called.
     pub(crate) load: Load,
 }
@@ -50,7 +50,7 @@ pub(crate) async fn saturate(peers: &[Peer], rounds: usize, time: Duration) -> R
         for turn in 0..peers.len() {
             let at = (round + turn) % peers.len();
             let peer = &peers[at];
-            let used = peer.process.processor_time()?;
+            let used = peer.runtime.processor_time()?;
             if let Some((before, did)) = open[at] {
                 turns[at].push(turn_of(used - before, did));
             }

@@ -1,20 +1,22 @@
 //! The tables of Farebox beside the pass-throughs.
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{net::SocketAddr, path::Path, rc::Rc, time::Duration};
 
 use anyhow::Result;
+use http_body_util::Empty;
+use serde_json::json;
 
 use crate::{
-    farebox::{Call, Farebox},
-    load::{Load, MakeRequest},
+    farebox::{Call, Caller, Farebox, Stores},
+    load::Load,
     rounds::{Latency, Peer, Turn, pace, ratio, saturate},
+    runtime::{Parts, Runtime},
     spread::Spread,
     table,
-    workerd::{Parts, Workerd},
 };
 
 /// Bytes of an answer.
-pub(crate) const ANSWER: usize = 1024;
+pub(crate) const ANSWER: u64 = 1024;
 /// Connections to each peer.
 const CONNECTIONS: usize = 32;
 /// Rounds before it counts: the runtime compiles what is hot.
@@ -22,6 +24,7 @@ const WARM_UP: usize = 2;
 
 /// What every peer is asked.
 pub(crate) const CALL: Call = Call {
+    method: "GET",
     target: "/bench/things?page=2&sort=name",
     headers: &[
         ("host", "localhost"),
@@ -32,32 +35,72 @@ pub(crate) const CALL: Call = Call {
     ],
 };
 
-/// All peers, the one that the others are compared with first, Farebox last.
-pub(crate) async fn start(workerd: &Path, peers: &Path, origin: SocketAddr) -> Result<(Vec<Peer>, Farebox)> {
+/// The peers on workerd, the one that the others are compared with first, Farebox last.
+pub(crate) async fn on_workerd(
+    workerd: &Path,
+    peers: &Path,
+    origin: SocketAddr,
+) -> Result<(Vec<Peer>, Farebox, Stores)> {
     let environment = [("ORIGIN", format!("http://{origin}"))];
     let parts = Parts { environment: &environment, ..Parts::default() };
     let mut all = Vec::new();
     for (name, config) in
         [("JavaScript pass-through", "passthrough.capnp"), ("worker crate's pass-through", "passthrough-worker.capnp")]
     {
-        let process = Workerd::start(workerd, &peers.join(config), &parts)?;
-        all.push(peer(name, process, CALL.plain()));
+        let runtime = Runtime::workerd(workerd, &peers.join(config), &parts)?;
+        all.push(peer(name, runtime, None));
     }
-    let (farebox, process, request) = Farebox::start(workerd, peers, origin, &CALL).await?;
-    all.push(peer("Farebox, signed and metered", process, request));
-    Ok((all, farebox))
+    let (farebox, stores, runtime) = Farebox::on_workerd(workerd, peers, origin).await?;
+    all.push(peer("Farebox, signed and metered", runtime, Some(&farebox.caller)));
+    Ok((all, farebox, stores))
 }
 
-fn peer(name: &'static str, process: Workerd, request: MakeRequest) -> Peer {
-    let load = Load { peer: process.address, connections: CONNECTIONS, request, answer_bytes: ANSWER };
-    Peer { name, process, load }
+/// The peers on Miniflare: what one would write by hand, and Farebox.
+pub(crate) async fn on_miniflare(node: &Path, root: &Path, origin: SocketAddr) -> Result<(Vec<Peer>, Farebox)> {
+    let secret = "the secret of the one caller of a hand-written gateway";
+    let order = json!({"bindings": {"ORIGIN": format!("http://{origin}"), "SECRET": secret}});
+    let runtime = Runtime::node(node, &root.join("benches/peers/handwritten.mjs"), order)?;
+    let caller = Rc::new(Caller::new("one".to_owned(), secret.to_owned()));
+    let handwritten = peer("hand-written", runtime, Some(&caller));
+    let (farebox, runtime) = Farebox::on_miniflare(node, root, origin).await?;
+    let peer = peer("Farebox", runtime, Some(&farebox.caller));
+    Ok((vec![handwritten, peer], farebox))
+}
+
+fn peer(name: &'static str, runtime: Runtime, caller: Option<&Rc<Caller>>) -> Peer {
+    let caller = caller.map(Rc::clone);
+    let request = move || {
+        let signature = caller.as_ref().map(|caller| caller.sign(&CALL)).unwrap_or_default();
+        CALL.request(&signature, Empty::new())
+    };
+    let load =
+        Load { peer: runtime.address, connections: CONNECTIONS, request: Rc::new(request), answer_bytes: ANSWER };
+    Peer { name, runtime, load }
+}
+
+/// Measures the throughput of `peers` on Miniflare against the first of them and prints it.
+pub(crate) async fn compare_throughput(peers: &[Peer], rounds: usize, turn: Duration) -> Result<()> {
+    saturate(peers, WARM_UP, turn).await?;
+    let turns = saturate(peers, rounds, turn).await?;
+    table::print(
+        &format!("On Miniflare, {}", conditions(rounds, turn)),
+        &["saturated", "calls a second", "of the first"],
+        &rows(peers, &turns, |mine, first| {
+            vec![Spread::of(mine.iter().map(|turn| turn.rate)).text(0), ratio(mine, first, |turn| turn.rate).text(2)]
+        }),
+    );
+    Ok(())
+}
+
+fn conditions(rounds: usize, turn: Duration) -> String {
+    format!("{rounds} rounds of {} ms each: median (least to greatest)", turn.as_millis())
 }
 
 /// Measures `peers` against the first of them and prints both tables.
 pub(crate) async fn compare(peers: &[Peer], rounds: usize, turn: Duration) -> Result<()> {
     saturate(peers, WARM_UP, turn).await?;
     let turns = saturate(peers, rounds, turn).await?;
-    let conditions = format!("{rounds} rounds of {} ms each: median (least to greatest)", turn.as_millis());
+    let conditions = conditions(rounds, turn);
     table::print(
         &format!("{ANSWER}-byte answers over {CONNECTIONS} connections, {conditions}. More of bare is better."),
         &["saturated", "processor time a call, µs", "calls a processor second, of bare", "calls a second", "of bare"],

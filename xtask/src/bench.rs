@@ -33,12 +33,13 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     setup::all()?;
     for worker in Worker::ALL {
         build::build(worker)?;
+        build::report_size(worker)?;
     }
     let peers = root().join("benches/peers");
     step("Building the peers", || build_peers(&peers))?;
     let mut rig = cargo();
     rig.args(["run", "--quiet", "--profile", "rig", "--package", "farebox-benches", "--"]);
-    rig.arg("--workerd").arg(workerd()?).arg("--peers").arg(&peers);
+    rig.arg("--workerd").arg(workerd()?).arg("--node").arg(npm_tool("node")?.get_program()).arg("--root").arg(root());
     rig.args(["--rounds", &options.rounds.to_string(), "--turn", &options.turn.to_string()]);
     // Not `process::run`: the tables are what was asked for and belong on standard output.
     let status = rig.status().context("cannot start cargo")?;

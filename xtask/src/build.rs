@@ -153,7 +153,7 @@ pub(crate) fn optimise(wasm: &Path, effort: &str) -> Result<()> {
 }
 
 /// Prints what `worker` weighs as it is uploaded; an edge Worker over its budget is an error.
-fn report_size(worker: Worker) -> Result<()> {
+pub(crate) fn report_size(worker: Worker) -> Result<()> {
     let build = worker.directory().join("build");
     let mut archive = GzEncoder::new(Vec::new(), Compression::default());
     let mut plain = 0;
