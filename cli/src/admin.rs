@@ -88,8 +88,21 @@ impl Admin {
     /// Posts a command that moves money; gives the answer and the name it was sent under. A failure that leaves open
     /// whether the money was moved says the name too.
     pub(crate) fn pay(&self, path: &str, body: &Value, idempotency: Idempotency) -> anyhow::Result<Value> {
+        self.send_once(self.with_json("POST", path, body)?, idempotency)
+    }
+
+    /// Changes what is at `path` by a command that moves money, as [`Self::pay`] does.
+    pub(crate) fn patch(&self, path: &str, body: &Value, idempotency: Idempotency) -> anyhow::Result<Value> {
+        self.send_once(self.with_json("PATCH", path, body)?, idempotency)
+    }
+
+    /// Ends what is at `path` by a command that moves money, as [`Self::pay`] does.
+    pub(crate) fn end(&self, path: &str, idempotency: Idempotency) -> anyhow::Result<Value> {
+        self.send_once(self.request("DELETE", path)?, idempotency)
+    }
+
+    fn send_once(&self, mut request: Request, idempotency: Idempotency) -> anyhow::Result<Value> {
         let key = idempotency.key.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
-        let mut request = self.with_json("POST", path, body)?;
         request.set("idempotency-key", &key);
         let mut answer = self.send(request).map_err(|error| match error.downcast_ref::<Problem>() {
             Some(problem) if problem.status < 500 => error,

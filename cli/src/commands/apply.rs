@@ -3,15 +3,14 @@
 //! A catalog that is refused is refused with everything that is wrong with it, a line each, before the one line that
 //! every failure ends with.
 
-use std::{io::Read, path::PathBuf};
+use std::path::PathBuf;
 
-use anyhow::Context;
 use clap::Args;
 use farebox_cli::http::Problem;
 use farebox_core::catalog::difference::Change;
 use serde_json::Value;
 
-use super::Format;
+use super::{Format, read};
 use crate::admin::Connection;
 
 /// Publish the catalog: what is for sale, where it comes from and what it costs
@@ -31,7 +30,7 @@ pub(crate) struct Apply {
 
 impl Apply {
     pub(crate) fn run(self, connection: &Connection) -> anyhow::Result<()> {
-        let source = read(&self.file).with_context(|| format!("cannot read {}", self.file.display()))?;
+        let source = read(&self.file)?;
         let path = if self.dry_run { "catalog?dry_run=true" } else { "catalog" };
         let answer = connection.admin()?.put(path, "application/toml", source);
         let answer = answer.inspect_err(|error| {
@@ -48,14 +47,6 @@ impl Apply {
         }
         Ok(())
     }
-}
-
-fn read(file: &PathBuf) -> std::io::Result<String> {
-    if file.as_os_str() != "-" {
-        return std::fs::read_to_string(file);
-    }
-    let mut source = String::new();
-    std::io::stdin().read_to_string(&mut source).map(|_| source)
 }
 
 /// The changes of an answer, one a line.

@@ -3,11 +3,11 @@
 //! The book is a chain of hashes. It is verified here, entry by entry, so that one need not believe the server that
 //! nothing in it was changed afterwards.
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Args;
 use farebox_core::{
     id::AccountId,
-    ledger::{Book, Entry, Event, Hash},
+    ledger::{Book, Entry, Event, Hash, verify},
     money::Micros,
 };
 use serde_json::{Value, json};
@@ -36,23 +36,13 @@ impl Entries {
             let rows: Vec<_> = entries.iter().map(row).collect();
             print!("{}", output::table(&rows, &["entry", "time", "what", "detail", "balance"]));
         }
-        verify(&entries)
+        verify(0, Hash::default(), &entries).context("the book is not as it was written")?;
+        Ok(())
     }
 }
 
-/// Checks that each entry follows from the one before, from the first on.
-fn verify(entries: &[Entry]) -> anyhow::Result<()> {
-    let (mut prev, mut seq) = (Hash::default(), 0);
-    for entry in entries {
-        if entry.seq != seq + 1 || entry.prev != prev || entry.hash != entry.computed_hash() {
-            bail!("entry {} does not follow from the one before: the book was changed", entry.seq);
-        }
-        (prev, seq) = (entry.hash, entry.seq);
-    }
-    Ok(())
-}
-
-fn row(entry: &Entry) -> Value {
+/// An entry as a row of a table.
+pub(super) fn row(entry: &Entry) -> Value {
     let detail = match &entry.event {
         Event::Opened { currency } => currency.to_string(),
         Event::Recharged { reference, .. } | Event::Refunded { reference, .. } => reference.clone().unwrap_or_default(),

@@ -11,7 +11,12 @@ mod entries;
 mod explain;
 mod pay;
 mod settle;
+mod statement;
+mod subscribe;
 
+use std::{fs::File, io::Read, path::Path};
+
+use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use serde_json::Value;
 
@@ -46,11 +51,19 @@ enum Command {
     #[command(subcommand)]
     Credential(credential::Credential),
     Recharge(pay::Recharge),
+    Refund(pay::Refund),
+    Adjust(pay::Adjust),
     Buy(pay::Buy),
+    Subscribe(subscribe::Subscribe),
+    Subscriptions(subscribe::Subscriptions),
+    Plan(subscribe::Plan),
+    Unsubscribe(subscribe::Unsubscribe),
     Balance(books::Balance),
     Grants(books::Grants),
     Entries(entries::Entries),
     Usage(books::Usage),
+    #[command(subcommand)]
+    Statement(statement::Statement),
     Settle(settle::Settle),
     Call(call::Call),
     Explain(explain::Explain),
@@ -75,11 +88,18 @@ impl Cli {
             Command::Account(account) => account.run(connection),
             Command::Credential(credential) => credential.run(connection),
             Command::Recharge(recharge) => recharge.run(connection),
+            Command::Refund(refund) => refund.run(connection),
+            Command::Adjust(adjust) => adjust.run(connection),
             Command::Buy(buy) => buy.run(connection),
+            Command::Subscribe(subscribe) => subscribe.run(connection),
+            Command::Subscriptions(subscriptions) => subscriptions.run(connection),
+            Command::Plan(plan) => plan.run(connection),
+            Command::Unsubscribe(unsubscribe) => unsubscribe.run(connection),
             Command::Balance(balance) => balance.run(connection),
             Command::Grants(grants) => grants.run(connection),
             Command::Entries(entries) => entries.run(connection),
             Command::Usage(usage) => usage.run(connection),
+            Command::Statement(statement) => statement.run(connection),
             Command::Settle(settle) => settle.run(connection),
             Command::Call(call) => call.run(connection),
             Command::Explain(explain) => explain.run(connection),
@@ -102,6 +122,18 @@ impl Format {
             print!("{}", output::table(&items, columns));
         }
     }
+}
+
+/// The text of a file; of standard input for `-`.
+fn read(file: &Path) -> anyhow::Result<String> {
+    let mut text = String::new();
+    let read = if file.as_os_str() == "-" {
+        std::io::stdin().read_to_string(&mut text)
+    } else {
+        File::open(file).and_then(|mut file| file.read_to_string(&mut text))
+    };
+    read.with_context(|| format!("cannot read {}", file.display()))?;
+    Ok(text)
 }
 
 #[cfg(test)]

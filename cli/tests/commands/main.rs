@@ -1,6 +1,7 @@
 //! The `farebox` binary against an HTTP server of the test's own: what it sends, what it prints, how it fails.
 
 mod server;
+mod statement;
 
 use std::process::{Command, Output};
 
@@ -114,6 +115,60 @@ fn money_moves_under_a_name_that_is_made_or_given() {
 }
 
 #[test]
+fn each_command_that_moves_money_has_a_method_a_path_and_a_body() {
+    let server = Server::start(|_| Reply::json(200, json!({"entry": 7, "balance": "15.00"})));
+    let running = "subscriptions/subscription-3";
+    let commands: [(&[&str], &str, String, Value); 7] = [
+        (&["refund", "acc-1", "4.00"], "POST", "refunds".into(), json!({"amount": "4.00"})),
+        (
+            &["refund", "acc-1", "4.00", "--reference", "invoice-7"],
+            "POST",
+            "refunds".into(),
+            json!({"amount": "4.00", "reference": "invoice-7"}),
+        ),
+        (
+            &["adjust", "acc-1", "-1.50", "charged twice"],
+            "POST",
+            "adjustments".into(),
+            json!({"amount": "-1.50", "reason": "charged twice"}),
+        ),
+        (
+            &["subscribe", "acc-1", "demo", "small"],
+            "POST",
+            "subscriptions".into(),
+            json!({"product": "demo", "plan": "small"}),
+        ),
+        (
+            &["plan", "acc-1", "subscription-3", "demo", "large"],
+            "PATCH",
+            running.into(),
+            json!({"product": "demo", "plan": "large"}),
+        ),
+        (&["unsubscribe", "acc-1", "subscription-3"], "DELETE", format!("{running}?at_once=false"), Value::Null),
+        (
+            &["unsubscribe", "acc-1", "subscription-3", "--at-once"],
+            "DELETE",
+            format!("{running}?at_once=true"),
+            Value::Null,
+        ),
+    ];
+    for (command, method, path, body) in commands {
+        let named = [command, &["--idempotency-key", "order-7"]].concat();
+        assert_eq!(
+            stdout(&farebox(&server, &named)),
+            "entry            7\nbalance          15.00\nidempotency key  order-7\n",
+            "{command:?}"
+        );
+        let received = server.take();
+        assert_eq!(received.header("idempotency-key"), Some("order-7"), "{command:?}");
+        let target = format!("/_farebox/admin/v1/accounts/acc-1/{path}");
+        assert_eq!((received.method.as_str(), received.target.as_str()), (method, target.as_str()), "{command:?}");
+        let sent = if received.body.is_empty() { Value::Null } else { received.json() };
+        assert_eq!(sent, body, "{command:?}");
+    }
+}
+
+#[test]
 fn a_payment_that_may_have_been_made_says_under_which_name_to_repeat_it() {
     let server = Server::start(|received| match received.header("idempotency-key") {
         Some("order-7") => Reply::problem(503, json!({"title": "Not available at the moment"})),
@@ -186,7 +241,7 @@ fn entries_are_shown_and_a_changed_book_is_found_out() {
     let shown = stdout(&farebox(&server, &["entries", "acc_1"]));
     assert!(shown.lines().nth(2).is_some_and(|line| line.ends_with("5.00")), "{shown}");
     let found = failure(&farebox(&server, &["entries", "acc_2"]));
-    assert_eq!(found, "farebox: entry 2 does not follow from the one before: the book was changed\n");
+    assert_eq!(found, "farebox: the book is not as it was written: entry 2 was changed\n");
 }
 
 #[test]

@@ -1,0 +1,79 @@
+//! A statement for people.
+//!
+//! Invariant: what is not shown is said: entries that moved no money are counted, and are in the other formats.
+
+use std::fmt::Write;
+
+use farebox_core::{
+    ledger::{StatedCharge, StatedEntry, Statement},
+    money::Micros,
+};
+use serde_json::{Value, json};
+
+use crate::{commands::entries, output};
+
+/// The whole page.
+pub(super) fn of(statement: &Statement) -> String {
+    let head = ["account", "from", "until", "currency", "opening", "closing"];
+    let mut page = output::record(&json!(statement), &head);
+    let (moved, still): (Vec<_>, Vec<_>) = statement.entries.iter().partition(|stated| stated.amount != Micros::ZERO);
+    let rows = moved.into_iter().map(entry_row).collect();
+    section(&mut page, "Entries", rows, &["entry", "time", "what", "detail", "amount", "balance"]);
+    if !still.is_empty() {
+        let _ = writeln!(page, "and {} that moved no money, which --json and --csv show", still.len());
+    }
+    let used = statement.usage.iter().map(|(product, usage)| {
+        json!({ "product": product, "calls": usage.calls, "ingress_bytes": usage.ingress_bytes,
+            "egress_bytes": usage.egress_bytes })
+    });
+    section(&mut page, "Usage", used.collect(), &["product", "calls", "ingress_bytes", "egress_bytes"]);
+    let charges = statement.charges.iter().map(charge_row).collect();
+    section(&mut page, "Charges", charges, &["product", "month", "cost", "charged", "forgiven"]);
+    let tiers = statement.charges.iter().flat_map(tier_rows).collect();
+    section(&mut page, "What they are made of", tiers, &["product", "month", "meter", "units", "price", "per"]);
+    let overruns = statement
+        .overruns
+        .iter()
+        .map(|overrun| json!({ "grant": overrun.grant.to_string(), "meter": overrun.meter, "amount": overrun.amount }));
+    section(&mut page, "Used beyond what was bought", overruns.collect(), &["grant", "meter", "amount"]);
+    section(&mut page, "Lost by the gateway, and not charged", lost(statement), &["lease", "meter", "at_most"]);
+    if statement.overdrawn != Micros::ZERO {
+        let _ = writeln!(page, "\nThe balance is overdrawn by {}.", statement.overdrawn);
+    }
+    page
+}
+
+fn section(page: &mut String, title: &str, rows: Vec<Value>, columns: &[&str]) {
+    if !rows.is_empty() {
+        let _ = write!(page, "\n{title}:\n{}", output::table(&rows, columns));
+    }
+}
+
+fn entry_row(stated: &StatedEntry) -> Value {
+    let mut row = entries::row(&stated.entry);
+    row["amount"] = json!(stated.amount);
+    row["balance"] = json!(stated.balance);
+    row
+}
+
+fn charge_row(charge: &StatedCharge) -> Value {
+    let forgiven = (charge.forgiven != Micros::ZERO).then_some(charge.forgiven);
+    json!({ "product": charge.product, "month": charge.month.to_string(), "cost": charge.cost,
+        "charged": charge.charged, "forgiven": forgiven })
+}
+
+fn tier_rows(charge: &StatedCharge) -> impl Iterator<Item = Value> {
+    charge.tiers.iter().map(|stated| {
+        json!({ "product": charge.product, "month": charge.month.to_string(), "meter": stated.meter,
+            "units": stated.tier.units, "price": stated.tier.per_block, "per": stated.per })
+    })
+}
+
+/// What instances that died may have let through; nobody knows, so nobody pays.
+fn lost(statement: &Statement) -> Vec<Value> {
+    let rows = statement.unaccounted.iter().flat_map(|lost| {
+        let row = |(meter, amount)| json!({ "lease": lost.lease.to_string(), "meter": meter, "at_most": amount });
+        lost.amount.iter().map(row)
+    });
+    rows.collect()
+}
