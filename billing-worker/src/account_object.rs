@@ -42,6 +42,9 @@ impl DurableObject for AccountObject {
             Ask::Execute { account, key, command } => {
                 answer(ledger::execute(&self.store, &self.accounts, &account, key.as_ref(), &command, now).await)
             }
+            Ask::Admit { account, nonce, command } => {
+                answer(ledger::admit(&self.store, &self.accounts, &account, nonce.as_deref(), &command, now).await)
+            }
             Ask::Report { account, query } => {
                 answer(ledger::report(&self.store, &self.accounts, &account, &query).await)
             }

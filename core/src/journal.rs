@@ -57,7 +57,7 @@ impl Batch {
 }
 
 /// A minute of the journal: minutes since the epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Window(pub i64);
 
 /// A key of the journal that is not one of ours.

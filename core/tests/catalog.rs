@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use farebox_core::{
-    catalog::{AuthScheme, Catalog, SCHEMA, compile, difference::difference, router::Router},
+    catalog::{Admission, AuthScheme, Catalog, SCHEMA, compile, difference::difference, router::Router},
     ledger::{Beyond, Every},
     meter::Meter,
     money::Micros,
@@ -65,6 +65,7 @@ upstream = "http://127.0.0.1:8080"
 auth = ["x-ca"]
 rate = { per_1000_calls = "0.50" }
 routes = [{ path = "/plain" }]
+admission = "strict"
 
   [[products.subscriptions]]
   id = "plain-pro"
@@ -92,6 +93,7 @@ fn every_key_of_a_good_catalog_is_understood() {
     assert_eq!((translate.timeout, plain.timeout), (Some(10 * SECOND), None));
     assert_eq!(translate.auth, [AuthScheme::XCa, AuthScheme::AppCode]);
     assert!(translate.hmac_sha1 && translate.strict_signature && !plain.hmac_sha1 && !plain.strict_signature);
+    assert_eq!((translate.admission, plain.admission), (Admission::Leased, Admission::Strict));
     assert_eq!(translate.accounts.as_ref().map(Vec::len), Some(2));
     assert!(!translate.is_open_to(&"acc_3".parse().unwrap()) && plain.is_open_to(&"acc_3".parse().unwrap()));
     assert_eq!((translate.routes[0].methods.len(), translate.routes[1].methods.len()), (2, 0));
@@ -156,6 +158,7 @@ const BAD: &[(&str, &str, usize, &str)] = &[
     ("auth = [\"x-ca\"]", "", 47, "`auth` is missing"),
     ("hmac_sha1 = true", "hmac_sha1 = \"yes\"", 11, "expected true or false, found a text"),
     ("accounts = [\"acc_1\", \"acc_2\"]", "accounts = [\"acc_1\", 2]", 13, "expected a text in quotes"),
+    ("admission = \"strict\"", "admission = \"loose\"", 53, "use leased or strict"),
     ("methods = [\"GET\", \"POST\"]", "methods = [\"get\"]", 16, "`get` is not a method"),
     ("methods = [\"GET\", \"POST\"]", "methods = []", 16, "the list is empty"),
     ("path = \"/v1/languages\"", "path = \"v1\"", 20, "must begin with a slash"),
@@ -187,12 +190,12 @@ const BAD: &[(&str, &str, usize, &str)] = &[
     ("valid = \"90d\"", "valid = \"3 months\"", 39, "is not a duration"),
     ("priority = -1", "priority = 3_000_000_000", 40, "out of range"),
     ("[[products.packages]]", "[[products.bundles]]", 34, "`bundles` is not known here"),
-    ("id = \"plain-pro\"", "id = \"translate-10k\"", 55, "this id is taken on line 35"),
-    ("every = \"1 month\"", "every = \"monthly\"", 58, "`monthly` is not a period"),
-    ("every = \"1 month\"", "", 54, "`every` is missing"),
-    ("beyond = \"rate\"", "beyond = \"never\"", 61, "use rate or reject"),
-    ("rate = { per_1000_calls = \"0.50\" }", "", 61, "the product has no `rate`"),
-    ("calls = 50_000\n  egress_bytes = \"1 GiB\"", "", 54, "at least one of `calls`"),
+    ("id = \"plain-pro\"", "id = \"translate-10k\"", 56, "this id is taken on line 35"),
+    ("every = \"1 month\"", "every = \"monthly\"", 59, "`monthly` is not a period"),
+    ("every = \"1 month\"", "", 55, "`every` is missing"),
+    ("beyond = \"rate\"", "beyond = \"never\"", 62, "use rate or reject"),
+    ("rate = { per_1000_calls = \"0.50\" }", "", 62, "the product has no `rate`"),
+    ("calls = 50_000\n  egress_bytes = \"1 GiB\"", "", 55, "at least one of `calls`"),
     ("[provider]", "[provider", 1, ""),
 ];
 
@@ -246,7 +249,7 @@ fn a_difference_names_what_changes_and_nothing_else() {
     let changes: Vec<_> =
         difference(Some(&good()), &compile(&changed).unwrap()).iter().map(ToString::to_string).collect();
     let expected = [
-        "+ product simple: auth x-ca, price per 1,000 calls 0.50, routes all methods /plain, title simple, \
+        "+ product simple: admission strict, auth x-ca, price per 1,000 calls 0.50, routes all methods /plain, title simple, \
          upstream http://127.0.0.1:8080",
         "+ plan plain-pro of simple: beyond rate, every 1 month, grace 5d, price 49.00, priority 2, quantity 50000 \
          calls, 1073741824 egress_bytes, title Pro",

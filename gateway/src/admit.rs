@@ -7,9 +7,10 @@
 use std::rc::Rc;
 
 use farebox_core::{
-    catalog::{AuthScheme, Product},
+    catalog::{Admission, AuthScheme, Product},
     credential::hash_app_code,
     id::{AccountId, CredentialKey, ProductId},
+    lease::Lease,
     meter::Meter,
     rejection::Rejection,
     request::Facts,
@@ -51,6 +52,8 @@ pub enum Need {
     AppCode(String),
     /// A lease.
     Lease(AccountId, ProductId),
+    /// The ledger's word for this one call, and its nonce.
+    Word(AccountId, ProductId, Option<String>),
 }
 
 /// Why a call does not pass yet.
@@ -74,13 +77,18 @@ impl From<Need> for Stop {
 impl<P> Gateway<P> {
     /// Decides on a request. `body` is needed only when this has said so before.
     pub fn admit(&self, facts: &Facts<'_>, body: Body<'_>, now: Timestamp) -> Step {
+        self.admit_on(None, facts, body, now)
+    }
+
+    /// The same, with the lease that the ledger gave for this call alone, where the product is admitted strictly.
+    pub(crate) fn admit_on(&self, word: Option<Lease>, facts: &Facts<'_>, body: Body<'_>, now: Timestamp) -> Step {
         let mut state = self.state();
         let request_id = state.request_id();
         let presented = signature::present(facts);
         let scheme = presented.as_ref().map_or(AuthScheme::XCa, Presented::scheme);
         let passed = presented.map_err(Stop::Reject).and_then(|presented| {
             let pass = state.check(&presented, facts, body, now)?;
-            state.charge(&pass, now)
+            state.charge(&pass, word, now)
         });
         match passed {
             Ok(paid) => Step::Forward(forward::forward(&mut state, paid, facts, scheme, request_id, now)),
@@ -167,21 +175,31 @@ impl State {
     }
 
     /// Takes the nonce and a place on a lease, both or none.
-    fn charge(&mut self, pass: &Pass<'_>, now: Timestamp) -> Result<Paid, Stop> {
+    fn charge(&mut self, pass: &Pass<'_>, word: Option<Lease>, now: Timestamp) -> Result<Paid, Stop> {
         let credential = &pass.caller.credential;
-        let product = &pass.shop.catalog.products[pass.product].id;
-        match self.wallet(&credential.account, product).pay(now) {
-            Pay::Lease { id, refill } => {
-                if let Some(nonce) = pass.nonce {
-                    self.nonces.take(&credential.key, nonce, now);
-                }
-                let (caller, shop) = (Rc::clone(&pass.caller), Rc::clone(&pass.shop));
-                let call = Call { caller, shop, product: pass.product, lease: id };
-                Ok(Paid { call, refill })
+        let product = &pass.shop.catalog.products[pass.product];
+        let wallet = self.wallet(&credential.account, &product.id);
+        let (lease, refill) = match (product.admission, word) {
+            (Admission::Leased, _) => match wallet.pay(now) {
+                Pay::Lease { id, refill } => (id, refill),
+                Pay::Ask => return Err(Need::Lease(credential.account.clone(), product.id.clone()).into()),
+                Pay::Refused(rejection) => return Err(rejection.into()),
+            },
+            (Admission::Strict, Some(lease)) => {
+                let id = lease.id;
+                wallet.take_one(lease, now);
+                (id, false)
             }
-            Pay::Ask => Err(Need::Lease(credential.account.clone(), product.clone()).into()),
-            Pay::Refused(rejection) => Err(rejection.into()),
+            (Admission::Strict, None) => {
+                let nonce = pass.nonce.map(|nonce| format!("{} {nonce}", credential.key));
+                return Err(Need::Word(credential.account.clone(), product.id.clone(), nonce).into());
+            }
+        };
+        if let Some(nonce) = pass.nonce {
+            self.nonces.take(&credential.key, nonce, now);
         }
+        let (caller, shop) = (Rc::clone(&pass.caller), Rc::clone(&pass.shop));
+        Ok(Paid { call: Call { caller, shop, product: pass.product, lease }, refill })
     }
 
     /// A name for a request: this instance's and a count.

@@ -9,7 +9,9 @@ use farebox_core::{
     catalog::{CATALOG_ENTRY, Catalog},
     credential::{Credential, app_code_entry, credential_entry},
     id::{AccountId, CredentialKey, ProductId},
+    lease::Lease,
     ledger::{Answer, Command, Refusal},
+    meter::Usage,
     rejection::Rejection,
     request::Facts,
     signature::Body,
@@ -33,9 +35,16 @@ struct Published {
 impl<P: EdgePorts> Gateway<P> {
     /// Decides on a request, fetching whatever is missing. Returns [`Need::Body`] where only the platform can help.
     pub async fn decide(self: &Rc<Self>, facts: &Facts<'_>, body: Body<'_>) -> Step {
+        let mut word = None;
         loop {
-            match self.admit(facts, body, self.ports.now()) {
+            match self.admit_on(word.take(), facts, body, self.ports.now()) {
                 Step::Need(need @ Need::Body(_)) => return Step::Need(need),
+                Step::Need(Need::Word(account, product, nonce)) => {
+                    match self.ask_for_one(&account, &product, nonce.as_deref()).await {
+                        Ok(lease) => word = Some(lease),
+                        Err(rejection) => return Step::Reject(self.reject(facts, &rejection)),
+                    }
+                }
                 Step::Need(need) => self.fetch(need).await,
                 step => return step,
             }
@@ -46,7 +55,7 @@ impl<P: EdgePorts> Gateway<P> {
     async fn fetch(self: &Rc<Self>, need: Need) {
         let this = Rc::clone(self);
         match need {
-            Need::Body(_) => {}
+            Need::Body(_) | Need::Word(..) => {}
             Need::Catalog => self.ports.once("catalog".into(), async move { this.read_catalog().await }).await,
             Need::Credential(key) => {
                 let name = credential_entry(&key);
@@ -116,32 +125,53 @@ impl<P: EdgePorts> Gateway<P> {
 
     /// Asks the ledger for a lease.
     pub(crate) async fn lease(&self, account: AccountId, product: ProductId) {
-        let command = {
-            let mut state = self.state();
-            let sold = state.shop.as_ref().and_then(|shop| shop.catalog.product(&product));
-            let rate = sold.and_then(|product| product.rate.clone());
-            let writer = state.writer.clone();
-            let want = state.wallet(&account, &product).ask(self.ports.now());
-            Command::Lease { product: product.clone(), writer, rate, want, lasting: LEASE_LASTS }
-        };
+        let want = self.state().wallet(&account, &product).ask(self.ports.now());
+        let command = self.lease_command(&product, want);
         let answer = self.ports.execute(&account, None, &command).await;
+        let lease = self.leased(&account, answer);
         let now = self.ports.now();
         let mut state = self.state();
         let wallet = state.wallet(&account, &product);
-        match answer {
-            Ok(Ok(Answer::Leased(lease))) => wallet.take(lease, now),
-            Ok(Err(Refusal::QuotaExhausted { .. })) => wallet.refuse(Rejection::QuotaExhausted, now),
-            Ok(Err(Refusal::QuotaExpired)) => wallet.refuse(Rejection::QuotaExpired, now),
-            Ok(Err(Refusal::BalanceExhausted { .. })) => wallet.refuse(Rejection::BalanceExhausted, now),
-            Ok(other) => {
-                self.ports.log(&format!("account {account}: asked for a lease of {product}, got {other:?}"));
-                wallet.refuse(Rejection::LedgerUnavailable, now);
-            }
-            Err(fault) => {
-                self.ports.log(&format!("account {account}: {fault}"));
-                wallet.refuse(Rejection::LedgerUnavailable, now);
-            }
+        match lease {
+            Ok(lease) => wallet.take(lease, now),
+            Err(rejection) => wallet.refuse(rejection, now),
         }
+    }
+
+    /// Asks the ledger for its word on one call.
+    async fn ask_for_one(
+        &self,
+        account: &AccountId,
+        product: &ProductId,
+        nonce: Option<&str>,
+    ) -> Result<Lease, Rejection> {
+        let command = self.lease_command(product, Usage { calls: 1, ..Usage::default() });
+        let answer = self.ports.admit(account, nonce, &command).await;
+        self.leased(account, answer)
+    }
+
+    fn lease_command(&self, product: &ProductId, want: Usage) -> Command {
+        let state = self.state();
+        let sold = state.shop.as_ref().and_then(|shop| shop.catalog.product(product));
+        let rate = sold.and_then(|product| product.rate.clone());
+        Command::Lease { product: product.clone(), writer: state.writer.clone(), rate, want, lasting: LEASE_LASTS }
+    }
+
+    /// The lease that an account answered with, or what to tell the caller.
+    fn leased(&self, account: &AccountId, answer: Result<Result<Answer, Refusal>, Fault>) -> Result<Lease, Rejection> {
+        let unusable = match answer {
+            Ok(Ok(Answer::Leased(lease))) if self.ports.now() < lease.until => return Ok(lease),
+            // By our clock it is over already: asking again at once would only give another like it.
+            Ok(Ok(Answer::Leased(lease))) => format!("{} ended at {}, before it began", lease.id, lease.until),
+            Ok(Err(Refusal::QuotaExhausted { .. })) => return Err(Rejection::QuotaExhausted),
+            Ok(Err(Refusal::QuotaExpired)) => return Err(Rejection::QuotaExpired),
+            Ok(Err(Refusal::BalanceExhausted { .. })) => return Err(Rejection::BalanceExhausted),
+            Ok(Err(Refusal::NonceUsed)) => return Err(Rejection::NonceUsed),
+            Ok(other) => format!("asked for a lease, got {other:?}"),
+            Err(fault) => fault.to_string(),
+        };
+        self.ports.log(&format!("account {account}: {unusable}"));
+        Err(Rejection::LedgerUnavailable)
     }
 
     /// Reads a JSON value of the configuration.

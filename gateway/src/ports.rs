@@ -95,6 +95,15 @@ pub trait Ledger {
         key: Option<&IdempotencyKey>,
         command: &Command,
     ) -> Result<Result<Answer, Refusal>, Fault>;
+
+    /// Carries out a `Command::Lease` for one call, and takes its nonce over all instances. A nonce that was taken before is
+    /// refused with [`Refusal::NonceUsed`].
+    async fn admit(
+        &self,
+        account: &AccountId,
+        nonce: Option<&str>,
+        command: &Command,
+    ) -> Result<Result<Answer, Refusal>, Fault>;
 }
 
 /// One piece of work at a time under each name.

@@ -120,6 +120,13 @@ impl Wallet {
         }
     }
 
+    /// The ledger gave a lease for one call, which is admitted on it now.
+    pub(crate) fn take_one(&mut self, lease: Lease, now: Timestamp) {
+        let mut held = Held::new(lease);
+        held.admit(now);
+        self.retired.push(Pocket { held, unsent: Vec::new(), since: now });
+    }
+
     /// The ledger gave none.
     pub(crate) fn refuse(&mut self, rejection: Rejection, now: Timestamp) {
         self.asking = false;
@@ -167,7 +174,7 @@ impl Wallet {
 
     /// What the lease in use says of itself, and what is left of `meter` with what the account has beside it.
     pub(crate) fn left(&self, meter: Meter) -> Option<(&Lease, u64)> {
-        let held = &self.current.as_ref()?.held;
+        let held = &self.current.as_ref().or(self.retired.last())?.held;
         let beside = held.lease().beside.get(meter).copied().unwrap_or(0);
         Some((held.lease(), held.left(meter)?.saturating_add(beside)))
     }

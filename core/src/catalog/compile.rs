@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use super::{
-    AuthScheme, Catalog, Product, Provider, Route,
+    Admission, AuthScheme, Catalog, Product, Provider, Route,
     offer::{package, plan, rate},
     router::{RouteError, Router, Target},
     source::{Item, Problem, Report, Table},
@@ -71,6 +71,7 @@ fn product(table: &Table<'_>, index: usize, seen: &mut Seen) -> Option<Product> 
     let auth = table.required("auth").and_then(|item| list(&item, scheme));
     let hmac_sha1 = table.flag("hmac_sha1");
     let strict_signature = table.flag("strict_signature");
+    let admission = table.maybe("admission", |item| item.read(admission));
     let accounts = table.maybe("accounts", |item| list(item, |item| item.parse()));
     let routes = routes(table, index, seen);
     let rate = table.maybe("rate", |item| item.table().and_then(|table| rate(&table)));
@@ -91,6 +92,7 @@ fn product(table: &Table<'_>, index: usize, seen: &mut Seen) -> Option<Product> 
         auth: auth?,
         hmac_sha1: hmac_sha1?,
         strict_signature: strict_signature?,
+        admission: admission?.unwrap_or_default(),
         accounts: accounts?,
         routes: routes?,
         rate: rate?,
@@ -174,6 +176,14 @@ fn scheme(item: &Item<'_>) -> Option<AuthScheme> {
         let found = SCHEMES.iter().find(|(name, _)| *name == text);
         found.map(|(_, scheme)| *scheme).ok_or_else(|| format!("`{text}` is not an auth scheme: use {}", known()))
     })
+}
+
+fn admission(text: &str) -> Result<Admission, String> {
+    match text {
+        "leased" => Ok(Admission::Leased),
+        "strict" => Ok(Admission::Strict),
+        _ => Err(format!("`{text}` is not a way to admit calls: use leased or strict")),
+    }
 }
 
 /// An id that nothing else of its kind has.

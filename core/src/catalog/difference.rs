@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::{AuthScheme, Catalog, Package, Plan, Product, Provider, Route};
+use super::{Admission, AuthScheme, Catalog, Package, Plan, Product, Provider, Route};
 use crate::{
     ledger::Beyond,
     meter::{Meter, PerMeter},
@@ -133,6 +133,7 @@ fn describe_product(product: &Product) -> Aspects {
         auth,
         hmac_sha1,
         strict_signature,
+        admission,
         accounts,
         routes,
         rate,
@@ -153,6 +154,7 @@ fn describe_product(product: &Product) -> Aspects {
         ("auth", auth.collect::<Vec<_>>().join(" ")),
         ("hmac_sha1", flag(*hmac_sha1)),
         ("strict_signature", flag(*strict_signature)),
+        ("admission", if *admission == Admission::Strict { "strict".to_owned() } else { String::new() }),
         ("accounts", accounts.iter().flatten().map(ToString::to_string).collect::<Vec<_>>().join(" ")),
         ("routes", routes.join("; ")),
         ("minimum", minimum.map(|minimum| minimum.to_string()).unwrap_or_default()),

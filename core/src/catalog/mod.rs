@@ -36,6 +36,17 @@ pub enum AuthScheme {
     AppCode,
 }
 
+/// How a call is made sure to be paid for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Admission {
+    /// Off a lease that the instance holds: no round trip stands before the upstream.
+    #[default]
+    Leased,
+    /// By the ledger, for each call: one round trip, and a nonce is taken over all instances.
+    Strict,
+}
+
 /// Everything that is for sale.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Catalog {
@@ -77,6 +88,9 @@ pub struct Product {
     /// Whether x-ca must carry a signed timestamp and nonce, and a digest where there is a body.
     #[serde(default)]
     pub strict_signature: bool,
+    /// How its calls are admitted.
+    #[serde(default)]
+    pub admission: Admission,
     /// The accounts that may use it; `None` for all.
     #[serde(default)]
     pub accounts: Option<Vec<AccountId>>,

@@ -29,14 +29,15 @@ struct Range {
 pub(super) struct Applied {
     writers: BTreeMap<WriterId, Vec<Range>>,
     swept: Timestamp,
-}
-
-/// Whether a batch of `window` is too old at `at` to be told from one that was booked and forgotten.
-pub(super) fn is_too_old(window: Window, at: Timestamp) -> bool {
-    window < Window::of(at.plus(-TIME_TO_LIVE))
+    forgotten: Window,
 }
 
 impl Applied {
+    /// Whether a batch of `window` cannot be told any more from one that was booked and forgotten.
+    pub(super) fn may_have_forgotten(&self, window: Window) -> bool {
+        window < self.forgotten
+    }
+
     pub(super) fn contains(&self, writer: &WriterId, sequence: u64) -> bool {
         let Some(ranges) = self.writers.get(writer) else { return false };
         let after = ranges.partition_point(|range| range.first <= sequence);
@@ -72,14 +73,16 @@ impl Applied {
         }
     }
 
-    /// Forgets what is too old to come again.
+    /// Forgets what was too old when this was last done. So what is booked after a long silence, however old, is known
+    /// for a while, and a journal that nobody settled for a month is still settled.
     pub(super) fn sweep(&mut self, at: Timestamp) {
         if at.since(self.swept) < SWEEP {
             return;
         }
+        self.forgotten = self.forgotten.max(Window::of(self.swept.plus(-TIME_TO_LIVE)));
         self.swept = at;
         self.writers.retain(|_, ranges| {
-            ranges.retain(|range| !is_too_old(range.newest, at));
+            ranges.retain(|range| range.newest >= self.forgotten);
             !ranges.is_empty()
         });
     }
@@ -113,15 +116,26 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_known_as_long_as_it_is_not_too_old() {
+    fn a_batch_is_known_until_it_is_refused() {
         let writer: WriterId = "w".parse().unwrap();
         let (begun, mut applied) = (Timestamp::from_millis(40 * DAY), Applied::default());
         applied.add(&writer, 7, Window::of(begun));
-        applied.sweep(begun.plus(TIME_TO_LIVE));
+        for late in [0, TIME_TO_LIVE, TIME_TO_LIVE + HOUR] {
+            applied.sweep(begun.plus(late));
+            assert!(applied.contains(&writer, 7) && !applied.may_have_forgotten(Window::of(begun)));
+        }
+        applied.sweep(begun.plus(TIME_TO_LIVE + 2 * HOUR));
+        assert!(!applied.contains(&writer, 7) && applied.may_have_forgotten(Window::of(begun)));
+    }
+
+    #[test]
+    fn what_is_booked_after_a_month_of_silence_is_known() {
+        let writer: WriterId = "w".parse().unwrap();
+        let (begun, mut applied) = (Timestamp::from_millis(40 * DAY), Applied::default());
+        applied.sweep(begun);
+        assert!(!applied.may_have_forgotten(Window::of(begun)));
+        applied.add(&writer, 7, Window::of(begun));
+        applied.sweep(begun.plus(31 * DAY));
         assert!(applied.contains(&writer, 7));
-        assert!(!is_too_old(Window::of(begun), begun.plus(TIME_TO_LIVE)));
-        applied.sweep(begun.plus(TIME_TO_LIVE + HOUR));
-        assert!(!applied.contains(&writer, 7));
-        assert!(is_too_old(Window::of(begun), begun.plus(TIME_TO_LIVE + HOUR)));
     }
 }

@@ -210,6 +210,9 @@ pub enum Refusal {
     /// The same idempotency key came with another command.
     #[error("this idempotency key was used for something else")]
     KeyReused,
+    /// The nonce of a strictly admitted call was taken before.
+    #[error("this nonce was used before")]
+    NonceUsed,
     /// Every grant for the product is used up or leased out, and nothing else pays. `leased`: whether open leases hold
     /// something that may come back.
     #[error("everything bought of this product is used up")]

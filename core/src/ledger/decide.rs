@@ -84,7 +84,7 @@ fn carry_out(account: &Account, cause: Option<Cause>, command: &Command, at: Tim
             return lease(account, writer, wish, at);
         }
         Command::Settle { batches } => {
-            let (settlement, settled) = settling::settle(account, batches, at);
+            let (settlement, settled) = settling::settle(account, batches);
             let events = settlement.map(Event::Settled).into_iter().collect();
             return Ok(Decision { entries: sealed(account, at, None, events), answer: Answer::Settled(settled) });
         }

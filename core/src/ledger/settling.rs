@@ -12,7 +12,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     account::{Account, BookedLease},
-    applied,
     command::{AccountBatch, Settled},
     event::{Burn, Charge, Rest, Settlement, Source, UsageLine, WriterBatches},
     line::RatingLine,
@@ -22,7 +21,6 @@ use crate::{
     journal::Window,
     meter::{Meter, PerMeter, Usage},
     money::Micros,
-    time::Timestamp,
 };
 
 /// The new batches of one command, added up.
@@ -52,8 +50,8 @@ struct OnLine {
 }
 
 /// Decides about `batches`. The settlement is `None` when none of them is new.
-pub(super) fn settle(account: &Account, batches: &[AccountBatch], at: Timestamp) -> (Option<Settlement>, Settled) {
-    let (sum, settled) = take_new(account, batches, at);
+pub(super) fn settle(account: &Account, batches: &[AccountBatch]) -> (Option<Settlement>, Settled) {
+    let (sum, settled) = take_new(account, batches);
     if sum.batches.is_empty() {
         return (None, settled);
     }
@@ -85,7 +83,7 @@ pub(super) fn settle(account: &Account, batches: &[AccountBatch], at: Timestamp)
 }
 
 /// Sorts out batches that are known, too old, or name a lease that this account never gave.
-fn take_new<'a>(account: &Account, batches: &'a [AccountBatch], at: Timestamp) -> (Sum<'a>, Settled) {
+fn take_new<'a>(account: &Account, batches: &'a [AccountBatch]) -> (Sum<'a>, Settled) {
     let (mut sum, mut settled) = (Sum::default(), Settled::default());
     let mut taken: BTreeSet<&BatchId> = BTreeSet::new();
     for batch in batches {
@@ -94,7 +92,7 @@ fn take_new<'a>(account: &Account, batches: &'a [AccountBatch], at: Timestamp) -
             settled.known += 1;
             continue;
         }
-        if let Some(reason) = flaw(account, batch, at) {
+        if let Some(reason) = flaw(account, batch) {
             settled.refused.push((batch.id.clone(), reason));
             continue;
         }
@@ -111,8 +109,8 @@ fn take_new<'a>(account: &Account, batches: &'a [AccountBatch], at: Timestamp) -
 }
 
 /// Why a batch cannot be booked.
-fn flaw(account: &Account, batch: &AccountBatch, at: Timestamp) -> Option<String> {
-    if applied::is_too_old(batch.window, at) {
+fn flaw(account: &Account, batch: &AccountBatch) -> Option<String> {
+    if account.applied.may_have_forgotten(batch.window) {
         return Some("it is older than the journal keeps batches, so it may have been booked before".to_owned());
     }
     let strange = batch.lines.iter().map(|line| line.lease).find(|lease| account.lease(*lease).is_none())?;

@@ -14,7 +14,7 @@ use farebox_core::{
     time::Timestamp,
 };
 
-use crate::ports::Fault;
+use crate::{nonces, ports::Fault};
 
 pub use report::report;
 
@@ -77,6 +77,15 @@ pub trait EntryStore {
 
     /// Appends all of `entries`, or none, if the last entry of the account is number `after` (0 for none).
     async fn append(&self, account: &AccountId, after: u64, entries: &[Entry]) -> Result<(), AppendError>;
+
+    /// Takes `nonce` for the account, if it was not taken since `since`. Says whether it was free.
+    async fn take_nonce(
+        &self,
+        account: &AccountId,
+        nonce: &str,
+        now: Timestamp,
+        since: Timestamp,
+    ) -> Result<bool, Fault>;
 }
 
 /// Accounts as they were when they were last used. They are brought up to date before each use, so an entry that is
@@ -142,6 +151,27 @@ pub async fn execute<S: EntryStore>(
         return Ok(Ok(answer));
     }
     Err(busy())
+}
+
+/// Carries out a `Command::Lease` for one call whose nonce must not have been taken, over all instances. The nonce is taken
+/// first: a call that is refused after that must come again with another, and one that is carried out never twice.
+///
+/// # Errors
+/// As [`execute`].
+pub async fn admit<S: EntryStore>(
+    store: &S,
+    accounts: &Accounts,
+    id: &AccountId,
+    nonce: Option<&str>,
+    command: &Command,
+    now: Timestamp,
+) -> Result<Result<Answer, Refusal>, Fault> {
+    if let Some(nonce) = nonce
+        && !store.take_nonce(id, nonce, now, now.plus(-nonces::KEPT)).await?
+    {
+        return Ok(Err(Refusal::NonceUsed));
+    }
+    execute(store, accounts, id, None, command, now).await
 }
 
 /// Asks an account something, on what the store holds now.

@@ -4,7 +4,7 @@
 //! and nothing comes between loading a book and appending to it. Invariant: all that an object writes before it awaits is
 //! committed together, and entries stand under their sequence numbers, which are the primary key: a book cannot fork.
 
-use farebox_core::{id::AccountId, ledger::Entry};
+use farebox_core::{id::AccountId, ledger::Entry, time::Timestamp};
 use farebox_gateway::{
     ledger::{AppendError, EntryRange, EntryStore},
     ports::Fault,
@@ -22,6 +22,8 @@ const INSERTED_AT_ONCE: usize = 30;
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS entries (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
     CREATE INDEX IF NOT EXISTS entries_at ON entries (at);
+    CREATE TABLE IF NOT EXISTS nonces (nonce TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS nonces_at ON nonces (at);
     CREATE TABLE IF NOT EXISTS snapshot (one INTEGER PRIMARY KEY CHECK (one = 1), state BLOB NOT NULL) STRICT;
 ";
 
@@ -87,6 +89,19 @@ impl EntryStore for SqlEntryStore {
             }
         }
         Ok(())
+    }
+
+    async fn take_nonce(
+        &self,
+        _account: &AccountId,
+        nonce: &str,
+        now: Timestamp,
+        since: Timestamp,
+    ) -> Result<bool, Fault> {
+        self.sql.exec("DELETE FROM nonces WHERE at < ?", vec![clamped(since.millis())]).map_err(fault(PORT))?;
+        let statement = "INSERT INTO nonces (nonce, at) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING at";
+        let taken = self.sql.exec(statement, vec![nonce.into(), clamped(now.millis())]).map_err(fault(PORT))?;
+        Ok(taken.raw().next().is_some())
     }
 }
 

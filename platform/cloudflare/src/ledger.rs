@@ -28,6 +28,15 @@ pub enum Ask {
         /// The command.
         command: Command,
     },
+    /// To admit one call.
+    Admit {
+        /// Whose book it is.
+        account: AccountId,
+        /// The call's nonce.
+        nonce: Option<String>,
+        /// The command for its lease.
+        command: Command,
+    },
     /// To report.
     Report {
         /// Whose book it is.
@@ -46,6 +55,16 @@ impl Ledger for Platform {
     ) -> Result<Result<Answer, Refusal>, Fault> {
         let ask = Ask::Execute { account: account.clone(), key: key.cloned(), command: command.clone() };
         self.ask(account, &ask).await
+    }
+
+    async fn admit(
+        &self,
+        account: &AccountId,
+        nonce: Option<&str>,
+        command: &Command,
+    ) -> Result<Result<Answer, Refusal>, Fault> {
+        let (account, nonce) = (account.clone(), nonce.map(str::to_owned));
+        self.ask(&account, &Ask::Admit { account: account.clone(), nonce, command: command.clone() }).await
     }
 }
 

@@ -1,12 +1,15 @@
 //! The ledger in memory. Entries are kept as the bytes that other platforms keep, and an append can be made to fail,
 //! before or after it took effect.
 
+use std::collections::HashMap;
+
 use farebox_core::{
     id::AccountId,
     ledger::{Answer, Command, Entry, IdempotencyKey, Refusal},
+    time::Timestamp,
 };
 use farebox_gateway::{
-    ledger::{AppendError, EntryRange, EntryStore, execute, report},
+    ledger::{AppendError, EntryRange, EntryStore, admit, execute, report},
     ports::{Fault, Ledger},
     reports::{Query, Report, Reports},
 };
@@ -27,6 +30,7 @@ pub enum AppendFault {
 pub(crate) struct Book {
     entries: Vec<Vec<u8>>,
     snapshot: Option<Vec<u8>>,
+    nonces: HashMap<String, Timestamp>,
 }
 
 impl Memory {
@@ -64,6 +68,20 @@ impl EntryStore for Memory {
         entries.filter(|entry| entry.as_ref().map_or(true, is_in_time)).take(range.limit).collect()
     }
 
+    async fn take_nonce(
+        &self,
+        account: &AccountId,
+        nonce: &str,
+        now: Timestamp,
+        since: Timestamp,
+    ) -> Result<bool, Fault> {
+        self.up("ledger")?;
+        let mut books = self.books.borrow_mut();
+        let nonces = &mut books.entry(account.clone()).or_default().nonces;
+        nonces.retain(|_, taken| *taken >= since);
+        Ok(nonces.insert(nonce.to_owned(), now).is_none())
+    }
+
     async fn append(&self, account: &AccountId, after: u64, entries: &[Entry]) -> Result<(), AppendError> {
         self.up("ledger")?;
         let failing = self.next_append.take();
@@ -84,6 +102,15 @@ impl EntryStore for Memory {
 }
 
 impl Ledger for Memory {
+    async fn admit(
+        &self,
+        account: &AccountId,
+        nonce: Option<&str>,
+        command: &Command,
+    ) -> Result<Result<Answer, Refusal>, Fault> {
+        admit(self, &self.accounts, account, nonce, command, self.now.get()).await
+    }
+
     async fn execute(
         &self,
         account: &AccountId,

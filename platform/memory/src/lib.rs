@@ -3,11 +3,14 @@
 mod host;
 mod key_value;
 mod ledger;
+mod single_flight;
 mod usage_journal;
 
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
+    ops::Deref,
+    rc::Rc,
 };
 
 use farebox_core::{id::AccountId, journal::Batch, time::Timestamp};
@@ -15,9 +18,14 @@ use farebox_gateway::ledger::Accounts;
 
 pub use ledger::AppendFault;
 
-/// A platform that is nothing but this value: stores that are empty at first, and a clock that stands still.
+/// A platform that is nothing but this value: stores that are empty at first, and a clock that stands still. Clones share
+/// them, as instances of one deployment do.
+#[derive(Debug, Clone, Default)]
+pub struct Memory(Rc<Stores>);
+
+/// What all clones share.
 #[derive(Debug, Default)]
-pub struct Memory {
+pub struct Stores {
     key_value: RefCell<BTreeMap<String, Vec<u8>>>,
     journal: RefCell<BTreeMap<String, Batch>>,
     books: RefCell<BTreeMap<AccountId, ledger::Book>>,
@@ -28,10 +36,18 @@ pub struct Memory {
     is_down: Cell<bool>,
 }
 
+impl Deref for Memory {
+    type Target = Stores;
+
+    fn deref(&self) -> &Stores {
+        &self.0
+    }
+}
+
 impl Memory {
     /// A platform with this time on its clock.
     pub fn new(now: Timestamp) -> Self {
-        Self { now: Cell::new(now), ..Self::default() }
+        Self(Rc::new(Stores { now: Cell::new(now), ..Stores::default() }))
     }
 
     /// Sets the clock.

@@ -112,6 +112,16 @@ impl Ledger for Faulty {
         self.live()?;
         self.memory.execute(account, key, command).await
     }
+
+    async fn admit(
+        &self,
+        account: &AccountId,
+        nonce: Option<&str>,
+        command: &Command,
+    ) -> Result<Result<Answer, Refusal>, Fault> {
+        self.live()?;
+        self.memory.admit(account, nonce, command).await
+    }
 }
 
 impl Host for Faulty {

@@ -1,0 +1,286 @@
+//! The way of a call on several instances of one deployment: what each may admit, and what the books say after.
+//!
+//! | rule | broken on purpose | seen to fail |
+//! | --- | --- | --- |
+//! | a package is never oversold over instances | `Held::admit` that does not count | `instances_together_admit_what_was_bought` |
+//! | a nonce is taken last | taking it before the signature is checked | `a_wrong_signature_takes_nothing` |
+//! | strict admission takes nonces over all instances | `admit` that skips `take_nonce` | `strict_admission_sees_a_nonce_on_every_instance` |
+
+use std::{
+    future::Future,
+    pin::pin,
+    rc::Rc,
+    task::{Context, Poll, Waker},
+};
+
+use farebox_core::{
+    catalog::{CATALOG_ENTRY, compile},
+    credential::{Credential, MasterKey, Secret, credential_entry},
+    id::AccountId,
+    ledger::{Command, IdempotencyKey},
+    request::Facts,
+    signature::{Body, xca},
+    time::{DAY, SECOND, Timestamp},
+};
+use farebox_gateway::{
+    Forward, Gateway, Settings, Step,
+    ports::{Host, KeyValue, Ledger},
+    reports::{Query, Report, Reports},
+    settlement,
+};
+use farebox_memory::Memory;
+use serde_json::json;
+
+const CATALOG: &str = r#"
+[provider]
+name = "Test"
+currency = "USD"
+
+[[products]]
+id = "leased"
+upstream = "http://origin.test"
+auth = ["x-ca"]
+routes = [{ path = "/leased" }]
+rate = { per_1000_calls = "2.00" }
+packages = [{ id = "hundred", price = "1.00", calls = 100, valid = "30d" }]
+
+[[products]]
+id = "strict"
+upstream = "http://origin.test"
+auth = ["x-ca"]
+admission = "strict"
+routes = [{ path = "/strict" }]
+rate = { per_1000_calls = "2.00" }
+"#;
+
+const START: Timestamp = Timestamp::from_millis(1_000 * DAY);
+
+/// Runs a future of the memory platform, which never waits.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("the memory platform waited"),
+    }
+}
+
+/// A deployment with one account that has a credential and `balance`.
+struct Deployment {
+    memory: Memory,
+    account: AccountId,
+    nonces: std::cell::Cell<u64>,
+}
+
+impl Deployment {
+    fn new(balance: &str) -> Self {
+        let memory = Memory::new(START);
+        let account: AccountId = "acc_1".parse().unwrap();
+        let published = json!({ "catalog": compile(CATALOG).unwrap() });
+        now(memory.put(CATALOG_ENTRY, published.to_string().as_bytes())).unwrap();
+        let key = "ak_1".parse().unwrap();
+        let credential = Credential {
+            sealed_secret: master_key().seal(&key, &Secret::new("hush"), [1; 12]).unwrap(),
+            account: account.clone(),
+            app_code_hash: String::new(),
+            created: START,
+            revoked: None,
+            products: None,
+            key,
+        };
+        let entry = serde_json::to_vec(&credential).unwrap();
+        now(memory.put(&credential_entry(&credential.key), &entry)).unwrap();
+        now(memory.put("account/acc_1", b"{}")).unwrap();
+        let deployment = Self { memory, account, nonces: Default::default() };
+        let currency = "USD".parse().unwrap();
+        deployment.book(None, &Command::Open { currency });
+        deployment.book(Some("r"), &Command::Recharge { amount: balance.parse().unwrap(), currency, reference: None });
+        deployment
+    }
+
+    fn book(&self, key: Option<&str>, command: &Command) {
+        let key = key.map(|key| IdempotencyKey(key.to_owned()));
+        now(self.memory.execute(&self.account, key.as_ref(), command)).unwrap().unwrap();
+    }
+
+    fn buy_hundred(&self) {
+        let catalog = compile(CATALOG).unwrap();
+        let terms = catalog.products[0].package_terms(&"hundred".parse().unwrap()).unwrap();
+        self.book(Some("p"), &Command::Purchase(terms));
+    }
+
+    fn instance(&self, seed: u64) -> Rc<Gateway<Memory>> {
+        let settings = Settings { master_key: master_key(), flush_every: SECOND };
+        Rc::new(Gateway::new(self.memory.clone(), settings, [seed, seed], self.memory.now()))
+    }
+
+    /// A signed request, packed; each with a nonce of its own.
+    fn signed(&self, path: &str, secret: &str) -> String {
+        self.nonces.set(self.nonces.get() + 1);
+        let nonce = format!("n{}", self.nonces.get());
+        let bare = format!("GET\nhttp://gateway.test{path}");
+        let secret = Secret::new(secret);
+        let signer = xca::Signer { key: "ak_1", secret: &secret, now: self.memory.now(), nonce: &nonce };
+        let signed = xca::sign(&Facts::unpack(&bare).unwrap(), b"", &signer);
+        signed.headers.iter().fold(bare, |packed, (name, value)| format!("{packed}\n{name}: {value}"))
+    }
+
+    fn usage(&self) -> (u64, u64, u64) {
+        let query = Query::Usage { from: Timestamp::default(), until: Timestamp::from_millis(i64::MAX) };
+        let Report::Usage(rows) = now(self.memory.report(&self.account, &query)).unwrap().unwrap() else { panic!() };
+        let sum = |of: fn(&farebox_core::meter::Usage) -> u64| rows.iter().map(|row| of(&row.usage)).sum();
+        (sum(|usage| usage.calls), sum(|usage| usage.ingress_bytes), sum(|usage| usage.egress_bytes))
+    }
+
+    fn balance(&self) -> (String, String) {
+        let report = now(self.memory.report(&self.account, &Query::Balance)).unwrap().unwrap();
+        let Report::Balance(balance) = report else { panic!() };
+        (balance.balance.to_string(), balance.leased.to_string())
+    }
+
+    fn settle(&self) -> settlement::Report {
+        now(settlement::run(&self.memory, self.memory.now())).unwrap()
+    }
+}
+
+fn master_key() -> MasterKey {
+    MasterKey::from_base64("BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=").unwrap()
+}
+
+/// The call that was let through, or the code of why it was not.
+fn send(gateway: &Rc<Gateway<Memory>>, packed: &str) -> Result<Forward, String> {
+    match now(gateway.decide(&Facts::unpack(packed).unwrap(), Body::Unread)) {
+        Step::Forward(forward) => Ok(forward),
+        Step::Reject(reject) => {
+            let problem: serde_json::Value = serde_json::from_str(&reject.body).unwrap();
+            Err(problem["code"].as_str().unwrap().to_owned())
+        }
+        Step::Need(need) => panic!("{need:?} is left to the platform"),
+    }
+}
+
+#[test]
+fn instances_together_admit_what_was_bought() {
+    let deployment = Deployment::new("1.00");
+    deployment.buy_hundred();
+    let instances = [1, 2, 3].map(|seed| deployment.instance(seed));
+    let mut admitted = 0;
+    for call in 0..600 {
+        match send(&instances[call % 3], &deployment.signed("/leased", "hush")) {
+            Ok(forward) => {
+                admitted += 1;
+                instances[call % 3].finish(forward.call, true, 0, 1, START);
+            }
+            Err(code) => assert_eq!(code, "quota.exhausted"),
+        }
+    }
+    assert_eq!(admitted, 100);
+}
+
+#[test]
+fn what_is_settled_is_what_was_forwarded_and_settling_again_changes_nothing() {
+    let deployment = Deployment::new("10.00");
+    let instance = deployment.instance(1);
+    for call in 1..=50 {
+        let forward = send(&instance, &deployment.signed("/leased?x=1", "hush")).unwrap();
+        assert_eq!(forward.url, "http://origin.test/leased?x=1");
+        // Every fifth upstream does not answer: such a call is not counted.
+        instance.finish(forward.call, call % 5 != 0, 10, 1_000, START);
+        if call % 7 == 0 {
+            now(instance.flush());
+        }
+    }
+    now(instance.flush());
+    let report = deployment.settle();
+    // A lease that was given back while it ran has had its batch settled already.
+    assert_eq!((report.applied + report.known, report.refused, report.left), (7, 0, 0));
+    assert_eq!(deployment.usage(), (40, 400, 40_000));
+    assert_eq!(deployment.balance().0, "9.92");
+    let again = deployment.settle();
+    assert_eq!((again.applied, again.known), (0, 7));
+    assert_eq!((deployment.usage(), deployment.balance().0), ((40, 400, 40_000), "9.92".to_owned()));
+}
+
+#[test]
+fn a_lease_that_falls_idle_is_given_back() {
+    let deployment = Deployment::new("10.00");
+    let instance = deployment.instance(1);
+    let forward = send(&instance, &deployment.signed("/leased", "hush")).unwrap();
+    instance.finish(forward.call, true, 0, 0, START);
+    assert_ne!(deployment.balance().1, "0.00", "some of the balance is leased");
+    deployment.memory.set_now(START.plus(30 * SECOND));
+    now(instance.flush());
+    assert_eq!(deployment.balance(), ("9.998".to_owned(), "0.00".to_owned()));
+}
+
+#[test]
+fn a_call_in_flight_keeps_its_lease_open() {
+    let deployment = Deployment::new("10.00");
+    let instance = deployment.instance(1);
+    let forward = send(&instance, &deployment.signed("/leased", "hush")).unwrap();
+    deployment.memory.set_now(START.plus(30 * SECOND));
+    now(instance.flush());
+    assert_ne!(deployment.balance().1, "0.00");
+    instance.finish(forward.call, true, 0, 0, START);
+    now(instance.flush());
+    assert_eq!(deployment.balance(), ("9.998".to_owned(), "0.00".to_owned()));
+}
+
+#[test]
+fn a_wrong_signature_takes_nothing() {
+    let deployment = Deployment::new("10.00");
+    let instance = deployment.instance(1);
+    let good = deployment.signed("/leased", "hush");
+    let nonce = good.lines().find(|line| line.starts_with("x-ca-nonce")).unwrap();
+    let wrong = deployment.signed("/leased", "guess");
+    let theirs = wrong.lines().find(|line| line.starts_with("x-ca-nonce")).unwrap();
+    assert_eq!(send(&instance, &wrong.replace(theirs, nonce)).unwrap_err(), "signature.invalid");
+    assert_eq!(deployment.balance().1, "0.00", "nothing is leased for it");
+    assert!(send(&instance, &good).is_ok(), "and its nonce is free");
+    assert_eq!(send(&instance, &good).unwrap_err(), "nonce.used");
+}
+
+#[test]
+fn strict_admission_sees_a_nonce_on_every_instance() {
+    let deployment = Deployment::new("10.00");
+    let instances = [1, 2].map(|seed| deployment.instance(seed));
+    let leased = deployment.signed("/leased", "hush");
+    assert!(instances.iter().all(|instance| send(instance, &leased).is_ok()), "each instance knows its own");
+    let strict = deployment.signed("/strict", "hush");
+    assert!(send(&instances[0], &strict).is_ok());
+    assert_eq!(send(&instances[1], &strict).unwrap_err(), "nonce.used");
+}
+
+#[test]
+fn strict_admission_admits_what_the_balance_pays_for() {
+    let deployment = Deployment::new("0.10");
+    let instances = [1, 2].map(|seed| deployment.instance(seed));
+    let mut admitted = 0;
+    for call in 0..100 {
+        match send(&instances[call % 2], &deployment.signed("/strict", "hush")) {
+            Ok(forward) => {
+                admitted += 1;
+                instances[call % 2].finish(forward.call, true, 0, 0, START);
+            }
+            Err(code) => assert_eq!(code, "balance.exhausted"),
+        }
+    }
+    assert_eq!(admitted, 50);
+    instances.iter().for_each(|instance| now(instance.flush()));
+    deployment.settle();
+    assert_eq!(deployment.balance(), ("0.00".to_owned(), "0.00".to_owned()));
+}
+
+#[test]
+fn nothing_is_admitted_that_the_ledger_did_not_grant() {
+    let deployment = Deployment::new("10.00");
+    let instance = deployment.instance(1);
+    let forward = send(&instance, &deployment.signed("/strict", "hush")).unwrap();
+    instance.finish(forward.call, true, 0, 0, START);
+    deployment.memory.set_down(true);
+    assert_eq!(send(&instance, &deployment.signed("/strict", "hush")).unwrap_err(), "ledger.unavailable");
+    assert_eq!(send(&instance, &deployment.signed("/leased", "hush")).unwrap_err(), "ledger.unavailable");
+    now(instance.flush());
+    deployment.memory.set_down(false);
+    now(instance.flush());
+    deployment.settle();
+    assert_eq!(deployment.usage().0, 1, "and what was used is written once the store is back");
+}
