@@ -179,7 +179,10 @@ impl Account {
     }
 
     fn lapse(&mut self, leases: &[Rest], at: Timestamp) {
-        self.lapsed.retain(|_, lease| at.since(lease.until) <= TIME_TO_LIVE);
+        // Ids rise with time, so the oldest come first, and one that stays keeps the younger ones a little longer.
+        while self.lapsed.first_key_value().is_some_and(|(_, lease)| at.since(lease.until) > TIME_TO_LIVE) {
+            self.lapsed.pop_first();
+        }
         for rest in leases {
             let Some(lease) = self.leases.remove(&rest.lease) else { continue };
             self.set_aside(lease.source, &lease.outstanding(), &PerMeter::default());

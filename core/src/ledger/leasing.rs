@@ -61,9 +61,18 @@ pub(super) struct Offer {
 
 pub(super) fn offer(account: &Account, wish: Wish<'_>, at: Timestamp) -> Result<Offer, Refusal> {
     let until = at.plus(wish.lasting.clamp(SHORTEST_LEASE, LONGEST_LEASE));
-    let current = || account.grants.values().filter(|grant| grant.product == *wish.product && grant.is_current(at));
-    if let Some(first) = current().filter(|grant| grant.has_free()).min_by_key(|grant| grant.burn_order()) {
-        return Ok(from_grant(first, current(), wish.want, until));
+    let mut free = PerMeter::default();
+    let mut first: Option<&Grant> = None;
+    for grant in account.grants.values().filter(|grant| grant.product == *wish.product && grant.is_current(at)) {
+        for (meter, quota) in grant.quotas.iter() {
+            free.set(meter, free.get(meter).copied().unwrap_or(0u64).saturating_add(quota.free()));
+        }
+        if grant.has_free() && first.is_none_or(|first| grant.burn_order() < first.burn_order()) {
+            first = Some(grant);
+        }
+    }
+    if let Some(first) = first {
+        return Ok(from_grant(first, &free, wish.want, until));
     }
     let wish = Wish { rate: wish.rate.filter(|_| !rejects_beyond(account, wish.product)), ..wish };
     let paid = wish.rate.and_then(|rate| from_balance(account, wish, rate, at, until));
@@ -76,13 +85,10 @@ fn rejects_beyond(account: &Account, product: &ProductId) -> bool {
     plans.any(|terms| terms.product == *product && terms.beyond == Beyond::Reject)
 }
 
-fn from_grant<'a>(first: &Grant, current: impl Iterator<Item = &'a Grant>, want: &Usage, until: Timestamp) -> Offer {
+/// A lease of the first grant, where `free` is what all current grants have free together.
+fn from_grant(first: &Grant, free: &PerMeter<u64>, want: &Usage, until: Timestamp) -> Offer {
     let allowance = first.quotas.map(|meter, quota| wanted(meter, want).min(quota.free().div_ceil(SHARE)).max(1));
-    let mut beside = PerMeter::default();
-    for (meter, quota) in current.flat_map(|grant| grant.quotas.iter()) {
-        beside.set(meter, beside.get(meter).copied().unwrap_or(0u64).saturating_add(quota.free()));
-    }
-    let beside = beside.map(|meter, free| free.saturating_sub(allowance.get(meter).copied().unwrap_or(0)));
+    let beside = free.map(|meter, free| free.saturating_sub(allowance.get(meter).copied().unwrap_or(0)));
     Offer {
         source: Some(Source::Grant(first.id)),
         begins: None,

@@ -4,6 +4,8 @@
 //! what the winner left. On a platform where one object owns an account and its store answers at once, nothing comes
 //! between loading and appending, and no race is ever lost.
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod report;
 
 use std::{cell::RefCell, collections::HashMap};
@@ -86,6 +88,25 @@ pub trait EntryStore {
         now: Timestamp,
         since: Timestamp,
     ) -> Result<bool, Fault>;
+}
+
+/// A store can be shared by several instances of one process.
+impl<S: EntryStore> EntryStore for &S {
+    async fn snapshot(&self, account: &AccountId) -> Result<Option<Vec<u8>>, Fault> {
+        (**self).snapshot(account).await
+    }
+
+    async fn save_snapshot(&self, account: &AccountId, snapshot: &[u8]) -> Result<(), Fault> {
+        (**self).save_snapshot(account, snapshot).await
+    }
+
+    async fn entries(&self, account: &AccountId, range: &EntryRange) -> Result<Vec<Entry>, Fault> {
+        (**self).entries(account, range).await
+    }
+
+    async fn append(&self, account: &AccountId, after: u64, entries: &[Entry]) -> Result<(), AppendError> {
+        (**self).append(account, after, entries).await
+    }
 }
 
 /// Accounts as they were when they were last used. They are brought up to date before each use, so an entry that is

@@ -1,0 +1,118 @@
+//! What every store of entries must do, as one suite that each platform runs over its own.
+//!
+//! A store that passes keeps the books of [`super::execute`] exact; the checks need nothing of a store but its port, and
+//! an empty one to begin with. They panic with the rule that does not hold.
+
+use std::collections::BTreeSet;
+
+use farebox_core::{
+    id::AccountId,
+    ledger::{Account, Answer, Command, Entry, IdempotencyKey, decide, verify},
+    money::{Currency, Micros},
+    time::{SECOND, Timestamp},
+};
+
+use super::{Accounts, AppendError, EntryRange, EntryStore, ask, execute};
+
+/// Entries of the book that the suite writes: more than one page of any store.
+const ENTRIES: u64 = 2_345;
+
+/// Runs every check. `stores` makes a view of the same empty store for each of two instances, as two processes would
+/// have it; `account` is the account they both write.
+///
+/// # Panics
+/// When the store does not keep a rule.
+pub async fn check<S: EntryStore>(mut stores: impl FnMut() -> S, account: &AccountId) {
+    let (one, other) = (stores(), stores());
+    an_unknown_account_is_an_empty_book(&one, account).await;
+    an_entry_follows_the_one_it_was_decided_on(&one, &other, account).await;
+    two_instances_never_lose_a_command(&one, &other, account).await;
+    entries_read_back_in_order_and_by_page(&one, account).await;
+    entries_are_found_by_time(&one, account).await;
+    a_snapshot_saves_a_replay_and_changes_nothing(&one, account).await;
+}
+
+fn recharge(amount: i64) -> Command {
+    Command::Recharge { amount: Micros::new(amount), currency: Currency::NONE, reference: None }
+}
+
+fn time(seq: u64) -> Timestamp {
+    Timestamp::from_millis(1_800_000_000_000).plus(i64::try_from(seq).unwrap_or(0) * SECOND)
+}
+
+async fn all<S: EntryStore>(store: &S, account: &AccountId) -> Vec<Entry> {
+    store.entries(account, &EntryRange::after(0, usize::MAX)).await.expect("entries are read")
+}
+
+async fn an_unknown_account_is_an_empty_book<S: EntryStore>(store: &S, account: &AccountId) {
+    assert_eq!(all(store, account).await, [], "the suite begins with an empty store");
+    assert_eq!(store.snapshot(account).await, Ok(None), "an account without entries has no snapshot");
+}
+
+async fn an_entry_follows_the_one_it_was_decided_on<S: EntryStore>(one: &S, other: &S, account: &AccountId) {
+    let empty = Account::default();
+    let open = decide(&empty, None, &Command::Open { currency: Currency::NONE }, time(0)).expect("an account opens");
+    assert_eq!(one.append(account, 0, &open.entries).await, Ok(()), "the first entry is appended");
+    let again = other.append(account, 0, &open.entries).await;
+    assert_eq!(again, Err(AppendError::Conflict), "what was decided on an older book is refused");
+    assert_eq!(all(other, account).await, open.entries, "what one instance appended, the other reads");
+}
+
+/// Both instances carry out commands in turn, each with a state that the other has made stale.
+async fn two_instances_never_lose_a_command<S: EntryStore>(one: &S, other: &S, account: &AccountId) {
+    let accounts = [Accounts::default(), Accounts::default()];
+    let mut entries = BTreeSet::new();
+    for turn in 1..ENTRIES {
+        let (store, accounts) = if turn % 3 == 0 { (one, &accounts[0]) } else { (other, &accounts[1]) };
+        let key = IdempotencyKey(format!("key-{turn}"));
+        let answer = execute(store, accounts, account, Some(&key), &recharge(1), time(turn)).await;
+        let Ok(Ok(Answer::Booked { entry, balance, .. })) = answer else { panic!("a recharge got {answer:?}") };
+        assert!(entries.insert(entry), "entry {entry} was given out twice");
+        assert_eq!(balance.get().unsigned_abs(), turn, "each command sees all before it");
+    }
+    let key = IdempotencyKey("key-1".to_owned());
+    let repeated = execute(one, &Accounts::default(), account, Some(&key), &recharge(1), time(ENTRIES)).await;
+    assert!(
+        matches!(repeated, Ok(Ok(Answer::Booked { entry: 2, .. }))),
+        "a key is known to an instance that never saw it: {repeated:?}"
+    );
+}
+
+async fn entries_read_back_in_order_and_by_page<S: EntryStore>(store: &S, account: &AccountId) {
+    let whole = all(store, account).await;
+    assert_eq!(whole.len() as u64, ENTRIES, "no entry is lost or doubled");
+    assert!(verify(0, Default::default(), &whole).is_ok(), "entries read back byte for byte");
+    let mut paged = Vec::new();
+    loop {
+        let page = store.entries(account, &EntryRange::after(paged.len() as u64, 100)).await.expect("a page is read");
+        assert!(page.len() <= 100, "a page is no longer than was asked for");
+        if page.is_empty() {
+            break;
+        }
+        paged.extend(page);
+    }
+    assert_eq!(paged, whole, "pages add up to the whole");
+}
+
+async fn entries_are_found_by_time<S: EntryStore>(store: &S, account: &AccountId) {
+    let range = EntryRange { from: Some(time(10)), until: Some(time(20)), ..EntryRange::after(0, 5) };
+    let found = store.entries(account, &range).await.expect("entries are read");
+    let times: Vec<Timestamp> = found.iter().map(|entry| entry.at).collect();
+    assert_eq!(times, (10..15).map(time).collect::<Vec<_>>(), "the first five of ten");
+    let rest = EntryRange { after: found.last().map_or(0, |last| last.seq), limit: 100, ..range };
+    let rest = store.entries(account, &rest).await.expect("entries are read");
+    assert_eq!(rest.last().map(|last| last.at), Some(time(19)), "the end does not belong to the range");
+}
+
+async fn a_snapshot_saves_a_replay_and_changes_nothing<S: EntryStore>(store: &S, account: &AccountId) {
+    let mut replayed = Account::default();
+    all(store, account).await.iter().for_each(|entry| replayed.evolve(entry));
+    let saved = store.snapshot(account).await.expect("a snapshot is read");
+    let saved = saved.and_then(|bytes| Account::from_snapshot(&bytes)).expect("a long book has a snapshot");
+    assert!(saved.version() > 0 && saved.version() <= replayed.version(), "a snapshot is of some moment of the book");
+    let cold = ask(store, &Accounts::default(), account, Clone::clone).await;
+    assert_eq!(cold, Ok(replayed.clone()), "an instance that begins with the snapshot sees the same account");
+    store.save_snapshot(account, b"of another format").await.expect("a snapshot is saved");
+    let cold = ask(store, &Accounts::default(), account, Clone::clone).await;
+    assert_eq!(cold, Ok(replayed), "a snapshot that cannot be read costs a replay and nothing else");
+}
