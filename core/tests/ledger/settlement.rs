@@ -40,9 +40,25 @@ fn a_batch_of_an_unknown_lease_or_of_long_ago_is_refused_whole() {
     let strange = book.batch(vec![line(lease, calls(7)), line(farebox_core::id::LeaseId(77), calls(1))]);
     let old = book.batch(vec![line(lease, calls(7))]);
     assert_eq!(book.settle_all(vec![strange]).refused.len(), 1);
-    book.now = book.now.plus(TIME_TO_LIVE + HOUR);
+    // Others come and are forgotten; then one of that time cannot be told any more from one that was booked.
+    for _ in 0..2 {
+        book.now = book.now.plus(TIME_TO_LIVE + HOUR);
+        let other = book.batch(Vec::new());
+        assert_eq!(book.settle_all(vec![other]).applied, 1);
+    }
     assert_eq!(book.settle_all(vec![old]).refused.len(), 1);
     assert_eq!(book.account.grants().next().unwrap().quota.used, 0);
+}
+
+#[test]
+fn a_batch_that_waited_a_month_for_the_first_settlement_is_booked_once() {
+    let mut book = Book::with_package(100);
+    let lease = book.lease(None, calls(20)).unwrap().id;
+    let waited = book.batch(vec![line(lease, calls(7))]);
+    book.now = book.now.plus(31 * DAY);
+    assert_eq!(book.settle_all(vec![waited.clone()]).applied, 1);
+    assert_eq!(book.settle_all(vec![waited]).known, 1);
+    assert_eq!(book.account.grants().next().unwrap().quota.used, 7);
 }
 
 #[test]
