@@ -45,7 +45,7 @@ async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) 
         Ok(platform) => platform,
         Err(error) => return worker::console_error!("the settlement did not run: {error}"),
     };
-    if let Err(fault) = settlement::run(&platform, platform.now()).await {
+    if let Err(fault) = settlement::run_on_schedule(&platform, platform.now()).await {
         platform.log(&format!("the settlement stopped, and goes on with the next run: {fault}"));
     }
 }

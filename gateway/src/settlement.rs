@@ -32,6 +32,9 @@ const SWEPT: u32 = 200;
 /// How many reports are kept.
 const REPORTS: usize = 50;
 
+/// After how many windows without a batch the checkpoint is written all the same: a quiet gateway writes once an hour.
+const CHECKPOINT_EVERY: i64 = 60;
+
 const CHECKPOINT_ENTRY: &str = "settlement/checkpoint";
 const REPORTS_ENTRY: &str = "settlement/reports";
 
@@ -82,11 +85,27 @@ struct Checkpoint {
     swept: Option<String>,
 }
 
-/// Settles everything that can be seen, and does what the time demands of the accounts.
+/// Settles everything that can be seen, and does what the time demands of the accounts. The report is kept.
 ///
 /// # Errors
 /// [`Fault`] when the journal or the checkpoint cannot be read; what was handed in by then stays.
 pub async fn run<P: SettlementPorts>(ports: &P, now: Timestamp) -> Result<Report, Fault> {
+    let report = walk(ports, now).await?;
+    keep(ports, &report).await?;
+    Ok(report)
+}
+
+/// The same, when nobody asked for it: the report is kept only when there was something to settle, so that a quiet
+/// gateway writes next to nothing.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_on_schedule<P: SettlementPorts>(ports: &P, now: Timestamp) -> Result<(), Fault> {
+    let report = walk(ports, now).await?;
+    if report.batches > 0 { keep(ports, &report).await } else { Ok(()) }
+}
+
+async fn walk<P: SettlementPorts>(ports: &P, now: Timestamp) -> Result<Report, Fault> {
     let mut checkpoint: Checkpoint = read(ports, CHECKPOINT_ENTRY).await?.unwrap_or_default();
     let from = Window(checkpoint.settled);
     let until = Window::of(now.plus(CLOCKS_DIFFER));
@@ -110,14 +129,17 @@ pub async fn run<P: SettlementPorts>(ports: &P, now: Timestamp) -> Result<Report
     let whole = run.report.left == 0;
     // Only a run that left nothing behind may say that what is older has all been handed in.
     let settled_until = if whole { settled.start() } else { from.start() };
-    checkpoint.swept = run.sweep(checkpoint.swept, settled_until).await?;
+    let swept = run.sweep(checkpoint.swept.clone(), settled_until).await?;
     let report = run.report;
+    let before = std::mem::replace(&mut checkpoint.swept, swept);
+    let moved = settled.0 - checkpoint.settled;
     if whole {
         checkpoint.settled = settled.0;
         ports.trim(settled.start()).await?;
     }
-    write(ports, CHECKPOINT_ENTRY, &checkpoint).await?;
-    keep(ports, &report).await?;
+    if report.batches > 0 || before != checkpoint.swept || moved >= CHECKPOINT_EVERY {
+        write(ports, CHECKPOINT_ENTRY, &checkpoint).await?;
+    }
     Ok(report)
 }
 

@@ -107,6 +107,16 @@ impl<S: EntryStore> EntryStore for &S {
     async fn append(&self, account: &AccountId, after: u64, entries: &[Entry]) -> Result<(), AppendError> {
         (**self).append(account, after, entries).await
     }
+
+    async fn take_nonce(
+        &self,
+        account: &AccountId,
+        nonce: &str,
+        now: Timestamp,
+        since: Timestamp,
+    ) -> Result<bool, Fault> {
+        (**self).take_nonce(account, nonce, now, since).await
+    }
 }
 
 /// Accounts as they were when they were last used. They are brought up to date before each use, so an entry that is
