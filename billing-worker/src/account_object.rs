@@ -57,5 +57,5 @@ fn answer<T: Serialize, E: Serialize>(
     answer: std::result::Result<std::result::Result<T, E>, Fault>,
 ) -> Result<Response> {
     let answer = answer.map_err(|fault| fault.to_string());
-    Ok(Response::ok(serde_json::to_string(&answer)?)?)
+    Response::ok(serde_json::to_string(&answer)?)
 }
