@@ -2,26 +2,27 @@
 //!
 //! Three things run: both Workers in one Node process on Miniflare (`runtime`), the demo origin in this process, and this
 //! process, which makes the demo account (`demo`) and waits for the end.
-//! Invariants: whatever ends this process ends the rest too (Node sees its standard input close; the process group is
-//! killed if that does not help); one state directory serves one `dev` at a time.
+//! Invariants: whatever ends this process ends what it started too (`group`; and Node sees its standard input close, however
+//! this process died); one state directory serves one `dev` at a time.
 
 use std::{
     path::PathBuf,
-    process::ExitStatus,
+    process::{Command, ExitStatus},
     time::{Duration, Instant},
 };
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::{build, origin, process::root, setup};
+use crate::{origin, process::root};
 
-use self::{demo::Demo, runtime::Runtime, state::State};
+use self::{demo::Demo, group::Group, runtime::Runtime, state::State};
 
 mod api;
 mod demo;
+mod group;
 mod runtime;
 mod state;
 
@@ -44,9 +45,9 @@ pub(crate) struct Options {
     /// The gateway's port on 127.0.0.1; 0 picks a free one
     #[arg(long, default_value_t = 8787)]
     port: u16,
-    /// Where data is kept between two starts
-    #[arg(long, value_name = "DIR", default_value = ".farebox")]
-    state: PathBuf,
+    /// Where data is kept between two starts; `.farebox` in the checkout when not said
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
     /// The catalog to publish, instead of the demo's
     #[arg(long, value_name = "FILE")]
     catalog: Option<PathBuf>,
@@ -70,41 +71,79 @@ struct Ready<'a> {
 }
 
 /// Runs until it is told to end.
-pub(crate) fn run(options: Options) -> Result<()> {
+pub(crate) fn run(options: &Options) -> Result<()> {
     if options.runtime == Platform::Spin {
         bail!("`--runtime spin` is not there yet; `--runtime workers` is");
     }
-    let start = Instant::now();
-    setup::all()?;
-    for worker in build::Worker::ALL {
-        build::build(worker)?;
-    }
-    tokio::runtime::Runtime::new()?.block_on(serve(&options, start))
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let (start, mut end) = (Instant::now(), End::watch()?);
+        tokio::select! {
+            built = build() => built?,
+            () = end.told() => return Ok(()),
+        }
+        serve(options, start, &mut end).await
+    })
 }
 
-async fn serve(options: &Options, start: Instant) -> Result<()> {
-    let parent = std::os::unix::process::parent_id();
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let state = State::open(&root().join(&options.state), options.fresh)?;
-    let origin = format!("http://{}", origin::start().await?);
-    let mut runtime = Runtime::start(&state, options.port).await?;
+/// Builds both Workers, and installs what that needs. A process of its own, so that it can be ended half way with every
+/// compiler it has started.
+async fn build() -> Result<()> {
+    let mut build = Command::new(std::env::current_exe()?);
+    build.arg("build");
+    let status = Group::start(build, std::io::stderr().into())?.ended().await?;
+    if !status.success() {
+        bail!("the Workers could not be built");
+    }
+    Ok(())
+}
 
+async fn serve(options: &Options, start: Instant, end: &mut End) -> Result<()> {
+    let state = State::open(&options.state.clone().unwrap_or_else(|| root().join(".farebox")), options.fresh)?;
+    let origin = format!("http://{}", origin::start().await?);
+    let mut runtime = tokio::select! {
+        runtime = Runtime::start(&state, options.port) => runtime?,
+        () = end.told() => return Ok(()),
+    };
     let ended = tokio::select! {
         ended = async {
             let demo = demo::set_up(&state, &runtime.gateway, &origin, options.catalog.as_deref()).await?;
             announce(options, &Ready { gateway: &runtime.gateway, origin, state: &state, demo: &demo }, start);
             runtime.ended().await
         } => unexpected(ended?),
-        _ = interrupt.recv() => Ok(()),
-        _ = terminate.recv() => Ok(()),
-        () = other_parent(parent) => Ok(()),
+        () = end.told() => Ok(()),
     };
     runtime.stop().await;
     ended
 }
 
-/// Ends when the process that started us is gone, which shows as having another parent.
-async fn other_parent(parent: u32) {
+/// What ends us: Ctrl-C, SIGTERM, or that the process which started us is gone.
+struct End {
+    interrupt: Signal,
+    terminate: Signal,
+    parent: u32,
+}
+
+impl End {
+    fn watch() -> Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            parent: std::os::unix::process::parent_id(),
+        })
+    }
+
+    /// Comes back when it is time to end.
+    async fn told(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            () = orphaned(self.parent) => {}
+        }
+    }
+}
+
+/// Comes back when the process that started us is gone, which shows as having another parent.
+async fn orphaned(parent: u32) {
     while std::os::unix::process::parent_id() == parent {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }

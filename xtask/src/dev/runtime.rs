@@ -1,34 +1,20 @@
 //! The Node process that runs both Workers (`js/dev.mjs`).
-//!
-//! Invariant: it leads a process group of its own. So a Ctrl-C reaches only us, who end it in order, and nothing of it is
-//! left behind: what does not end by itself is killed as a group, workerd included.
 
-use std::{
-    process::{ExitStatus, Stdio},
-    time::Duration,
-};
+use std::process::{ExitStatus, Stdio};
 
-use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal, kill_process_group};
+use anyhow::{Result, bail};
 use serde::Deserialize;
 use serde_json::json;
-use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
-    process::{Child, Command},
-    time::timeout,
-};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
-use super::state::State;
+use super::{group::Group, state::State};
 use crate::process::{npm_tool, root};
-
-/// How long it may take to write down what is in memory before it is killed.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The running Workers.
 pub(super) struct Runtime {
     /// Where the gateway serves: scheme and authority.
     pub(super) gateway: String,
-    child: Child,
+    node: Group,
 }
 
 #[derive(Deserialize)]
@@ -41,9 +27,7 @@ impl Runtime {
     pub(super) async fn start(state: &State, port: u16) -> Result<Self> {
         let mut command = npm_tool("node")?;
         command.arg(root().join("xtask/js/dev.mjs"));
-        let mut command = Command::from(command);
-        let mut child =
-            command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("node")?;
+        let mut node = Group::start(command, Stdio::piped())?;
         let order = json!({
             "root": root(),
             "port": port,
@@ -55,43 +39,26 @@ impl Runtime {
                 "DEV_CLOCK": "1",
             },
         });
-        if let Some(input) = &mut child.stdin {
+        if let Some(input) = node.input() {
             input.write_all(format!("{order}\n").as_bytes()).await?;
         }
         let mut answer = String::new();
-        if let Some(output) = child.stdout.take() {
+        if let Some(output) = node.output() {
             BufReader::new(output).read_line(&mut answer).await?;
         }
-        let mut runtime = Self { gateway: String::new(), child };
         match serde_json::from_str(&answer) {
-            Ok(Serving { gateway }) => runtime.gateway = gateway,
-            Err(_) => {
-                runtime.stop().await;
-                bail!("the Workers' runtime did not start; what it said is above (is port {port} taken?)");
-            }
+            Ok(Serving { gateway }) => Ok(Self { gateway, node }),
+            Err(_) => bail!("the Workers' runtime did not start; what it said is above (is port {port} taken?)"),
         }
-        Ok(runtime)
     }
 
     /// Waits until it ends by itself.
     pub(super) async fn ended(&mut self) -> Result<ExitStatus> {
-        // `wait` closes the input, which is what tells Node to end; so it must not be there to close.
-        let input = self.child.stdin.take();
-        let status = self.child.wait().await;
-        drop(input);
-        status.context("cannot wait for node")
+        self.node.ended().await
     }
 
     /// Ends it, and does not come back before it has ended.
-    pub(super) async fn stop(mut self) {
-        let group = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-        drop(self.child.stdin.take());
-        if timeout(PATIENCE, self.child.wait()).await.is_err() {
-            eprintln!("the Workers' runtime does not end; killing it");
-        }
-        // The leader may be gone while workerd is not.
-        if let Some(group) = group {
-            let _ = kill_process_group(group, Signal::KILL);
-        }
+    pub(super) async fn stop(self) {
+        self.node.stop().await;
     }
 }
