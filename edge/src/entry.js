@@ -4,6 +4,7 @@
 // ended exactly once, with the bytes that really went through, also when the caller or the upstream goes away.
 
 import {
+  __wbg_reset_state,
   admit,
   background,
   decide,
@@ -23,28 +24,58 @@ const CHUNK = 64 * 1024;
 
 let started = false;
 let movableClock = false;
+// How many instances of the module there have been: a call belongs to the one that admitted it.
+let instances = 1;
 
 export default {
   fetch(request, env, ctx) {
     const url = request.url;
     if (url.startsWith("/_farebox/", url.indexOf("/", 8))) return env.BILLING.fetch(request);
-    if (!started) {
-      initSync({ module });
-      start(env);
-      movableClock = has_movable_clock();
-      started = true;
+    try {
+      if (!started) begin(env);
+      const facts = pack(request, url);
+      if (movableClock) return kept(synchronize().then(() => proceed(admit(facts), facts, undefined, request, ctx)), ctx);
+      const answered = proceed(admit(facts), facts, undefined, request, ctx);
+      return answered instanceof Promise ? kept(answered, ctx) : answered;
+    } catch (error) {
+      return failed(error);
     }
-    const facts = pack(request, url);
-    const decided = movableClock ? synchronize().then(() => admit(facts)) : admit(facts);
-    const answered =
-      typeof decided === "string"
-        ? proceed(decided, facts, undefined, request, ctx)
-        : decided.then((decision) => proceed(decision, facts, undefined, request, ctx));
-    // The call goes on when the caller has gone: what the upstream was asked for must be counted.
-    if (answered instanceof Promise) ctx.waitUntil(answered);
-    return answered;
   },
 };
+
+function begin(env) {
+  initSync({ module });
+  start(env);
+  movableClock = has_movable_clock();
+  started = true;
+}
+
+// An answer that is worked on also when the caller has gone: what the upstream was asked for must be counted.
+function kept(answered, ctx) {
+  const answer = answered.catch(failed);
+  ctx.waitUntil(answer);
+  return answer;
+}
+
+// The answer when we are at fault. A panic leaves an instance in pieces, so the next call begins a new one; what the old
+// one counted and did not write is lost with it, and the ledger shows it as unaccounted.
+function failed(error) {
+  recover(error);
+  const problem = { type: "about:blank", title: "Internal error", status: 500, code: "internal" };
+  return Response.json(problem, { status: 500, headers: { "content-type": "application/problem+json" } });
+}
+
+function recover(error) {
+  console.error(`the gateway failed: ${error}`);
+  if (!(error instanceof WebAssembly.RuntimeError)) return;
+  __wbg_reset_state();
+  started = false;
+  instances += 1;
+}
+
+function tend(ctx) {
+  ctx.waitUntil(background().catch(recover));
+}
 
 // Does what was decided. Promises are chained by hand: each `async` function on the way costs a call measurably.
 function proceed(decision, facts, body, request, ctx) {
@@ -87,12 +118,12 @@ async function readAtMost(request, limit) {
 }
 
 function forward(parts, facts, body, request, ctx) {
-  const call = Number(parts[1]);
+  const call = { id: Number(parts[1]), instance: instances };
   const headers = new Headers(request.headers);
   if (parts[5] !== "") for (const name of parts[5].split(",")) headers.delete(name);
   const respondFrom = 7 + 2 * Number(parts[6]);
   for (let at = 7; at < respondFrom; at += 2) headers.set(parts[at], parts[at + 1]);
-  if (parts[3] === "1") ctx.waitUntil(background());
+  if (parts[3] === "1") tend(ctx);
 
   const ingress = body === undefined ? counted(request.body, request.headers) : whole(body);
   const init = {
@@ -111,9 +142,9 @@ function forward(parts, facts, body, request, ctx) {
     () => {
       if (watch !== null) clearTimeout(watch.timer);
       // A caller who went away in the middle of its body has used what went through until then.
-      if (ingress.abandoned) finish(call, true, ingress.bytes, 0);
+      if (ingress.abandoned) end(call, ingress.bytes, 0, ctx);
       const code = watch !== null && watch.signal.aborted ? "upstream.timeout" : "upstream.unreachable";
-      return answer(reject(facts, code, call));
+      return answer(reject(facts, code, call.instance === instances ? call.id : undefined));
     },
   );
 }
@@ -128,14 +159,20 @@ function limit(init, millis) {
 // Hands the upstream's answer on, and ends the call once both bodies have gone through.
 function deliver(call, upstream, ingress, parts, respondFrom, ctx) {
   const egress = counted(upstream.body, upstream.headers);
-  const done = () => {
-    if (finish(call, true, ingress.bytes, egress.bytes)) ctx.waitUntil(background());
-  };
-  if (ingress.done || egress.done) ctx.waitUntil(Promise.all([ingress.done, egress.done]).then(done));
-  else done();
+  if (ingress.done || egress.done) {
+    const gone = Promise.all([ingress.done, egress.done]);
+    ctx.waitUntil(gone.then(() => end(call, ingress.bytes, egress.bytes, ctx)).catch(recover));
+  } else {
+    end(call, ingress.bytes, egress.bytes, ctx);
+  }
   const response = new Response(egress.body, upstream);
   for (let at = respondFrom; at < parts.length; at += 2) response.headers.set(parts[at], parts[at + 1]);
   return response;
+}
+
+// Ends an admitted call, in the instance that admitted it.
+function end(call, ingress, egress, ctx) {
+  if (call.instance === instances && finish(call.id, true, ingress, egress)) tend(ctx);
 }
 
 // A body that was read, and its count.

@@ -143,7 +143,9 @@ pub(crate) fn compile(package: &str) -> Result<PathBuf> {
 /// Makes `bindings.js` and `bindings_bg.wasm` of the module `wasm`, in `build`.
 pub(crate) fn bind(wasm: &Path, build: &Path) -> Result<()> {
     let mut command = std::process::Command::new(setup::wasm_bindgen()?.join("wasm-bindgen"));
-    command.args(["--target", "web", "--no-typescript", "--out-name", "bindings", "--out-dir"]);
+    command.args(["--target", "web", "--no-typescript", "--out-name", "bindings"]);
+    // Lets the entry begin a new instance after a panic.
+    command.args(["--experimental-reset-state-function", "--out-dir"]);
     process::run(command.arg(build).arg(wasm))
 }
 
