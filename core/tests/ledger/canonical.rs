@@ -1,10 +1,12 @@
 //! The stored form of entries. A failure here means that books written before cannot be read or verified any more.
 
-use farebox_core::ledger::{Entry, Unreadable};
-use farebox_core::meter::Meter;
+use farebox_core::{
+    ledger::{Command, Entry, Unreadable},
+    meter::Meter,
+};
+use sha2::{Digest, Sha256};
 
-use crate::book::{Book, calls, package, recharge};
-use farebox_core::ledger::Command;
+use crate::book::{Book, calls, package, per_1000_calls, recharge};
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -46,4 +48,16 @@ fn each_entry_is_chained_to_the_one_before() {
     for pair in book.entries.windows(2) {
         assert_eq!((pair[1].prev, pair[1].computed_hash()), (pair[0].hash, pair[1].hash));
     }
+}
+
+#[test]
+fn a_snapshot_of_other_fields_has_another_format() {
+    let mut book = Book::with_balance("5.00");
+    book.run_as(Some("key"), &Command::Purchase(package("0.15", &[(Meter::Calls, 100)]))).unwrap();
+    let lease = book.lease(None, calls(10)).unwrap().id;
+    book.settle(lease, calls(4), None);
+    book.use_up(Some(&per_1000_calls("2.00")), 1_000);
+    let bytes = book.account.to_snapshot();
+    let pinned = "9d2ccd9f6e62e6f05eaf61fac037989db914094ad175913722d01d6b0ec77555";
+    assert_eq!((bytes[0], hex(&Sha256::digest(&bytes))), (1, pinned.to_owned()), "raise `FORMAT`, then pin anew");
 }

@@ -164,6 +164,20 @@ fn late_usage_never_makes_what_is_leased_out_dearer_than_there_is_money() {
 }
 
 #[test]
+fn a_cheaper_tier_further_on_does_not_pay_for_the_way_to_it() {
+    let mut book = Book::with_balance("0.20");
+    let tiers =
+        vec![Tier { up_to: Some(100), per_block: money("3.00") }, Tier { up_to: None, per_block: money("0.10") }];
+    let prices = [(Meter::Calls, Price { mode: TierMode::Volume, tiers })].into_iter().collect();
+    let rate = Rate { prices, minimum: Micros::ZERO };
+    assert_eq!(
+        book.use_up(Some(&rate), 500).0,
+        66,
+        "a lease of 200 calls costs less than one of 100, if it is used up"
+    );
+}
+
+#[test]
 fn a_clock_that_runs_backwards_does_not_revive_what_has_ended() {
     let mut book = Book::with_package(100);
     book.now = book.now.plus(30 * DAY + MINUTE);

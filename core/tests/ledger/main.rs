@@ -1,4 +1,27 @@
 //! The money rules of DESIGN.md, section 4, each held against what could break it.
+//!
+//! Each rule was broken on purpose to see its test fail. `simulation` is the one of the memory platform, 200 worlds of it.
+//!
+//! | rule | broken on purpose | fails |
+//! | --- | --- | --- |
+//! | 1 | a grant leases out what is leased out already | `leases::what_is_leased_out…` does not end, `simulation` |
+//! | 1 | the balance leases out what is reserved already | `leases::what_is_leased_out…` does not end, `simulation` |
+//! | 1 | the worst case of volume tiers is taken at its end | `leases::a_cheaper_tier…`, `rate::the_ceiling_is_the_worst…` |
+//! | 1 | an overdrawn balance still pays | `leases::an_overdrawn_balance…` |
+//! | 1 | late usage is always rated | `leases::late_usage_never…` |
+//! | 1 | late usage is charged in full | `leases::late_usage_takes_only…` |
+//! | 2 | booked batches are forgotten | `settlement::a_batch_is_booked_once…`, `simulation` |
+//! | 2 | a batch that comes twice in one command counts twice | `settlement::a_batch_is_booked_once…` |
+//! | 2 | keys are not remembered | `settlement::a_key_moves_money_once…` |
+//! | 2 | a known key answers to another content | `settlement::a_key_moves_money_once…` |
+//! | 3 | what lapsed does not go back | `leases::a_lost_lease…`, `leases::late_usage_takes_only…` |
+//! | 3 | lapsed leases are not remembered | `leases::a_lost_lease…`, `statement::what_was_lost…` |
+//! | 5 | each batch is rated on its own | `settlement::no_split…`, `statement::a_year…` |
+//! | 6 | priority does not count | `leases::grants_burn…` |
+//! | 6 | the end does not count | `leases::grants_burn…` |
+//! | 6 | expired packages pay | `leases::a_clock_that_runs_backwards…`, `subscriptions::an_unpaid_renewal…` |
+//! | 7 | a closing frees the lease before its usage is in | `leases::a_returned_lease…`, `simulation` |
+//! | 7 | a lease lapses at its end | `leases::a_lost_lease…` |
 
 #![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect must fail")]
 

@@ -3,8 +3,9 @@
 use farebox_core::{
     journal::TIME_TO_LIVE,
     ledger::{Account, Answer, Book as Of, Command, LAPSE_AFTER, Refusal},
-    meter::Meter,
+    meter::{Meter, Usage},
     money::Micros,
+    rate::{Price, Rate, Tier, TierMode},
     time::{DAY, HOUR, SECOND},
 };
 use proptest::prelude::*;
@@ -76,26 +77,48 @@ fn the_price_of_a_package_is_earned_as_it_is_used_and_the_rest_when_it_ends() {
     assert_eq!(book.account.next_tick(), None);
 }
 
+fn rates() -> impl Strategy<Value = Rate> {
+    let mode = prop_oneof![Just(TierMode::Graduated), Just(TierMode::Volume)];
+    let tiers = (proptest::collection::btree_set(1u64..200, 0..4), proptest::collection::vec(0i64..5_000_000, 5));
+    let price = |meter: Meter| {
+        move |(mode, (ends, costs)): (TierMode, (std::collections::BTreeSet<u64>, Vec<i64>))| {
+            let scale = if meter == Meter::Calls { 1 } else { 1 << 26 };
+            let ends = ends.into_iter().map(move |end| Some(end * scale)).chain([None]);
+            let tiers = ends.zip(costs).map(|(up_to, cost)| Tier { up_to, per_block: Micros::new(cost) });
+            (meter, Price { mode, tiers: tiers.collect() })
+        }
+    };
+    let prices = Meter::ALL.map(|meter| proptest::option::of((mode.clone(), tiers.clone()).prop_map(price(meter))));
+    (prices, 0i64..100).prop_map(|(prices, minimum)| Rate {
+        prices: prices.into_iter().flatten().collect(),
+        minimum: Micros::new(minimum),
+    })
+}
+
 proptest! {
-    /// Any split of the same usage into batches, in any order, over any number of leases, costs the same.
+    /// Any split of the same usage into batches, in any order, over any number of leases, costs the same: for all kinds
+    /// of tiers and all meters.
     #[test]
     fn no_split_and_no_order_changes_what_usage_costs(
-        parts in proptest::collection::vec((0u64..4, 1u64..20), 1..20),
-        seed in any::<prop::sample::Index>(),
+        rate in rates(),
+        parts in proptest::collection::vec((0usize..4, 0u64..20, 0u64..1 << 30, 0u64..1 << 30), 1..20),
+        turn: prop::sample::Index,
     ) {
-        let rate = per_1000_calls("0.333333");
-        let mut book = Book::with_balance("100.00");
+        let start = "1000000.00";
+        let mut book = Book::with_balance(start);
         let leases: Vec<_> = (0..4).map(|_| book.lease(Some(&rate), calls(1_000)).unwrap().id).collect();
-        let mut batches: Vec<_> = parts.iter().map(|(lease, used)| {
-            book.batch(vec![line(leases[usize::try_from(*lease).unwrap()], calls(*used))])
+        let mut all = Usage::default();
+        let mut batches: Vec<_> = parts.iter().map(|&(lease, calls, ingress_bytes, egress_bytes)| {
+            let usage = Usage { calls, ingress_bytes, egress_bytes };
+            all.add(&usage);
+            book.batch(vec![line(leases[lease], usage)])
         }).collect();
-        let turn = seed.index(batches.len());
+        let turn = turn.index(batches.len());
         batches.rotate_left(turn);
         for batch in batches {
             book.settle_all(vec![batch]);
         }
-        let all: u64 = parts.iter().map(|(_, used)| used).sum();
-        prop_assert_eq!(book.account.balance(), money("100.00").checked_sub(rate.charge(&calls(all))).unwrap());
+        prop_assert_eq!(book.account.balance(), money(start).checked_sub(rate.charge(&all)).unwrap());
         book.wait(30 * SECOND + LAPSE_AFTER);
         prop_assert_eq!(book.account.leased(), Micros::ZERO);
     }

@@ -30,6 +30,7 @@ pub async fn check<S: EntryStore>(mut stores: impl FnMut() -> S, account: &Accou
     entries_read_back_in_order_and_by_page(&one, account).await;
     entries_are_found_by_time(&one, account).await;
     a_snapshot_saves_a_replay_and_changes_nothing(&one, account).await;
+    a_nonce_is_taken_once_by_all(&one, &other, account).await;
 }
 
 fn recharge(amount: i64) -> Command {
@@ -115,4 +116,13 @@ async fn a_snapshot_saves_a_replay_and_changes_nothing<S: EntryStore>(store: &S,
     store.save_snapshot(account, b"of another format").await.expect("a snapshot is saved");
     let cold = ask(store, &Accounts::default(), account, Clone::clone).await;
     assert_eq!(cold, Ok(replayed), "a snapshot that cannot be read costs a replay and nothing else");
+}
+
+async fn a_nonce_is_taken_once_by_all<S: EntryStore>(one: &S, other: &S, account: &AccountId) {
+    let (now, since) = (time(0), time(0).plus(-SECOND));
+    assert_eq!(one.take_nonce(account, "nonce", now, since).await, Ok(true), "a new nonce is free");
+    assert_eq!(other.take_nonce(account, "nonce", now, since).await, Ok(false), "it is taken for every instance");
+    assert_eq!(other.take_nonce(account, "another", now, since).await, Ok(true), "another one is free");
+    let later = other.take_nonce(account, "nonce", now.plus(2 * SECOND), now.plus(SECOND)).await;
+    assert_eq!(later, Ok(true), "one that was taken before `since` is free again");
 }
