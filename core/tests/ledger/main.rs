@@ -1,5 +1,9 @@
 //! The money rules of DESIGN.md, section 4, each held against what could break it.
 //!
+//! Beside the seven rules: an upgrade that pays for the whole period, a cancellation that pays back by time only, renewals
+//! that wait for a tick, periods counted from the one before, a refund of what is leased: each fails the test in
+//! `subscriptions` or `money` that says so.
+//!
 //! Each rule was broken on purpose to see its test fail. `simulation` is the one of the memory platform, 200 worlds of it.
 //!
 //! | rule | broken on purpose | fails |
@@ -16,6 +20,10 @@
 //! | 2 | a known key answers to another content | `settlement::a_key_moves_money_once…` |
 //! | 3 | what lapsed does not go back | `leases::a_lost_lease…`, `leases::late_usage_takes_only…` |
 //! | 3 | lapsed leases are not remembered | `leases::a_lost_lease…`, `statement::what_was_lost…` |
+//! | 4 | one of two postings is left out | `canonical::the_bytes…` and most others |
+//! | 4 | what expires is not earned | `settlement::the_price_of_a_package…` |
+//! | 4 | a snapshot leaves out the booked batches | `settlement::a_replay…` |
+//! | 4 | the hash leaves out the postings | `canonical::the_bytes…` |
 //! | 5 | each batch is rated on its own | `settlement::no_split…`, `statement::a_year…` |
 //! | 6 | priority does not count | `leases::grants_burn…` |
 //! | 6 | the end does not count | `leases::grants_burn…` |

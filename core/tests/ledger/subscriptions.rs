@@ -80,6 +80,16 @@ fn a_late_payment_does_not_shift_the_periods() {
 }
 
 #[test]
+fn periods_are_counted_from_the_beginning_and_not_from_the_one_before() {
+    let mut book = Book::with_balance("100.00");
+    book.now = "2027-01-31T09:00:00Z".parse().unwrap();
+    subscribe(&mut book, PlanTerms { every: Every::Months(1), ..plan("monthly", "1.00", 10) });
+    book.wait(40 * DAY);
+    let until = book.account.subscriptions().next().unwrap().period.until;
+    assert_eq!(until.to_string(), "2027-03-31T09:00:00Z", "and not the 28th, after February");
+}
+
+#[test]
 fn a_plan_that_rejects_keeps_calls_off_the_balance_and_one_that_does_not_goes_on_at_the_rate() {
     for (beyond, more) in [(Beyond::Reject, 0), (Beyond::Rate, 500)] {
         let mut book = Book::with_balance("21.00");
