@@ -32,26 +32,26 @@ pub(crate) async fn measure(bare: &Peer, peer: &Peer, farebox: &Farebox) -> Resu
     for (peer, signed) in [(bare, false), (peer, true)] {
         let sign = |call| if signed { farebox.caller.sign(call) } else { Vec::new() };
         // Once before it counts: what the runtime keeps for good after its first large body is not the body's.
-        rise(&peer.runtime, UP.request(&sign(&UP), Filler::of(LARGE / 8))).await?;
-        let up = rise(&peer.runtime, UP.request(&sign(&UP), Filler::of(LARGE))).await?;
-        let down = rise(&peer.runtime, DOWN.request(&sign(&DOWN), Filler::of(0))).await?;
+        highest(&peer.runtime, UP.request(&sign(&UP), Filler::of(LARGE / 8))).await?;
+        let idle = peer.runtime.resident()?;
+        let down = highest(&peer.runtime, DOWN.request(&sign(&DOWN), Filler::of(0))).await?.saturating_sub(idle);
+        let up = highest(&peer.runtime, UP.request(&sign(&UP), Filler::of(LARGE))).await?.saturating_sub(idle);
         let mib = |bytes: u64| format!("{:.1}", bytes as f64 / MIB as f64);
-        rows.push(vec![peer.name.to_owned(), mib(up), mib(down)]);
+        rows.push(vec![peer.name.to_owned(), mib(down), mib(up)]);
     }
     table::print(
         "Resident memory above idle while 1 GiB streams through, in MiB",
-        &["", "in the request", "in the answer"],
+        &["", "in the answer", "then in the request"],
         &rows,
     );
     Ok(())
 }
 
-/// Makes one call and says how far `runtime` rose above where it was, in bytes.
-async fn rise(runtime: &Runtime, request: Request<Filler>) -> Result<u64> {
+/// Makes one call and says how much memory `runtime` occupied at most meanwhile, in bytes.
+async fn highest(runtime: &Runtime, request: Request<Filler>) -> Result<u64> {
     let (mut sender, connection) = handshake(TokioIo::new(TcpStream::connect(runtime.address).await?)).await?;
     tokio::task::spawn_local(connection);
-    let idle = runtime.resident()?;
-    let highest = Cell::new(idle);
+    let highest = Cell::new(0);
     let call = async {
         let mut answer = sender.send_request(request).await?;
         ensure!(answer.status() == 200, "answered {}", answer.status());
@@ -64,7 +64,7 @@ async fn rise(runtime: &Runtime, request: Request<Filler>) -> Result<u64> {
         done = call => done?,
         failed = watch(runtime, &highest) => failed?,
     }
-    Ok(highest.get() - idle)
+    Ok(highest.get())
 }
 
 /// Keeps the highest that `runtime` was seen at. Ends only when `runtime` is gone.

@@ -35,24 +35,24 @@ pub(crate) const CALL: Call = Call {
     ],
 };
 
-/// The peers on workerd, the one that the others are compared with first, Farebox last.
+/// The peers on workerd, the one that the others are compared with first, Farebox last. All get the same signed requests:
+/// headers cost each of them.
 pub(crate) async fn on_workerd(
     workerd: &Path,
     peers: &Path,
     origin: SocketAddr,
 ) -> Result<(Vec<Peer>, Farebox, Stores)> {
+    let (farebox, stores, runtime) = Farebox::on_workerd(workerd, peers, origin).await?;
+    let sold = peer("Farebox, signed and metered", runtime, &farebox.caller);
     let environment = [("ORIGIN", format!("http://{origin}"))];
     let parts = Parts { environment: &environment, ..Parts::default() };
-    let mut all = Vec::new();
-    for (name, config) in
-        [("JavaScript pass-through", "passthrough.capnp"), ("worker crate's pass-through", "passthrough-worker.capnp")]
-    {
+    let start = |name, config| {
         let runtime = Runtime::workerd(workerd, &peers.join(config), &parts)?;
-        all.push(peer(name, runtime, None));
-    }
-    let (farebox, stores, runtime) = Farebox::on_workerd(workerd, peers, origin).await?;
-    all.push(peer("Farebox, signed and metered", runtime, Some(&farebox.caller)));
-    Ok((all, farebox, stores))
+        anyhow::Ok(peer(name, runtime, &farebox.caller))
+    };
+    let bare = start("JavaScript pass-through", "passthrough.capnp")?;
+    let idiomatic = start("worker crate's pass-through", "passthrough-worker.capnp")?;
+    Ok((vec![bare, idiomatic, sold], farebox, stores))
 }
 
 /// The peers on Miniflare: what one would write by hand, and Farebox.
@@ -61,20 +61,16 @@ pub(crate) async fn on_miniflare(node: &Path, root: &Path, origin: SocketAddr) -
     let order = json!({"bindings": {"ORIGIN": format!("http://{origin}"), "SECRET": secret}});
     let runtime = Runtime::node(node, &root.join("benches/peers/handwritten.mjs"), order)?;
     let caller = Rc::new(Caller::new("one".to_owned(), secret.to_owned()));
-    let handwritten = peer("hand-written", runtime, Some(&caller));
+    let handwritten = peer("hand-written", runtime, &caller);
     let (farebox, runtime) = Farebox::on_miniflare(node, root, origin).await?;
-    let peer = peer("Farebox", runtime, Some(&farebox.caller));
+    let peer = peer("Farebox", runtime, &farebox.caller);
     Ok((vec![handwritten, peer], farebox))
 }
 
-fn peer(name: &'static str, runtime: Runtime, caller: Option<&Rc<Caller>>) -> Peer {
-    let caller = caller.map(Rc::clone);
-    let request = move || {
-        let signature = caller.as_ref().map(|caller| caller.sign(&CALL)).unwrap_or_default();
-        CALL.request(&signature, Empty::new())
-    };
-    let load =
-        Load { peer: runtime.address, connections: CONNECTIONS, request: Rc::new(request), answer_bytes: ANSWER };
+fn peer(name: &'static str, runtime: Runtime, caller: &Rc<Caller>) -> Peer {
+    let (address, caller) = (runtime.address, Rc::clone(caller));
+    let request = Rc::new(move || CALL.request(&caller.sign(&CALL), Empty::new()));
+    let load = Load { peer: address, connections: CONNECTIONS, request, answer_bytes: ANSWER };
     Peer { name, runtime, load }
 }
 
