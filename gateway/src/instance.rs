@@ -16,7 +16,7 @@ use farebox_core::{
     },
     credential::{MasterKey, Secret},
     id::{AccountId, BatchId, LeaseId, ProductId, WriterId},
-    journal::{Batch, Window},
+    journal::Batch,
     meter::Usage,
     time::{Millis, Timestamp},
 };
@@ -88,7 +88,6 @@ pub(crate) struct Call {
 /// A batch on its way to the journal.
 #[derive(Debug, Clone)]
 pub(crate) struct Unwritten {
-    pub(crate) window: Window,
     pub(crate) id: BatchId,
     pub(crate) batch: Rc<Batch>,
 }

@@ -3,7 +3,7 @@
 //! One loop at a time tends an instance, kept alive by the platform behind the response of the call that started it. As
 //! no platform keeps it alive for ever, a later call takes over before the loop must end. Invariant: while calls come,
 //! usage waits at most two intervals in memory; after the last call the loop lives long enough to write the last batch
-//! and to give back what is leased. A batch that could not be written is kept and written again, under the same name.
+//! and to give back what is leased. A batch that could not be written is kept and written again, with the same id.
 
 use std::rc::Rc;
 
@@ -49,7 +49,7 @@ impl State {
         if !batch.is_empty() {
             let id = BatchId { writer: self.writer.clone(), sequence: self.next_sequence };
             self.next_sequence += 1;
-            self.unwritten.push(Unwritten { window: Window::of(now), id, batch: Rc::new(batch) });
+            self.unwritten.push(Unwritten { id, batch: Rc::new(batch) });
         }
     }
 }
@@ -96,7 +96,10 @@ impl<P: EdgePorts> Gateway<P> {
             state.drain(self.ports.now());
             state.unwritten.clone()
         };
-        for Unwritten { window, id, batch } in unwritten {
+        for Unwritten { id, batch } in unwritten {
+            // A batch that failed before goes into the minute of now, which no settlement has left behind. Should the first
+            // try have been written after all, the ledger knows the second by its id.
+            let window = Window::of(self.ports.now());
             match self.ports.write(window, &id, &batch).await {
                 Ok(()) => {
                     self.state().unwritten.retain(|kept| kept.id != id);

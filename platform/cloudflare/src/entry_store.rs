@@ -74,19 +74,23 @@ impl EntryStore for SqlEntryStore {
         self.blobs(statement, bindings.into())?.into_iter().map(read).collect()
     }
 
-    async fn append(&self, _account: &AccountId, _after: u64, entries: &[Entry]) -> Result<(), AppendError> {
+    async fn append(&self, _account: &AccountId, after: u64, entries: &[Entry]) -> Result<(), AppendError> {
+        let mut after = after;
         for entries in entries.chunks(INSERTED_AT_ONCE) {
             let rows = vec!["(?, ?, ?)"; entries.len()].join(", ");
+            let statement = format!(
+                "INSERT INTO entries (seq, at, body) SELECT * FROM (VALUES {rows}) \
+                 WHERE (SELECT coalesce(max(seq), 0) FROM entries) = ? RETURNING seq"
+            );
             let values = entries
                 .iter()
-                .flat_map(|entry| [number(entry.seq), clamped(entry.at.millis()), entry.to_bytes().into()]);
-            let inserted = self
-                .sql
-                .exec(&format!("INSERT INTO entries (seq, at, body) VALUES {rows}"), values.collect::<Vec<_>>());
-            if let Err(error) = inserted {
-                let taken = error.to_string().contains("UNIQUE constraint");
-                return Err(if taken { AppendError::Conflict } else { AppendError::Fault(fault(PORT)(error)) });
+                .flat_map(|entry| [number(entry.seq), clamped(entry.at.millis()), entry.to_bytes().into()])
+                .chain([number(after)]);
+            let inserted = self.sql.exec(&statement, values.collect::<Vec<_>>()).map_err(fault(PORT))?;
+            if inserted.raw().next().is_none() {
+                return Err(AppendError::Conflict);
             }
+            after += entries.len() as u64;
         }
         Ok(())
     }

@@ -6,6 +6,8 @@
 //! | a nonce is taken last | taking it before the signature is checked | `a_wrong_signature_takes_nothing` |
 //! | strict admission takes nonces over all instances | `admit` that skips `take_nonce` | `strict_admission_sees_a_nonce_on_every_instance` |
 
+#![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect must fail")]
+
 use std::{
     future::Future,
     pin::pin,
@@ -279,7 +281,11 @@ fn nothing_is_admitted_that_the_ledger_did_not_grant() {
     assert_eq!(send(&instance, &deployment.signed("/strict", "hush")).unwrap_err(), "ledger.unavailable");
     assert_eq!(send(&instance, &deployment.signed("/leased", "hush")).unwrap_err(), "ledger.unavailable");
     now(instance.flush());
+    // Longer than a settlement looks back: the batch must not fall behind it.
+    let back = START.plus(3 * settlement::SHOWN_WITHIN);
+    deployment.memory.set_now(back);
     deployment.memory.set_down(false);
+    deployment.settle();
     now(instance.flush());
     deployment.settle();
     assert_eq!(deployment.usage().0, 1, "and what was used is written once the store is back");
