@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | a package is never oversold over instances | `Held::admit` that does not count | `instances_together_admit_what_was_bought` |
 //! | a nonce is taken last | taking it before the signature is checked | `a_wrong_signature_takes_nothing` |
+//! | a late batch is not lost | keeping the minute of the first try | `what_could_not_be_written_for_long_is_settled_all_the_same` |
 //! | strict admission takes nonces over all instances | `admit` that skips `take_nonce` | `strict_admission_sees_a_nonce_on_every_instance` |
 
 #![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect must fail")]
@@ -280,13 +281,23 @@ fn nothing_is_admitted_that_the_ledger_did_not_grant() {
     deployment.memory.set_down(true);
     assert_eq!(send(&instance, &deployment.signed("/strict", "hush")).unwrap_err(), "ledger.unavailable");
     assert_eq!(send(&instance, &deployment.signed("/leased", "hush")).unwrap_err(), "ledger.unavailable");
+}
+
+#[test]
+fn what_could_not_be_written_for_long_is_settled_all_the_same() {
+    let deployment = Deployment::new("10.00");
+    let instance = deployment.instance(1);
+    let forward = send(&instance, &deployment.signed("/leased", "hush")).unwrap();
+    // Keeps the lease open, so that the journal is the only way.
+    send(&instance, &deployment.signed("/leased", "hush")).unwrap();
+    instance.finish(forward.call, true, 0, 0, START);
+    deployment.memory.set_down(true);
     now(instance.flush());
-    // Longer than a settlement looks back: the batch must not fall behind it.
-    let back = START.plus(3 * settlement::SHOWN_WITHIN);
-    deployment.memory.set_now(back);
     deployment.memory.set_down(false);
+    deployment.memory.set_now(START.plus(3 * settlement::SHOWN_WITHIN));
     deployment.settle();
+    assert_eq!(deployment.usage().0, 0);
     now(instance.flush());
     deployment.settle();
-    assert_eq!(deployment.usage().0, 1, "and what was used is written once the store is back");
+    assert_eq!(deployment.usage().0, 1);
 }
