@@ -21,6 +21,7 @@ import module from "./bindings_bg.wasm";
 // counts as sent; larger ones, and those of unknown length, are counted as they go.
 const COUNTED_BY_LENGTH = 16 * 1024;
 const CHUNK = 64 * 1024;
+const NO_BODY = { body: null, bytes: 0 };
 
 let started = false;
 let movableClock = false;
@@ -125,7 +126,10 @@ function forward(parts, facts, body, request, ctx) {
   for (let at = 7; at < respondFrom; at += 2) headers.set(parts[at], parts[at + 1]);
   if (parts[3] === "1") tend(ctx);
 
-  const ingress = body === undefined ? counted(request.body, request.headers) : whole(body);
+  const bodiless = request.method === "GET" || request.method === "HEAD";
+  const ingress = bodiless ? NO_BODY : body !== undefined ? whole(body) : counted(request.body, request.headers);
+  // The runtime sends no body with these (Fetch standard, 5.4), and one there means nothing (RFC 9110, section 9.3.1).
+  if (bodiless) headers.delete("content-length");
   const init = {
     method: request.method,
     headers,
