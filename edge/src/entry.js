@@ -20,7 +20,10 @@ import module from "./bindings_bg.wasm";
 // Bodies up to this announced length are counted by it. What the platform has handed to the connection in one piece
 // counts as sent; larger ones, and those of unknown length, are counted as they go.
 const COUNTED_BY_LENGTH = 16 * 1024;
-const CHUNK = 64 * 1024;
+// A stream is read in pieces of at least the first size, and of up to the second where it fills them: each piece costs
+// garbage, and few large ones cost least of it.
+const SMALLEST_PIECE = 64 * 1024;
+const LARGEST_PIECE = 512 * 1024;
 const NO_BODY = { body: null, bytes: 0 };
 
 let started = false;
@@ -203,7 +206,7 @@ async function pump(from, to, count) {
   const writer = to.getWriter();
   let reading = true;
   try {
-    let buffer = new ArrayBuffer(CHUNK);
+    let buffer = new ArrayBuffer(SMALLEST_PIECE);
     for (;;) {
       reading = true;
       const { done, value } = await reader.read(new Uint8Array(buffer));
@@ -212,7 +215,8 @@ async function pump(from, to, count) {
       const length = value.byteLength;
       await writer.write(value);
       count.bytes += length;
-      buffer = value.buffer.byteLength === CHUNK ? value.buffer : new ArrayBuffer(CHUNK);
+      buffer = value.buffer;
+      if (length === buffer.byteLength && length < LARGEST_PIECE) buffer = new ArrayBuffer(2 * length);
     }
     await writer.close();
   } catch (error) {
