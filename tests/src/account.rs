@@ -1,7 +1,9 @@
 //! A customer: an account with a credential, and what its book says.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result, ensure};
-use farebox_core::meter::Usage;
+use farebox_core::{ledger::Statement, meter::Usage};
 use serde_json::{Value, json};
 
 use crate::{
@@ -74,6 +76,27 @@ impl Account {
             ingress_bytes: count("ingress_bytes")?,
             egress_bytes: count("egress_bytes")?,
         })
+    }
+
+    /// The open leases, with the calls on each that nothing is booked for.
+    pub(crate) async fn leases(&self) -> Result<BTreeMap<String, u64>> {
+        let answer = self.admin.get(&self.path("leases")).await?;
+        let open = answer["items"].as_array().context("leases without items")?.iter().map(|lease| {
+            let (allowance, used) = (lease["allowance"]["calls"].as_u64(), lease["used"]["calls"].as_u64());
+            Ok((text(lease, "id")?, allowance.zip(used).map(|(of, used)| of.saturating_sub(used)).context("no calls")?))
+        });
+        open.collect()
+    }
+
+    /// The statements of all months, each verified.
+    pub(crate) async fn statements(&self) -> Result<Vec<Statement>> {
+        let listed = self.admin.get(&self.path("statements")).await?;
+        let mut statements = Vec::new();
+        for month in listed["items"].as_array().context("statements without items")? {
+            let statement = self.admin.get(&self.path(&format!("statements/{}", text(month, "period")?))).await?;
+            statements.push(Statement::from_json(&statement.to_string())?);
+        }
+        Ok(statements)
     }
 
     /// Settles until `calls` calls of `product` are in the book, and returns what else was used. An error when there are

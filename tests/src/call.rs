@@ -83,6 +83,11 @@ impl Caller {
         self.send(self.call(Method::GET, target, &[], b"")?).await
     }
 
+    /// Gets `target`, signed at another time than now.
+    pub(crate) async fn get_at(&self, time: Timestamp, target: &str) -> Result<Answer> {
+        self.send(self.call_at(time, Method::GET, target, &[], b"")?).await
+    }
+
     /// `call` as a request with `body` in place of its own.
     pub(crate) fn request(&self, call: Call, body: Body) -> Result<Request<Body>> {
         let mut request =

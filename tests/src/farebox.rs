@@ -6,13 +6,14 @@ use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{admin::Admin, http::Http, memory};
+use crate::{admin::Admin, eventually, http::Http, processes};
 
 /// Where the gateway runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,10 +45,19 @@ impl Farebox {
     ///
     /// When it ends before it is ready; what it said is on standard error.
     pub fn start(runtime: Runtime) -> Result<Self> {
-        let (name, process) = match runtime {
-            Runtime::Workers => ("workers", std::process::id()),
+        Self::start_in(runtime, &std::process::id().to_string())
+    }
+
+    /// Starts another one beside it, for a scenario that would disturb the others. `name` tells its data from theirs.
+    pub(crate) fn another(&self, name: &str) -> Result<Self> {
+        Self::start_in(self.runtime, &format!("{}-{name}", std::process::id()))
+    }
+
+    fn start_in(runtime: Runtime, directory: &str) -> Result<Self> {
+        let name = match runtime {
+            Runtime::Workers => "workers",
         };
-        let state = root().join(format!("target/tmp/{name}-{process}"));
+        let state = root().join(format!("target/tmp/{name}-{directory}"));
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.current_dir(root()).args(["xtask", "dev", "--json", "--port", "0", "--fresh", "--runtime", name]);
         command.arg("--state").arg(&state).arg("--catalog").arg(root().join("tests/catalog.toml"));
@@ -86,10 +96,30 @@ impl Farebox {
 
     /// The resident memory of the runtime's processes, in bytes.
     pub(crate) fn memory(&self) -> Result<u64> {
-        let process = match self.runtime {
+        processes::resident(self.child.id(), self.process())
+    }
+
+    /// Kills the runtime as a machine that fails does: nothing can be written down before. Comes back when another one
+    /// serves in its place, on the same data.
+    pub(crate) async fn crash(&self) -> Result<()> {
+        let running = processes::below(self.child.id(), self.process())?;
+        running.iter().try_for_each(|process| processes::kill(*process))?;
+        let health = format!("{}/_farebox/admin/v1/health", self.ready.gateway);
+        eventually("the runtime to be there again", Duration::from_secs(60), async || {
+            let now = processes::below(self.child.id(), self.process())?;
+            if now.is_empty() || now.iter().any(|process| running.contains(process)) {
+                return Ok(None);
+            }
+            // Until it listens, there is no answer at all.
+            Ok(Http::new().get(&health).await.ok().filter(|answer| answer.status == 200).map(drop))
+        })
+        .await
+    }
+
+    fn process(&self) -> &'static str {
+        match self.runtime {
             Runtime::Workers => "workerd",
-        };
-        memory::resident(self.child.id(), process)
+        }
     }
 }
 

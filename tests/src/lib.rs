@@ -19,7 +19,7 @@ mod admin;
 mod call;
 mod farebox;
 mod http;
-mod memory;
+mod processes;
 pub mod scenarios;
 
 /// Makes a test of each scenario, on one runtime.

@@ -4,6 +4,7 @@ use farebox_tests::{Runtime, scenarios_on};
 
 scenarios_on! { Runtime::Workers;
     clients::the_npm_client_works_unmodified,
+    crashes::ten_crashes_lose_leases_and_no_money,
     limits::a_balance_of_1_00_lets_exactly_500_calls_through,
     limits::a_package_of_100_calls_lets_exactly_100_of_1000_through,
     rejections::a_revoked_credential_is_rejected,

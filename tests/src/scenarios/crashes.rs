@@ -1,0 +1,147 @@
+//! A runtime that dies under load takes leases with it, and what it had not journaled yet. Nothing is charged twice for
+//! that, no more is sold than was paid for, and what nobody can account for is on the statement, lease by lease.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use farebox_core::{
+    meter::Meter,
+    time::{MINUTE, Timestamp},
+};
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use crate::{
+    Farebox,
+    account::Account,
+    admin::{Admin, SETTLING},
+    call::{Caller, now},
+    eventually,
+};
+
+const CRASHES: u64 = 10;
+
+/// The calls that are paid for before each crash: a package of 300, and a balance for 200 more.
+const PAID_BEFORE_EACH: u64 = 500;
+
+const CALLERS: usize = 20;
+
+/// How long it may take until some hundred calls have passed.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// By then the last call of a lease is settled if it ever will be: the bounds of ARCHITECTURE.md, with a minute to spare.
+const LEASES_LAPSE_AFTER: i64 = 15 * MINUTE;
+
+/// Killed nine times after some calls or some hundred, and the tenth time when all that was left is used up.
+pub async fn ten_crashes_lose_leases_and_no_money(others: &Farebox) -> Result<()> {
+    let farebox = others.another("crash")?;
+    let (account, caller) = Account::without_balance(&farebox).await?;
+    for crash in 1..=CRASHES {
+        account.recharge("0.35").await?;
+        account.buy("crash", "crash-300").await?;
+        let enough = farebox.forwarded("crash").await? + 50 * crash;
+        let mut load = load(&caller, now());
+        if crash < CRASHES {
+            eventually("enough calls to pass", PATIENCE, async || {
+                Ok((farebox.forwarded("crash").await? >= enough).then_some(()))
+            })
+            .await?;
+            farebox.crash().await?;
+            let outcomes = outcomes(&mut load).await?;
+            ensure!(outcomes == [("cut off".to_owned(), CALLERS)].into(), "crash {crash}: {outcomes:?}");
+        } else {
+            let outcomes = outcomes(&mut load).await?;
+            ensure!(outcomes == [("quota.exhausted".to_owned(), CALLERS)].into(), "at the end: {outcomes:?}");
+            farebox.crash().await?;
+        }
+    }
+
+    let (paid, forwarded) = (CRASHES * PAID_BEFORE_EACH, farebox.forwarded("crash").await?);
+    ensure!(forwarded <= paid, "{forwarded} calls were forwarded, {paid} were paid for");
+    let admin = farebox.admin();
+    settle_all(&admin).await?;
+    let booked = account.usage("crash").await?.calls;
+    ensure!(booked <= forwarded, "{booked} calls were charged, {forwarded} were forwarded");
+
+    let lost = forwarded - booked;
+    let leases = account.leases().await?;
+    let held: u64 = leases.values().sum();
+    ensure!(!leases.is_empty(), "no crash took a lease with it");
+    ensure!(lost <= held, "{lost} calls are lost, on leases for {held}");
+    admin.post("clock", &json!({ "advance_ms": LEASES_LAPSE_AFTER })).await?;
+    let unaccounted = unaccounted(&account, &admin).await?;
+    ensure!(unaccounted == leases, "lost with the runtime: {leases:?}; on the statement: {unaccounted:?}");
+
+    use_up(&farebox, &account, &caller, paid).await?;
+    let again = farebox.forwarded("crash").await? - forwarded;
+    ensure!(again == paid - booked, "{again} more calls were forwarded, {} were still paid for", paid - booked);
+    let (balance, _) = account.settled_balance().await?;
+    ensure!(balance == "0.00", "the balance is {balance}");
+    Ok(())
+}
+
+/// Callers that call on and on, signing with `time`, each until it is cut off or refused: how each ended.
+fn load(caller: &Caller, time: Timestamp) -> JoinSet<String> {
+    let mut tasks = JoinSet::new();
+    for _ in 0..CALLERS {
+        let caller = caller.clone();
+        tasks.spawn(async move {
+            loop {
+                match caller.get_at(time, "/crash/call").await {
+                    Ok(answer) if answer.status == 200 => {}
+                    Ok(answer) => return answer.code(),
+                    Err(_) => return "cut off".to_owned(),
+                }
+            }
+        });
+    }
+    tasks
+}
+
+/// Waits for all callers, and counts them by how they ended.
+async fn outcomes(load: &mut JoinSet<String>) -> Result<BTreeMap<String, usize>> {
+    let mut outcomes = BTreeMap::new();
+    while let Some(outcome) = load.join_next().await {
+        *outcomes.entry(outcome?).or_default() += 1;
+    }
+    Ok(outcomes)
+}
+
+/// Settles until there is nothing left to settle.
+async fn settle_all(admin: &Admin) -> Result<()> {
+    eventually("everything to be settled", SETTLING, async || {
+        let settlement = admin.settle().await?;
+        ensure!(settlement.refused == 0, "batches were refused: {settlement:?}");
+        Ok((settlement.applied == 0 && settlement.left == 0).then_some(()))
+    })
+    .await
+}
+
+/// Lets all leases lapse, and returns what the statements say nobody can account for, in calls by lease.
+async fn unaccounted(account: &Account, admin: &Admin) -> Result<BTreeMap<String, u64>> {
+    eventually("all leases to lapse", SETTLING, async || {
+        admin.settle().await?;
+        Ok(account.leases().await?.is_empty().then_some(()))
+    })
+    .await?;
+    let statements = account.statements().await?;
+    let lost = statements.iter().flat_map(|statement| &statement.unaccounted);
+    Ok(lost.filter_map(|lost| Some((lost.lease.to_string(), *lost.amount.get(Meter::Calls)?))).collect())
+}
+
+/// Calls until `paid` calls are in the book, by the gateway's clock.
+async fn use_up(farebox: &Farebox, account: &Account, caller: &Caller, paid: u64) -> Result<()> {
+    let admin = farebox.admin();
+    let clock = admin.get("clock").await?;
+    let now = clock["now"].as_str().and_then(|time| time.parse().ok()).context("no time")?;
+    eventually("all that was paid for to be used up", PATIENCE, async || {
+        // Not every part of the gateway has seen at once that the clock was moved, so some are turned away at first.
+        outcomes(&mut load(caller, now)).await?;
+        settle_all(&admin).await?;
+        Ok((account.usage("crash").await?.calls >= paid).then_some(()))
+    })
+    .await?;
+    let booked = account.usage("crash").await?.calls;
+    ensure!(booked == paid, "{booked} calls were charged, {paid} were paid for");
+    Ok(())
+}
