@@ -21,7 +21,7 @@ use farebox_core::{
 use crate::{
     credentials::{Caller, Known},
     forward::{self, Forward, Reject},
-    instance::{Call, Gateway, Shop, State},
+    instance::{CATALOG_EXPIRES, CATALOG_HOLDS, Call, Gateway, Shop, State},
     wallet::Pay,
 };
 
@@ -128,12 +128,15 @@ impl State {
         body: Body<'_>,
         now: Timestamp,
     ) -> Result<Pass<'a>, Stop> {
-        let shop = self.shop.clone().ok_or(Need::Catalog)?;
+        let shop = self.shop.clone().filter(|_| now.since(self.shop_read) < CATALOG_EXPIRES).ok_or(Need::Catalog)?;
         let caller = self.caller(presented, now)?;
         if !caller.credential.is_active(now) {
             return Err(Rejection::CredentialRevoked.into());
         }
         let routed = shop.router.route(facts.method, facts.path);
+        if routed.is_err() && now.since(self.shop_read) >= CATALOG_HOLDS {
+            return Err(Need::Catalog.into());
+        }
         let sold = routed.as_ref().ok().map(|target| &shop.catalog.products[target.product]);
         if sold.is_some_and(|product| !product.auth.contains(&presented.scheme())) {
             return Err(Rejection::CredentialMissing.into());

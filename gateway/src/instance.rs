@@ -18,7 +18,7 @@ use farebox_core::{
     id::{AccountId, BatchId, LeaseId, ProductId, WriterId},
     journal::Batch,
     meter::Usage,
-    time::{Millis, Timestamp},
+    time::{Millis, SECOND, Timestamp},
 };
 use slab::Slab;
 
@@ -27,6 +27,12 @@ use crate::{
     nonces::Nonces,
     wallet::Wallet,
 };
+
+/// The age from which a catalog is read again beside the calls, and by a call that finds no route in it.
+pub(crate) const CATALOG_HOLDS: Millis = 5 * SECOND;
+
+/// The age from which a catalog is not used unread: nobody has tended the instance, because all calls were turned away.
+pub(crate) const CATALOG_EXPIRES: Millis = 6 * CATALOG_HOLDS;
 
 /// What a deployment sets.
 #[derive(Debug, Clone)]

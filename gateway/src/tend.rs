@@ -15,7 +15,7 @@ use farebox_core::{
 };
 
 use crate::{
-    instance::{Gateway, State, Unwritten},
+    instance::{CATALOG_HOLDS, Gateway, State, Unwritten},
     ports::EdgePorts,
     wallet::LEASE_LASTS,
 };
@@ -25,9 +25,6 @@ const RELIEVED_AFTER: Millis = 4 * SECOND;
 
 /// The age at which a loop ends even when nobody relieves it: Workers end background work 30 s after the response.
 const ENDS_AFTER: Millis = LEASE_LASTS + RELIEVED_AFTER + 4 * SECOND;
-
-/// The age from which a catalog is read again.
-const CATALOG_HOLDS: Millis = 5 * SECOND;
 
 impl State {
     /// Whether the next call should start a loop: there is none, or it is old, or it died with its call.

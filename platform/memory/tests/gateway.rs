@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | a package is never oversold over instances | `Held::admit` that does not count | `instances_together_admit_what_was_bought` |
 //! | a nonce is taken last | taking it before the signature is checked | `a_wrong_signature_takes_nothing` |
+//! | the catalog is fresh without calls that pass | not reading it again | `a_catalog_is_noticed_by_an_instance_that_turned_all_calls_away` |
 //! | a late batch is not lost | keeping the minute of the first try | `what_could_not_be_written_for_long_is_settled_all_the_same` |
 //! | strict admission takes nonces over all instances | `admit` that skips `take_nonce` | `strict_admission_sees_a_nonce_on_every_instance` |
 
@@ -212,6 +213,22 @@ fn a_lease_that_falls_idle_is_given_back() {
     deployment.memory.set_now(START.plus(30 * SECOND));
     now(instance.flush());
     assert_eq!(deployment.balance(), ("9.998".to_owned(), "0.00".to_owned()));
+}
+
+#[test]
+fn a_catalog_is_noticed_by_an_instance_that_turned_all_calls_away() {
+    let deployment = Deployment::new("10.00");
+    let published = now(deployment.memory.get(CATALOG_ENTRY)).unwrap().unwrap();
+    now(deployment.memory.delete(CATALOG_ENTRY)).unwrap();
+    let instance = deployment.instance(1);
+    assert_eq!(send(&instance, &deployment.signed("/leased", "hush")).unwrap_err(), "route.unknown");
+    now(deployment.memory.put(CATALOG_ENTRY, &published)).unwrap();
+    deployment.memory.set_now(START.plus(5 * SECOND));
+    assert!(send(&instance, &deployment.signed("/leased", "hush")).is_ok());
+    // It is taken away again: the last good one keeps serving.
+    now(deployment.memory.delete(CATALOG_ENTRY)).unwrap();
+    deployment.memory.set_now(START.plus(60 * SECOND));
+    assert!(send(&instance, &deployment.signed("/leased", "hush")).is_ok());
 }
 
 #[test]
