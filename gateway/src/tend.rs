@@ -56,6 +56,10 @@ impl<P: EdgePorts> Gateway<P> {
     pub async fn background(self: Rc<Self>) {
         let refills = std::mem::take(&mut self.state().refills);
         for (account, product) in refills {
+            // Many calls can find the same lease low before the first of them gets here.
+            if !self.state().wallet(&account, &product).needs_refill() {
+                continue;
+            }
             let (this, name) = (Rc::clone(&self), format!("lease/{account}/{product}"));
             self.ports.once(name, async move { this.lease(account, product).await }).await;
         }

@@ -67,13 +67,19 @@ impl Wallet {
         if let Some(pocket) = &mut self.current
             && pocket.held.admit(now)
         {
-            let refill = !self.asking && self.standby.is_none() && self.refused.is_none() && pocket.held.is_low();
-            return Pay::Lease { id: pocket.held.lease().id, refill };
+            let id = pocket.held.lease().id;
+            return Pay::Lease { id, refill: self.needs_refill() };
         }
         match &self.refused {
             Some((rejection, until)) if now < *until => Pay::Refused(rejection.clone()),
             _ => Pay::Ask,
         }
+    }
+
+    /// Whether the next lease should be asked for before it is needed.
+    pub(crate) fn needs_refill(&self) -> bool {
+        let is_low = self.current.as_ref().is_some_and(|pocket| pocket.held.is_low());
+        is_low && !self.asking && self.standby.is_none() && self.refused.is_none()
     }
 
     /// Books what an admitted call turned out to be.
@@ -115,7 +121,11 @@ impl Wallet {
         let pocket = Pocket { held: Held::new(lease), unsent: Vec::new(), since: now };
         let spent = self.current.replace(pocket);
         match spent {
-            Some(pocket) if pocket.held.pays(now) => self.standby = self.current.replace(pocket),
+            // One that stood by before is done: forgotten, it would be withheld from everybody until it lapses.
+            Some(pocket) if pocket.held.pays(now) => {
+                let next = self.current.replace(pocket);
+                self.retired.extend(std::mem::replace(&mut self.standby, next));
+            }
             spent => self.retired.extend(spent),
         }
     }

@@ -21,7 +21,7 @@ use farebox_core::{
     catalog::{CATALOG_ENTRY, compile},
     credential::{Credential, MasterKey, Secret, credential_entry},
     id::AccountId,
-    ledger::{Command, IdempotencyKey},
+    ledger::{Command, Event, IdempotencyKey},
     request::Facts,
     signature::{Body, xca},
     time::{DAY, SECOND, Timestamp},
@@ -213,6 +213,21 @@ fn a_lease_that_falls_idle_is_given_back() {
     deployment.memory.set_now(START.plus(30 * SECOND));
     now(instance.flush());
     assert_eq!(deployment.balance(), ("9.998".to_owned(), "0.00".to_owned()));
+}
+
+#[test]
+fn however_many_calls_find_a_lease_low_one_more_is_asked_for() {
+    let deployment = Deployment::new("10.00");
+    let instance = deployment.instance(1);
+    for _ in 0..31 {
+        assert!(send(&instance, &deployment.signed("/leased", "hush")).is_ok());
+    }
+    now(instance.background());
+    let query = Query::Entries { after: 0, limit: 100 };
+    let Report::Entries(entries) = now(deployment.memory.report(&deployment.account, &query)).unwrap().unwrap() else {
+        panic!()
+    };
+    assert_eq!(entries.iter().filter(|entry| matches!(entry.event, Event::Leased(_))).count(), 2);
 }
 
 #[test]
