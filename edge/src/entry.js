@@ -38,7 +38,7 @@ export default {
     try {
       if (!started) begin(env);
       const facts = pack(request, url);
-      if (movableClock) return kept(synchronize().then(() => proceed(admit(facts), facts, undefined, request, ctx)), ctx);
+      if (movableClock) return kept(run(synchronize()).then(() => proceed(admit(facts), facts, undefined, request, ctx)), ctx);
       const answered = proceed(admit(facts), facts, undefined, request, ctx);
       return answered instanceof Promise ? kept(answered, ctx) : answered;
     } catch (error) {
@@ -78,7 +78,23 @@ function recover(error) {
 }
 
 function tend(ctx) {
-  ctx.waitUntil(background().catch(recover));
+  ctx.waitUntil(run(background()).catch(recover));
+}
+
+// Runs a task of the module in this request's own context: see `task.rs`.
+async function run(task) {
+  for (;;) {
+    let wake;
+    const woken = new Promise((resolve) => {
+      wake = resolve;
+    });
+    const result = task.poll(wake);
+    if (result !== undefined) {
+      task.free();
+      return result;
+    }
+    await woken;
+  }
 }
 
 // Does what was decided. Promises are chained by hand: each `async` function on the way costs a call measurably.
@@ -93,7 +109,7 @@ function proceed(decision, facts, body, request, ctx) {
           : proceed(admit(facts, read), facts, read, request, ctx),
       );
     case "N":
-      return decide(facts, body).then((decision) => proceed(decision, facts, body, request, ctx));
+      return run(decide(facts, body)).then((decision) => proceed(decision, facts, body, request, ctx));
     default:
       return answer(decision);
   }

@@ -16,7 +16,7 @@
 
 use std::{cell::OnceCell, fmt::Write, rc::Rc};
 
-use farebox_cloudflare::{Platform, random};
+use farebox_cloudflare::{Platform, Task, random};
 use farebox_core::{credential::MasterKey, rejection::Rejection, request::Facts, signature::Body, time::SECOND};
 use farebox_gateway::{Field, Forward, Gateway, Need, Reject, Settings, Step, ports::Host};
 use wasm_bindgen::prelude::*;
@@ -59,10 +59,12 @@ pub fn admit(facts: &str, body: Option<Box<[u8]>>) -> String {
 
 /// Decides on a request, fetching what is not in memory.
 #[wasm_bindgen]
-pub async fn decide(facts: String, body: Option<Box<[u8]>>) -> String {
+pub fn decide(facts: String, body: Option<Box<[u8]>>) -> Task {
     let gateway = gateway();
-    let Some(facts) = Facts::unpack(&facts) else { return malformed(&gateway) };
-    pack(gateway.decide(&facts, read(&body)).await)
+    Task::new(async move {
+        let Some(facts) = Facts::unpack(&facts) else { return malformed(&gateway) };
+        pack(gateway.decide(&facts, read(&body)).await)
+    })
 }
 
 /// Ends an admitted call. Says whether [`background`] has something to do.
@@ -93,17 +95,24 @@ pub fn reject(facts: &str, code: &str, call: Option<u32>) -> String {
 
 /// Does the work behind the calls: batches, leases, configuration. To be kept alive with `waitUntil`.
 #[wasm_bindgen]
-pub async fn background() {
-    gateway().background().await;
+pub fn background() -> Task {
+    let gateway = gateway();
+    Task::new(async move {
+        gateway.background().await;
+        String::new()
+    })
 }
 
 /// Notices whether the clock was moved, where it may be.
 #[wasm_bindgen]
-pub async fn synchronize() {
+pub fn synchronize() -> Task {
     let gateway = gateway();
-    if let Err(fault) = gateway.ports().synchronize().await {
-        gateway.ports().log(&fault.to_string());
-    }
+    Task::new(async move {
+        if let Err(fault) = gateway.ports().synchronize().await {
+            gateway.ports().log(&fault.to_string());
+        }
+        String::new()
+    })
 }
 
 /// Whether the clock of this deployment may be moved: then every call calls [`synchronize`] first.

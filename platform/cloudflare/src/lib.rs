@@ -10,6 +10,7 @@ mod host;
 mod key_value;
 mod ledger;
 mod single_flight;
+mod task;
 mod usage_journal;
 
 use farebox_gateway::ports::Fault;
@@ -18,6 +19,7 @@ use worker::{Env, ObjectNamespace, kv::KvStore};
 pub use entry_store::SqlEntryStore;
 pub use host::random;
 pub use ledger::Ask;
+pub use task::Task;
 
 /// Names of the bindings, as they stand in the `wrangler.toml` files.
 mod binding {

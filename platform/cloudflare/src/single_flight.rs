@@ -9,29 +9,32 @@ use std::{cell::RefCell, collections::HashMap, future::Future, rc::Rc};
 use farebox_gateway::ports::SingleFlight;
 use js_sys::Promise;
 use wasm_bindgen::JsValue;
-use wasm_bindgen_futures::{JsFuture, future_to_promise};
+use wasm_bindgen_futures::JsFuture;
 
 use crate::Platform;
 
-/// The work under way, by name.
+/// The work under way, by name: a promise that is settled when it is over.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Flights(Rc<RefCell<HashMap<String, Promise>>>);
 
 impl Flights {
     async fn once<W: Future<Output = ()> + 'static>(&self, name: String, work: W) {
         let under_way = self.0.borrow().get(&name).cloned();
-        let promise = under_way.unwrap_or_else(|| {
-            let (flights, own) = (self.clone(), name.clone());
-            let promise = future_to_promise(async move {
-                work.await;
-                flights.0.borrow_mut().remove(&own);
-                Ok(JsValue::UNDEFINED)
-            });
-            self.0.borrow_mut().insert(name, promise.clone());
-            promise
-        });
-        // The work cannot fail; were it ended from outside, the caller finds nothing changed and asks again.
-        let _ = JsFuture::from(promise).await;
+        if let Some(promise) = under_way {
+            // It is only ever resolved; were its request ended from outside, the runtime lets us wait in vain no longer
+            // than our own request lives.
+            let _ = JsFuture::from(promise).await;
+            return;
+        }
+        let mut landed = None;
+        let promise = Promise::new(&mut |resolve, _| landed = Some(resolve));
+        self.0.borrow_mut().insert(name.clone(), promise);
+        work.await;
+        self.0.borrow_mut().remove(&name);
+        if let Some(landed) = landed {
+            // Settling a promise cannot fail.
+            let _ = landed.call0(&JsValue::NULL);
+        }
     }
 }
 
@@ -45,6 +48,7 @@ impl SingleFlight for Platform {
 mod tests {
     use std::cell::Cell;
 
+    use wasm_bindgen_futures::future_to_promise;
     use wasm_bindgen_test::wasm_bindgen_test;
 
     use super::*;
