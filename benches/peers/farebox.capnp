@@ -19,7 +19,7 @@ const edge :Workerd.Worker = (
     (name = "entry.js", esModule = embed "build/edge.js"),
     (name = "bindings_bg.wasm", wasm = embed "../../edge/build/bindings_bg.wasm"),
   ],
-  compatibilityDate = "2026-11-01",
+  compatibilityDate = "2026-10-01",
   bindings = [
     (name = "CONFIG", kvNamespace = "config"),
     (name = "USAGE", kvNamespace = "usage"),
@@ -35,7 +35,7 @@ const billing :Workerd.Worker = (
     (name = "entry.js", esModule = embed "build/billing.js"),
     (name = "bindings_bg.wasm", wasm = embed "../../billing-worker/build/bindings_bg.wasm"),
   ],
-  compatibilityDate = "2026-11-01",
+  compatibilityDate = "2026-10-01",
   bindings = [
     (name = "CONFIG", kvNamespace = "config"),
     (name = "USAGE", kvNamespace = "usage"),

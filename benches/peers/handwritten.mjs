@@ -23,7 +23,7 @@ const miniflare = new Miniflare(
         name: "handwritten",
         modules: true,
         script: readFileSync(new URL("handwritten.js", import.meta.url), "utf8"),
-        compatibilityDate: "2026-11-01",
+        compatibilityDate: "2026-10-01",
         kvNamespaces: ["USAGE"],
         bindings,
         unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],

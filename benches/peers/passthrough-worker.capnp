@@ -14,6 +14,6 @@ const peer :Workerd.Worker = (
     (name = "passthrough-worker.js", esModule = embed "build/passthrough-worker.js"),
     (name = "build/bindings_bg.wasm", wasm = embed "build/bindings_bg.wasm"),
   ],
-  compatibilityDate = "2026-11-01",
+  compatibilityDate = "2026-10-01",
   bindings = [(name = "ORIGIN", fromEnvironment = "ORIGIN")],
 );

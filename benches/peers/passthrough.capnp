@@ -11,6 +11,6 @@ const config :Workerd.Config = (
 
 const peer :Workerd.Worker = (
   modules = [(name = "passthrough.js", esModule = embed "passthrough.js")],
-  compatibilityDate = "2026-11-01",
+  compatibilityDate = "2026-10-01",
   bindings = [(name = "ORIGIN", fromEnvironment = "ORIGIN")],
 );
