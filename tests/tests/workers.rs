@@ -7,6 +7,8 @@ scenarios_on! { Runtime::Workers;
     crashes::ten_crashes_lose_leases_and_no_money,
     limits::a_balance_of_1_00_lets_exactly_500_calls_through,
     limits::a_package_of_100_calls_lets_exactly_100_of_1000_through,
+    limits::a_crowd_gets_its_package_and_its_balance_and_no_call_more,
+    limits::a_crowd_gets_no_call_more_when_each_is_asked_for,
     rejections::a_revoked_credential_is_rejected,
     rejections::an_account_with_nothing_left_is_rejected,
     rejections::calls_that_must_not_pass_are_rejected_and_not_charged,

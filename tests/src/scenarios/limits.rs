@@ -11,8 +11,8 @@ use crate::{Farebox, account::Account, call::Caller, eventually};
 pub async fn a_package_of_100_calls_lets_exactly_100_of_1000_through(farebox: &Farebox) -> Result<()> {
     let (account, caller) = Account::with_balance(farebox, "0.15").await?;
     account.buy("hundred", "hundred-100").await?;
-    let outcomes = call_at_once(&caller, "/hundred/call", 1_000).await?;
-    ensure!(outcomes == expected([("", 100), ("quota.exhausted", 900)]), "{outcomes:?}");
+    let outcomes = call_at_once(&caller, "/hundred/call", 1_000, 1).await?;
+    ensure!(outcomes == expected([("passed", 100), ("quota.exhausted", 900)]), "{outcomes:?}");
     ensure!(farebox.forwarded("hundred").await? == 100, "the upstream saw another number");
 
     account.recharge("0.15").await?;
@@ -27,8 +27,8 @@ pub async fn a_package_of_100_calls_lets_exactly_100_of_1000_through(farebox: &F
 /// 1.00 at 2.00 per 1,000 calls: exactly 500 pass, and then the balance is 0.00.
 pub async fn a_balance_of_1_00_lets_exactly_500_calls_through(farebox: &Farebox) -> Result<()> {
     let (account, caller) = Account::with_balance(farebox, "1.00").await?;
-    let outcomes = call_at_once(&caller, "/balance/call", 700).await?;
-    ensure!(outcomes == expected([("", 500), ("balance.exhausted", 200)]), "{outcomes:?}");
+    let outcomes = call_at_once(&caller, "/balance/call", 700, 1).await?;
+    ensure!(outcomes == expected([("passed", 500), ("balance.exhausted", 200)]), "{outcomes:?}");
     ensure!(farebox.forwarded("balance").await? == 500, "the upstream saw another number");
 
     account.settled("balance", 500).await?;
@@ -37,16 +37,54 @@ pub async fn a_balance_of_1_00_lets_exactly_500_calls_through(farebox: &Farebox)
     Ok(())
 }
 
-/// The number of answers by problem code; passed calls have none.
-async fn call_at_once(caller: &Caller, target: &'static str, calls: u32) -> Result<BTreeMap<String, u32>> {
+/// 200 callers with 100 calls each, on a package of 5,000 and a balance for 3,000 more: exactly 8,000 pass.
+pub async fn a_crowd_gets_its_package_and_its_balance_and_no_call_more(farebox: &Farebox) -> Result<()> {
+    use_up(farebox, "crowd", "crowd-5000", "/crowd/call").await
+}
+
+/// The same, each call admitted by the ledger.
+pub async fn a_crowd_gets_no_call_more_when_each_is_asked_for(farebox: &Farebox) -> Result<()> {
+    use_up(farebox, "strict", "strict-5000", "/strict/call").await
+}
+
+async fn use_up(farebox: &Farebox, product: &str, package: &str, target: &'static str) -> Result<()> {
+    let (account, caller) = Account::with_balance(farebox, "5.50").await?;
+    account.buy(product, package).await?;
+    let outcomes = call_at_once(&caller, target, 200, 100).await?;
+    ensure!(outcomes.get("passed") == Some(&8_000), "{outcomes:?}");
+    ensure!(farebox.forwarded(product).await? == 8_000, "the upstream saw another number");
+
+    account.settled(product, 8_000).await?;
+    let (balance, _) = account.settled_balance().await?;
+    ensure!(balance == "0.00", "the balance is {balance}");
+    Ok(())
+}
+
+/// So many callers at once, each making its calls one after the other: the number of answers by problem code, and
+/// those that passed.
+async fn call_at_once(
+    caller: &Caller,
+    target: &'static str,
+    callers: u32,
+    calls: u32,
+) -> Result<BTreeMap<String, u32>> {
     let mut tasks = JoinSet::new();
-    for _ in 0..calls {
+    for _ in 0..callers {
         let caller = caller.clone();
-        tasks.spawn(async move { caller.get(target).await.map(|answer| answer.code()) });
+        tasks.spawn(async move {
+            let mut codes = Vec::new();
+            for _ in 0..calls {
+                let answer = caller.get(target).await?;
+                codes.push(if answer.status == 200 { "passed".to_owned() } else { answer.code() });
+            }
+            anyhow::Ok(codes)
+        });
     }
     let mut outcomes = BTreeMap::new();
-    while let Some(code) = tasks.join_next().await {
-        *outcomes.entry(code??).or_default() += 1;
+    while let Some(codes) = tasks.join_next().await {
+        for code in codes?? {
+            *outcomes.entry(code).or_default() += 1;
+        }
     }
     Ok(outcomes)
 }
