@@ -12,7 +12,7 @@ const config :Workerd.Config = (
 const peer :Workerd.Worker = (
   modules = [
     (name = "passthrough-worker.js", esModule = embed "build/passthrough-worker.js"),
-    (name = "build/bindings_bg.wasm", wasm = embed "build/bindings_bg.wasm"),
+    (name = "index_bg.wasm", wasm = embed "build/index_bg.wasm"),
   ],
   compatibilityDate = "2026-10-01",
   bindings = [(name = "ORIGIN", fromEnvironment = "ORIGIN")],

@@ -60,12 +60,26 @@ fn workerd() -> Result<PathBuf> {
 fn build_peers(peers: &Path) -> Result<()> {
     let build = peers.join("build");
     fs::create_dir_all(&build)?;
-    let wasm = build::compile("farebox-passthrough-worker")?;
-    build::bind(&wasm, &build)?;
-    build::optimise(&build.join("bindings_bg.wasm"), build::HARD)?;
-    bundle(&peers.join("passthrough-worker.js"), &build.join("passthrough-worker.js"))?;
+    passthrough_worker(&build)?;
     bundle(&Worker::Edge.directory().join("build/entry.js"), &build.join("edge.js"))?;
     bundle(&Worker::BillingWorker.directory().join("build/entry.js"), &build.join("billing.js"))
+}
+
+/// Builds the pass-through on the worker crate with that crate's own tool, as its users do.
+fn passthrough_worker(build: &Path) -> Result<()> {
+    let directory = root().join("benches/passthrough-worker");
+    let tool = |name| root().join("node_modules/.bin").join(name);
+    let mut worker_build = std::process::Command::new(setup::worker_build()?);
+    worker_build
+        .arg("--release")
+        .current_dir(&directory)
+        .env("WASM_BINDGEN_BIN", setup::wasm_bindgen()?.join("wasm-bindgen"))
+        .env("WASM_OPT_BIN", tool("wasm-opt"))
+        .env("ESBUILD_BIN", tool("esbuild"));
+    process::run(&mut worker_build)?;
+    fs::copy(directory.join("build/index.js"), build.join("passthrough-worker.js"))?;
+    fs::copy(directory.join("build/index_bg.wasm"), build.join("index_bg.wasm"))?;
+    Ok(())
 }
 
 /// Bundles `entry` and what it imports into one script, as wrangler does. The scripts of the `worker` crate's bindings

@@ -54,6 +54,22 @@ pub(crate) fn wasm_bindgen() -> Result<PathBuf> {
     Ok(bin)
 }
 
+/// The program `worker-build`, which only `bench` needs, to build a peer as its users would.
+pub(crate) fn worker_build() -> Result<PathBuf> {
+    let version = locked_version("worker")?;
+    let tools = root().join("target/tools");
+    let program = tools.join("bin/worker-build");
+    if is_version(&program, &version) {
+        return Ok(program);
+    }
+    step(&format!("Installing worker-build {version} (once, a minute or two)"), || {
+        let mut install = cargo();
+        install.args(["install", "worker-build", "--locked", "--debug", "--force", "--version", &version, "--root"]);
+        run(install.arg(&tools).env_remove("CARGO_TARGET_DIR"))
+    })?;
+    Ok(program)
+}
+
 /// The program `cargo-deny`, which only `test` needs.
 pub(crate) fn cargo_deny() -> Result<PathBuf> {
     let tools = root().join("target/tools");
