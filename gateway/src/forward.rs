@@ -76,7 +76,6 @@ pub(crate) fn forward(
     now: Timestamp,
 ) -> Forward {
     let product = product_of(&paid.call);
-    let (account, product_id) = (paid.call.caller.credential.account.clone(), product.id.clone());
     let mut url = format!("{}{}", product.upstream, facts.path);
     if let Some(query) = facts.query {
         url.push('?');
@@ -90,7 +89,7 @@ pub(crate) fn forward(
     }
     respond.push(("farebox-request-id", request_id));
     if paid.refill {
-        state.refills.push((account, product_id));
+        state.refills.push((paid.call.caller.credential.account.clone(), product.id.clone()));
     }
     let background = paid.refill || state.needs_tending(now);
     let call = state.calls.insert(paid.call);

@@ -148,11 +148,12 @@ impl<P> Gateway<P> {
 impl State {
     /// The wallet of an account for a product, made when it is missing.
     pub(crate) fn wallet(&mut self, account: &AccountId, product: &ProductId) -> &mut Wallet {
-        if !self.wallets.contains_key(account) {
-            self.wallets.insert(account.clone(), HashMap::new());
+        // Looked for before it is made: an entry would take a copy of both names for each call.
+        if !self.wallets.get(account).is_some_and(|wallets| wallets.contains_key(product)) {
+            self.wallets.entry(account.clone()).or_default().insert(product.clone(), Wallet::default());
         }
-        let wallets = self.wallets.entry(account.clone()).or_default();
-        wallets.entry(product.clone()).or_default()
+        let wallet = self.wallets.get_mut(account).and_then(|wallets| wallets.get_mut(product));
+        wallet.unwrap_or_else(|| unreachable!("it was made above"))
     }
 }
 
