@@ -60,6 +60,10 @@ pub enum Rejection {
     },
     /// The credential or the account may not use this product.
     ProductForbidden,
+    /// The provider has suspended the account.
+    AccountSuspended,
+    /// The credential may not be used from the address that the call came from.
+    AddressForbidden,
     /// Every package of the account for this product is used up, and nothing else pays.
     QuotaExhausted,
     /// Every package of the account for this product has expired, and nothing else pays.
@@ -155,6 +159,8 @@ impl Rejection {
             Self::RouteUnknown => ("route.unknown", 404, "No such route"),
             Self::MethodUnsupported { .. } => ("method.unsupported", 405, "Method not supported here"),
             Self::ProductForbidden => ("product.forbidden", 403, "Product not open to this credential"),
+            Self::AccountSuspended => ("account.suspended", 403, "Account suspended"),
+            Self::AddressForbidden => ("address.forbidden", 403, "Address not open to this credential"),
             Self::QuotaExhausted => ("quota.exhausted", 402, "Package used up"),
             Self::QuotaExpired => ("quota.expired", 402, "Package expired"),
             Self::BalanceExhausted => ("balance.exhausted", 402, "Balance used up"),
@@ -206,6 +212,14 @@ impl Rejection {
             Self::RouteUnknown => "No product has a route for this path. Check the path.".into(),
             Self::MethodUnsupported { allow } => format!("This path takes {allow}."),
             Self::ProductForbidden => "This credential may not use this product. Ask your provider to open it.".into(),
+            Self::AccountSuspended => {
+                "Your provider has suspended this account. Ask them why; nothing was charged.".into()
+            }
+            Self::AddressForbidden => {
+                "This credential may be used from certain addresses only, and the call came from \
+                another. Call from one of them, or ask your provider to change the credential."
+                    .into()
+            }
             Self::QuotaExhausted => "What you bought of this product is used up. Buy another package, or recharge \
                 where the product is sold by use."
                 .into(),
@@ -267,6 +281,8 @@ impl Rejection {
             Self::RouteUnknown => (404, "I404NF", "Invalid Url"),
             Self::MethodUnsupported { .. } => (405, "I405MN", "Unsupported HTTP Method"),
             Self::ProductForbidden => (403, "A403UN", "Unauthorized"),
+            Self::AccountSuspended => (403, "A403AS", "Account Suspended"),
+            Self::AddressForbidden => (403, "A403IP", "IP Address Forbidden"),
             Self::QuotaExhausted => (403, "B403MQ", "Quota Exhausted: Api Market Subscription quota exhausted"),
             Self::QuotaExpired => (403, "B403ME", "Quota Expired"),
             Self::BalanceExhausted => (403, "B403MA", "User Arrears"),

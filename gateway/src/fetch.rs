@@ -166,6 +166,7 @@ impl<P: EdgePorts> Gateway<P> {
             Ok(Err(Refusal::QuotaExhausted { .. })) => return Err(Rejection::QuotaExhausted),
             Ok(Err(Refusal::QuotaExpired)) => return Err(Rejection::QuotaExpired),
             Ok(Err(Refusal::BalanceExhausted { .. })) => return Err(Rejection::BalanceExhausted),
+            Ok(Err(Refusal::Suspended)) => return Err(Rejection::AccountSuspended),
             Ok(Err(Refusal::NonceUsed)) => return Err(Rejection::NonceUsed),
             Ok(other) => format!("asked for a lease, got {other:?}"),
             Err(fault) => fault.to_string(),

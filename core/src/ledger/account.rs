@@ -23,7 +23,7 @@ use crate::{
     id::{GrantId, LeaseId, LineId, ProductId, SubscriptionId, WriterId},
     meter::{Meter, PerMeter, Usage},
     money::{Currency, Micros},
-    time::Timestamp,
+    time::{Month, Timestamp},
 };
 
 /// The book of one account, added up. The default is an account that is not open.
@@ -42,6 +42,12 @@ pub struct Account {
     pub(super) lines: BTreeMap<LineId, RatingLine>,
     /// Whether it was noticed that the balance is low, and it has been since.
     pub(super) noticed: bool,
+    /// Whether it was noticed that the balance is used up, and no money has come in since.
+    pub(super) exhausted: bool,
+    /// Whether the provider has suspended it.
+    pub(super) suspended: bool,
+    /// The last month whose statement was closed.
+    pub(super) closed: Option<Month>,
     pub(super) keys: Keys,
     pub(super) applied: Applied,
 }
@@ -107,6 +113,16 @@ impl Account {
     /// The currency of its balance; `None` when it was not opened.
     pub const fn currency(&self) -> Option<Currency> {
         self.currency
+    }
+
+    /// Whether the provider has suspended it.
+    pub const fn is_suspended(&self) -> bool {
+        self.suspended
+    }
+
+    /// One of its grants, ended or not.
+    pub fn grant(&self, id: GrantId) -> Option<&Grant> {
+        self.grants.get(&id)
     }
 
     /// The number of its entries.

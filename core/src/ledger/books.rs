@@ -61,7 +61,9 @@ pub fn postings(event: &Event) -> Vec<Posting> {
         | Event::TermsSet(_)
         | Event::RenewalFailed { .. }
         | Event::CancellationSet { .. }
-        | Event::Noticed(_) => Vec::new(),
+        | Event::Noticed(_)
+        | Event::StatusSet { .. }
+        | Event::StatementClosed { .. } => Vec::new(),
         Event::Refunded { amount, .. } => transfer(Book::Balance, Book::Payments, *amount),
         Event::Adjusted { amount, .. } => transfer(Book::Adjustments, Book::Balance, *amount),
         Event::Subscribed(began) => transfer(Book::Balance, Book::DeferredRevenue, began.terms.price),

@@ -123,12 +123,20 @@ pub enum Command {
         /// The moment up to which the journal was settled completely.
         settled_until: Timestamp,
     },
+    /// Suspends the account, or lets it call again. A suspended account gets no lease; all else goes on.
+    SetStatus {
+        /// Whether it is suspended from now on.
+        suspended: bool,
+    },
 }
 
 impl Command {
     /// Whether an idempotency key means something: the others change nothing when they are repeated, or cannot be.
     pub const fn moves_money(&self) -> bool {
-        !matches!(self, Self::Open { .. } | Self::Lease { .. } | Self::Settle { .. } | Self::Tick { .. })
+        !matches!(
+            self,
+            Self::Open { .. } | Self::Lease { .. } | Self::Settle { .. } | Self::Tick { .. } | Self::SetStatus { .. }
+        )
     }
 }
 
@@ -229,4 +237,7 @@ pub enum Refusal {
         /// Whether something is leased out that may come back.
         leased: bool,
     },
+    /// The provider has suspended the account.
+    #[error("the account is suspended")]
+    Suspended,
 }

@@ -144,5 +144,11 @@ fn describe(event: &Event) -> (&str, String) {
         Event::Noticed(Notice::LowQuota { grant, meter, remaining }) => {
             ("", format!("{remaining} {} left of {grant}", meter.as_str()))
         }
+        Event::Noticed(Notice::QuotaExhausted { grant, meter }) => {
+            ("", format!("no {} left of {grant}", meter.as_str()))
+        }
+        Event::Noticed(Notice::BalanceExhausted { .. }) => ("", "the balance pays for no call".to_owned()),
+        Event::StatusSet { suspended } => ("", if *suspended { "suspended" } else { "active" }.to_owned()),
+        Event::StatementClosed { month } => ("", month.to_string()),
     }
 }

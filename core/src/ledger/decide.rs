@@ -97,6 +97,10 @@ fn carry_out(account: &Account, cause: Option<Cause>, command: &Command, at: Tim
         Command::Adjust { amount, reason } => adjust(account, *amount, reason.clone())?,
         Command::Purchase(terms) => purchase(account, terms, at)?,
         Command::SetTerms(terms) => set_terms(terms)?,
+        Command::SetStatus { suspended } if account.suspended == *suspended => {
+            return Ok(nothing(Answer::Booked { entry: account.version, balance: account.balance(), grant: None }));
+        }
+        Command::SetStatus { suspended } => Event::StatusSet { suspended: *suspended },
         Command::Subscribe(terms) => renewing::subscribe(account, terms, at)?,
         Command::Cancel { subscription, at_once } => renewing::cancel(account, *subscription, *at_once, at)?,
         Command::ChangePlan { subscription, terms } => renewing::change(account, *subscription, terms, at)?,
@@ -204,6 +208,9 @@ fn set_terms(terms: &AccountTerms) -> Result<Event, Refusal> {
 }
 
 fn lease(account: &Account, writer: &WriterId, wish: Wish<'_>, at: Timestamp) -> Result<Decision, Refusal> {
+    if account.suspended {
+        return Err(Refusal::Suspended);
+    }
     let offer = leasing::offer(account, wish, at)?;
     let seq = account.version + 1;
     let answer = Answer::Leased(Lease {

@@ -110,6 +110,16 @@ pub enum Event {
     PlanChanged(PlanChanged),
     /// Something got low.
     Noticed(Notice),
+    /// The account was suspended, or let in again.
+    StatusSet {
+        /// Whether it is suspended from now on.
+        suspended: bool,
+    },
+    /// A month is over: its statement does not change any more.
+    StatementClosed {
+        /// Which month.
+        month: Month,
+    },
 }
 
 impl Event {
@@ -133,6 +143,8 @@ impl Event {
             Self::SubscriptionEnded { .. } => "subscription_ended",
             Self::PlanChanged(_) => "plan_changed",
             Self::Noticed(_) => "noticed",
+            Self::StatusSet { .. } => "status_set",
+            Self::StatementClosed { .. } => "statement_closed",
         }
     }
 }
@@ -209,6 +221,18 @@ pub enum Notice {
         meter: Meter,
         /// What is left of it.
         remaining: u64,
+    },
+    /// A grant is used up.
+    QuotaExhausted {
+        /// Which.
+        grant: GrantId,
+        /// The meter that is.
+        meter: Meter,
+    },
+    /// The balance pays for no call of what was called this month.
+    BalanceExhausted {
+        /// What is there.
+        balance: Micros,
     },
 }
 

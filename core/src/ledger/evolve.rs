@@ -42,9 +42,17 @@ impl Account {
         self.head = entry.hash;
         self.books.post(&entry.postings);
         match &entry.event {
-            Event::Opened { currency } => self.currency = Some(*currency),
+            Event::Opened { currency } => {
+                self.currency = Some(*currency);
+                self.closed = Some(Month(Month::of(entry.at).0.saturating_sub(1)));
+            }
             Event::Recharged { .. } | Event::Refunded { .. } | Event::Adjusted { .. } => {}
-            Event::TermsSet(terms) => self.terms = terms.clone(),
+            Event::TermsSet(terms) => {
+                self.terms = terms.clone();
+                self.exhausted = false;
+            }
+            Event::StatusSet { suspended } => self.suspended = *suspended,
+            Event::StatementClosed { month } => self.closed = Some(*month),
             Event::Purchased { terms, until } => self.add_grant(Grant::of_package(entry, terms, *until)),
             Event::Leased(leased) => self.add_lease(entry.seq, leased, entry.at),
             Event::Settled(settlement) => self.settle(settlement, entry.at),
@@ -55,6 +63,9 @@ impl Account {
         }
         if self.terms.low_balance.is_none_or(|limit| self.balance() >= limit) {
             self.noticed = false;
+        }
+        if on_balance(&entry.postings).is_positive() {
+            self.exhausted = false;
         }
         if let Some(cause) = &entry.cause {
             self.keys.remember(cause, booked(self.balance(), entry.seq, &entry.event), entry.at);
@@ -205,6 +216,12 @@ impl Account {
                     grant.noticed = true;
                 }
             }
+            Notice::QuotaExhausted { grant, .. } => {
+                if let Some(grant) = self.grants.get_mut(grant) {
+                    grant.exhausted = true;
+                }
+            }
+            Notice::BalanceExhausted { .. } => self.exhausted = true,
         }
     }
 }

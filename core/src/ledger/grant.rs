@@ -71,6 +71,8 @@ pub struct Grant {
     pub expired: bool,
     /// Whether it was noticed that little is left.
     pub noticed: bool,
+    /// Whether it was noticed that nothing is left.
+    pub exhausted: bool,
 }
 
 /// Sorts grants by which burns down first. The id comes last; ids rise with age, so the older comes before the younger.
@@ -92,6 +94,7 @@ impl Grant {
             earned: Micros::ZERO,
             expired: false,
             noticed: false,
+            exhausted: false,
         }
     }
 
@@ -115,6 +118,7 @@ impl Grant {
             earned: Micros::ZERO,
             expired: false,
             noticed: false,
+            exhausted: false,
         }
     }
 

@@ -34,6 +34,9 @@ const SHARE: u64 = 4;
 /// The fewest bytes that are asked for, so that callers of small bodies do not ask for a lease per call.
 const LEAST_BYTES: u64 = 64 << 10;
 
+/// The least that is asked for.
+const ONE_CALL: Usage = Usage { calls: 1, ingress_bytes: 0, egress_bytes: 0 };
+
 /// The most calls that `RateLimit` tells a balance to pay for.
 const MOST_CALLS_SHOWN: u64 = 1_000_000_000;
 
@@ -98,6 +101,22 @@ fn from_grant(first: &Grant, free: &PerMeter<u64>, want: &Usage, until: Timestam
         policy: first.offer.to_string(),
         quantity: first.quotas.iter().next().map(|(_, quota)| quota.quantity),
     }
+}
+
+/// Whether the balance pays for no call of anything that was paid from it this month, and nothing that is leased out may
+/// come back to it.
+pub(super) fn is_dry(account: &Account, at: Timestamp) -> bool {
+    let month = Month::of(at);
+    let available = account.available();
+    let pays = |line: &RatingLine| {
+        let priced = Meter::ALL
+            .into_iter()
+            .filter(|meter| *meter == Meter::Calls || line.terms.rate.prices.get(*meter).is_some());
+        let one_call: PerMeter<u64> = priced.map(|meter| (meter, wanted(meter, &ONE_CALL))).collect();
+        available >= Micros::ZERO && affordable(line, &one_call, available).is_some()
+    };
+    let mut lines = account.lines.values().filter(|line| line.terms.month == month).peekable();
+    lines.peek().is_some() && account.leased() == Micros::ZERO && !lines.any(pays)
 }
 
 fn from_balance(account: &Account, wish: Wish<'_>, rate: &Rate, at: Timestamp, until: Timestamp) -> Option<Offer> {

@@ -7,15 +7,19 @@ use super::{
     account::Account,
     event::{Event, Notice, Rest},
     grant::Quota,
+    leasing,
 };
 use crate::{
     money::Micros,
-    time::{MINUTE, Millis, Timestamp},
+    time::{MINUTE, Millis, Month, Timestamp},
 };
 
 /// How long after a lease's end its last batch is expected to have been begun: an upstream has two minutes to answer,
 /// and an instance writes its batch within a minute. A call that streams on for longer is booked late (see `settling`).
 pub const LAPSE_AFTER: Millis = 3 * MINUTE;
+
+/// The most statements that one tick closes. What is due beyond is left for the next one.
+const CLOSED_AT_ONCE: usize = 120;
 
 /// Everything that is due once each batch begun before `settled_until` was settled.
 pub(super) fn tick(account: &Account, settled_until: Timestamp, at: Timestamp) -> Vec<Event> {
@@ -28,7 +32,27 @@ pub(super) fn tick(account: &Account, settled_until: Timestamp, at: Timestamp) -
         grant: grant.id,
         forfeited: grant.price.saturating_sub(grant.earned).max(Micros::ZERO),
     });
-    lapsed.into_iter().chain(expired).chain(notices(account, at).map(Event::Noticed)).collect()
+    let noticed = notices(account, at).chain(exhausted(account, at)).map(Event::Noticed);
+    lapsed.into_iter().chain(expired).chain(noticed).chain(closed(account, at)).collect()
+}
+
+/// The months that are over and whose statements are not closed. Entries are booked in the order of their time, so what is
+/// booked from now on belongs to a later month.
+fn closed(account: &Account, at: Timestamp) -> impl Iterator<Item = Event> {
+    let now = Month::of(at).0;
+    let next = account.closed.map_or(now, |closed| closed.0.saturating_add(1));
+    (next..now).take(CLOSED_AT_ONCE).map(|month| Event::StatementClosed { month: Month(month) })
+}
+
+/// What was used up since it was last noticed.
+fn exhausted(account: &Account, at: Timestamp) -> impl Iterator<Item = Notice> {
+    let running = account.grants.values().filter(move |grant| !grant.exhausted && grant.is_current(at));
+    let quotas = running.filter_map(|grant| {
+        let (meter, _) = grant.quotas.iter().find(|(_, quota)| quota.remaining() == 0)?;
+        Some(Notice::QuotaExhausted { grant: grant.id, meter })
+    });
+    let dry = !account.exhausted && leasing::is_dry(account, at);
+    quotas.chain(dry.then(|| Notice::BalanceExhausted { balance: account.balance() }))
 }
 
 /// What got low since it was last noticed.

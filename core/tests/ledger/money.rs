@@ -4,7 +4,7 @@ use farebox_core::{
     ledger::{Book as Of, Command, Event, Notice, Refusal, command::AccountTerms},
     meter::Meter,
     money::Micros,
-    time::SECOND,
+    time::{DAY, SECOND},
 };
 
 use crate::book::{Book, calls, money, package, per_1000_calls, recharge, usd};
@@ -65,20 +65,77 @@ fn a_notice_is_raised_once_per_crossing() {
         book.wait(SECOND);
     };
     spend(&mut book);
-    assert_eq!(notices(&book), [Notice::LowBalance { balance: Micros::ZERO, limit: money("0.50") }]);
+    let low = Notice::LowBalance { balance: Micros::ZERO, limit: money("0.50") };
+    assert_eq!(notices(&book), [low, Notice::BalanceExhausted { balance: Micros::ZERO }]);
     book.run(&recharge("2.00")).unwrap();
     book.wait(SECOND);
-    assert_eq!(notices(&book).len(), 1);
-    spend(&mut book);
     assert_eq!(notices(&book).len(), 2);
+    spend(&mut book);
+    assert_eq!(notices(&book).len(), 4);
 
     book.run(&Command::Purchase(package("0.00", &[(Meter::Calls, 100)]))).unwrap();
-    for used in [80, 1, 1] {
+    for used in [80, 1, 1, 18] {
         for _ in 0..used {
             let lease = book.lease(None, calls(1)).unwrap();
             book.settle(lease.id, calls(1), Some(calls(1)));
         }
         book.wait(SECOND);
     }
-    assert!(matches!(notices(&book)[2..], [Notice::LowQuota { remaining: 19, meter: Meter::Calls, .. }]));
+    book.wait(SECOND);
+    let [low, exhausted] = &notices(&book)[4..] else { panic!("{:?}", notices(&book)) };
+    assert!(matches!(low, Notice::LowQuota { remaining: 19, meter: Meter::Calls, .. }));
+    assert!(matches!(exhausted, Notice::QuotaExhausted { meter: Meter::Calls, .. }));
+}
+
+#[test]
+fn a_balance_that_is_leased_out_is_not_exhausted_yet() {
+    let mut book = Book::with_balance("0.005");
+    let rate = per_1000_calls("2.00");
+    let lease = book.lease(Some(&rate), calls(1)).unwrap();
+    book.lease(Some(&rate), calls(1)).unwrap();
+    assert!(book.lease(Some(&rate), calls(1)).is_err());
+    book.wait(SECOND);
+    assert_eq!(notices(&book), []);
+    book.settle(lease.id, calls(1), Some(calls(1)));
+    book.wait(SECOND);
+    assert_eq!(notices(&book), [], "the other lease may come back");
+    book.wait(DAY);
+    book.use_up(Some(&rate), 1);
+    book.wait(SECOND);
+    let left = Notice::BalanceExhausted { balance: money("0.001") };
+    assert_eq!(notices(&book), [left], "something is left, and pays for no call");
+}
+
+#[test]
+fn a_suspended_account_gets_no_lease_until_it_is_active_again() {
+    let mut book = Book::with_package(10);
+    let set = |book: &mut Book, suspended| book.run(&Command::SetStatus { suspended }).unwrap();
+    set(&mut book, true);
+    let entries = book.entries.len();
+    set(&mut book, true);
+    assert_eq!(book.entries.len(), entries, "it was suspended already");
+    assert_eq!(book.lease(None, calls(1)), Err(Refusal::Suspended));
+    book.run(&recharge("1.00")).unwrap();
+    set(&mut book, false);
+    book.lease(None, calls(1)).unwrap();
+}
+
+#[test]
+fn each_month_that_is_over_is_closed_once() {
+    let mut book = Book::open();
+    let closed = |book: &Book| -> Vec<String> {
+        let month = |event: &Event| match event {
+            Event::StatementClosed { month } => Some(month.to_string()),
+            _ => None,
+        };
+        book.entries.iter().filter_map(|entry| month(&entry.event)).collect()
+    };
+    book.wait(29 * DAY);
+    assert!(closed(&book).is_empty());
+    book.wait(DAY);
+    book.wait(SECOND);
+    assert_eq!(closed(&book), ["2026-11"]);
+    book.wait(90 * DAY);
+    book.wait(SECOND);
+    assert_eq!(closed(&book), ["2026-11", "2026-12", "2027-01", "2027-02"]);
 }
