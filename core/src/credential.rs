@@ -4,7 +4,7 @@
 //! as associated data, so that a sealed secret cannot be moved to another credential) and an app code only as its
 //! SHA-256. Neither can be read out of the store, out of a log or out of a `Debug` print.
 
-use std::fmt;
+use std::{borrow::Borrow, fmt};
 
 use aes_gcm::{
     Aes256Gcm, Key, KeyInit, Nonce,
@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
+    address::{self, AddressRange},
     id::{AccountId, CredentialKey, ProductId},
     time::Timestamp,
 };
@@ -51,18 +52,37 @@ pub struct Credential {
     pub app_code_hash: String,
     /// When it was made.
     pub created: Timestamp,
-    /// From when on it is refused.
+    /// From when on it is refused, because somebody revoked it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked: Option<Timestamp>,
+    /// From when on it is refused, because its time is over; `None` for never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Timestamp>,
     /// The products it may use; `None` for all that the account may.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub products: Option<Vec<ProductId>>,
+    /// The addresses it may be used from; `None` for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub addresses: Option<Vec<AddressRange>>,
+    /// For people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What it was asked for with, where the request had a name of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
 }
 
 impl Credential {
     /// Whether the credential may be used at `now`.
     pub fn is_active(&self, now: Timestamp) -> bool {
-        self.revoked.is_none_or(|revoked| now < revoked)
+        [self.revoked, self.expires].into_iter().flatten().all(|end| now < end)
+    }
+
+    /// Whether the credential may be used from the address that the platform names, where it does.
+    pub fn may_call_from<'a>(&self, named: impl FnOnce() -> Option<&'a str>) -> bool {
+        let Some(ranges) = &self.addresses else { return true };
+        let caller = named().and_then(address::address);
+        caller.is_some_and(|caller| ranges.iter().any(|range| range.contains(caller)))
     }
 
     /// Whether the credential may use `product`.
@@ -93,18 +113,23 @@ impl MasterKey {
         bytes.try_into().map(Self).map_err(|_| SealError::MasterKey)
     }
 
-    /// Seals `secret` for `key`. `nonce` must be random and never be used twice.
-    pub fn seal(&self, key: &CredentialKey, secret: &Secret, nonce: [u8; 12]) -> Result<String, SealError> {
-        let payload = Payload { msg: secret.0.as_bytes(), aad: key.as_str().as_bytes() };
+    /// Seals `secret` for `key`, the name of what it is the secret of. `nonce` must be random and never be used twice.
+    pub fn seal(
+        &self,
+        key: &(impl Borrow<str> + ?Sized),
+        secret: &Secret,
+        nonce: [u8; 12],
+    ) -> Result<String, SealError> {
+        let payload = Payload { msg: secret.0.as_bytes(), aad: key.borrow().as_bytes() };
         let sealed = self.cipher().encrypt(&Nonce::from(nonce), payload).map_err(|_| SealError::Sealed)?;
         Ok(STANDARD.encode([&nonce[..], &sealed].concat()))
     }
 
     /// Opens what [`MasterKey::seal`] made for `key`.
-    pub fn open(&self, key: &CredentialKey, sealed: &str) -> Result<Secret, SealError> {
+    pub fn open(&self, key: &(impl Borrow<str> + ?Sized), sealed: &str) -> Result<Secret, SealError> {
         let bytes = STANDARD.decode(sealed).map_err(|_| SealError::Sealed)?;
         let (nonce, sealed) = bytes.split_first_chunk::<12>().ok_or(SealError::Sealed)?;
-        let payload = Payload { msg: sealed, aad: key.as_str().as_bytes() };
+        let payload = Payload { msg: sealed, aad: key.borrow().as_bytes() };
         let secret = self.cipher().decrypt(&Nonce::from(*nonce), payload).map_err(|_| SealError::Sealed)?;
         String::from_utf8(secret).map(Secret).map_err(|_| SealError::Sealed)
     }
@@ -114,6 +139,11 @@ impl MasterKey {
     pub fn upstream_secret(&self, product: &ProductId) -> Secret {
         let message = format!("farebox upstream {product}");
         Secret(STANDARD.encode(crate::signature::hmac_sha256(&self.0, message.as_bytes())))
+    }
+
+    /// 32 bytes that nobody can guess without the master key, always the same for `purpose`.
+    pub fn derive(&self, purpose: &str) -> [u8; 32] {
+        crate::signature::hmac_sha256(&self.0, format!("farebox derived {purpose}").as_bytes())
     }
 
     fn cipher(&self) -> Aes256Gcm {
@@ -155,13 +185,13 @@ mod tests {
 
     #[test]
     fn a_sealed_secret_opens_only_for_its_own_key() {
-        let key: CredentialKey = "key-1".parse().unwrap();
-        let sealed = master().seal(&key, &Secret::new("hush"), [1; 12]).unwrap();
-        assert_eq!(master().open(&key, &sealed).unwrap().reveal(), "hush");
-        assert_eq!(master().open(&"key-2".parse().unwrap(), &sealed), Err(SealError::Sealed));
+        let key = "key-1";
+        let sealed = master().seal(key, &Secret::new("hush"), [1; 12]).unwrap();
+        assert_eq!(master().open(key, &sealed).unwrap().reveal(), "hush");
+        assert_eq!(master().open("key-2", &sealed), Err(SealError::Sealed));
         let other = MasterKey::from_base64(&STANDARD.encode([8; 32])).unwrap();
-        assert_eq!(other.open(&key, &sealed), Err(SealError::Sealed));
-        assert_eq!(master().open(&key, "AAAA"), Err(SealError::Sealed));
+        assert_eq!(other.open(key, &sealed), Err(SealError::Sealed));
+        assert_eq!(master().open(key, "AAAA"), Err(SealError::Sealed));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! money is never a float. Time and random bytes are values that the entry of a platform samples once and passes in.
 //! That is what lets the same decisions run on Workers, on Spin and in a simulation, and be tested without any of them.
 
+pub mod address;
 pub mod catalog;
 pub mod credential;
 pub mod id;

@@ -41,8 +41,11 @@ fn gateway() -> Rc<Gateway<Platform>> {
 pub fn start(env: Env) -> Result<(), JsError> {
     let master_key = env.secret("MASTER_KEY").map_err(|_| JsError::new("the secret MASTER_KEY is not set"))?;
     let flush = env.var("FLUSH_SECONDS").ok().and_then(|var| var.to_string().parse().ok()).unwrap_or(FLUSH_SECONDS);
-    let settings =
-        Settings { master_key: MasterKey::from_base64(&master_key.to_string())?, flush_every: flush * SECOND };
+    let settings = Settings {
+        master_key: MasterKey::from_base64(&master_key.to_string())?,
+        flush_every: flush * SECOND,
+        address_header: "cf-connecting-ip",
+    };
     let platform = Platform::new(&env).map_err(|error| JsError::new(&error.to_string()))?;
     let (now, seed) = (platform.now(), [u64::from_le_bytes(random()), u64::from_le_bytes(random())]);
     GATEWAY.with(|gateway| gateway.set(Rc::new(Gateway::new(platform, settings, seed, now)))).ok();

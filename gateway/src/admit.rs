@@ -148,6 +148,9 @@ impl State {
         if !product.is_open_to(&caller.credential.account) || !caller.credential.may_use(&product.id) {
             return Err(Rejection::ProductForbidden.into());
         }
+        if !caller.credential.may_call_from(|| facts.header(self.address_header)) {
+            return Err(Rejection::AddressForbidden.into());
+        }
         if verified.nonce.is_some_and(|nonce| !self.nonces.is_free(&caller.credential.key, nonce)) {
             return Err(Rejection::NonceUsed.into());
         }

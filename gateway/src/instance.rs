@@ -41,6 +41,8 @@ pub struct Settings {
     pub master_key: MasterKey,
     /// How long usage may wait in memory before it is written to the journal.
     pub flush_every: Millis,
+    /// The header field in which the platform itself says where a call came from, in lower case. Callers cannot set it.
+    pub address_header: &'static str,
 }
 
 /// The gateway on one instance of a platform.
@@ -55,6 +57,7 @@ pub struct Gateway<P> {
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) writer: WriterId,
+    pub(crate) address_header: &'static str,
     /// Requests seen: the second half of a request's id.
     pub(crate) requests: u64,
     pub(crate) shop: Option<Rc<Shop>>,
@@ -103,6 +106,7 @@ impl<P> Gateway<P> {
     pub fn new(ports: P, settings: Settings, random: [u64; 2], now: Timestamp) -> Self {
         let state = State {
             writer: writer_id(random[0]),
+            address_header: settings.address_header,
             requests: 0,
             shop: None,
             shop_read: now,

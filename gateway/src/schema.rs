@@ -37,6 +37,14 @@ stand_ins! {
     });
     /// An id of any kind.
     Id => json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$" });
+    /// A range of addresses.
+    AddressRangeText => json_schema!({
+        "type": "string", "examples": ["192.0.2.0/24"], "description": "One address, or a range in CIDR notation.",
+        "anyOf": [
+            { "pattern": "^(25[0-5]|(2[0-4]|1[0-9]|[1-9]?)[0-9])([.](25[0-5]|(2[0-4]|1[0-9]|[1-9]?)[0-9])){3}(/(3[0-2]|[12]?[0-9]))?$" },
+            { "pattern": "^[0-9a-fA-F:.]{2,45}(/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))?$" }
+        ]
+    });
     /// A moment.
     Time => json_schema!({ "type": "string", "format": "date-time", "description": "RFC 3339, in UTC." });
     /// A meter's name.

@@ -1,23 +1,26 @@
-//! Accounts: making, naming and listing them.
+//! Accounts: making, naming, suspending and listing them.
 //!
 //! Invariant: an account that is shown has an open book, because the book is opened before the account is written down.
+//! Whether an account is suspended is in its book, which gives no lease then; the record only shows it.
 
-use farebox_core::{id::AccountId, ledger::Command, time::Timestamp};
+use farebox_core::{
+    id::AccountId,
+    ledger::{Command, Refusal},
+    time::Timestamp,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
     AdminPorts, AdminResponse, Answered, Call, Items,
     failure::Failure,
+    names,
     resource::base32,
-    store::{self, ACCOUNTS, AccountRecord, account_entry},
+    store::{self, ACCOUNTS, AccountRecord, Status, account_entry},
 };
 use crate::schema::{Id, Time};
 
-/// The longest name, in characters.
-const LONGEST_NAME: usize = 200;
-
-/// What an account is made from, and what of it can be changed.
+/// What an account is made from.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "AccountName")]
@@ -30,33 +33,58 @@ pub(super) struct Named {
     name: String,
 }
 
+/// What of an account is changed. What is left out stays.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "AccountChange")]
+pub(super) struct Change {
+    /// For people.
+    #[schemars(
+        length(min = 1, max = 200),
+        regex(pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$")
+    )]
+    name: Option<String>,
+    /// The calls of a suspended account are rejected, at the latest when the leases that are out end: after 20 s.
+    status: Option<Status>,
+}
+
 /// An account, as it is shown.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Account {
     #[schemars(with = "Id")]
     id: AccountId,
     name: String,
-    /// `active`.
-    status: &'static str,
+    status: Status,
     #[schemars(with = "Time")]
     created: Timestamp,
 }
 
 impl From<AccountRecord> for Account {
-    fn from(AccountRecord { id, name, created }: AccountRecord) -> Self {
-        Self { id, name, status: "active", created }
+    fn from(AccountRecord { id, name, created, status, .. }: AccountRecord) -> Self {
+        Self { id, name, status, created }
     }
 }
 
 impl<P: AdminPorts> Call<'_, P> {
     pub(super) async fn create_account(&self) -> Answered {
-        let name = self.name()?;
-        let published = self.published().await?.ok_or(Failure::CatalogMissing)?;
-        let id = format!("acc_{}", base32(&self.random[10..20]));
+        let Named { name } = self.body()?;
+        names::check("name", &name)?;
+        let seed = self.seed("account")?;
+        let id = format!("acc_{}", base32(seed.id()));
         let id: AccountId = id.parse().map_err(|_| Failure::Unwritable("a new id is not valid".to_owned()))?;
+        if seed.asked.is_some()
+            && let Some(record) = store::read::<AccountRecord>(self.ports, &account_entry(&id)).await?
+        {
+            if record.asked != seed.asked {
+                return Err(Failure::Refused(Refusal::KeyReused));
+            }
+            let made = Account { id, name, status: Status::Active, created: record.created };
+            return AdminResponse::json(201, &made);
+        }
+        let published = self.published().await?.ok_or(Failure::CatalogMissing)?;
         let open = Command::Open { currency: published.catalog.provider.currency };
         self.ports.execute(&id, None, &open).await??;
-        let record = AccountRecord { id, name, created: self.now };
+        let record = AccountRecord { id, name, created: self.now, status: Status::Active, asked: seed.asked };
         store::write(self.ports, &account_entry(&record.id), &record).await?;
         AdminResponse::json(201, &Account::from(record))
     }
@@ -78,7 +106,16 @@ impl<P: AdminPorts> Call<'_, P> {
 
     pub(super) async fn change_account(&self, id: &str) -> Answered {
         let mut record = self.account(id).await?;
-        record.name = self.name()?;
+        let Change { name, status } = self.body()?;
+        if let Some(name) = name {
+            names::check("name", &name)?;
+            record.name = name;
+        }
+        if let Some(status) = status {
+            let command = Command::SetStatus { suspended: status == Status::Suspended };
+            self.ports.execute(&record.id, None, &command).await??;
+            record.status = status;
+        }
         store::write(self.ports, &account_entry(&record.id), &record).await?;
         AdminResponse::json(200, &Account::from(record))
     }
@@ -87,16 +124,6 @@ impl<P: AdminPorts> Call<'_, P> {
     pub(super) async fn account(&self, id: &str) -> Result<AccountRecord, Failure> {
         let id = account_id(id)?;
         store::read(self.ports, &account_entry(&id)).await?.ok_or(Failure::AccountUnknown)
-    }
-
-    fn name(&self) -> Result<String, Failure> {
-        let Named { name } = self.body()?;
-        if name.trim().is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
-            return Err(Failure::Malformed(format!(
-                "`name` must have 1 to {LONGEST_NAME} characters, all on one line"
-            )));
-        }
-        Ok(name)
     }
 }
 

@@ -1,32 +1,72 @@
-//! Credentials: making, listing and revoking them.
+//! Credentials: making, rotating, listing and revoking them.
 //!
-//! Invariant: a secret and an app code are shown once, in the answer that makes them, and cannot be read back. The
-//! credential itself is written last, so that one that works is always found in the account's list.
+//! Invariant: a secret and an app code are shown in the answer that makes them (and for a day to who repeats that request
+//! under its idempotency key), and cannot be read back. The credential itself is written last, so that one that works is
+//! always found in the account's list.
 
 use std::fmt::Write as _;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use farebox_core::{
+    address::AddressRange,
     credential::{Credential, Secret, app_code_entry, credential_entry, hash_app_code},
     id::{AccountId, CredentialKey, ProductId},
-    time::Timestamp,
+    ledger::Refusal,
+    time::{DAY, Millis, SECOND, Timestamp},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AdminPorts, AdminResponse, Answered, Call, Items, accounts::account_id, failure::Failure, resource::base32, store,
+    AdminPorts, AdminResponse, Answered, Call, Items,
+    accounts::account_id,
+    failure::Failure,
+    names,
+    resource::base32,
+    retry::{SECRETS_REPEATED, Seed},
+    store,
 };
-use crate::schema::{Id, Time};
+use crate::schema::{AddressRangeText, Id, Time};
+
+/// How long a credential goes on after it was rotated, where nothing else is said.
+const OVERLAP: Millis = 7 * DAY;
+
+/// The longest overlap.
+const LONGEST_OVERLAP: Millis = 366 * DAY;
+
+/// The most address ranges and products that a credential names: each is looked through for each call.
+const MOST_NAMED: usize = 100;
 
 /// What a credential is made from.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "CredentialWanted")]
 pub(super) struct Wanted {
+    /// For people.
+    #[schemars(
+        length(min = 1, max = 200),
+        regex(pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$")
+    )]
+    name: Option<String>,
     /// The products it may use; missing for all that the account may.
-    #[schemars(with = "Option<Vec<Id>>")]
+    #[schemars(with = "Option<Vec<Id>>", length(max = 100))]
     products: Option<Vec<ProductId>>,
+    /// The addresses it may be used from; missing for all.
+    #[schemars(with = "Option<Vec<AddressRangeText>>", length(max = 100))]
+    addresses: Option<Vec<AddressRange>>,
+    /// From when on it is refused; missing for never.
+    #[schemars(with = "Option<Time>")]
+    expires: Option<Timestamp>,
+}
+
+/// How a credential is rotated.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "CredentialRotation")]
+pub(super) struct Rotation {
+    /// How long the old one goes on beside the new one, in seconds. A week when left out; 0 ends it now.
+    #[schemars(range(min = 0, max = LONGEST_OVERLAP / SECOND))]
+    overlap_seconds: Option<u32>,
 }
 
 /// A new credential.
@@ -41,6 +81,23 @@ pub(super) struct Made {
     app_code: String,
     #[schemars(with = "Time")]
     created: Timestamp,
+    /// From when on it is refused; null for never.
+    #[schemars(with = "Option<Time>")]
+    expires: Option<Timestamp>,
+}
+
+/// A new credential in place of another.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "RotatedCredential")]
+pub(super) struct Rotated {
+    #[serde(flatten)]
+    made: Made,
+    /// The one it is to replace.
+    #[schemars(with = "Id")]
+    replaces: CredentialKey,
+    /// From when on that one is refused.
+    #[schemars(with = "Time")]
+    replaced_until: Timestamp,
 }
 
 /// A credential, as it is listed.
@@ -49,14 +106,21 @@ pub(super) struct Made {
 pub(super) struct Listed {
     #[schemars(with = "Id")]
     key: CredentialKey,
+    name: Option<String>,
     #[schemars(with = "Time")]
     created: Timestamp,
-    /// From when on it is refused.
+    /// From when on it is refused because it was revoked.
     #[schemars(with = "Option<Time>")]
     revoked: Option<Timestamp>,
+    /// From when on it is refused because its time is over.
+    #[schemars(with = "Option<Time>")]
+    expires: Option<Timestamp>,
     /// The products it may use; null for all that the account may.
     #[schemars(with = "Option<Vec<Id>>")]
     products: Option<Vec<ProductId>>,
+    /// The addresses it may be used from; null for all.
+    #[schemars(with = "Option<Vec<AddressRangeText>>")]
+    addresses: Option<Vec<AddressRange>>,
 }
 
 /// Where an account's keys are.
@@ -67,15 +131,48 @@ fn keys_of(account: &AccountId) -> String {
 impl<P: AdminPorts> Call<'_, P> {
     pub(super) async fn create_credential(&self, account: &str) -> Answered {
         let account = self.account(account).await?.id;
-        let Wanted { products } = self.body()?;
-        self.check_products(products.as_deref()).await?;
-        let key = format!("ak_{}", base32(&self.random[10..20]));
-        let key: CredentialKey = key.parse().map_err(|_| Failure::Unwritable("a new key is not valid".to_owned()))?;
-        let secret = URL_SAFE_NO_PAD.encode(&self.random[20..52]);
-        let app_code = hex(&self.random[52..68]);
-        let mut nonce = [0; 12];
-        nonce.copy_from_slice(&self.random[68..80]);
-        let sealed = self.settings.master_key.seal(&key, &Secret::new(secret.clone()), nonce);
+        let wanted: Wanted = self.body()?;
+        let seed = self.seed(&format!("credential/{account}"))?;
+        if let Some(made) = self.made_before(&seed).await? {
+            return AdminResponse::json(201, &made);
+        }
+        self.check(&wanted).await?;
+        AdminResponse::json(201, &self.make_credential(account, wanted, &seed).await?)
+    }
+
+    /// Makes another credential with the same restrictions, and lets the old one end. A repetition ends it at the same
+    /// time, because that is counted from when the new one was made.
+    pub(super) async fn rotate_credential(&self, account: &str, key: &str) -> Answered {
+        let mut old = self.credential(account, key).await?;
+        let Rotation { overlap_seconds } = self.body()?;
+        let overlap = overlap_seconds.map_or(OVERLAP, |seconds| Millis::from(seconds) * SECOND);
+        if overlap > LONGEST_OVERLAP {
+            return Err(Failure::Malformed("`overlap_seconds` must be within a year".to_owned()));
+        }
+        let seed = self.seed(&format!("rotation/{}", old.key))?;
+        let made = match self.made_before(&seed).await? {
+            Some(made) => made,
+            None if !old.is_active(self.now) => return Err(Failure::CredentialEnded),
+            None => {
+                let Credential { name, products, addresses, .. } = old.clone();
+                let wanted = Wanted { name, products, addresses, expires: None };
+                self.make_credential(old.account.clone(), wanted, &seed).await?
+            }
+        };
+        let ends = made.created.plus(overlap);
+        let replaced_until = old.expires.map_or(ends, |expires| expires.min(ends));
+        if old.expires != Some(replaced_until) {
+            old.expires = Some(replaced_until);
+            store::write(self.ports, &credential_entry(&old.key), &old).await?;
+        }
+        AdminResponse::json(201, &Rotated { made, replaces: old.key, replaced_until })
+    }
+
+    async fn make_credential(&self, account: AccountId, wanted: Wanted, seed: &Seed) -> Result<Made, Failure> {
+        let key = new_key(seed)?;
+        let (secret, app_code) = secrets(seed);
+        let sealed = self.settings.master_key.seal(&key, &Secret::new(secret.clone()), seed.nonce());
+        let Wanted { name, products, addresses, expires } = wanted;
         let credential = Credential {
             key: key.clone(),
             account: account.clone(),
@@ -83,12 +180,35 @@ impl<P: AdminPorts> Call<'_, P> {
             app_code_hash: hash_app_code(&app_code),
             created: self.now,
             revoked: None,
+            expires,
             products,
+            addresses,
+            name,
+            asked: seed.asked.clone(),
         };
         self.ports.put(&format!("{}{key}", keys_of(&account)), b"").await?;
         self.ports.put(&app_code_entry(&credential.app_code_hash), key.as_str().as_bytes()).await?;
         store::write(self.ports, &credential_entry(&key), &credential).await?;
-        AdminResponse::json(201, &Made { key, secret, app_code, created: self.now })
+        Ok(Made { key, secret, app_code, created: self.now, expires })
+    }
+
+    /// What the same request made when it was sent before.
+    async fn made_before(&self, seed: &Seed) -> Result<Option<Made>, Failure> {
+        if seed.asked.is_none() {
+            return Ok(None);
+        }
+        let key = new_key(seed)?;
+        let Some(found) = store::read::<Credential>(self.ports, &credential_entry(&key)).await? else {
+            return Ok(None);
+        };
+        if found.asked != seed.asked {
+            return Err(Failure::Refused(Refusal::KeyReused));
+        }
+        if self.now.since(found.created) > SECRETS_REPEATED {
+            return Err(Failure::SecretsShown);
+        }
+        let (secret, app_code) = secrets(seed);
+        Ok(Some(Made { key, secret, app_code, created: found.created, expires: found.expires }))
     }
 
     pub(super) async fn list_credentials(&self, account: &str) -> Answered {
@@ -100,22 +220,39 @@ impl<P: AdminPorts> Call<'_, P> {
             let key = entry.strip_prefix(&prefix).and_then(|key| key.parse().ok());
             let Some(key) = key else { continue };
             if let Some(found) = store::read::<Credential>(self.ports, &credential_entry(&key)).await? {
-                items.push(Listed { key, created: found.created, revoked: found.revoked, products: found.products });
+                let Credential { name, created, revoked, expires, products, addresses, .. } = found;
+                items.push(Listed { key, name, created, revoked, expires, products, addresses });
             }
         }
         AdminResponse::json(200, &Items { items, cursor: page.cursor })
     }
 
     pub(super) async fn revoke_credential(&self, account: &str, key: &str) -> Answered {
+        let mut credential = self.credential(account, key).await?;
+        if credential.is_active(self.now) {
+            credential.revoked = Some(self.now);
+            store::write(self.ports, &credential_entry(&credential.key), &credential).await?;
+        }
+        Ok(AdminResponse::empty())
+    }
+
+    async fn credential(&self, account: &str, key: &str) -> Result<Credential, Failure> {
         let account = account_id(account)?;
         let key: CredentialKey = key.parse().map_err(|_| Failure::CredentialUnknown)?;
         let found: Option<Credential> = store::read(self.ports, &credential_entry(&key)).await?;
-        let mut credential = found.filter(|found| found.account == account).ok_or(Failure::CredentialUnknown)?;
-        if credential.is_active(self.now) {
-            credential.revoked = Some(self.now);
-            store::write(self.ports, &credential_entry(&key), &credential).await?;
+        found.filter(|found| found.account == account).ok_or(Failure::CredentialUnknown)
+    }
+
+    async fn check(&self, wanted: &Wanted) -> Result<(), Failure> {
+        if let Some(name) = &wanted.name {
+            names::check("name", name)?;
         }
-        Ok(AdminResponse::empty())
+        self.check_expiry(wanted.expires)?;
+        let named = [wanted.products.as_ref().map(Vec::len), wanted.addresses.as_ref().map(Vec::len)];
+        if named.into_iter().flatten().any(|named| named > MOST_NAMED) {
+            return Err(Failure::Malformed(format!("a credential names at most {MOST_NAMED} products and addresses")));
+        }
+        self.check_products(wanted.products.as_deref()).await
     }
 
     /// A credential for a product that is not in the catalog would be a typing error that shows only when it is used.
@@ -125,6 +262,16 @@ impl<P: AdminPorts> Call<'_, P> {
         let unknown = products.iter().find(|id| published.catalog.product(id).is_none());
         unknown.map_or(Ok(()), |id| Err(Failure::ProductUnknown(id.to_string())))
     }
+}
+
+fn new_key(seed: &Seed) -> Result<CredentialKey, Failure> {
+    let key = format!("ak_{}", base32(seed.id()));
+    key.parse().map_err(|_| Failure::Unwritable("a new key is not valid".to_owned()))
+}
+
+/// A secret and an app code.
+fn secrets(seed: &Seed) -> (String, String) {
+    (URL_SAFE_NO_PAD.encode(seed.secret()), hex(seed.app_code()))
 }
 
 fn hex(bytes: &[u8]) -> String {

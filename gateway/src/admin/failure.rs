@@ -14,6 +14,8 @@ use crate::{ports::Fault, schema::CatalogProblem};
 pub(super) enum Failure {
     #[error("Send `Authorization: Bearer` and the admin token of this deployment.")]
     Unauthorized,
+    #[error("This needs the role {needs}, and your token has the role {has}.")]
+    Forbidden { needs: &'static str, has: &'static str },
     #[error("The admin API has no such path. It is described at /_farebox/openapi.json.")]
     RouteUnknown,
     #[error("This path takes {}.", .0.join(", "))]
@@ -40,6 +42,12 @@ pub(super) enum Failure {
     AccountUnknown,
     #[error("The account has no credential with this key.")]
     CredentialUnknown,
+    #[error("This credential is revoked or has expired. Make a new one instead.")]
+    CredentialEnded,
+    #[error("This request was carried out more than a day ago. Its secrets are not shown again.")]
+    SecretsShown,
+    #[error("There is no admin token with this id.")]
+    TokenUnknown,
     #[error("A statement is of a month, such as 2026-11.")]
     StatementUnknown,
     #[error("The catalog has no product `{0}`.")]
@@ -85,6 +93,7 @@ impl Failure {
     const fn row(&self) -> (u16, &'static str, &'static str) {
         match self {
             Self::Unauthorized => (401, "admin.unauthorized", "Not authorized"),
+            Self::Forbidden { .. } => (403, "admin.forbidden", "Role does not allow it"),
             Self::RouteUnknown => (404, "route.unknown", "No such path"),
             Self::MethodUnsupported(_) => (405, "method.unsupported", "Method not supported here"),
             Self::Malformed(_) => (400, "request.malformed", "Malformed request"),
@@ -95,6 +104,9 @@ impl Failure {
             Self::CurrencyFixed => (409, "catalog.currency_fixed", "The currency cannot change"),
             Self::AccountUnknown | Self::Refused(Refusal::NotOpen) => (404, "account.unknown", "No such account"),
             Self::CredentialUnknown => (404, "credential.unknown", "No such credential"),
+            Self::CredentialEnded => (409, "credential.revoked", "Credential has ended"),
+            Self::SecretsShown => (409, "idempotency_key.expired", "Secrets are not shown again"),
+            Self::TokenUnknown => (404, "admin_token.unknown", "No such admin token"),
             Self::StatementUnknown => (404, "statement.unknown", "No such statement"),
             Self::ProductUnknown(_) => (422, "product.unknown", "No such product"),
             Self::PackageUnknown(_) => (422, "package.unknown", "No such package"),
@@ -118,6 +130,11 @@ impl Failure {
     /// What only the operator may know.
     pub(super) fn for_the_operator(&self) -> Option<String> {
         matches!(self, Self::Port(_) | Self::Unwritable(_)).then(|| self.to_string())
+    }
+
+    /// The stable code.
+    pub(super) const fn code(&self) -> &'static str {
+        self.row().1
     }
 
     pub(super) fn response(&self, request_id: &str) -> AdminResponse {

@@ -5,26 +5,33 @@
 //! carries an idempotency key; a fault is told to the operator's log and never to the caller.
 
 mod accounts;
+mod audit;
 mod catalog;
 mod clock;
 mod credentials;
 mod failure;
 mod money;
+mod names;
 mod openapi;
+mod operations;
 mod reports;
 mod resource;
+mod retry;
 mod settlements;
 mod statements;
 mod store;
 mod subscriptions;
+mod tokens;
 
-use farebox_core::{catalog::SCHEMA, credential::MasterKey, signature::hmac_sha256, time::Timestamp};
+use std::cell::OnceCell;
+
+use farebox_core::{catalog::SCHEMA, credential::MasterKey, time::Timestamp};
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use clock::CLOCK_ENTRY;
 
-use self::{failure::Failure, resource::Resource};
+use self::{failure::Failure, resource::Resource, tokens::Actor};
 use crate::{
     ports::{Host, KeyValue, Ledger, UsageJournal},
     reports::Reports,
@@ -88,9 +95,11 @@ pub async fn handle<P: AdminPorts>(
     now: Timestamp,
     random: [u8; RANDOM_BYTES],
 ) -> AdminResponse {
-    let call = Call { ports, settings, request, now, random };
+    let call = Call { ports, settings, request, now, random, changes_as: OnceCell::new() };
     let request_id = format!("req_{}", resource::base32(&random[..10]));
-    let mut response = match call.answer().await {
+    let answer = call.answer().await;
+    let code = answer.as_ref().err().map(Failure::code);
+    let mut response = match answer {
         Ok(response) => response,
         Err(failure) => {
             if let Some(fault) = failure.for_the_operator() {
@@ -99,6 +108,9 @@ pub async fn handle<P: AdminPorts>(
             failure.response(&request_id)
         }
     };
+    if let Some(actor) = call.changes_as.get() {
+        call.record(actor, &request_id, response.status, code).await;
+    }
     if request.method == "HEAD" {
         response.body.clear();
     }
@@ -114,6 +126,8 @@ struct Call<'a, P> {
     request: AdminRequest<'a>,
     now: Timestamp,
     random: [u8; RANDOM_BYTES],
+    /// Who sends a request that can change something, once it is known.
+    changes_as: OnceCell<Actor>,
 }
 
 /// What a handler comes to.
@@ -127,7 +141,14 @@ impl<P: AdminPorts> Call<'_, P> {
             return Err(Failure::MethodUnsupported(resource.methods()));
         }
         if !resource.is_open() {
-            self.authorize()?;
+            let actor = self.actor().await?;
+            let (needs, has) = (resource.needs(method), actor.role);
+            if resource.is_changed_by(method) {
+                self.changes_as.get_or_init(|| actor);
+            }
+            if has < needs {
+                return Err(Failure::Forbidden { needs: needs.as_str(), has: has.as_str() });
+            }
         }
         if self.request.body.len() > BODY_LIMIT {
             return Err(Failure::BodyTooLarge);
@@ -149,6 +170,7 @@ impl<P: AdminPorts> Call<'_, P> {
             ("POST", Resource::Credentials(id)) => self.create_credential(id).await,
             (_, Resource::Credentials(id)) => self.list_credentials(id).await,
             (_, Resource::Credential(id, key)) => self.revoke_credential(id, key).await,
+            (_, Resource::Rotations(id, key)) => self.rotate_credential(id, key).await,
             (_, Resource::Recharges(id)) => self.recharge(id).await,
             (_, Resource::Refunds(id)) => self.refund(id).await,
             (_, Resource::Adjustments(id)) => self.adjust(id).await,
@@ -171,19 +193,11 @@ impl<P: AdminPorts> Call<'_, P> {
             (_, Resource::Refused) => self.list_refused().await,
             ("POST", Resource::Clock) => self.move_clock().await,
             (_, Resource::Clock) => self.show_clock().await,
+            ("POST", Resource::Tokens) => self.issue_token().await,
+            (_, Resource::Tokens) => self.list_tokens().await,
+            (_, Resource::Token(id)) => self.revoke_token(id).await,
+            (_, Resource::Audit) => self.list_audit().await,
         }
-    }
-
-    /// Both tokens are authenticated with the right one as the key before they are compared, so the time that takes
-    /// says nothing about how much of a guess is right.
-    fn authorize(&self) -> Result<(), Failure> {
-        let presented = self.request.authorization.and_then(|value| value.split_once(' '));
-        let token =
-            presented.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
-        let right = self.settings.token.as_bytes();
-        let is_right = |token: &str| hmac_sha256(right, token.as_bytes()) == hmac_sha256(right, right);
-        // A deployment that forgot to set its token is closed, not open to the empty one.
-        if !right.is_empty() && token.is_some_and(is_right) { Ok(()) } else { Err(Failure::Unauthorized) }
     }
 
     /// The body as JSON; an empty one stands for `{}`.

@@ -5,7 +5,11 @@
 use farebox_core::{
     catalog::Product,
     id::{AccountId, OfferId, ProductId},
-    ledger::{Answer, Command, command::IdempotencyKey},
+    ledger::{
+        Answer, Command, Refusal,
+        command::{IdempotencyKey, PackageTerms},
+    },
+    meter::PerMeter,
     money::{Currency, Micros},
 };
 use schemars::JsonSchema;
@@ -103,10 +107,37 @@ impl<P: AdminPorts> Call<'_, P> {
         let Purchase { product, package } = self.body()?;
         let terms = self
             .sold_to(&account, &product)
-            .await?
-            .package_terms(&package)
-            .ok_or_else(|| Failure::PackageUnknown(package.to_string()))?;
-        self.book(&account, &key, &Command::Purchase(terms)).await
+            .await
+            .and_then(|sold| sold.package_terms(&package).ok_or_else(|| Failure::PackageUnknown(package.to_string())));
+        let command = |terms| Command::Purchase(terms);
+        let gone = || PackageTerms {
+            product: product.clone(),
+            offer: package.clone(),
+            price: Micros::ZERO,
+            quantities: PerMeter::default(),
+            valid: None,
+            priority: 0,
+        };
+        AdminResponse::json(201, &self.sell(&account, &key, terms, command, gone).await?)
+    }
+
+    /// Sells by `terms`. Where the catalog has none, the same request may have been carried out when it had: the ledger
+    /// answers it again by its key, and refuses terms that are `gone` because there is nothing in them to be bought.
+    pub(super) async fn sell<T>(
+        &self,
+        account: &AccountId,
+        key: &IdempotencyKey,
+        terms: Result<T, Failure>,
+        command: impl FnOnce(T) -> Command,
+        gone: impl FnOnce() -> T,
+    ) -> Result<Booked, Failure> {
+        match terms {
+            Ok(terms) => self.booked(account, key, &command(terms)).await,
+            Err(missing) => match self.booked(account, key, &command(gone())).await {
+                Err(Failure::Refused(Refusal::Amount)) => Err(missing),
+                answered => answered,
+            },
+        }
     }
 
     /// The product, as it is sold to this account now.

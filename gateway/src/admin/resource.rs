@@ -1,5 +1,7 @@
 //! The paths of the admin API, and the names it gives to what it makes.
 
+use super::tokens::Role;
+
 /// Where the admin API begins.
 const ROOT: &str = "/_farebox/admin/v1/";
 
@@ -14,6 +16,7 @@ pub(super) enum Resource<'a> {
     Account(&'a str),
     Credentials(&'a str),
     Credential(&'a str, &'a str),
+    Rotations(&'a str, &'a str),
     Recharges(&'a str),
     Refunds(&'a str),
     Adjustments(&'a str),
@@ -31,6 +34,9 @@ pub(super) enum Resource<'a> {
     Settlements,
     Refused,
     Clock,
+    Tokens,
+    Token(&'a str),
+    Audit,
 }
 
 impl<'a> Resource<'a> {
@@ -47,10 +53,14 @@ impl<'a> Resource<'a> {
             ["settlements"] => Self::Settlements,
             ["settlements", "refused"] => Self::Refused,
             ["clock"] => Self::Clock,
+            ["admin-tokens"] => Self::Tokens,
+            ["admin-tokens", id] => Self::Token(id),
+            ["audit"] => Self::Audit,
             ["accounts"] => Self::Accounts,
             ["accounts", id] => Self::Account(id),
             ["accounts", id, "credentials"] => Self::Credentials(id),
             ["accounts", id, "credentials", key] => Self::Credential(id, key),
+            ["accounts", id, "credentials", key, "rotations"] => Self::Rotations(id, key),
             ["accounts", id, "recharges"] => Self::Recharges(id),
             ["accounts", id, "refunds"] => Self::Refunds(id),
             ["accounts", id, "adjustments"] => Self::Adjustments(id),
@@ -73,13 +83,18 @@ impl<'a> Resource<'a> {
     pub(super) const fn methods(self) -> &'static [&'static str] {
         match self {
             Self::Catalog | Self::Terms(_) => &["GET", "PUT"],
-            Self::Accounts | Self::Credentials(_) | Self::Subscriptions(_) | Self::Settlements | Self::Clock => {
-                &["GET", "POST"]
-            }
+            Self::Accounts
+            | Self::Credentials(_)
+            | Self::Subscriptions(_)
+            | Self::Settlements
+            | Self::Clock
+            | Self::Tokens => &["GET", "POST"],
             Self::Account(_) => &["GET", "PATCH"],
             Self::Subscription(..) => &["DELETE", "PATCH"],
-            Self::Credential(..) => &["DELETE"],
-            Self::Recharges(_) | Self::Refunds(_) | Self::Adjustments(_) | Self::Purchases(_) => &["POST"],
+            Self::Credential(..) | Self::Token(_) => &["DELETE"],
+            Self::Rotations(..) | Self::Recharges(_) | Self::Refunds(_) | Self::Adjustments(_) | Self::Purchases(_) => {
+                &["POST"]
+            }
             Self::OpenApi
             | Self::CatalogSchema
             | Self::Health
@@ -90,7 +105,22 @@ impl<'a> Resource<'a> {
             | Self::Usage(_)
             | Self::Statements(_)
             | Self::Statement(..)
-            | Self::Refused => &["GET"],
+            | Self::Refused
+            | Self::Audit => &["GET"],
+        }
+    }
+
+    /// Whether a request with this method can change something.
+    pub(super) fn is_changed_by(self, method: &str) -> bool {
+        method != "GET"
+    }
+
+    /// The least that the sender of a request with this method must be.
+    pub(super) fn needs(self, method: &str) -> Role {
+        match self {
+            Self::Tokens | Self::Token(_) => Role::Owner,
+            _ if self.is_changed_by(method) => Role::Operator,
+            _ => Role::ReadOnly,
         }
     }
 

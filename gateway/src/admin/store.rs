@@ -1,6 +1,7 @@
 //! How the admin API keeps its documents in the key-value store: JSON under a key.
 
 use farebox_core::{catalog::Catalog, id::AccountId, time::Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::failure::Failure;
@@ -21,6 +22,22 @@ pub(super) struct AccountRecord {
     pub(super) id: AccountId,
     pub(super) name: String,
     pub(super) created: Timestamp,
+    /// As it was last set. The book decides.
+    #[serde(default)]
+    pub(super) status: Status,
+    /// What it was asked for with, where the request had an idempotency key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) asked: Option<String>,
+}
+
+/// Whether an account may call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "AccountStatus", inline)]
+pub(super) enum Status {
+    #[default]
+    Active,
+    Suspended,
 }
 
 /// Where the accounts are.

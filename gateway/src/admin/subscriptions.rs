@@ -4,7 +4,8 @@
 
 use farebox_core::{
     id::{AccountId, OfferId, ProductId, SubscriptionId},
-    ledger::{Answer, Command, PlanTerms, command::AccountTerms},
+    ledger::{Answer, Beyond, Command, Every, PlanTerms, command::AccountTerms},
+    meter::PerMeter,
     money::Micros,
 };
 use schemars::JsonSchema;
@@ -21,6 +22,22 @@ pub(super) struct Subscribe {
     product: ProductId,
     #[schemars(with = "Id")]
     plan: OfferId,
+}
+
+impl Subscribe {
+    /// The terms of a plan that is not sold any more.
+    fn gone(&self) -> PlanTerms {
+        PlanTerms {
+            product: self.product.clone(),
+            offer: self.plan.clone(),
+            price: Micros::ZERO,
+            every: Every::Months(1),
+            quantities: PerMeter::default(),
+            beyond: Beyond::Reject,
+            priority: 0,
+            grace: 0,
+        }
+    }
 }
 
 /// A subscription that was begun.
@@ -54,8 +71,9 @@ impl<P: AdminPorts> Call<'_, P> {
     pub(super) async fn subscribe(&self, account: &str) -> Answered {
         let account = account_id(account)?;
         let key = self.idempotency_key()?;
-        let terms = self.plan(&account).await?;
-        let booked = self.booked(&account, &key, &Command::Subscribe(terms)).await?;
+        let wanted: Subscribe = self.body()?;
+        let terms = self.plan(&account, &wanted).await;
+        let booked = self.sell(&account, &key, terms, Command::Subscribe, || wanted.gone()).await?;
         let subscription = SubscriptionId(booked.entry).to_string();
         AdminResponse::json(201, &Subscribed { subscription, booked })
     }
@@ -64,9 +82,10 @@ impl<P: AdminPorts> Call<'_, P> {
         let account = account_id(account)?;
         let key = self.idempotency_key()?;
         let subscription = subscription_id(subscription)?;
-        let terms = self.plan(&account).await?;
-        let command = Command::ChangePlan { subscription, terms };
-        AdminResponse::json(200, &self.booked(&account, &key, &command).await?)
+        let wanted: Subscribe = self.body()?;
+        let terms = self.plan(&account, &wanted).await;
+        let command = |terms| Command::ChangePlan { subscription, terms };
+        AdminResponse::json(200, &self.sell(&account, &key, terms, command, || wanted.gone()).await?)
     }
 
     pub(super) async fn cancel(&self, account: &str, subscription: &str) -> Answered {
@@ -90,10 +109,9 @@ impl<P: AdminPorts> Call<'_, P> {
         }
     }
 
-    async fn plan(&self, account: &AccountId) -> Result<PlanTerms, Failure> {
-        let Subscribe { product, plan } = self.body()?;
-        let sold = self.sold_to(account, &product).await?;
-        sold.plan_terms(&plan).ok_or_else(|| Failure::PlanUnknown(plan.to_string()))
+    async fn plan(&self, account: &AccountId, Subscribe { product, plan }: &Subscribe) -> Result<PlanTerms, Failure> {
+        let sold = self.sold_to(account, product).await?;
+        sold.plan_terms(plan).ok_or_else(|| Failure::PlanUnknown(plan.to_string()))
     }
 }
 

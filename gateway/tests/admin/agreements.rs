@@ -3,7 +3,7 @@
 use farebox_core::ledger::Statement;
 use serde_json::{Value, json};
 
-use crate::shop::{Shop, code};
+use crate::shop::{CATALOG, Shop, code};
 
 #[test]
 fn money_goes_back_and_mistakes_are_corrected() {
@@ -51,6 +51,7 @@ fn a_subscription_is_begun_changed_and_ended() {
     let shop = Shop::open();
     let bob = shop.account("Bob");
     let all = format!("accounts/{bob}/subscriptions");
+    let retired = || shop.put_catalog("", &CATALOG.replace("\"small\"", "\"tiny\"")).status;
     let plan = |plan: &str| json!({ "product": "planned", "plan": plan });
     assert_eq!(code(&shop.call("POST", &all, Some("s-0"), &plan("small"))), (402, "balance.insufficient"));
     shop.recharge(&bob, "r-1", "100.00");
@@ -60,6 +61,9 @@ fn a_subscription_is_begun_changed_and_ended() {
     let expected = json!({ "subscription": "subscription-3", "entry": 3, "grant": "grant-3", "balance": "90.00" });
     assert_eq!((begun.status, &begun.body), (201, &expected));
     assert_eq!(shop.call("POST", &all, Some("s-2"), &plan("small")), begun);
+    assert_eq!(retired(), 200);
+    assert_eq!(shop.call("POST", &all, Some("s-2"), &plan("small")), begun, "the plan left the catalog");
+    assert_eq!(code(&shop.call("POST", &all, Some("s-1"), &plan("small"))), (422, "plan.unknown"));
     let row = json!({
         "id": "subscription-3", "product": "planned", "plan": "small", "price": "10.00", "every": "1 month",
         "from": "2026-11-01T00:00:00Z", "until": "2026-12-01T00:00:00Z", "grant": "grant-3", "renews": true,

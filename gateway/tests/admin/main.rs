@@ -1,6 +1,10 @@
 //! The admin API from the outside, over the platform in memory.
 
+#![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect must fail")]
+
+mod access;
 mod agreements;
+mod made_once;
 mod shop;
 
 use farebox_core::{
@@ -131,7 +135,11 @@ fn money_moves_once_for_each_idempotency_key() {
     assert_eq!(shop.buy(&bob, "p-1", "echo", "echo-100"), bought);
     assert_eq!(shop.put_catalog("", &CATALOG.replace("0.15", "0.75")).status, 200);
     assert_eq!(shop.buy(&bob, "p-1", "echo", "echo-100"), bought, "whatever the catalog says by now");
-    assert_eq!(code(&shop.buy(&bob, "p-1", "echo", "echo-200")), (422, "package.unknown"));
+    assert_eq!(code(&shop.buy(&bob, "p-1", "echo", "echo-200")), (422, "idempotency_key.reused"));
+    assert_eq!(code(&shop.buy(&bob, "p-2", "echo", "echo-200")), (422, "package.unknown"));
+    assert_eq!(shop.put_catalog("", &CATALOG.replace("echo-100", "echo-101")).status, 200);
+    assert_eq!(shop.buy(&bob, "p-1", "echo", "echo-100"), bought, "the package left the catalog");
+    assert_eq!(code(&shop.buy(&bob, "p-2", "echo", "echo-100")), (422, "package.unknown"));
     assert_eq!(shop.get(&format!("accounts/{bob}/balance")).body["balance"], "0.85");
 
     let body = json!({ "amount": "1.00", "currency": "USD" });

@@ -168,6 +168,16 @@ impl Shop {
         answer.body
     }
 
+    /// A call with another token than the deployment's.
+    pub(crate) fn call_as(&self, token: &str, method: &str, path: &str, body: &Value) -> Got {
+        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        let (path, authorization) = (format!("/_farebox/admin/v1/{path}"), format!("Bearer {token}"));
+        let request = self.request(method, &path, &body);
+        let got = self.send(AdminRequest { authorization: Some(&authorization), ..request });
+        assert!(self.is_described(method, &path, got.status), "{method} {path}: {} is not described", got.status);
+        got
+    }
+
     pub(crate) fn get(&self, path: &str) -> Got {
         self.call("GET", path, None, &Value::Null)
     }

@@ -87,7 +87,11 @@ impl Deployment {
             app_code_hash: String::new(),
             created: START,
             revoked: None,
+            expires: None,
             products: None,
+            addresses: None,
+            name: None,
+            asked: None,
             key,
         };
         let entry = serde_json::to_vec(&credential).unwrap();
@@ -112,7 +116,7 @@ impl Deployment {
     }
 
     fn instance(&self, seed: u64) -> Rc<Gateway<Memory>> {
-        let settings = Settings { master_key: master_key(), flush_every: SECOND };
+        let settings = Settings { master_key: master_key(), flush_every: SECOND, address_header: "x-from" };
         Rc::new(Gateway::new(self.memory.clone(), settings, [seed, seed], self.memory.now()))
     }
 
@@ -332,4 +336,39 @@ fn what_could_not_be_written_for_long_is_settled_all_the_same() {
     now(instance.flush());
     deployment.settle();
     assert_eq!(deployment.usage().0, 1);
+}
+
+#[test]
+fn a_suspended_account_is_turned_away_once_its_lease_is_over() {
+    let deployment = Deployment::new("1.00");
+    let instance = deployment.instance(1);
+    let call = || send(&instance, &deployment.signed("/leased", "hush")).map(drop);
+    assert_eq!(call(), Ok(()));
+    deployment.book(None, &Command::SetStatus { suspended: true });
+    deployment.memory.set_now(START.plus(20 * SECOND));
+    assert_eq!(call(), Err("account.suspended".to_owned()));
+    deployment.book(None, &Command::SetStatus { suspended: false });
+    deployment.memory.set_now(START.plus(25 * SECOND));
+    assert_eq!(call(), Ok(()));
+}
+
+#[test]
+fn a_credential_is_refused_from_elsewhere_and_after_its_time() {
+    let deployment = Deployment::new("1.00");
+    let entry = credential_entry(&"ak_1".parse().unwrap());
+    let stored = now(deployment.memory.get(&entry)).unwrap().unwrap();
+    let mut credential: Credential = serde_json::from_slice(&stored).unwrap();
+    credential.addresses = Some(vec!["192.0.2.0/24".parse().unwrap(), "2001:db8::/32".parse().unwrap()]);
+    credential.expires = Some(START.plus(SECOND));
+    now(deployment.memory.put(&entry, &serde_json::to_vec(&credential).unwrap())).unwrap();
+    let instance = deployment.instance(1);
+    let call = |from: &str| send(&instance, &format!("{}{from}", deployment.signed("/leased", "hush"))).map(drop);
+    for inside in ["192.0.2.9", "192.0.2.9:4711", "::ffff:192.0.2.9", "2001:db8::9", "[2001:db8::9]:4711"] {
+        assert_eq!(call(&format!("\nx-from: {inside}")), Ok(()), "{inside}");
+    }
+    for elsewhere in ["", "\nx-from: 192.0.3.9", "\nx-from: nowhere", "\nx-forwarded-for: 192.0.2.9"] {
+        assert_eq!(call(elsewhere), Err("address.forbidden".to_owned()), "{elsewhere}");
+    }
+    deployment.memory.set_now(START.plus(SECOND));
+    assert_eq!(call("\nx-from: 192.0.2.9"), Err("credential.revoked".to_owned()));
 }

@@ -1,0 +1,85 @@
+//! The audit log: who changed what, or tried to.
+//!
+//! Invariant: every request that could have changed something and came with a valid token leaves a record, whatever became
+//! of it. A record that the store does not take goes to the operator's log instead, and never holds back an answer: what
+//! was done was done. Secrets are never in a request's body, so bodies can be kept.
+
+use farebox_core::time::{Millis, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{AdminPorts, AdminRequest, AdminResponse, Answered, Call, Items, store, tokens::Actor};
+use crate::schema::Time;
+
+/// Where the records are: the key-value store lists in ascending order, so the key counts down.
+const AUDIT: &str = "audit/1/";
+
+/// The last moment that a key can hold, in milliseconds.
+const LAST: Millis = 9_999_999_999_999;
+
+/// The longest body that is kept, in bytes.
+const KEPT_BODY: usize = 2_048;
+
+/// One request.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "AuditRecord")]
+pub(super) struct Record {
+    #[schemars(with = "Time")]
+    at: Timestamp,
+    request_id: String,
+    /// The id of the token that was used, or `deployment`.
+    token: String,
+    /// Whom it was issued to.
+    name: String,
+    /// What it may do.
+    role: super::tokens::Role,
+    method: String,
+    /// With its query.
+    path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idempotency_key: Option<String>,
+    /// The body, where it is JSON and not long.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<Value>,
+    /// What was answered.
+    status: u16,
+    /// Why it was not done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+}
+
+impl<P: AdminPorts> Call<'_, P> {
+    /// Records what became of this request.
+    pub(super) async fn record(&self, actor: &Actor, request_id: &str, status: u16, code: Option<&str>) {
+        let AdminRequest { method, path, query, idempotency_key, body, .. } = self.request;
+        let record = Record {
+            at: self.now,
+            request_id: request_id.to_owned(),
+            token: actor.token.clone(),
+            name: actor.name.clone(),
+            role: actor.role,
+            method: method.to_owned(),
+            path: if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") },
+            idempotency_key: idempotency_key.map(str::to_owned),
+            body: Some(body).filter(|body| body.len() <= KEPT_BODY).and_then(|body| serde_json::from_slice(body).ok()),
+            status,
+            code: code.map(str::to_owned),
+        };
+        let key = format!("{AUDIT}{:013}/{request_id}", LAST.saturating_sub(self.now.millis()).max(0));
+        if store::write(self.ports, &key, &record).await.is_err() {
+            self.ports.log(&format!("not in the audit log: {}", serde_json::to_string(&record).unwrap_or_default()));
+        }
+    }
+
+    /// The latest first.
+    pub(super) async fn list_audit(&self) -> Answered {
+        let cursor = self.cursor();
+        let page = self.ports.list(AUDIT, cursor.as_deref(), self.limit()?.into()).await?;
+        let mut items: Vec<Record> = Vec::with_capacity(page.items.len());
+        for key in &page.items {
+            items.extend(store::read(self.ports, key).await?);
+        }
+        AdminResponse::json(200, &Items { items, cursor: page.cursor })
+    }
+}

@@ -1,0 +1,251 @@
+//! The operations of the admin API: one table, from which its description is made.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::{Value, json};
+
+use super::{
+    Items, accounts, audit,
+    catalog::{Health, Publication, Shown},
+    clock, credentials, money, statements, subscriptions, tokens,
+};
+use crate::{
+    reports::{BalanceReport, GrantRow, LeaseRow, SubscriptionRow, TermsReport, UsageRow},
+    schema::{LedgerEntry, RefusedBatch, SealedStatement, SettlementReport},
+};
+
+/// Makes the schema of a type.
+pub(super) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+
+/// What fits into `Idempotency-Key`.
+const IDEMPOTENCY_KEY: &str = "^[!-~]([ -~]{0,253}[!-~])?$";
+
+/// One operation of the API.
+pub(super) struct Operation {
+    pub(super) method: &'static str,
+    /// Below the API's root, with its parameters in braces.
+    pub(super) path: &'static str,
+    pub(super) summary: &'static str,
+    /// Query parameters, and headers that must come.
+    pub(super) parameters: Vec<Value>,
+    /// The body's media types, the first being the right one, and schema.
+    pub(super) body: Option<(&'static [&'static str], SchemaOf)>,
+    pub(super) status: u16,
+    pub(super) answer: Option<SchemaOf>,
+    /// Whether the answer can be asked for as a table.
+    pub(super) also_csv: bool,
+    /// Statuses of the problems that are its own.
+    pub(super) failures: &'static [u16],
+    pub(super) is_open: bool,
+}
+
+const fn operation(method: &'static str, path: &'static str, summary: &'static str) -> Operation {
+    Operation {
+        method,
+        path,
+        summary,
+        parameters: Vec::new(),
+        body: None,
+        status: 200,
+        answer: None,
+        also_csv: false,
+        failures: &[],
+        is_open: false,
+    }
+}
+
+impl Operation {
+    fn takes<T: JsonSchema>(self) -> Self {
+        Self { body: Some((&["application/json"], |generator| generator.subschema_for::<T>())), ..self }
+    }
+
+    fn takes_toml(self) -> Self {
+        Self {
+            body: Some((&["application/toml", "text/plain"], |generator| generator.subschema_for::<String>())),
+            ..self
+        }
+    }
+
+    fn gives<T: JsonSchema>(self, status: u16) -> Self {
+        Self { status, answer: Some(|generator| generator.subschema_for::<T>()), ..self }
+    }
+
+    fn gives_nothing(self) -> Self {
+        Self { status: 204, ..self }
+    }
+
+    fn or_csv(self) -> Self {
+        let format = json!({
+            "name": "format", "in": "query", "schema": { "enum": ["json", "csv"] },
+            "description": "As JSON, which can be checked without the provider, or as a table."
+        });
+        Self { also_csv: true, ..self.with(format) }
+    }
+
+    fn with(mut self, parameter: Value) -> Self {
+        self.parameters.push(parameter);
+        self
+    }
+
+    fn paged(self) -> Self {
+        self.with(json!({
+            "name": "cursor", "in": "query", "schema": { "type": "string" }, "description": "As the page before gave it."
+        }))
+        .with(json!({
+            "name": "limit", "in": "query", "schema": { "type": "integer", "minimum": 1, "maximum": 100, "default": 50 }
+        }))
+    }
+
+    fn moves_money(self) -> Self {
+        self.with(json!({
+            "name": "Idempotency-Key", "in": "header", "required": true,
+            "schema": { "type": "string", "pattern": IDEMPOTENCY_KEY },
+            "description": "A name of your own for this request. Sent again with it, it is booked once."
+        }))
+    }
+
+    fn made_once(self) -> Self {
+        self.with(json!({
+            "name": "Idempotency-Key", "in": "header",
+            "schema": { "type": "string", "pattern": IDEMPOTENCY_KEY },
+            "description": "A name of your own for this request. Sent again with it, it makes nothing new."
+        }))
+    }
+
+    fn fails(self, failures: &'static [u16]) -> Self {
+        Self { failures, ..self }
+    }
+}
+
+pub(super) fn operations() -> Vec<Operation> {
+    let moment = |name| json!({ "name": name, "in": "query", "schema": { "type": "string", "format": "date-time" } });
+    let at_once = json!({
+        "name": "at_once", "in": "query", "schema": { "enum": ["true", "false"] },
+        "description": "End it now, and pay back what is left of the period."
+    });
+    let dry_run = json!({
+        "name": "dry_run", "in": "query", "schema": { "enum": ["true", "false"] },
+        "description": "Check it and show what would change, and change nothing."
+    });
+    vec![
+        Operation { is_open: true, ..operation("get", "health", "Whether the gateway can serve").gives::<Health>(200) },
+        operation("put", "catalog", "Publish the catalog")
+            .takes_toml()
+            .with(dry_run)
+            .gives::<Publication>(200)
+            .fails(&[409, 413, 422]),
+        operation("get", "catalog", "The published catalog").gives::<Shown>(200).fails(&[409]),
+        operation("post", "accounts", "Make an account")
+            .made_once()
+            .takes::<accounts::Named>()
+            .gives::<accounts::Account>(201)
+            .fails(&[409, 413, 422]),
+        operation("get", "accounts", "The accounts").paged().gives::<Items<accounts::Account>>(200),
+        operation("get", "accounts/{id}", "An account").gives::<accounts::Account>(200).fails(&[404]),
+        operation("patch", "accounts/{id}", "Rename, suspend or reactivate an account")
+            .takes::<accounts::Change>()
+            .gives::<accounts::Account>(200)
+            .fails(&[404, 413]),
+        operation("post", "accounts/{id}/credentials", "Make a credential; its secret is shown this once")
+            .made_once()
+            .takes::<credentials::Wanted>()
+            .gives::<credentials::Made>(201)
+            .fails(&[404, 409, 413, 422]),
+        operation("get", "accounts/{id}/credentials", "The credentials")
+            .paged()
+            .gives::<Items<credentials::Listed>>(200)
+            .fails(&[404]),
+        operation("delete", "accounts/{id}/credentials/{key}", "Revoke a credential").gives_nothing().fails(&[404]),
+        operation(
+            "post",
+            "accounts/{id}/credentials/{key}/rotations",
+            "Make a credential in place of one, which ends later",
+        )
+        .made_once()
+        .takes::<credentials::Rotation>()
+        .gives::<credentials::Rotated>(201)
+        .fails(&[404, 409, 413, 422]),
+        operation("post", "accounts/{id}/recharges", "Add money that was received")
+            .moves_money()
+            .takes::<money::Recharge>()
+            .gives::<money::Booked>(201)
+            .fails(&[404, 413, 422]),
+        operation("post", "accounts/{id}/purchases", "Buy a package from the balance")
+            .moves_money()
+            .takes::<money::Purchase>()
+            .gives::<money::Booked>(201)
+            .fails(&[402, 404, 409, 413, 422]),
+        operation("post", "accounts/{id}/refunds", "Pay money back that was recharged and not spent")
+            .moves_money()
+            .takes::<money::Refund>()
+            .gives::<money::Booked>(201)
+            .fails(&[402, 404, 413, 422]),
+        operation("post", "accounts/{id}/adjustments", "Correct the balance")
+            .moves_money()
+            .takes::<money::Adjustment>()
+            .gives::<money::Booked>(201)
+            .fails(&[404, 413, 422]),
+        operation("post", "accounts/{id}/subscriptions", "Subscribe to a plan, and pay its first period")
+            .moves_money()
+            .takes::<subscriptions::Subscribe>()
+            .gives::<subscriptions::Subscribed>(201)
+            .fails(&[402, 404, 409, 413, 422]),
+        operation("get", "accounts/{id}/subscriptions", "The running subscriptions")
+            .gives::<Items<SubscriptionRow>>(200)
+            .fails(&[404]),
+        operation("patch", "accounts/{id}/subscriptions/{subscription}", "Change to another plan now")
+            .moves_money()
+            .takes::<subscriptions::Subscribe>()
+            .gives::<money::Booked>(200)
+            .fails(&[402, 404, 409, 413, 422]),
+        operation("delete", "accounts/{id}/subscriptions/{subscription}", "End a subscription with its period")
+            .moves_money()
+            .with(at_once)
+            .gives::<money::Booked>(200)
+            .fails(&[404, 422]),
+        operation("put", "accounts/{id}/terms", "Agree on credit, notices and the time zone")
+            .takes::<subscriptions::Terms>()
+            .gives_nothing()
+            .fails(&[404, 413, 422]),
+        operation("get", "accounts/{id}/terms", "What was agreed").gives::<TermsReport>(200).fails(&[404]),
+        operation("get", "accounts/{id}/balance", "The balance").gives::<BalanceReport>(200).fails(&[404]),
+        operation("get", "accounts/{id}/grants", "What was bought, and what is left of it")
+            .gives::<Items<GrantRow>>(200)
+            .fails(&[404]),
+        operation("get", "accounts/{id}/leases", "What is set aside for running instances")
+            .gives::<Items<LeaseRow>>(200)
+            .fails(&[404]),
+        operation("get", "accounts/{id}/entries", "The book").paged().gives::<Items<LedgerEntry>>(200).fails(&[404]),
+        operation("get", "accounts/{id}/usage", "What was used, by product")
+            .with(moment("from"))
+            .with(moment("to"))
+            .gives::<Items<UsageRow>>(200)
+            .fails(&[404]),
+        operation("get", "accounts/{id}/statements", "The months that have a statement, the latest first")
+            .gives::<Items<statements::StatedMonth>>(200)
+            .fails(&[404]),
+        operation("get", "accounts/{id}/statements/{period}", "The statement of a month, such as 2026-11")
+            .or_csv()
+            .gives::<SealedStatement>(200)
+            .fails(&[404]),
+        operation("post", "settlements", "Settle all usage that can be seen, up to now").gives::<SettlementReport>(200),
+        operation("get", "settlements", "The last settlement runs, the latest first")
+            .gives::<Items<SettlementReport>>(200),
+        operation("get", "settlements/refused", "Usage that no account would book")
+            .paged()
+            .gives::<Items<RefusedBatch>>(200),
+        operation("get", "clock", "The clock").gives::<clock::Clock>(200),
+        operation("post", "clock", "Move the clock, in development only")
+            .takes::<clock::Move>()
+            .gives::<clock::Clock>(200)
+            .fails(&[413]),
+        operation("post", "admin-tokens", "Issue an admin token; it is shown this once")
+            .takes::<tokens::Wanted>()
+            .gives::<tokens::Issued>(201)
+            .fails(&[413]),
+        operation("get", "admin-tokens", "The admin tokens").paged().gives::<Items<tokens::Row>>(200),
+        operation("delete", "admin-tokens/{token}", "Revoke an admin token").gives_nothing().fails(&[404]),
+        operation("get", "audit", "Who changed what, or tried to; the latest first")
+            .paged()
+            .gives::<Items<audit::Record>>(200),
+    ]
+}

@@ -1,0 +1,104 @@
+//! Accounts and credentials under idempotency keys, and credentials in place of others.
+
+use farebox_core::{
+    credential::{Credential, credential_entry},
+    time::{DAY, HOUR, Timestamp},
+};
+use farebox_gateway::ports::KeyValue;
+use serde_json::{Value, json};
+
+use crate::shop::{Shop, code, ready};
+
+fn stored(shop: &Shop, key: &Value) -> Credential {
+    let entry = credential_entry(&key.as_str().unwrap().parse().unwrap());
+    serde_json::from_slice(&ready(shop.memory.get(&entry)).unwrap().unwrap()).unwrap()
+}
+
+#[test]
+fn an_account_is_made_once_for_each_idempotency_key() {
+    let shop = Shop::open();
+    let make = |key, name: &str| shop.call("POST", "accounts", Some(key), &json!({ "name": name }));
+    let bob = make("a-1", "Bob");
+    let path = format!("accounts/{}", bob.body["id"].as_str().unwrap());
+    shop.call("PATCH", &path, None, &json!({ "name": "Robert", "status": "suspended" }));
+    assert_eq!(make("a-1", "Bob"), bob);
+    assert_eq!(shop.get(&path).body["status"], "suspended", "a repetition changes nothing");
+    assert_eq!(code(&make("a-1", "Eve")), (422, "idempotency_key.reused"));
+    assert_ne!(make("a-2", "Bob").body["id"], bob.body["id"]);
+    assert_eq!(shop.get("accounts").body["items"].as_array().unwrap().len(), 2);
+    assert_eq!(code(&make("", "Bob")), (400, "idempotency_key.missing"));
+}
+
+#[test]
+fn a_credential_is_made_once_for_each_idempotency_key_and_shown_for_a_day() {
+    let shop = Shop::open();
+    let (bob, eve) = (shop.account("Bob"), shop.account("Eve"));
+    let make = |account: &str, key, body: Value| {
+        shop.call("POST", &format!("accounts/{account}/credentials"), Some(key), &body)
+    };
+    let made = make(&bob, "c-1", json!({}));
+    assert_eq!(made.status, 201);
+    assert_eq!(make(&bob, "c-1", json!({})), made);
+    assert_eq!(code(&make(&bob, "c-1", json!({ "products": ["echo"] }))), (422, "idempotency_key.reused"));
+    let others = make(&eve, "c-1", json!({}));
+    assert_ne!((&others.body["key"], &others.body["secret"]), (&made.body["key"], &made.body["secret"]));
+    let other = make(&bob, "c-2", json!({}));
+    assert_ne!((&other.body["key"], &other.body["secret"]), (&made.body["key"], &made.body["secret"]));
+    shop.memory.set_now(shop_start().plus(DAY + 1));
+    assert_eq!(code(&make(&bob, "c-1", json!({}))), (409, "idempotency_key.expired"));
+    assert_eq!(shop.get(&format!("accounts/{bob}/credentials")).body["items"].as_array().unwrap().len(), 2);
+}
+
+fn shop_start() -> Timestamp {
+    "2026-11-01T00:00:00Z".parse().unwrap()
+}
+
+#[test]
+fn a_rotated_credential_goes_on_beside_the_new_one_for_as_long_as_it_was_told() {
+    let shop = Shop::open();
+    let bob = shop.account("Bob");
+    let all = format!("accounts/{bob}/credentials");
+    let limits = json!({ "name": "CI", "products": ["echo"], "addresses": ["192.0.2.0/24"] });
+    let old = shop.call("POST", &all, None, &limits).body;
+    let rotate =
+        |key, body: Value| shop.call("POST", &format!("{all}/{}/rotations", old["key"].as_str().unwrap()), key, &body);
+    let hour = json!({ "overlap_seconds": 3_600 });
+    let new = rotate(Some("r-1"), hour.clone());
+    assert_eq!((new.status, &new.body["replaces"]), (201, &old["key"]));
+    assert_eq!(new.body["replaced_until"], "2026-11-01T01:00:00Z");
+    shop.memory.set_now(shop_start().plus(HOUR - 1));
+    assert_eq!(rotate(Some("r-1"), hour.clone()), new, "and not an hour from now");
+    let (before, after) = (stored(&shop, &old["key"]), stored(&shop, &new.body["key"]));
+    assert!(before.is_active(shop_start().plus(HOUR - 1)) && !before.is_active(shop_start().plus(HOUR)));
+    assert!(after.is_active(shop_start().plus(366 * DAY)));
+    assert_eq!((after.products, after.addresses, after.name), (before.products, before.addresses, before.name));
+    shop.memory.set_now(shop_start().plus(HOUR));
+    assert_eq!(rotate(Some("r-1"), hour.clone()), new, "also when the old one has ended");
+    assert_eq!(code(&rotate(Some("r-2"), hour)), (409, "credential.revoked"));
+    assert_eq!(code(&rotate(Some("r-3"), json!({ "overlap_seconds": 40_000_000 }))), (400, "request.malformed"));
+}
+
+#[test]
+fn a_credential_is_restricted_when_it_is_made() {
+    let shop = Shop::open();
+    let bob = shop.account("Bob");
+    let all = format!("accounts/{bob}/credentials");
+    let wanted = json!({
+        "name": "CI", "products": ["echo"], "addresses": ["192.0.2.7/24", "2001:db8::1"], "expires": "2026-12-01T00:00:00Z"
+    });
+    let made = shop.call("POST", &all, None, &wanted).body;
+    assert_eq!(made["expires"], "2026-12-01T00:00:00Z");
+    let row = json!({
+        "key": made["key"], "name": "CI", "created": "2026-11-01T00:00:00Z", "revoked": null,
+        "expires": "2026-12-01T00:00:00Z", "products": ["echo"], "addresses": ["192.0.2.0/24", "2001:db8::1/128"]
+    });
+    assert_eq!(shop.get(&all).body, json!({ "items": [row] }));
+    for wrong in [
+        json!({ "addresses": ["here"] }),
+        json!({ "expires": "2026-11-01T00:00:00Z" }),
+        json!({ "name": "" }),
+        json!({ "addresses": vec!["192.0.2.0/24"; 101] }),
+    ] {
+        assert_eq!(code(&shop.call("POST", &all, None, &wrong)), (400, "request.malformed"), "{wrong}");
+    }
+}
