@@ -5,7 +5,7 @@ use farebox_core::credential::MasterKey;
 use farebox_gateway::{
     admin::{self, AdminRequest, AdminSettings},
     ports::Host,
-    settlement,
+    settlement, webhooks,
 };
 use worker::{Context, Env, Headers, Request, Response, Result, ScheduleContext, ScheduledEvent, event};
 
@@ -14,8 +14,7 @@ async fn fetch(mut request: Request, env: Env, _context: Context) -> Result<Resp
     let platform = platform(&env).await?;
     let settings = AdminSettings {
         token: env.secret("ADMIN_TOKEN")?.to_string(),
-        master_key: MasterKey::from_base64(&env.secret("MASTER_KEY")?.to_string())
-            .map_err(|error| worker::Error::RustError(error.to_string()))?,
+        master_key: master_key(&env)?,
         clock_moves: platform.has_movable_clock(),
     };
     let (method, url) = (request.method().to_string(), request.url()?);
@@ -48,6 +47,18 @@ async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) 
     if let Err(fault) = settlement::run_on_schedule(&platform, platform.now()).await {
         platform.log(&format!("the settlement stopped, and goes on with the next run: {fault}"));
     }
+    let master_key = match master_key(&env) {
+        Ok(master_key) => master_key,
+        Err(error) => return worker::console_error!("no webhooks were sent: {error}"),
+    };
+    if let Err(fault) = webhooks::deliver(&platform, &master_key, platform.now()).await {
+        platform.log(&format!("the webhooks stopped, and go on with the next run: {fault}"));
+    }
+}
+
+fn master_key(env: &Env) -> Result<MasterKey> {
+    let text = env.secret("MASTER_KEY")?.to_string();
+    MasterKey::from_base64(&text).map_err(|error| worker::Error::RustError(error.to_string()))
 }
 
 /// The ports of this invocation, with the clock as it is set.

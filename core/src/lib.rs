@@ -18,3 +18,4 @@ pub mod rejection;
 pub mod request;
 pub mod signature;
 pub mod time;
+pub mod webhook;

@@ -17,8 +17,10 @@ pub mod ports;
 pub mod reports;
 mod schema;
 pub mod settlement;
+mod stored;
 mod tend;
 mod wallet;
+pub mod webhooks;
 
 pub use admit::{Need, SIGNED_BODY_LIMIT, Step};
 pub use forward::{Field, Forward, Reject};

@@ -125,6 +125,12 @@ pub trait Host {
     fn log(&self, message: &str);
 }
 
+/// Requests of our own to the outside: webhooks.
+pub trait Web {
+    /// Posts `body` to `url` and answers with the status. Waits 15 s at most, and follows no redirect.
+    async fn post(&self, url: &str, headers: &[(&str, String)], body: &str) -> Result<u16, Fault>;
+}
+
 /// All that the way of a call needs.
 pub trait EdgePorts: KeyValue + UsageJournal + Ledger + SingleFlight + Host + 'static {}
 

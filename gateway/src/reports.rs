@@ -11,6 +11,7 @@ use farebox_core::{
     meter::{Meter, PerMeter, Usage},
     money::{Currency, Micros},
     time::Timestamp,
+    webhook::Message,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -48,6 +49,15 @@ pub enum Query {
         /// At most so many.
         limit: u16,
     },
+    /// What is the provider to be told of, entry by entry?
+    Outbox {
+        /// Only of entries with a higher number.
+        after: u64,
+        /// Only of entries booked then or later.
+        from: Option<Timestamp>,
+        /// At most so many messages.
+        limit: u16,
+    },
     /// What happened in `[from, until)`, and what did it cost?
     Statement {
         /// The first moment that counts.
@@ -75,6 +85,8 @@ pub enum Report {
     Usage(Vec<UsageRow>),
     /// Entries by their number, with all that is needed to verify their chain.
     Entries(Vec<Entry>),
+    /// Messages, and how far the book was read.
+    Outbox(Outbox),
     /// The statement.
     Statement(Box<Statement>),
 }
@@ -206,6 +218,17 @@ pub struct UsageRow {
     #[serde(flatten)]
     #[schemars(with = "UsageCounts")]
     pub usage: Usage,
+}
+
+/// What the provider is to be told of.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Outbox {
+    /// The number of the last entry that was looked at.
+    pub seen: u64,
+    /// Whether there may be more after it.
+    pub more: bool,
+    /// The messages, in the order of their entries.
+    pub messages: Vec<Message>,
 }
 
 /// Reading accounts' books.

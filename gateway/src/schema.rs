@@ -45,6 +45,13 @@ stand_ins! {
             { "pattern": "^[0-9a-fA-F:.]{2,45}(/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))?$" }
         ]
     });
+    /// Where a webhook is sent to.
+    WebhookUrl => json_schema!({
+        "type": "string", "pattern": "^https://[a-z0-9]{1,63}([.][a-z0-9]{1,63}){1,3}(:[1-9][0-9]{0,3})?(/[A-Za-z0-9._~/-]{0,200})?$",
+        "examples": ["https://acme.example/farebox"], "description": "Begins with https://; on the same machine, http:// too."
+    });
+    /// What a webhook tells of.
+    MessageType => json_schema!({ "enum": farebox_core::webhook::TYPES });
     /// A moment.
     Time => json_schema!({ "type": "string", "format": "date-time", "description": "RFC 3339, in UTC." });
     /// A meter's name.

@@ -13,8 +13,13 @@ use farebox_core::{
     time::{MINUTE, Millis, Timestamp},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-use crate::ports::{Fault, Host, Journaled, KeyValue, Ledger, UsageJournal};
+use crate::{
+    ports::{Fault, Host, Journaled, KeyValue, Ledger, UsageJournal},
+    stored::{read, write},
+    webhooks::leave_notice,
+};
 
 /// How late the store may show a batch, with what an instance may take to write it again after a failure. Windows
 /// younger than this are walked again by the next run.
@@ -90,7 +95,7 @@ struct Checkpoint {
 /// # Errors
 /// [`Fault`] when the journal or the checkpoint cannot be read; what was handed in by then stays.
 pub async fn run<P: SettlementPorts>(ports: &P, now: Timestamp) -> Result<Report, Fault> {
-    let report = walk(ports, now).await?;
+    let report = watched(ports, now).await?;
     keep(ports, &report).await?;
     Ok(report)
 }
@@ -101,8 +106,24 @@ pub async fn run<P: SettlementPorts>(ports: &P, now: Timestamp) -> Result<Report
 /// # Errors
 /// As [`run`].
 pub async fn run_on_schedule<P: SettlementPorts>(ports: &P, now: Timestamp) -> Result<(), Fault> {
-    let report = walk(ports, now).await?;
+    let report = watched(ports, now).await?;
     if report.batches > 0 { keep(ports, &report).await } else { Ok(()) }
+}
+
+/// A run of which the provider is told when it did not settle everything.
+async fn watched<P: SettlementPorts>(ports: &P, now: Timestamp) -> Result<Report, Fault> {
+    let run = walk(ports, now).await;
+    let failure = match &run {
+        Ok(Report { refused: 0, left: 0, .. }) => None,
+        Ok(report) => Some(json!({ "refused": report.refused, "left": report.left })),
+        Err(_) => Some(json!({ "stopped": true })),
+    };
+    if let Some(failure) = failure
+        && let Err(fault) = leave_notice(ports, "settlement.failed", now, failure).await
+    {
+        ports.log(&format!("nobody can be told that the settlement failed: {fault}"));
+    }
+    run
 }
 
 async fn walk<P: SettlementPorts>(ports: &P, now: Timestamp) -> Result<Report, Fault> {
@@ -290,23 +311,4 @@ async fn keep<P: KeyValue>(ports: &P, report: &Report) -> Result<(), Fault> {
     reports.insert(0, report.clone());
     reports.truncate(REPORTS);
     write(ports, REPORTS_ENTRY, &reports).await
-}
-
-async fn read<P: KeyValue, T: serde::de::DeserializeOwned>(ports: &P, key: &str) -> Result<Option<T>, Fault> {
-    let Some(bytes) = ports.get(key).await? else { return Ok(None) };
-    let unreadable = |error: serde_json::Error| Fault::Unreadable {
-        port: "settlement",
-        what: key.to_owned(),
-        detail: error.to_string(),
-    };
-    serde_json::from_slice(&bytes).map(Some).map_err(unreadable)
-}
-
-async fn write<P: KeyValue, T: Serialize>(ports: &P, key: &str, value: &T) -> Result<(), Fault> {
-    let bytes = serde_json::to_vec(value).map_err(|error| Fault::Unreadable {
-        port: "settlement",
-        what: key.to_owned(),
-        detail: error.to_string(),
-    })?;
-    ports.put(key, &bytes).await
 }

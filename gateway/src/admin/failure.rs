@@ -48,6 +48,10 @@ pub(super) enum Failure {
     SecretsShown,
     #[error("There is no admin token with this id.")]
     TokenUnknown,
+    #[error("There is no webhook with this id.")]
+    WebhookUnknown,
+    #[error("There are {0} webhooks already. Remove one first.")]
+    WebhooksFull(usize),
     #[error("A statement is of a month, such as 2026-11.")]
     StatementUnknown,
     #[error("The catalog has no product `{0}`.")]
@@ -107,6 +111,8 @@ impl Failure {
             Self::CredentialEnded => (409, "credential.revoked", "Credential has ended"),
             Self::SecretsShown => (409, "idempotency_key.expired", "Secrets are not shown again"),
             Self::TokenUnknown => (404, "admin_token.unknown", "No such admin token"),
+            Self::WebhookUnknown => (404, "webhook.unknown", "No such webhook"),
+            Self::WebhooksFull(_) => (409, "webhook.too_many", "Too many webhooks"),
             Self::StatementUnknown => (404, "statement.unknown", "No such statement"),
             Self::ProductUnknown(_) => (422, "product.unknown", "No such product"),
             Self::PackageUnknown(_) => (422, "package.unknown", "No such package"),

@@ -22,6 +22,7 @@ mod statements;
 mod store;
 mod subscriptions;
 mod tokens;
+mod webhooks;
 
 use std::cell::OnceCell;
 
@@ -33,7 +34,7 @@ pub use clock::CLOCK_ENTRY;
 
 use self::{failure::Failure, resource::Resource, tokens::Actor};
 use crate::{
-    ports::{Host, KeyValue, Ledger, UsageJournal},
+    ports::{Host, KeyValue, Ledger, UsageJournal, Web},
     reports::Reports,
 };
 
@@ -83,9 +84,9 @@ pub struct AdminResponse {
 }
 
 /// All that the admin API needs.
-pub trait AdminPorts: KeyValue + UsageJournal + Ledger + Reports + Host {}
+pub trait AdminPorts: KeyValue + UsageJournal + Ledger + Reports + Web + Host {}
 
-impl<P: KeyValue + UsageJournal + Ledger + Reports + Host> AdminPorts for P {}
+impl<P: KeyValue + UsageJournal + Ledger + Reports + Web + Host> AdminPorts for P {}
 
 /// Answers a request. `random` must be random, and new for each request.
 pub async fn handle<P: AdminPorts>(
@@ -196,6 +197,12 @@ impl<P: AdminPorts> Call<'_, P> {
             ("POST", Resource::Tokens) => self.issue_token().await,
             (_, Resource::Tokens) => self.list_tokens().await,
             (_, Resource::Token(id)) => self.revoke_token(id).await,
+            ("POST", Resource::Webhooks) => self.register_webhook().await,
+            (_, Resource::Webhooks) => self.list_webhooks().await,
+            ("DELETE", Resource::Webhook(id)) => self.remove_webhook(id).await,
+            (_, Resource::Webhook(id)) => self.show_webhook(id).await,
+            (_, Resource::DeadLetters(id)) => self.dead_letters(id).await,
+            (_, Resource::Resends(id)) => self.resend(id).await,
             (_, Resource::Audit) => self.list_audit().await,
         }
     }

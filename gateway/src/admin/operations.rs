@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     Items, accounts, audit,
     catalog::{Health, Publication, Shown},
-    clock, credentials, money, statements, subscriptions, tokens,
+    clock, credentials, money, statements, subscriptions, tokens, webhooks,
 };
 use crate::{
     reports::{BalanceReport, GrantRow, LeaseRow, SubscriptionRow, TermsReport, UsageRow},
@@ -244,6 +244,25 @@ pub(super) fn operations() -> Vec<Operation> {
             .fails(&[413]),
         operation("get", "admin-tokens", "The admin tokens").paged().gives::<Items<tokens::Row>>(200),
         operation("delete", "admin-tokens/{token}", "Revoke an admin token").gives_nothing().fails(&[404]),
+        operation("post", "webhooks", "Register an endpoint for webhooks; its secret is shown this once")
+            .takes::<webhooks::Wanted>()
+            .gives::<webhooks::Registered>(201)
+            .fails(&[409, 413]),
+        operation("get", "webhooks", "The endpoints").gives::<Items<webhooks::Row>>(200),
+        operation("get", "webhooks/{id}", "An endpoint, and how it does").gives::<webhooks::Row>(200).fails(&[404]),
+        operation("delete", "webhooks/{id}", "Remove an endpoint").gives_nothing().fails(&[404]),
+        operation("get", "webhooks/{id}/dead-letters", "The messages that were given up")
+            .paged()
+            .gives::<Items<webhooks::Dead>>(200)
+            .fails(&[404]),
+        operation(
+            "post",
+            "webhooks/{id}/resends",
+            "Send messages again: the named ones, or the first that were given up",
+        )
+        .takes::<webhooks::Resend>()
+        .gives::<Items<webhooks::Resent>>(200)
+        .fails(&[404, 413]),
         operation("get", "audit", "Who changed what, or tried to; the latest first")
             .paged()
             .gives::<Items<audit::Record>>(200),

@@ -37,6 +37,10 @@ pub(super) enum Resource<'a> {
     Tokens,
     Token(&'a str),
     Audit,
+    Webhooks,
+    Webhook(&'a str),
+    DeadLetters(&'a str),
+    Resends(&'a str),
 }
 
 impl<'a> Resource<'a> {
@@ -56,6 +60,10 @@ impl<'a> Resource<'a> {
             ["admin-tokens"] => Self::Tokens,
             ["admin-tokens", id] => Self::Token(id),
             ["audit"] => Self::Audit,
+            ["webhooks"] => Self::Webhooks,
+            ["webhooks", id] => Self::Webhook(id),
+            ["webhooks", id, "dead-letters"] => Self::DeadLetters(id),
+            ["webhooks", id, "resends"] => Self::Resends(id),
             ["accounts"] => Self::Accounts,
             ["accounts", id] => Self::Account(id),
             ["accounts", id, "credentials"] => Self::Credentials(id),
@@ -88,13 +96,18 @@ impl<'a> Resource<'a> {
             | Self::Subscriptions(_)
             | Self::Settlements
             | Self::Clock
-            | Self::Tokens => &["GET", "POST"],
+            | Self::Tokens
+            | Self::Webhooks => &["GET", "POST"],
+            Self::Webhook(_) => &["DELETE", "GET"],
             Self::Account(_) => &["GET", "PATCH"],
             Self::Subscription(..) => &["DELETE", "PATCH"],
             Self::Credential(..) | Self::Token(_) => &["DELETE"],
-            Self::Rotations(..) | Self::Recharges(_) | Self::Refunds(_) | Self::Adjustments(_) | Self::Purchases(_) => {
-                &["POST"]
-            }
+            Self::Resends(_)
+            | Self::Rotations(..)
+            | Self::Recharges(_)
+            | Self::Refunds(_)
+            | Self::Adjustments(_)
+            | Self::Purchases(_) => &["POST"],
             Self::OpenApi
             | Self::CatalogSchema
             | Self::Health
@@ -106,6 +119,7 @@ impl<'a> Resource<'a> {
             | Self::Statements(_)
             | Self::Statement(..)
             | Self::Refused
+            | Self::DeadLetters(_)
             | Self::Audit => &["GET"],
         }
     }

@@ -1,11 +1,16 @@
 //! Settlement runs: one now, the last ones, and what none of them could book.
 
 use super::{AdminPorts, AdminResponse, Answered, Call, Items, store};
-use crate::settlement::{self, REFUSED, Refused};
+use crate::{
+    settlement::{self, REFUSED, Refused},
+    webhooks,
+};
 
 impl<P: AdminPorts> Call<'_, P> {
     pub(super) async fn run_settlement(&self) -> Answered {
-        AdminResponse::json(200, &settlement::run(self.ports, self.now).await?)
+        let report = settlement::run(self.ports, self.now).await?;
+        webhooks::deliver(self.ports, &self.settings.master_key, self.now).await?;
+        AdminResponse::json(200, &report)
     }
 
     pub(super) async fn list_settlements(&self) -> Answered {

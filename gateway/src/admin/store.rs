@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::failure::Failure;
-use crate::ports::{Fault, KeyValue};
+use crate::{ports::KeyValue, stored};
 
 /// The published catalog, under [`farebox_core::catalog::CATALOG_ENTRY`].
 #[derive(Debug, Serialize, Deserialize)]
@@ -50,17 +50,10 @@ pub(super) fn account_entry(id: &AccountId) -> String {
 
 /// The document under `key`.
 pub(super) async fn read<T: DeserializeOwned>(store: &impl KeyValue, key: &str) -> Result<Option<T>, Failure> {
-    let Some(bytes) = store.get(key).await? else { return Ok(None) };
-    let document = serde_json::from_slice(&bytes).map_err(|error| Fault::Unreadable {
-        port: "key-value",
-        what: key.to_owned(),
-        detail: error.to_string(),
-    })?;
-    Ok(Some(document))
+    Ok(stored::read(store, key).await?)
 }
 
 /// Puts a document under `key`.
 pub(super) async fn write(store: &impl KeyValue, key: &str, document: &impl Serialize) -> Result<(), Failure> {
-    let bytes = serde_json::to_vec(document).map_err(|error| Failure::Unwritable(error.to_string()))?;
-    Ok(store.put(key, &bytes).await?)
+    Ok(stored::write(store, key, document).await?)
 }

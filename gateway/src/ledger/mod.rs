@@ -29,7 +29,7 @@ const ATTEMPTS: u32 = 16;
 const SNAPSHOT_EVERY: u64 = 256;
 
 /// Entries are read in pages of this many.
-const PAGE: usize = 1_000;
+pub(crate) const PAGE: usize = 1_000;
 
 /// Accounts that an instance keeps at hand.
 const CACHED: usize = 1_024;

@@ -17,6 +17,7 @@ use super::{Accounts, EntryRange, EntryStore, PAGE, ask};
 use crate::{
     ports::Fault,
     reports::{BalanceReport, GrantRow, LeaseRow, Query, Report, SubscriptionRow, TermsReport, UsageRow},
+    webhooks::outbox,
 };
 
 /// Answers `query`; refuses when the account is not open.
@@ -59,6 +60,10 @@ pub async fn report<S: EntryStore>(
         Query::Entries { after, limit } => {
             let entries = store.entries(id, &EntryRange::after(*after, usize::from(*limit))).await?;
             ask_open(store, accounts, id, |_, _| Report::Entries(entries)).await
+        }
+        Query::Outbox { after, from, limit } => {
+            let outbox = outbox(store, accounts, id, (*after, *from, *limit)).await?;
+            Ok(outbox.map(Report::Outbox).ok_or(Refusal::NotOpen))
         }
         Query::Statement { from, until } => {
             let mut statement = StatementWriter::new(*from, *until);

@@ -6,6 +6,7 @@ mod access;
 mod agreements;
 mod made_once;
 mod shop;
+mod webhooks;
 
 use farebox_core::{
     credential::{Credential, credential_entry},

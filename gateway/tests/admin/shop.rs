@@ -71,7 +71,7 @@ pub(crate) struct Shop {
     pub(crate) memory: Memory,
     pub(crate) settings: AdminSettings,
     description: Value,
-    requests: Cell<u8>,
+    requests: Cell<u32>,
 }
 
 /// An answer, read.
@@ -119,7 +119,8 @@ impl Shop {
     pub(crate) fn send(&self, request: AdminRequest<'_>) -> Got {
         // Distinct for each request is all that these bytes have to be here.
         self.requests.set(self.requests.get() + 1);
-        let random = [self.requests.get(); RANDOM_BYTES];
+        let mut random = [0; RANDOM_BYTES];
+        random.chunks_mut(4).for_each(|part| part.copy_from_slice(&self.requests.get().to_be_bytes()));
         let now = self.memory.now();
         let answer = ready(handle(&self.memory, &self.settings, request, now, random));
         let body = if answer.body.is_empty() { Value::Null } else { serde_json::from_str(&answer.body).expect("JSON") };

@@ -12,6 +12,7 @@ mod ledger;
 mod single_flight;
 mod task;
 mod usage_journal;
+mod web;
 
 use farebox_gateway::ports::Fault;
 use worker::{Env, ObjectNamespace, kv::KvStore};

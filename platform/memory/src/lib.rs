@@ -5,6 +5,7 @@ mod key_value;
 mod ledger;
 mod single_flight;
 mod usage_journal;
+mod web;
 
 use std::{
     cell::{Cell, RefCell},
@@ -17,6 +18,7 @@ use farebox_core::{id::AccountId, journal::Batch, time::Timestamp};
 use farebox_gateway::ledger::Accounts;
 
 pub use ledger::AppendFault;
+pub use web::Posted;
 
 /// A platform that is nothing but this value: stores that are empty at first, and a clock that stands still. Clones share
 /// them, as instances of one deployment do.
@@ -34,6 +36,7 @@ pub struct Stores {
     now: Cell<Timestamp>,
     log: RefCell<Vec<String>>,
     is_down: Cell<bool>,
+    web: web::Web,
 }
 
 impl Deref for Memory {
