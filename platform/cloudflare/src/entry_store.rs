@@ -87,7 +87,9 @@ impl EntryStore for SqlEntryStore {
                 .flat_map(|entry| [number(entry.seq), clamped(entry.at.millis()), entry.to_bytes().into()])
                 .chain([number(after)]);
             let inserted = self.sql.exec(&statement, values.collect::<Vec<_>>()).map_err(fault(PORT))?;
-            if inserted.raw().next().is_none() {
+            // Read to its end: a statement that is still under way when the object's writes are committed makes them fail.
+            let rows = inserted.raw().collect::<worker::Result<Vec<_>>>().map_err(fault(PORT))?;
+            if rows.is_empty() {
                 return Err(AppendError::Conflict);
             }
             after += entries.len() as u64;
@@ -105,7 +107,8 @@ impl EntryStore for SqlEntryStore {
         self.sql.exec("DELETE FROM nonces WHERE at < ?", vec![clamped(since.millis())]).map_err(fault(PORT))?;
         let statement = "INSERT INTO nonces (nonce, at) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING at";
         let taken = self.sql.exec(statement, vec![nonce.into(), clamped(now.millis())]).map_err(fault(PORT))?;
-        Ok(taken.raw().next().is_some())
+        let rows = taken.raw().collect::<worker::Result<Vec<_>>>().map_err(fault(PORT))?;
+        Ok(!rows.is_empty())
     }
 }
 
