@@ -9,6 +9,7 @@
 use farebox_cloudflare::{Ask, Platform, SqlEntryStore};
 use farebox_gateway::{
     ledger::{self, Accounts},
+    log::tell,
     ports::{Fault, Host},
 };
 use serde::Serialize;
@@ -35,7 +36,7 @@ impl DurableObject for AccountObject {
             Err(error) => return Response::error(error.to_string(), 400),
         };
         if let Err(fault) = self.platform.synchronize().await {
-            self.platform.log(&fault.to_string());
+            tell(&self.platform, "clock.unread", &[], &fault);
         }
         let now = self.platform.now();
         match ask {

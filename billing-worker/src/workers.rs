@@ -4,6 +4,7 @@ use farebox_cloudflare::{Platform, random};
 use farebox_core::credential::MasterKey;
 use farebox_gateway::{
     admin::{self, AdminRequest, AdminSettings},
+    log::tell,
     ports::Host,
     settlement, webhooks,
 };
@@ -45,14 +46,14 @@ async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) 
         Err(error) => return worker::console_error!("the settlement did not run: {error}"),
     };
     if let Err(fault) = settlement::run_on_schedule(&platform, platform.now()).await {
-        platform.log(&format!("the settlement stopped, and goes on with the next run: {fault}"));
+        tell(&platform, "settlement.stopped", &[], &fault);
     }
     let master_key = match master_key(&env) {
         Ok(master_key) => master_key,
         Err(error) => return worker::console_error!("no webhooks were sent: {error}"),
     };
     if let Err(fault) = webhooks::deliver(&platform, &master_key, platform.now()).await {
-        platform.log(&format!("the webhooks stopped, and go on with the next run: {fault}"));
+        tell(&platform, "webhooks.stopped", &[], &fault);
     }
 }
 
@@ -65,7 +66,7 @@ fn master_key(env: &Env) -> Result<MasterKey> {
 async fn platform(env: &Env) -> Result<Platform> {
     let platform = Platform::new(env)?;
     if let Err(fault) = platform.synchronize().await {
-        platform.log(&fault.to_string());
+        tell(&platform, "clock.unread", &[], &fault);
     }
     Ok(platform)
 }

@@ -25,6 +25,9 @@ use worker::Env;
 /// How long usage may wait in memory where the deployment does not say.
 const FLUSH_SECONDS: i64 = 5;
 
+/// How often an instance that is called writes its counters where the deployment does not say.
+const METRICS_SECONDS: i64 = 60;
+
 thread_local! {
     static GATEWAY: OnceCell<Rc<Gateway<Platform>>> = const { OnceCell::new() };
 }
@@ -40,11 +43,13 @@ fn gateway() -> Rc<Gateway<Platform>> {
 #[wasm_bindgen]
 pub fn start(env: Env) -> Result<(), JsError> {
     let master_key = env.secret("MASTER_KEY").map_err(|_| JsError::new("the secret MASTER_KEY is not set"))?;
-    let flush = env.var("FLUSH_SECONDS").ok().and_then(|var| var.to_string().parse().ok()).unwrap_or(FLUSH_SECONDS);
+    let seconds =
+        |name: &str, unset: i64| env.var(name).ok().and_then(|var| var.to_string().parse().ok()).unwrap_or(unset);
     let settings = Settings {
         master_key: MasterKey::from_base64(&master_key.to_string())?,
-        flush_every: flush * SECOND,
+        flush_every: seconds("FLUSH_SECONDS", FLUSH_SECONDS) * SECOND,
         address_header: "cf-connecting-ip",
+        metrics_every: seconds("METRICS_SECONDS", METRICS_SECONDS) * SECOND,
     };
     let platform = Platform::new(&env).map_err(|error| JsError::new(&error.to_string()))?;
     let (now, seed) = (platform.now(), [u64::from_le_bytes(random()), u64::from_le_bytes(random())]);

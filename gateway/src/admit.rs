@@ -77,7 +77,11 @@ impl From<Need> for Stop {
 impl<P> Gateway<P> {
     /// Decides on a request. `body` is needed only when this has said so before.
     pub fn admit(&self, facts: &Facts<'_>, body: Body<'_>, now: Timestamp) -> Step {
-        self.admit_on(None, facts, body, now)
+        let step = self.admit_on(None, facts, body, now);
+        if matches!(step, Step::Forward(_)) {
+            self.state().metrics.waited(0);
+        }
+        step
     }
 
     /// The same, with the lease that the ledger gave for this call alone, where the product is admitted strictly.
@@ -93,13 +97,20 @@ impl<P> Gateway<P> {
         match passed {
             Ok(paid) => Step::Forward(forward::forward(&mut state, paid, facts, scheme, request_id, now)),
             Err(Stop::Need(need)) => Step::Need(need),
-            Err(Stop::Reject(rejection)) => Step::Reject(Reject::new(&rejection, scheme, &request_id)),
+            Err(Stop::Reject(rejection)) => {
+                state.metrics.rejected(rejection.code());
+                Step::Reject(Reject::new(&rejection, scheme, &request_id))
+            }
         }
     }
 
     /// The answer to a request that was admitted but whose upstream did not answer, or that cannot be served.
     pub fn reject(&self, facts: &Facts<'_>, rejection: &Rejection) -> Reject {
-        let request_id = self.state().request_id();
+        let request_id = {
+            let mut state = self.state();
+            state.metrics.rejected(rejection.code());
+            state.request_id()
+        };
         let scheme = signature::present(facts).as_ref().map_or(AuthScheme::XCa, Presented::scheme);
         Reject::new(rejection, scheme, &request_id)
     }
@@ -205,7 +216,7 @@ impl State {
             self.nonces.take(&credential.key, nonce, now);
         }
         let (caller, shop) = (Rc::clone(&pass.caller), Rc::clone(&pass.shop));
-        Ok(Paid { call: Call { caller, shop, product: pass.product, lease }, refill })
+        Ok(Paid { call: Call { caller, shop, product: pass.product, lease, began: now }, refill })
     }
 
     /// A name for a request: this instance's and a count.

@@ -22,6 +22,8 @@ use crate::{
     admit::{Need, Step},
     credentials::{Caller, Known},
     instance::{Gateway, Shop},
+    log::tell,
+    metrics::Outcome,
     ports::{EdgePorts, Fault},
     wallet::LEASE_LASTS,
 };
@@ -35,6 +37,18 @@ struct Published {
 impl<P: EdgePorts> Gateway<P> {
     /// Decides on a request, fetching whatever is missing. Returns [`Need::Body`] where only the platform can help.
     pub async fn decide(self: &Rc<Self>, facts: &Facts<'_>, body: Body<'_>) -> Step {
+        let began = self.ports.now();
+        let step = self.decided(facts, body).await;
+        match &step {
+            Step::Forward(_) => self.state().metrics.waited(self.ports.now().since(began)),
+            // Where every call is turned away, none starts the work beside the calls.
+            Step::Reject(_) => self.publish_metrics().await,
+            Step::Need(_) => {}
+        }
+        step
+    }
+
+    async fn decided(self: &Rc<Self>, facts: &Facts<'_>, body: Body<'_>) -> Step {
         let mut word = None;
         loop {
             match self.admit_on(word.take(), facts, body, self.ports.now()) {
@@ -83,8 +97,8 @@ impl<P: EdgePorts> Gateway<P> {
             Ok(Some(Ok(shop))) if state.shop.as_ref().is_some_and(|had| had.catalog == shop.catalog) => {}
             Ok(Some(Ok(shop))) => state.shop = Some(Rc::new(shop)),
             Ok(None) => {}
-            Ok(Some(Err(error))) => self.ports.log(&format!("the catalog cannot be used: {error}")),
-            Err(fault) => self.ports.log(&format!("the catalog cannot be read: {fault}")),
+            Ok(Some(Err(error))) => tell(&self.ports, "catalog.unusable", &[], &error),
+            Err(fault) => tell(&self.ports, "catalog.unread", &[], &fault),
         }
         // Without any catalog there is nothing to sell: an empty one says so until one is published.
         state.shop.get_or_insert_with(|| Rc::new(Shop::empty()));
@@ -96,13 +110,13 @@ impl<P: EdgePorts> Gateway<P> {
             Ok(Some(credential)) => match self.settings.master_key.open(&key, &credential.sealed_secret) {
                 Ok(secret) => Known::Caller(Rc::new(Caller { credential, secret })),
                 Err(error) => {
-                    self.ports.log(&format!("credential {key}: {error}"));
+                    tell(&self.ports, "credential.unusable", &[("credential", &key)], &error);
                     Known::Unavailable
                 }
             },
             Ok(None) => Known::Nobody,
             Err(fault) => {
-                self.ports.log(&format!("credential {key}: {fault}"));
+                tell(&self.ports, "credential.unread", &[("credential", &key)], &fault);
                 Known::Unavailable
             }
         };
@@ -116,7 +130,7 @@ impl<P: EdgePorts> Gateway<P> {
                 key.ok_or(Rejection::CredentialUnknown)
             }
             Err(fault) => {
-                self.ports.log(&format!("app code: {fault}"));
+                tell(&self.ports, "app_code.unread", &[], &fault);
                 Err(Rejection::LedgerUnavailable)
             }
         };
@@ -159,6 +173,12 @@ impl<P: EdgePorts> Gateway<P> {
 
     /// The lease that an account answered with, or what to tell the caller.
     fn leased(&self, account: &AccountId, answer: Result<Result<Answer, Refusal>, Fault>) -> Result<Lease, Rejection> {
+        let outcome = match &answer {
+            Ok(Ok(_)) => Outcome::Granted,
+            Ok(Err(_)) => Outcome::Refused,
+            Err(_) => Outcome::Failed,
+        };
+        self.state().metrics.leased(outcome);
         let unusable = match answer {
             Ok(Ok(Answer::Leased(lease))) if self.ports.now() < lease.until => return Ok(lease),
             // By our clock it is over already: asking again at once would only give another like it.
@@ -171,7 +191,7 @@ impl<P: EdgePorts> Gateway<P> {
             Ok(other) => format!("asked for a lease, got {other:?}"),
             Err(fault) => fault.to_string(),
         };
-        self.ports.log(&format!("account {account}: {unusable}"));
+        tell(&self.ports, "lease.failed", &[("account", account)], &unusable);
         Err(Rejection::LedgerUnavailable)
     }
 

@@ -24,6 +24,7 @@ use slab::Slab;
 
 use crate::{
     credentials::{Caller, Credentials},
+    metrics::Metrics,
     nonces::Nonces,
     wallet::Wallet,
 };
@@ -43,6 +44,8 @@ pub struct Settings {
     pub flush_every: Millis,
     /// The header field in which the platform itself says where a call came from, in lower case. Callers cannot set it.
     pub address_header: &'static str,
+    /// How often an instance writes its counters while it is called; 0 for never.
+    pub metrics_every: Millis,
 }
 
 /// The gateway on one instance of a platform.
@@ -74,6 +77,7 @@ pub(crate) struct State {
     /// Which background loop tends the instance, and when it began.
     pub(crate) tender: u64,
     pub(crate) tended: Option<Timestamp>,
+    pub(crate) metrics: Metrics,
 }
 
 /// The catalog with what is made of it once.
@@ -92,6 +96,7 @@ pub(crate) struct Call {
     pub(crate) shop: Rc<Shop>,
     pub(crate) product: usize,
     pub(crate) lease: LeaseId,
+    pub(crate) began: Timestamp,
 }
 
 /// A batch on its way to the journal.
@@ -119,6 +124,7 @@ impl<P> Gateway<P> {
             next_sequence: 0,
             tender: 0,
             tended: None,
+            metrics: Metrics::new(now),
         };
         Self { ports, settings, state: RefCell::new(state) }
     }
@@ -141,6 +147,7 @@ impl<P> Gateway<P> {
         let Some(call) = state.calls.try_remove(call) else { return false };
         let usage = if answered { Usage { calls: 1, ingress_bytes, egress_bytes } } else { Usage::default() };
         let product = &call.shop.catalog.products[call.product].id;
+        state.metrics.ended(product, answered, now.since(call.began), now);
         let credential = &call.caller.credential;
         if let Some(wallet) = state.wallets.get_mut(&credential.account).and_then(|wallets| wallets.get_mut(product)) {
             wallet.finish(call.lease, &credential.key, &usage);

@@ -12,6 +12,8 @@ mod fetch;
 mod forward;
 mod instance;
 pub mod ledger;
+pub mod log;
+pub mod metrics;
 mod nonces;
 pub mod ports;
 pub mod reports;

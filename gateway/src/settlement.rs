@@ -16,6 +16,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::{
+    log::tell,
+    metrics::{self, TOTALS_HOLD},
     ports::{Fault, Host, Journaled, KeyValue, Ledger, UsageJournal},
     stored::{read, write},
     webhooks::leave_notice,
@@ -41,6 +43,7 @@ const REPORTS: usize = 50;
 const CHECKPOINT_EVERY: i64 = 60;
 
 const CHECKPOINT_ENTRY: &str = "settlement/checkpoint";
+const TOTALS_ENTRY: &str = "settlement/totals";
 const REPORTS_ENTRY: &str = "settlement/reports";
 
 /// All that the settlement needs.
@@ -66,6 +69,16 @@ pub struct Report {
     pub refused: u64,
     /// Left for the next run, because an account did not answer.
     pub left: u64,
+}
+
+/// What all runs did together, for the operator.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct Totals {
+    /// When a run last left nothing behind.
+    pub(crate) whole: Option<Timestamp>,
+    pub(crate) applied: u64,
+    pub(crate) refused: u64,
+    pub(crate) left: u64,
 }
 
 /// A batch that an account refused, as it is kept.
@@ -121,9 +134,35 @@ async fn watched<P: SettlementPorts>(ports: &P, now: Timestamp) -> Result<Report
     if let Some(failure) = failure
         && let Err(fault) = leave_notice(ports, "settlement.failed", now, failure).await
     {
-        ports.log(&format!("nobody can be told that the settlement failed: {fault}"));
+        tell(ports, "settlement.untold", &[], &fault);
     }
-    run
+    let report = run?;
+    add_up(ports, &report, now).await?;
+    Ok(report)
+}
+
+/// Adds a run to the totals. One that had nothing to do is added from time to time, so that it shows that there are any.
+async fn add_up<P: SettlementPorts>(ports: &P, report: &Report, now: Timestamp) -> Result<(), Fault> {
+    let mut totals = totals(ports).await?;
+    if report.batches == 0 && totals.whole.is_some_and(|whole| now.since(whole) < TOTALS_HOLD) {
+        return Ok(());
+    }
+    totals.applied += report.applied;
+    totals.refused += report.refused;
+    totals.left += report.left;
+    if report.left == 0 {
+        totals.whole = Some(now);
+    }
+    metrics::sweep(ports, now).await?;
+    write(ports, TOTALS_ENTRY, &totals).await
+}
+
+/// What all runs did together.
+///
+/// # Errors
+/// [`Fault`] when it cannot be read.
+pub(crate) async fn totals(ports: &impl KeyValue) -> Result<Totals, Fault> {
+    Ok(read(ports, TOTALS_ENTRY).await?.unwrap_or_default())
 }
 
 async fn walk<P: SettlementPorts>(ports: &P, now: Timestamp) -> Result<Report, Fault> {
@@ -248,11 +287,11 @@ impl<P: SettlementPorts> Run<'_, P> {
             }
             Ok(Err(refusal)) => self.refuse_all(account, batches, &refusal).await,
             Ok(Ok(other)) => {
-                self.ports.log(&format!("account {account}: settled batches, and got {other:?}"));
+                tell(self.ports, "settlement.left", &[("account", account)], &format!("{other:?}"));
                 self.report.left += count;
             }
             Err(fault) => {
-                self.ports.log(&format!("account {account}: {count} batches are left for the next run: {fault}"));
+                tell(self.ports, "settlement.left", &[("account", account), ("batches", &count)], &fault);
                 self.report.left += count;
             }
         }
@@ -272,7 +311,7 @@ impl<P: SettlementPorts> Run<'_, P> {
         match write(self.ports, &entry, &refused).await {
             Ok(()) => self.report.refused += 1,
             Err(fault) => {
-                self.ports.log(&format!("{entry}: {fault}"));
+                tell(self.ports, "settlement.unkept", &[("refused", &entry)], &fault);
                 self.report.left += 1;
             }
         }
@@ -297,8 +336,8 @@ impl<P: SettlementPorts> Run<'_, P> {
     async fn tick(&self, account: &AccountId, settled_until: Timestamp) {
         match self.ports.execute(account, None, &Command::Tick { settled_until }).await {
             Ok(Ok(_)) => {}
-            Ok(Err(refusal)) => self.ports.log(&format!("account {account}: {refusal}")),
-            Err(fault) => self.ports.log(&format!("account {account}: {fault}")),
+            Ok(Err(refusal)) => tell(self.ports, "tick.refused", &[("account", account)], &refusal),
+            Err(fault) => tell(self.ports, "tick.failed", &[("account", account)], &fault),
         }
     }
 }

@@ -16,6 +16,7 @@ use farebox_core::{
 
 use crate::{
     instance::{CATALOG_HOLDS, Gateway, State, Unwritten},
+    log::tell,
     ports::EdgePorts,
     wallet::LEASE_LASTS,
 };
@@ -76,6 +77,7 @@ impl<P: EdgePorts> Gateway<P> {
         loop {
             self.ports.sleep(self.settings.flush_every).await;
             self.flush().await;
+            self.publish_metrics().await;
             if self.state().tender != tender {
                 return;
             }
@@ -103,15 +105,24 @@ impl<P: EdgePorts> Gateway<P> {
             let window = Window::of(self.ports.now());
             match self.ports.write(window, &id, &batch).await {
                 Ok(()) => {
-                    self.state().unwritten.retain(|kept| kept.id != id);
+                    self.noted(&id);
                     self.give_back(window, &id, &batch).await;
                 }
                 Err(fault) => {
-                    self.ports.log(&format!("batch {id} is kept and will be written again: {fault}"));
+                    self.state().metrics.written(false, false);
+                    tell(&self.ports, "journal.unwritten", &[("batch", &id)], &fault);
                     return;
                 }
             }
         }
+    }
+
+    /// Forgets a batch that is in the journal.
+    fn noted(&self, id: &BatchId) {
+        let mut state = self.state();
+        state.unwritten.retain(|kept| kept.id != *id);
+        let is_all = state.unwritten.is_empty();
+        state.metrics.written(true, is_all);
     }
 
     /// Tells the ledger at once of the leases that were closed, so that what they had left can be used elsewhere. The
@@ -129,7 +140,7 @@ impl<P: EdgePorts> Gateway<P> {
             };
             let command = Command::Settle { batches: vec![batch] };
             if let Err(fault) = self.ports.execute(account, None, &command).await {
-                self.ports.log(&format!("batch {id} waits for the settlement: {fault}"));
+                tell(&self.ports, "lease.unreturned", &[("account", account), ("batch", id)], &fault);
             }
         }
     }

@@ -39,8 +39,12 @@ impl Account {
 
     /// Another credential of the account.
     pub(crate) async fn credential(&self) -> Result<Caller> {
-        let made = self.admin.post(&self.path("credentials"), &json!({})).await?;
-        Ok(Caller::new(&self.gateway, &text(&made, "key")?, &text(&made, "secret")?, &text(&made, "app_code")?))
+        self.caller(&self.admin.post(&self.path("credentials"), &json!({})).await?)
+    }
+
+    /// Whoever has the credential that was `made`.
+    pub(crate) fn caller(&self, made: &Value) -> Result<Caller> {
+        Ok(Caller::new(&self.gateway, &text(made, "key")?, &text(made, "secret")?, &text(made, "app_code")?))
     }
 
     /// Revokes the credential of `caller`.
@@ -124,7 +128,8 @@ impl Account {
         .await
     }
 
-    fn path(&self, of: &str) -> String {
+    /// A path of the admin API below the account's.
+    pub(crate) fn path(&self, of: &str) -> String {
         format!("accounts/{}/{of}", self.id)
     }
 }

@@ -50,6 +50,11 @@ impl Admin {
         succeeded(&format!("POST {path}"), &self.send(Method::POST, path, &content.to_string()).await?)
     }
 
+    /// Patches JSON.
+    pub(crate) async fn patch(&self, path: &str, content: &Value) -> Result<Value> {
+        succeeded(&format!("PATCH {path}"), &self.send(Method::PATCH, path, &content.to_string()).await?)
+    }
+
     /// Deletes; there is nothing to read.
     pub(crate) async fn delete(&self, path: &str) -> Result<()> {
         let answer = self.send(Method::DELETE, path, "").await?;
@@ -67,13 +72,20 @@ impl Admin {
 
     async fn send(&self, method: Method, path: &str, body: &str) -> Result<Answer> {
         static KEYS: AtomicU64 = AtomicU64::new(0);
-        let request = Request::builder()
+        self.send_as(&format!("test-{}", KEYS.fetch_add(1, Ordering::Relaxed)), method, path, body).await
+    }
+
+    /// Sends under an idempotency key, none when it is empty, and gives back any answer.
+    pub(crate) async fn send_as(&self, key: &str, method: Method, path: &str, body: &str) -> Result<Answer> {
+        let mut request = Request::builder()
             .method(method)
             .uri(format!("{}/{path}", self.base))
             .header(AUTHORIZATION, format!("Bearer {}", self.token))
             .header(CONTENT_TYPE, "application/json")
-            .header("idempotency-key", format!("test-{}", KEYS.fetch_add(1, Ordering::Relaxed)))
             .body(bytes(body.to_owned()))?;
+        if !key.is_empty() {
+            request.headers_mut().insert("idempotency-key", key.try_into()?);
+        }
         self.http.send(request).await
     }
 }

@@ -78,6 +78,16 @@ impl Farebox {
         Admin::new(&self.ready.gateway, &self.ready.admin_token)
     }
 
+    /// The token of the deployment.
+    pub(crate) fn admin_token(&self) -> &str {
+        &self.ready.admin_token
+    }
+
+    /// A directory that is the gateway's own, for files of a scenario.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.state
+    }
+
     /// How many calls reached the origin of `product` so far: those that were forwarded.
     pub(crate) async fn forwarded(&self, product: &str) -> Result<u64> {
         let answer = Http::new().get(&format!("{}/_origin/seen/{product}", self.ready.origin)).await?;
@@ -146,6 +156,6 @@ pub(crate) async fn run_node(script: &str, input: &Value) -> Result<Value> {
     serde_json::from_slice(&output.stdout).with_context(|| format!("{script} failed"))
 }
 
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
 }

@@ -20,6 +20,7 @@ mod call;
 mod farebox;
 mod http;
 mod processes;
+mod python;
 pub mod scenarios;
 
 /// Makes a test of each scenario, on one runtime.

@@ -35,7 +35,7 @@ enum Command {
     Build(build::Options),
     /// Checks what neither the compiler nor clippy checks: file sizes, headers, the direction of dependencies
     Tidy,
-    /// Installs what the other commands need: the wasm target, wasm-bindgen, the npm packages
+    /// Installs what the other commands need: the wasm target, wasm-bindgen, the npm packages, the tests' Python packages
     Setup,
 }
 
@@ -57,6 +57,6 @@ fn run(command: Command) -> Result<()> {
         Command::Bench(options) => bench::run(&options),
         Command::Build(options) => build::run(&options),
         Command::Tidy => tidy::run(),
-        Command::Setup => setup::all(),
+        Command::Setup => setup::all().and_then(|()| setup::python_packages()),
     }
 }

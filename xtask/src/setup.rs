@@ -85,6 +85,24 @@ pub(crate) fn cargo_deny() -> Result<PathBuf> {
     Ok(program)
 }
 
+/// The Python packages of `tests/py/requirements.txt`, which only the end-to-end tests need, in an environment of their own.
+pub(crate) fn python_packages() -> Result<()> {
+    let environment = root().join("target/tools/python");
+    let requirements = root().join("tests/py/requirements.txt");
+    let wanted = fs::read(&requirements).context("tests/py/requirements.txt")?;
+    let stamp = environment.join("installed.txt");
+    if fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    step("Installing the Python packages of the tests", || {
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment))?;
+        let mut install = Command::new(environment.join("bin/python"));
+        install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]);
+        run(install.arg(&requirements))
+    })?;
+    fs::write(&stamp, wanted).context("target/tools/python")
+}
+
 /// The npm packages of `package-lock.json`, among them the Node that runs the others.
 pub(crate) fn npm_packages() -> Result<()> {
     let root = root();

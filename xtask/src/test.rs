@@ -61,6 +61,7 @@ struct Outcome {
 /// Runs them all.
 pub(crate) fn run(options: &Options) -> Result<()> {
     setup::all()?;
+    setup::python_packages()?;
     let mut outcomes = Vec::new();
     let mut step = |name, run: &dyn Fn() -> Result<Count>| outcomes.push(measure(name, run));
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{AdminPorts, AdminRequest, AdminResponse, Answered, Call, Items, store, tokens::Actor};
-use crate::schema::Time;
+use crate::{log::tell, schema::Time};
 
 /// Where the records are: the key-value store lists in ascending order, so the key counts down.
 const AUDIT: &str = "audit/1/";
@@ -68,7 +68,8 @@ impl<P: AdminPorts> Call<'_, P> {
         };
         let key = format!("{AUDIT}{:013}/{request_id}", LAST.saturating_sub(self.now.millis()).max(0));
         if store::write(self.ports, &key, &record).await.is_err() {
-            self.ports.log(&format!("not in the audit log: {}", serde_json::to_string(&record).unwrap_or_default()));
+            let record = serde_json::to_string(&record).unwrap_or_default();
+            tell(self.ports, "audit.unwritten", &[("request_id", &request_id)], &record);
         }
     }
 

@@ -22,6 +22,7 @@ mod statements;
 mod store;
 mod subscriptions;
 mod tokens;
+mod watching;
 mod webhooks;
 
 use std::cell::OnceCell;
@@ -34,6 +35,7 @@ pub use clock::CLOCK_ENTRY;
 
 use self::{failure::Failure, resource::Resource, tokens::Actor};
 use crate::{
+    log::tell,
     ports::{Host, KeyValue, Ledger, UsageJournal, Web},
     reports::Reports,
 };
@@ -104,7 +106,9 @@ pub async fn handle<P: AdminPorts>(
         Ok(response) => response,
         Err(failure) => {
             if let Some(fault) = failure.for_the_operator() {
-                ports.log(&format!("{request_id} {} {}: {fault}", request.method, request.path));
+                let about: [(&str, &dyn std::fmt::Display); 3] =
+                    [("request_id", &request_id), ("method", &request.method), ("path", &request.path)];
+                tell(ports, "admin.failed", &about, &fault);
             }
             failure.response(&request_id)
         }
@@ -203,6 +207,8 @@ impl<P: AdminPorts> Call<'_, P> {
             (_, Resource::Webhook(id)) => self.show_webhook(id).await,
             (_, Resource::DeadLetters(id)) => self.dead_letters(id).await,
             (_, Resource::Resends(id)) => self.resend(id).await,
+            (_, Resource::Metrics) => self.metrics().await,
+            (_, Resource::UsageEvents(id)) => self.usage_events(id).await,
             (_, Resource::Audit) => self.list_audit().await,
         }
     }

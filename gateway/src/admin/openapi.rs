@@ -65,11 +65,16 @@ fn describe(operation: &Operation, schemas: &mut Schemas, problem: &Schema) -> V
     let mut responses = Map::new();
     let done = match operation.answer {
         Some(schema) => {
-            let mut content = json!({ "application/json": { "schema": schema(&mut schemas.written) } });
+            let mut content = Map::new();
+            content.insert(operation.media_type.to_owned(), json!({ "schema": schema(&mut schemas.written) }));
             if operation.also_csv {
-                content["text/csv"] = json!({ "schema": { "type": "string" } });
+                content.insert("text/csv".to_owned(), json!({ "schema": { "type": "string" } }));
             }
-            json!({ "description": "Done", "content": content })
+            let mut done = json!({ "description": "Done", "content": content });
+            if let Some((name, says)) = operation.header {
+                done["headers"] = json!({ name: { "description": says, "schema": { "type": "string" } } });
+            }
+            done
         }
         None => json!({ "description": "Done" }),
     };

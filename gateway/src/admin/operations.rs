@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     Items, accounts, audit,
     catalog::{Health, Publication, Shown},
-    clock, credentials, money, statements, subscriptions, tokens, webhooks,
+    clock, credentials, money, statements, subscriptions, tokens, watching, webhooks,
 };
 use crate::{
     reports::{BalanceReport, GrantRow, LeaseRow, SubscriptionRow, TermsReport, UsageRow},
@@ -33,6 +33,10 @@ pub(super) struct Operation {
     pub(super) answer: Option<SchemaOf>,
     /// Whether the answer can be asked for as a table.
     pub(super) also_csv: bool,
+    /// The media type of the answer.
+    pub(super) media_type: &'static str,
+    /// A header field of the answer, and what it says.
+    pub(super) header: Option<(&'static str, &'static str)>,
     /// Statuses of the problems that are its own.
     pub(super) failures: &'static [u16],
     pub(super) is_open: bool,
@@ -48,6 +52,8 @@ const fn operation(method: &'static str, path: &'static str, summary: &'static s
         status: 200,
         answer: None,
         also_csv: false,
+        media_type: "application/json",
+        header: None,
         failures: &[],
         is_open: false,
     }
@@ -67,6 +73,11 @@ impl Operation {
 
     fn gives<T: JsonSchema>(self, status: u16) -> Self {
         Self { status, answer: Some(|generator| generator.subschema_for::<T>()), ..self }
+    }
+
+    /// The answer is of another media type than JSON's own.
+    fn media(self, media_type: &'static str) -> Self {
+        Self { media_type, ..self }
     }
 
     fn gives_nothing(self) -> Self {
@@ -263,6 +274,21 @@ pub(super) fn operations() -> Vec<Operation> {
         .takes::<webhooks::Resend>()
         .gives::<Items<webhooks::Resent>>(200)
         .fails(&[404, 413]),
+        operation("get", "metrics", "Counters of all instances, for Prometheus")
+            .gives::<String>(200)
+            .media("text/plain; version=0.0.4; charset=utf-8"),
+        Operation {
+            header: Some(("farebox-cursor", "Where the next page begins, also when there is none yet.")),
+            ..operation(
+                "get",
+                "accounts/{id}/usage/events",
+                "What was used, as CloudEvents, in the order it was booked",
+            )
+            .paged()
+            .gives::<Vec<watching::UsageEvent>>(200)
+            .media("application/cloudevents-batch+json")
+            .fails(&[404])
+        },
         operation("get", "audit", "Who changed what, or tried to; the latest first")
             .paged()
             .gives::<Items<audit::Record>>(200),

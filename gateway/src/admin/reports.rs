@@ -56,10 +56,7 @@ impl<P: AdminPorts> Call<'_, P> {
     }
 
     pub(super) async fn entries(&self, account: &str) -> Answered {
-        let after = self.cursor().map_or(Ok(0), |cursor| {
-            cursor.parse().map_err(|_| Failure::Malformed("`cursor` must be one that a page gave".to_owned()))
-        })?;
-        let limit = self.limit()?;
+        let (after, limit) = (self.entry_cursor()?, self.limit()?);
         match self.report(account, Query::Entries { after, limit }).await? {
             Report::Entries(items) => {
                 let is_full = items.len() >= usize::from(limit);
@@ -68,6 +65,13 @@ impl<P: AdminPorts> Call<'_, P> {
             }
             other => Err(mismatch(&other)),
         }
+    }
+
+    /// After which entry a page of the book begins.
+    pub(super) fn entry_cursor(&self) -> Result<u64, Failure> {
+        self.cursor().map_or(Ok(0), |cursor| {
+            cursor.parse().map_err(|_| Failure::Malformed("`cursor` must be one that a page gave".to_owned()))
+        })
     }
 
     async fn report(&self, account: &str, query: Query) -> Result<Report, Failure> {

@@ -37,6 +37,8 @@ pub(super) enum Resource<'a> {
     Tokens,
     Token(&'a str),
     Audit,
+    Metrics,
+    UsageEvents(&'a str),
     Webhooks,
     Webhook(&'a str),
     DeadLetters(&'a str),
@@ -59,6 +61,8 @@ impl<'a> Resource<'a> {
             ["clock"] => Self::Clock,
             ["admin-tokens"] => Self::Tokens,
             ["admin-tokens", id] => Self::Token(id),
+            ["metrics"] => Self::Metrics,
+            ["accounts", id, "usage", "events"] => Self::UsageEvents(id),
             ["audit"] => Self::Audit,
             ["webhooks"] => Self::Webhooks,
             ["webhooks", id] => Self::Webhook(id),
@@ -120,6 +124,8 @@ impl<'a> Resource<'a> {
             | Self::Statement(..)
             | Self::Refused
             | Self::DeadLetters(_)
+            | Self::Metrics
+            | Self::UsageEvents(_)
             | Self::Audit => &["GET"],
         }
     }

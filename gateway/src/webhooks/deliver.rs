@@ -18,6 +18,7 @@ use super::{
     endpoints, health_entry, positions_entry, send,
 };
 use crate::{
+    log::tell,
     ports::Fault,
     reports::{Outbox, Query, Report},
     stored::{read, write},
@@ -140,7 +141,7 @@ impl<P: WebhookPorts> Run<'_, P> {
             // An account that cannot be asked now is asked by the next run, and must not hold up the others.
             Ok(_) => Ok(Outbox::default()),
             Err(fault) => {
-                self.ports.log(&format!("webhooks of account {account}: {fault}"));
+                tell(self.ports, "webhook.unread", &[("account", account)], &fault);
                 Ok(Outbox::default())
             }
         }
@@ -220,7 +221,7 @@ impl<P: WebhookPorts> Run<'_, P> {
         let Endpoint { id, .. } = &self.receivers[at].endpoint;
         let (given_up, attempts, reason) = (self.now, position.attempts, failure.to_string());
         let dead = DeadLetter { message: message.clone(), given_up, attempts, reason };
-        self.ports.log(&format!("webhook {id}: {} is given up: {failure}", message.id));
+        tell(self.ports, "webhook.given_up", &[("webhook", id), ("message", &message.id)], failure);
         write(self.ports, &format!("{}{}", dead_letters(id), message.id), &dead).await
     }
 

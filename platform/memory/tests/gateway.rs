@@ -116,7 +116,8 @@ impl Deployment {
     }
 
     fn instance(&self, seed: u64) -> Rc<Gateway<Memory>> {
-        let settings = Settings { master_key: master_key(), flush_every: SECOND, address_header: "x-from" };
+        let settings =
+            Settings { master_key: master_key(), flush_every: SECOND, address_header: "x-from", metrics_every: SECOND };
         Rc::new(Gateway::new(self.memory.clone(), settings, [seed, seed], self.memory.now()))
     }
 

@@ -36,6 +36,7 @@ impl Runtime {
                 "MASTER_KEY": state.master_key,
                 "ADMIN_TOKEN": state.admin_token,
                 "FLUSH_SECONDS": "1",
+                "METRICS_SECONDS": "1",
                 "DEV_CLOCK": "1",
             },
         });

@@ -1,0 +1,43 @@
+//! The admin API does what its description says: a public validator takes the description, and a property-based tester finds
+//! no server error and nothing that is not described.
+
+use anyhow::{Result, ensure};
+use serde_json::json;
+
+use crate::{Farebox, python};
+
+/// `openapi-spec-validator`, then `schemathesis`: once on ids that nobody has, once on an account that is there.
+pub async fn the_api_is_what_its_description_says(farebox: &Farebox) -> Result<()> {
+    // The tester moves the clock and publishes catalogs.
+    let farebox = farebox.another("contract")?;
+    let description = format!("{}/_farebox/openapi.json", farebox.gateway());
+    let answer = crate::http::Http::new().get(&description).await?;
+    let file = farebox.directory().join("openapi.json");
+    std::fs::write(&file, &answer.body)?;
+    run(python::tool("openapi-spec-validator")?.arg(&file))?;
+
+    let account = farebox.admin().post("accounts", &json!({ "name": "Test" })).await?;
+    let known = format!("[parameters]\n\"path.id\" = {}\n", account["id"]);
+    for (name, config) in [("unknown", String::new()), ("known", known)] {
+        let file = farebox.directory().join(format!("{name}.toml"));
+        std::fs::write(&file, config)?;
+        let mut schemathesis = python::tool("schemathesis")?;
+        schemathesis.current_dir(farebox.directory()); // It keeps notes where it runs.
+        schemathesis.arg("--config-file").arg(&file).args(["run", &description, "--no-color"]);
+        schemathesis.args(["--header", &format!("Authorization: Bearer {}", farebox.admin_token())]);
+        schemathesis.args(["--checks", CHECKS, "--max-examples", "15", "--phases", "examples,coverage,fuzzing"]);
+        run(&mut schemathesis)?;
+    }
+    Ok(())
+}
+
+/// What must hold of every answer, whatever was sent.
+const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance";
+
+/// Runs to the end; what it printed is shown when it fails, with the seed that repeats it.
+fn run(command: &mut std::process::Command) -> Result<()> {
+    let output = command.output()?;
+    let printed = [output.stdout, output.stderr].map(|printed| String::from_utf8_lossy(&printed).into_owned());
+    ensure!(output.status.success(), "{:?} found something:\n{}", command.get_program(), printed.concat());
+    Ok(())
+}
