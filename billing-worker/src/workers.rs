@@ -4,9 +4,9 @@ use farebox_cloudflare::{Platform, random};
 use farebox_core::credential::MasterKey;
 use farebox_gateway::{
     admin::{self, AdminRequest, AdminSettings},
+    billing,
     log::tell,
     ports::Host,
-    settlement, webhooks,
 };
 use worker::{Context, Env, Headers, Request, Response, Result, ScheduleContext, ScheduledEvent, event};
 
@@ -45,15 +45,12 @@ async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) 
         Ok(platform) => platform,
         Err(error) => return worker::console_error!("the settlement did not run: {error}"),
     };
-    if let Err(fault) = settlement::run_on_schedule(&platform, platform.now()).await {
-        tell(&platform, "settlement.stopped", &[], &fault);
-    }
     let master_key = match master_key(&env) {
         Ok(master_key) => master_key,
-        Err(error) => return worker::console_error!("no webhooks were sent: {error}"),
+        Err(error) => return worker::console_error!("the settlement did not run: {error}"),
     };
-    if let Err(fault) = webhooks::deliver(&platform, &master_key, platform.now()).await {
-        tell(&platform, "webhooks.stopped", &[], &fault);
+    if let Err(fault) = billing::run(&platform, &master_key, platform.now(), false).await {
+        tell(&platform, "settlement.stopped", &[], &fault);
     }
 }
 

@@ -7,6 +7,7 @@
 
 pub mod admin;
 mod admit;
+pub mod billing;
 mod credentials;
 mod fetch;
 mod forward;

@@ -108,27 +108,29 @@ struct Checkpoint {
 /// # Errors
 /// [`Fault`] when the journal or the checkpoint cannot be read; what was handed in by then stays.
 pub async fn run<P: SettlementPorts>(ports: &P, now: Timestamp) -> Result<Report, Fault> {
-    let report = watched(ports, now).await?;
-    keep(ports, &report).await?;
-    Ok(report)
+    Ok(settle(ports, now, true).await?.0)
 }
 
-/// The same, when nobody asked for it: the report is kept only when there was something to settle, so that a quiet
-/// gateway writes next to nothing.
-///
-/// # Errors
-/// As [`run`].
-pub async fn run_on_schedule<P: SettlementPorts>(ports: &P, now: Timestamp) -> Result<(), Fault> {
-    let report = watched(ports, now).await?;
-    if report.batches > 0 { keep(ports, &report).await } else { Ok(()) }
+/// The same, with the accounts that had usage. Where nobody `asked` for it, the report is kept only when there was something
+/// to settle, so that a quiet gateway writes next to nothing.
+pub(crate) async fn settle<P: SettlementPorts>(
+    ports: &P,
+    now: Timestamp,
+    asked: bool,
+) -> Result<(Report, Vec<AccountId>), Fault> {
+    let (report, accounts) = watched(ports, now).await?;
+    if asked || report.batches > 0 {
+        keep(ports, &report).await?;
+    }
+    Ok((report, accounts))
 }
 
 /// A run of which the provider is told when it did not settle everything.
-async fn watched<P: SettlementPorts>(ports: &P, now: Timestamp) -> Result<Report, Fault> {
+async fn watched<P: SettlementPorts>(ports: &P, now: Timestamp) -> Result<(Report, Vec<AccountId>), Fault> {
     let run = walk(ports, now).await;
     let failure = match &run {
-        Ok(Report { refused: 0, left: 0, .. }) => None,
-        Ok(report) => Some(json!({ "refused": report.refused, "left": report.left })),
+        Ok((Report { refused: 0, left: 0, .. }, _)) => None,
+        Ok((report, _)) => Some(json!({ "refused": report.refused, "left": report.left })),
         Err(_) => Some(json!({ "stopped": true })),
     };
     if let Some(failure) = failure
@@ -136,9 +138,9 @@ async fn watched<P: SettlementPorts>(ports: &P, now: Timestamp) -> Result<Report
     {
         tell(ports, "settlement.untold", &[], &fault);
     }
-    let report = run?;
+    let (report, accounts) = run?;
     add_up(ports, &report, now).await?;
-    Ok(report)
+    Ok((report, accounts))
 }
 
 /// Adds a run to the totals. One that had nothing to do is added from time to time, so that it shows that there are any.
@@ -165,7 +167,7 @@ pub(crate) async fn totals(ports: &impl KeyValue) -> Result<Totals, Fault> {
     Ok(read(ports, TOTALS_ENTRY).await?.unwrap_or_default())
 }
 
-async fn walk<P: SettlementPorts>(ports: &P, now: Timestamp) -> Result<Report, Fault> {
+async fn walk<P: SettlementPorts>(ports: &P, now: Timestamp) -> Result<(Report, Vec<AccountId>), Fault> {
     let mut checkpoint: Checkpoint = read(ports, CHECKPOINT_ENTRY).await?.unwrap_or_default();
     let from = Window(checkpoint.settled);
     let until = Window::of(now.plus(CLOCKS_DIFFER));
@@ -190,7 +192,7 @@ async fn walk<P: SettlementPorts>(ports: &P, now: Timestamp) -> Result<Report, F
     // Only a run that left nothing behind may say that what is older has all been handed in.
     let settled_until = if whole { settled.start() } else { from.start() };
     let swept = run.sweep(checkpoint.swept.clone(), settled_until).await?;
-    let report = run.report;
+    let (report, accounts) = (run.report, run.due.into_keys().collect());
     let before = std::mem::replace(&mut checkpoint.swept, swept);
     let moved = settled.0 - checkpoint.settled;
     if whole {
@@ -200,7 +202,7 @@ async fn walk<P: SettlementPorts>(ports: &P, now: Timestamp) -> Result<Report, F
     if report.batches > 0 || before != checkpoint.swept || moved >= CHECKPOINT_EVERY {
         write(ports, CHECKPOINT_ENTRY, &checkpoint).await?;
     }
-    Ok(report)
+    Ok((report, accounts))
 }
 
 /// The last runs, the latest first.

@@ -2,15 +2,13 @@
 
 use super::{AdminPorts, AdminResponse, Answered, Call, Items, store};
 use crate::{
+    billing,
     settlement::{self, REFUSED, Refused},
-    webhooks,
 };
 
 impl<P: AdminPorts> Call<'_, P> {
     pub(super) async fn run_settlement(&self) -> Answered {
-        let report = settlement::run(self.ports, self.now).await?;
-        webhooks::deliver(self.ports, &self.settings.master_key, self.now).await?;
-        AdminResponse::json(200, &report)
+        AdminResponse::json(200, &billing::run(self.ports, &self.settings.master_key, self.now, true).await?)
     }
 
     pub(super) async fn list_settlements(&self) -> Answered {

@@ -1,7 +1,7 @@
 //! A run over the accounts: what each endpoint does not have yet is sent to it.
 //!
-//! Invariant: a run does a bounded number of things and goes on where the last one ended. An endpoint that fails three times
-//! in a run is left alone until the next; once it takes something again, every account that waits for it is due at once.
+//! Invariant: a run does a bounded number of things and goes on where the last one ended. An endpoint that does not answer,
+//! or fails three times in a run, is left alone until the next; once it takes something again, every account that waits for it is due at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,11 +24,14 @@ use crate::{
     stored::{read, write},
 };
 
-/// How many accounts are looked at in one run.
-const ACCOUNTS_AT_ONCE: u32 = 200;
+/// How many accounts are looked at in one run, beside those that had usage.
+const ACCOUNTS_AT_ONCE: u32 = 100;
+
+/// How many of the accounts that had usage are looked at first.
+const USED_AT_ONCE: usize = 100;
 
 /// How many messages one run sends at most.
-const SENT_AT_ONCE: u32 = 400;
+const SENT_AT_ONCE: u32 = 200;
 
 /// How many messages are read at once.
 const READ_AT_ONCE: u16 = 50;
@@ -68,11 +71,16 @@ struct Run<'a, P> {
 /// The places of all endpoints in one stream, by their ids.
 type Positions = BTreeMap<String, Position>;
 
-/// Sends what can be sent now. Does next to nothing where no endpoint is registered.
+/// Sends what can be sent now, first of the accounts that were `used`. Does next to nothing where no endpoint is registered.
 ///
 /// # Errors
 /// [`Fault`] when the key-value store does not answer; what was sent by then may be sent again, under the same ids.
-pub async fn deliver<P: WebhookPorts>(ports: &P, master_key: &MasterKey, now: Timestamp) -> Result<(), Fault> {
+pub async fn deliver<P: WebhookPorts>(
+    ports: &P,
+    master_key: &MasterKey,
+    now: Timestamp,
+    used: &[AccountId],
+) -> Result<(), Fault> {
     let mut receivers = Vec::new();
     for endpoint in endpoints(ports).await? {
         let health = read(ports, &health_entry(&endpoint.id)).await?.unwrap_or_default();
@@ -83,13 +91,18 @@ pub async fn deliver<P: WebhookPorts>(ports: &P, master_key: &MasterKey, now: Ti
     if run.receivers.is_empty() {
         return Ok(());
     }
+    let used = &used[..used.len().min(USED_AT_ONCE)];
+    for account in used {
+        run.account(account).await?;
+    }
     let before: Sweep = read(ports, SWEEP_ENTRY).await?.unwrap_or_default();
     let page = ports.list(ACCOUNTS, before.after.as_deref(), ACCOUNTS_AT_ONCE).await?;
     for key in &page.items {
         if run.sent >= SENT_AT_ONCE {
             break;
         }
-        if let Some(account) = key.strip_prefix(ACCOUNTS).and_then(|id| id.parse().ok()) {
+        let account = key.strip_prefix(ACCOUNTS).and_then(|id| id.parse().ok());
+        if let Some(account) = account.filter(|account| !used.contains(account)) {
             run.account(&account).await?;
         }
     }
@@ -203,6 +216,10 @@ impl<P: WebhookPorts> Run<'_, P> {
                 self.sent += 1;
                 let sent = send(self.ports, self.master_key, &self.receivers[at].endpoint, message, self.now).await;
                 self.notice_health(at, sent.is_ok()).await?;
+                if sent == Err(Failure::Unanswered) {
+                    // Waiting for it again would hold up everyone else.
+                    self.receivers[at].failures = FAILURES_IN_A_RUN;
+                }
                 if let Err(failure) = sent {
                     position.attempts += 1;
                     position.failed = Some(self.now);

@@ -7,10 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use farebox_core::{
+    id::{BatchId, LeaseId},
+    journal::{Batch, Line, Window},
+    meter::Usage,
     time::{DAY, HOUR, MINUTE, Millis},
     webhook,
 };
-use farebox_gateway::ports::{Host, KeyValue};
+use farebox_gateway::ports::{Host, KeyValue, UsageJournal};
 use farebox_memory::Posted;
 use serde_json::{Value, json};
 
@@ -109,25 +112,46 @@ fn time_and_failures_of_the_settlement_are_told_too() {
     let expired = content(&shop.memory.posted()[4])["data"].clone();
     assert_eq!((&expired["package"], &expired["forfeited"]), (&json!("echo-100"), &json!("0.15")));
 
-    let batch = farebox_core::journal::Batch {
-        lines: vec![farebox_core::journal::Line {
-            account: bob.parse().unwrap(),
-            credential: "ak_x".parse().unwrap(),
-            product: "echo".parse().unwrap(),
-            lease: farebox_core::id::LeaseId(999),
-            usage: farebox_core::meter::Usage { calls: 1, ..Default::default() },
-        }],
-        closings: Vec::new(),
-    };
-    let id = farebox_core::id::BatchId { writer: "w".parse().unwrap(), sequence: 0 };
-    let window = farebox_core::journal::Window::of(shop.memory.now());
-    ready(farebox_gateway::ports::UsageJournal::write(&shop.memory, window, &id, &batch)).unwrap();
+    use_on_no_lease(&shop, &bob);
     settle(&shop);
     let last = shop.memory.posted().pop().unwrap();
     let data = json!({ "refused": 1, "left": 0 });
     assert_eq!((content(&last)["type"].as_str(), &content(&last)["data"]), (Some("settlement.failed"), &data));
     let notices = ready(shop.memory.list("webhook-notice/", None, 10)).unwrap().items;
     assert!(notices.is_empty(), "{notices:?}");
+}
+
+/// Usage that no account will book.
+fn use_on_no_lease(shop: &Shop, account: &str) {
+    let line = Line {
+        account: account.parse().unwrap(),
+        credential: "ak_x".parse().unwrap(),
+        product: "echo".parse().unwrap(),
+        lease: LeaseId(999),
+        usage: Usage { calls: 1, ..Usage::default() },
+    };
+    let batch = Batch { lines: vec![line], closings: Vec::new() };
+    let id = BatchId { writer: "w".parse().unwrap(), sequence: 0 };
+    ready(shop.memory.write(Window::of(shop.memory.now()), &id, &batch)).unwrap();
+}
+
+#[test]
+fn accounts_with_usage_come_first_and_all_others_in_turn() {
+    let shop = Shop::open();
+    register(&shop, json!({ "url": URL, "events": ["account.recharged"] }));
+    let mut customers: Vec<String> = (0..250).map(|number| shop.account(&format!("Bob {number}"))).collect();
+    customers.sort();
+    customers.iter().for_each(|customer| drop(shop.recharge(customer, "r", "1.00")));
+    let last = customers.last().unwrap();
+    use_on_no_lease(&shop, last);
+    let told = || -> Vec<String> {
+        taken(&shop).iter().map(|posted| content(posted)["data"]["account"].as_str().unwrap().to_owned()).collect()
+    };
+    settle(&shop);
+    assert_eq!((told().len(), &told()[0]), (101, last));
+    settle(&shop);
+    settle(&shop);
+    assert_eq!(told().into_iter().collect::<BTreeSet<_>>(), customers.into_iter().collect());
 }
 
 /// Three customers are busy while the receiver is down for a day; it answers nothing, or errors, as it pleases.

@@ -1,0 +1,37 @@
+//! One run of the billing worker: settle, then tell the provider.
+//!
+//! Invariant: what is settled stays settled whatever becomes of the telling, which goes on with the next run.
+
+use farebox_core::{credential::MasterKey, time::Timestamp};
+
+use crate::{
+    log::tell,
+    ports::{Fault, Host, KeyValue, Ledger, UsageJournal, Web},
+    reports::Reports,
+    settlement::{self, Report},
+    webhooks,
+};
+
+/// All that a run needs.
+pub trait BillingPorts: KeyValue + UsageJournal + Ledger + Reports + Web + Host {}
+
+impl<P: KeyValue + UsageJournal + Ledger + Reports + Web + Host> BillingPorts for P {}
+
+/// Settles everything that can be seen, and sends what the provider's endpoints do not have yet: first of the accounts that
+/// had usage. `asked`: somebody waits for the report, so it is kept also when there was nothing to settle.
+///
+/// # Errors
+/// As [`settlement::run`].
+pub async fn run<P: BillingPorts>(
+    ports: &P,
+    master_key: &MasterKey,
+    now: Timestamp,
+    asked: bool,
+) -> Result<Report, Fault> {
+    let settled = settlement::settle(ports, now, asked).await;
+    let used = settled.as_ref().map_or(&[][..], |(_, used)| used);
+    if let Err(fault) = webhooks::deliver(ports, master_key, now, used).await {
+        tell(ports, "webhooks.stopped", &[], &fault);
+    }
+    settled.map(|(report, _)| report)
+}
