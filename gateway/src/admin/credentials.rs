@@ -15,7 +15,7 @@ use farebox_core::{
     time::{DAY, Millis, SECOND, Timestamp},
 };
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
     AdminPorts, AdminResponse, Answered, Call, Items,
@@ -57,6 +57,36 @@ pub(super) struct Wanted {
     /// From when on it is refused; missing for never.
     #[schemars(with = "Option<Time>")]
     expires: Option<Timestamp>,
+}
+
+/// What of a credential is changed. What is left out stays; null lifts a restriction.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "CredentialChange")]
+pub(super) struct Change {
+    /// For people.
+    #[schemars(
+        length(min = 1, max = 200),
+        regex(pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$")
+    )]
+    name: Option<String>,
+    /// The products it may use; null for all that the account may.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<Vec<Id>>", length(max = 100))]
+    products: Option<Option<Vec<ProductId>>>,
+    /// The addresses it may be used from; null for all.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<Vec<AddressRangeText>>", length(max = 100))]
+    addresses: Option<Option<Vec<AddressRange>>>,
+    /// From when on it is refused; null for never.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<Time>")]
+    expires: Option<Option<Timestamp>>,
+}
+
+/// A member that is there, be it null.
+fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 /// How a credential is rotated.
@@ -121,6 +151,13 @@ pub(super) struct Listed {
     /// The addresses it may be used from; null for all.
     #[schemars(with = "Option<Vec<AddressRangeText>>")]
     addresses: Option<Vec<AddressRange>>,
+}
+
+impl From<Credential> for Listed {
+    fn from(credential: Credential) -> Self {
+        let Credential { key, name, created, revoked, expires, products, addresses, .. } = credential;
+        Self { key, name, created, revoked, expires, products, addresses }
+    }
 }
 
 /// Where an account's keys are.
@@ -217,14 +254,34 @@ impl<P: AdminPorts> Call<'_, P> {
         let page = self.ports.list(&prefix, cursor.as_deref(), self.limit()?.into()).await?;
         let mut items = Vec::with_capacity(page.items.len());
         for entry in &page.items {
-            let key = entry.strip_prefix(&prefix).and_then(|key| key.parse().ok());
+            let key: Option<CredentialKey> = entry.strip_prefix(&prefix).and_then(|key| key.parse().ok());
             let Some(key) = key else { continue };
             if let Some(found) = store::read::<Credential>(self.ports, &credential_entry(&key)).await? {
-                let Credential { name, created, revoked, expires, products, addresses, .. } = found;
-                items.push(Listed { key, name, created, revoked, expires, products, addresses });
+                items.push(Listed::from(found));
             }
         }
         AdminResponse::json(200, &Items { items, cursor: page.cursor })
+    }
+
+    pub(super) async fn change_credential(&self, account: &str, key: &str) -> Answered {
+        let mut credential = self.credential(account, key).await?;
+        if credential.revoked.is_some() {
+            return Err(Failure::CredentialEnded);
+        }
+        let Change { name, products, addresses, expires } = self.body()?;
+        let wanted = Wanted {
+            name,
+            products: products.clone().flatten(),
+            addresses: addresses.clone().flatten(),
+            expires: expires.flatten(),
+        };
+        self.check(&wanted).await?;
+        credential.name = wanted.name.or(credential.name);
+        credential.products = products.unwrap_or(credential.products);
+        credential.addresses = addresses.unwrap_or(credential.addresses);
+        credential.expires = expires.unwrap_or(credential.expires);
+        store::write(self.ports, &credential_entry(&credential.key), &credential).await?;
+        AdminResponse::json(200, &Listed::from(credential))
     }
 
     pub(super) async fn revoke_credential(&self, account: &str, key: &str) -> Answered {

@@ -174,6 +174,7 @@ impl<P: AdminPorts> Call<'_, P> {
             (_, Resource::Account(id)) => self.show_account(id).await,
             ("POST", Resource::Credentials(id)) => self.create_credential(id).await,
             (_, Resource::Credentials(id)) => self.list_credentials(id).await,
+            ("PATCH", Resource::Credential(id, key)) => self.change_credential(id, key).await,
             (_, Resource::Credential(id, key)) => self.revoke_credential(id, key).await,
             (_, Resource::Rotations(id, key)) => self.rotate_credential(id, key).await,
             (_, Resource::Recharges(id)) => self.recharge(id).await,

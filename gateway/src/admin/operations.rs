@@ -165,6 +165,10 @@ pub(super) fn operations() -> Vec<Operation> {
             .paged()
             .gives::<Items<credentials::Listed>>(200)
             .fails(&[404]),
+        operation("patch", "accounts/{id}/credentials/{key}", "Rename a credential, or change its restrictions")
+            .takes::<credentials::Change>()
+            .gives::<credentials::Listed>(200)
+            .fails(&[404, 409, 413, 422]),
         operation("delete", "accounts/{id}/credentials/{key}", "Revoke a credential").gives_nothing().fails(&[404]),
         operation(
             "post",

@@ -104,8 +104,8 @@ impl<'a> Resource<'a> {
             | Self::Webhooks => &["GET", "POST"],
             Self::Webhook(_) => &["DELETE", "GET"],
             Self::Account(_) => &["GET", "PATCH"],
-            Self::Subscription(..) => &["DELETE", "PATCH"],
-            Self::Credential(..) | Self::Token(_) => &["DELETE"],
+            Self::Subscription(..) | Self::Credential(..) => &["DELETE", "PATCH"],
+            Self::Token(_) => &["DELETE"],
             Self::Resends(_)
             | Self::Rotations(..)
             | Self::Recharges(_)

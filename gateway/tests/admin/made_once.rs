@@ -102,3 +102,26 @@ fn a_credential_is_restricted_when_it_is_made() {
         assert_eq!(code(&shop.call("POST", &all, None, &wrong)), (400, "request.malformed"), "{wrong}");
     }
 }
+
+#[test]
+fn the_restrictions_of_a_credential_are_changed_and_lifted() {
+    let shop = Shop::open();
+    let bob = shop.account("Bob");
+    let all = format!("accounts/{bob}/credentials");
+    let made = shop.call("POST", &all, None, &json!({ "products": ["echo"], "addresses": ["192.0.2.0/24"] })).body;
+    let one = format!("{all}/{}", made["key"].as_str().unwrap());
+    let change = |body: Value| shop.call("PATCH", &one, None, &body);
+    let changed = change(json!({ "name": "CI", "addresses": null, "expires": "2026-12-01T00:00:00Z" })).body;
+    let secret = stored(&shop, &made["key"]).sealed_secret;
+    assert_eq!((&changed["name"], &changed["products"]), (&json!("CI"), &json!(["echo"])), "what is left out stays");
+    assert_eq!((&changed["addresses"], &changed["expires"]), (&Value::Null, &json!("2026-12-01T00:00:00Z")));
+    assert_eq!(shop.get(&all).body["items"][0], changed);
+    assert_eq!(change(json!({ "products": null, "expires": null })).body["expires"], Value::Null);
+    assert_eq!(stored(&shop, &made["key"]).sealed_secret, secret);
+    for wrong in [json!({ "expires": "2026-11-01T00:00:00Z" }), json!({ "addresses": ["x"] }), json!({ "key": "x" })] {
+        assert_eq!(code(&change(wrong)), (400, "request.malformed"));
+    }
+    assert_eq!(code(&change(json!({ "products": ["unheard"] }))), (422, "product.unknown"));
+    shop.call("DELETE", &one, None, &Value::Null);
+    assert_eq!(code(&change(json!({ "name": "Late" }))), (409, "credential.revoked"));
+}
