@@ -10,7 +10,7 @@ use farebox_core::{
     id::AccountId,
     journal::{self, TIME_TO_LIVE, Window},
     ledger::{Answer, Command, Refusal, command::AccountBatch},
-    time::{MINUTE, Millis, Timestamp},
+    time::{HOUR, MINUTE, Millis, Timestamp},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -41,6 +41,9 @@ const REPORTS: usize = 50;
 
 /// After how many windows without a batch the checkpoint is written all the same: a quiet gateway writes once an hour.
 const CHECKPOINT_EVERY: i64 = 60;
+
+/// After how long the provider is told again of a settlement that goes on failing.
+const TOLD_AGAIN_AFTER: Millis = HOUR;
 
 const CHECKPOINT_ENTRY: &str = "settlement/checkpoint";
 const TOTALS_ENTRY: &str = "settlement/totals";
@@ -79,6 +82,8 @@ pub(crate) struct Totals {
     pub(crate) applied: u64,
     pub(crate) refused: u64,
     pub(crate) left: u64,
+    /// When the provider was last told that it fails, where the last run did.
+    pub(crate) told: Option<Timestamp>,
 }
 
 /// A batch that an account refused, as it is kept.
@@ -134,7 +139,7 @@ async fn watched<P: SettlementPorts>(ports: &P, now: Timestamp) -> Result<(Repor
         Err(_) => Some(json!({ "stopped": true })),
     };
     if let Some(failure) = failure
-        && let Err(fault) = leave_notice(ports, "settlement.failed", now, failure).await
+        && let Err(fault) = warn(ports, failure, now).await
     {
         tell(ports, "settlement.untold", &[], &fault);
     }
@@ -143,10 +148,23 @@ async fn watched<P: SettlementPorts>(ports: &P, now: Timestamp) -> Result<(Repor
     Ok((report, accounts))
 }
 
+/// Tells the provider, unless that was done lately: what fails in one run fails in the next ones too.
+async fn warn<P: SettlementPorts>(ports: &P, failure: serde_json::Value, now: Timestamp) -> Result<(), Fault> {
+    let mut totals = totals(ports).await?;
+    if totals.told.is_some_and(|told| now.since(told) < TOLD_AGAIN_AFTER) {
+        return Ok(());
+    }
+    totals.told = Some(now);
+    leave_notice(ports, "settlement.failed", now, failure).await?;
+    write(ports, TOTALS_ENTRY, &totals).await
+}
+
 /// Adds a run to the totals. One that had nothing to do is added from time to time, so that it shows that there are any.
 async fn add_up<P: SettlementPorts>(ports: &P, report: &Report, now: Timestamp) -> Result<(), Fault> {
     let mut totals = totals(ports).await?;
-    if report.batches == 0 && totals.whole.is_some_and(|whole| now.since(whole) < TOTALS_HOLD) {
+    let is_well = report.left == 0 && report.refused == 0;
+    let recovers = is_well && totals.told.is_some();
+    if report.batches == 0 && !recovers && totals.whole.is_some_and(|whole| now.since(whole) < TOTALS_HOLD) {
         return Ok(());
     }
     totals.applied += report.applied;
@@ -154,6 +172,9 @@ async fn add_up<P: SettlementPorts>(ports: &P, report: &Report, now: Timestamp) 
     totals.left += report.left;
     if report.left == 0 {
         totals.whole = Some(now);
+    }
+    if is_well {
+        totals.told = None;
     }
     metrics::sweep(ports, now).await?;
     write(ports, TOTALS_ENTRY, &totals).await

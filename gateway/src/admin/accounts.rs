@@ -90,14 +90,14 @@ impl<P: AdminPorts> Call<'_, P> {
     }
 
     pub(super) async fn list_accounts(&self) -> Answered {
-        let cursor = self.cursor();
+        let cursor = self.page_cursor()?;
         let page = self.ports.list(ACCOUNTS, cursor.as_deref(), self.limit()?.into()).await?;
         let mut items = Vec::with_capacity(page.items.len());
         for key in &page.items {
             // A store that is eventually consistent may list what it does not find yet.
             items.extend(store::read::<AccountRecord>(self.ports, key).await?.map(Account::from));
         }
-        AdminResponse::json(200, &Items { items, cursor: page.cursor })
+        AdminResponse::json(200, &Items { items, cursor: self.next_page(page.cursor) })
     }
 
     pub(super) async fn show_account(&self, id: &str) -> Answered {

@@ -250,7 +250,7 @@ impl<P: AdminPorts> Call<'_, P> {
 
     pub(super) async fn list_credentials(&self, account: &str) -> Answered {
         let prefix = keys_of(&self.account(account).await?.id);
-        let cursor = self.cursor();
+        let cursor = self.page_cursor()?;
         let page = self.ports.list(&prefix, cursor.as_deref(), self.limit()?.into()).await?;
         let mut items = Vec::with_capacity(page.items.len());
         for entry in &page.items {
@@ -260,7 +260,7 @@ impl<P: AdminPorts> Call<'_, P> {
                 items.push(Listed::from(found));
             }
         }
-        AdminResponse::json(200, &Items { items, cursor: page.cursor })
+        AdminResponse::json(200, &Items { items, cursor: self.next_page(page.cursor) })
     }
 
     pub(super) async fn change_credential(&self, account: &str, key: &str) -> Answered {

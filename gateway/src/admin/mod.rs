@@ -240,6 +240,25 @@ impl<P: AdminPorts> Call<'_, P> {
         self.parameter("cursor").filter(|cursor| !cursor.is_empty())
     }
 
+    /// Where the page before of this list ended. A store may fail at a cursor that it did not give, so what comes back
+    /// must be what was given out.
+    fn page_cursor(&self) -> Result<Option<String>, Failure> {
+        let Some(given) = self.cursor() else { return Ok(None) };
+        let ours = given.rsplit_once('.').filter(|(cursor, mark)| self.cursor_mark(cursor) == *mark);
+        let wrong = || Failure::Malformed("`cursor` must be one that a page gave".to_owned());
+        ours.map(|(cursor, _)| Some(cursor.to_owned())).ok_or_else(wrong)
+    }
+
+    /// A cursor of the store, as it is given out.
+    fn next_page(&self, cursor: Option<String>) -> Option<String> {
+        cursor.map(|cursor| format!("{cursor}.{}", self.cursor_mark(&cursor)))
+    }
+
+    fn cursor_mark(&self, cursor: &str) -> String {
+        let mark = self.settings.master_key.derive(&format!("cursor/{}/{cursor}", self.request.path));
+        resource::base32(&mark[..10])
+    }
+
     /// How many items a page of a list holds.
     fn limit(&self) -> Result<u16, Failure> {
         let Some(text) = self.parameter("limit") else { return Ok(50) };

@@ -87,7 +87,10 @@ fn describe(operation: &Operation, schemas: &mut Schemas, problem: &Schema) -> V
     let named =
         in_path.map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }));
     let parameters: Vec<Value> = named.chain(operation.parameters.iter().cloned()).collect();
-    let mut described = json!({ "summary": operation.summary, "parameters": parameters, "responses": responses });
+    let segments = operation.path.split('/').map(|segment| segment.trim_matches(['{', '}']));
+    let id = [operation.method].into_iter().chain(segments).collect::<Vec<_>>().join("_").replace('-', "_");
+    let mut described =
+        json!({ "operationId": id, "summary": operation.summary, "parameters": parameters, "responses": responses });
     if let Some((media_types, schema)) = operation.body {
         let schema = schema(&mut schemas.read);
         let content: Map<String, Value> =
@@ -115,6 +118,16 @@ mod tests {
             let served = Resource::of(&path).map(Resource::methods).unwrap_or_default();
             assert_eq!(described, served.iter().map(|method| (*method).to_owned()).collect(), "{path}");
         }
+    }
+
+    #[test]
+    fn every_operation_has_a_name_of_its_own() {
+        let document = document();
+        let paths = document["paths"].as_object().expect("paths");
+        let operations = paths.values().flat_map(|path| path.as_object().expect("operations").values());
+        let names: BTreeSet<&str> = operations.map(|it| it["operationId"].as_str().expect("a name")).collect();
+        assert_eq!(names.len(), super::operations().len());
+        assert!(names.contains("post_accounts_id_recharges"), "{names:?}");
     }
 
     #[test]

@@ -16,12 +16,12 @@ impl<P: AdminPorts> Call<'_, P> {
     }
 
     pub(super) async fn list_refused(&self) -> Answered {
-        let cursor = self.cursor();
+        let cursor = self.page_cursor()?;
         let page = self.ports.list(REFUSED, cursor.as_deref(), self.limit()?.into()).await?;
         let mut items: Vec<Refused> = Vec::with_capacity(page.items.len());
         for key in &page.items {
             items.extend(store::read(self.ports, key).await?);
         }
-        AdminResponse::json(200, &Items { items, cursor: page.cursor })
+        AdminResponse::json(200, &Items { items, cursor: self.next_page(page.cursor) })
     }
 }

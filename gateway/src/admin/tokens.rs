@@ -158,13 +158,13 @@ impl<P: AdminPorts> Call<'_, P> {
     }
 
     pub(super) async fn list_tokens(&self) -> Answered {
-        let cursor = self.cursor();
+        let cursor = self.page_cursor()?;
         let page = self.ports.list(TOKENS, cursor.as_deref(), self.limit()?.into()).await?;
         let mut items = Vec::with_capacity(page.items.len());
         for key in &page.items {
             items.extend(store::read::<Record>(self.ports, key).await?.map(Row::from));
         }
-        AdminResponse::json(200, &Items { items, cursor: page.cursor })
+        AdminResponse::json(200, &Items { items, cursor: self.next_page(page.cursor) })
     }
 
     pub(super) async fn revoke_token(&self, id: &str) -> Answered {

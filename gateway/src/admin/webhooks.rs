@@ -162,13 +162,13 @@ impl<P: AdminPorts> Call<'_, P> {
 
     pub(super) async fn dead_letters(&self, id: &str) -> Answered {
         let prefix = webhooks::dead_letters(&self.webhook(id).await?.id);
-        let cursor = self.cursor();
+        let cursor = self.page_cursor()?;
         let page = self.ports.list(&prefix, cursor.as_deref(), self.limit()?.into()).await?;
         let mut items: Vec<Dead> = Vec::with_capacity(page.items.len());
         for key in &page.items {
             items.extend(store::read::<DeadLetter>(self.ports, key).await?.map(Dead::from));
         }
-        AdminResponse::json(200, &Items { items, cursor: page.cursor })
+        AdminResponse::json(200, &Items { items, cursor: self.next_page(page.cursor) })
     }
 
     pub(super) async fn resend(&self, id: &str) -> Answered {

@@ -245,7 +245,7 @@ mod tests {
         metrics.leased(Outcome::Refused);
         metrics.written(false, false);
         let written = Written { at: now, counters: metrics.counters, leases_open: 1, journal_age: 1_500 };
-        let totals = Totals { whole: Some(now), applied: 7, refused: 1, left: 0 };
+        let totals = Totals { whole: Some(now), applied: 7, refused: 1, left: 0, told: None };
         let page = text(&BTreeMap::from([("w1".to_owned(), written)]), &totals, now.plus(2_250));
         for expected in [
             "farebox_calls_total{instance=\"w1\",product=\"echo\",outcome=\"answered\"} 2",

@@ -1,7 +1,7 @@
 //! Who may do what, who did what, and which accounts may call.
 
 use farebox_core::time::DAY;
-use farebox_gateway::ports::KeyValue;
+use farebox_gateway::{admin::AdminRequest, ports::KeyValue};
 use serde_json::{Value, json};
 
 use crate::shop::{Shop, code, ready};
@@ -117,4 +117,27 @@ fn an_account_is_suspended_and_let_in_again() {
     let events: Vec<_> = entries["items"].as_array().unwrap().iter().map(|entry| entry["event"].clone()).collect();
     let set = |suspended: bool| json!({ "status_set": { "suspended": suspended } });
     assert_eq!(events[1..], [set(true), set(false)]);
+}
+
+#[test]
+fn no_secret_is_ever_logged() {
+    let shop = Shop::open();
+    let bob = shop.account("Bob");
+    let (_, token) = issue(&shop, "Auditor", "operator", None);
+    let made = shop.call("POST", &format!("accounts/{bob}/credentials"), Some("c-1"), &json!({})).body;
+    let hook = shop.call("POST", "webhooks", None, &json!({ "url": "https://acme.example/" })).body;
+    shop.memory.set_down(true);
+    for (method, path) in [("GET", "accounts"), ("POST", "accounts"), ("POST", "settlements"), ("PUT", "catalog")] {
+        let path = format!("/_farebox/admin/v1/{path}");
+        let secrets = [&made["secret"], &made["app_code"], &hook["secret"]].map(|secret| secret.as_str().unwrap());
+        for secret in secrets.into_iter().chain([token.as_str(), "right-token"]) {
+            let authorization = format!("Bearer {secret}");
+            let body = json!({ "name": "x" }).to_string();
+            let request = shop.request(method, &path, body.as_bytes());
+            shop.send(AdminRequest { authorization: Some(&authorization), ..request });
+            let logged = shop.memory.log_lines();
+            assert!(!logged.iter().any(|line| line.contains(secret)), "{logged:?}");
+        }
+    }
+    assert!(!shop.memory.log_lines().is_empty());
 }

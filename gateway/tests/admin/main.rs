@@ -86,6 +86,13 @@ fn accounts_and_credentials_are_listed_in_pages() {
     let rest = shop.get(&format!("accounts?cursor={}", first["cursor"].as_str().unwrap())).body;
     assert_eq!((first["items"].as_array().unwrap().len(), rest["items"].as_array().unwrap().len()), (2, 1));
     assert!(rest.get("cursor").is_none());
+    for strange in
+        ["x", ".", "acc_1.0000000000000000", first["cursor"].as_str().unwrap().trim_end_matches(|c| c != '.')]
+    {
+        assert_eq!(code(&shop.get(&format!("accounts?cursor={strange}"))), (400, "request.malformed"), "{strange}");
+    }
+    let elsewhere = shop.get(&format!("audit?cursor={}", first["cursor"].as_str().unwrap()));
+    assert_eq!(code(&elsewhere), (400, "request.malformed"), "of another list");
     let renamed = shop.call("PATCH", &format!("accounts/{}", made[0]), None, &json!({ "name": "Eve" }));
     assert_eq!((renamed.status, &renamed.body["name"]), (200, &json!("Eve")));
     assert_eq!(shop.get(&format!("accounts/{}", made[0])), renamed);

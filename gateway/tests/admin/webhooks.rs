@@ -122,6 +122,12 @@ fn time_and_failures_of_the_settlement_are_told_too() {
     let last = shop.memory.posted().pop().unwrap();
     let data = json!({ "refused": 1, "left": 0 });
     assert_eq!((content(&last)["type"].as_str(), &content(&last)["data"]), (Some("settlement.failed"), &data));
+    wait(&shop, MINUTE);
+    assert_eq!(shop.memory.posted().pop().unwrap(), last, "it still fails, and that was said");
+    wait(&shop, HOUR);
+    use_on_no_lease(&shop, &bob);
+    wait(&shop, MINUTE);
+    assert_eq!(content(&shop.memory.posted().pop().unwrap())["data"], data, "it fails again");
     let notices = ready(shop.memory.list("webhook-notice/", None, 10)).unwrap().items;
     assert!(notices.is_empty(), "{notices:?}");
 }
