@@ -50,6 +50,24 @@ stand_ins! {
         "type": "string", "pattern": "^https://[a-z0-9]{1,63}([.][a-z0-9]{1,63}){1,3}(:[1-9][0-9]{0,3})?(/[A-Za-z0-9._~/-]{0,200})?$",
         "examples": ["https://acme.example/farebox"], "description": "Begins with https://; on the same machine, http:// too."
     });
+    /// A webhook's body.
+    WebhookMessage => json_schema!({
+        "type": "object",
+        "required": ["type", "timestamp", "data"],
+        "properties": {
+            "type": { "enum": farebox_core::webhook::TYPES },
+            "timestamp": { "type": "string", "format": "date-time", "description": "When it happened." },
+            "data": {
+                "type": "object",
+                "description": "What happened. Of what is in an account's book, the account and the number of the entry.",
+                "properties": {
+                    "account": { "type": "string" },
+                    "entry": { "type": "integer", "minimum": 1 },
+                    "currency": { "type": "string" }
+                }
+            }
+        }
+    });
     /// What a webhook tells of.
     MessageType => json_schema!({ "enum": farebox_core::webhook::TYPES });
     /// A moment.

@@ -10,6 +10,7 @@ use super::{
     failure::Document,
     operations::{Operation, operations},
 };
+use crate::schema::WebhookMessage;
 
 /// The schemas of what the API reads and of what it writes. A member that is always written may be left out where it
 /// is read, so they are told apart; no type is both.
@@ -39,6 +40,7 @@ pub(super) fn document() -> Value {
         let described = describe(&operation, &mut schemas, &problem);
         paths.entry(path).or_insert_with(|| json!({}))[operation.method] = described;
     }
+    let message = schemas.written.subschema_for::<WebhookMessage>();
     let mut definitions = schemas.read.take_definitions(true);
     definitions.extend(schemas.written.take_definitions(true));
     json!({
@@ -52,10 +54,28 @@ pub(super) fn document() -> Value {
         "servers": [{ "url": "/_farebox/admin/v1" }],
         "security": [{ "token": [] }],
         "paths": paths,
+        "webhooks": { "message": { "post": told(&message) } },
         "components": {
             "schemas": definitions,
             "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } }
         }
+    })
+}
+
+/// What is sent to the provider's own endpoints.
+fn told(message: &Schema) -> Value {
+    let header = |name: &str, says: &str| json!({ "name": name, "in": "header", "required": true, "schema": { "type": "string" }, "description": says });
+    json!({
+        "operationId": "message",
+        "summary": "A message to an endpoint that was registered, by Standard Webhooks",
+        "security": [],
+        "parameters": [
+            header("webhook-id", "The same whenever the message is sent."),
+            header("webhook-timestamp", "When it is sent, in seconds since 1970."),
+            header("webhook-signature", "`v1,` and the base64 of an HMAC-SHA256 of id, timestamp and body.")
+        ],
+        "requestBody": { "required": true, "content": { "application/json": { "schema": message } } },
+        "responses": { "2XX": { "description": "Taken; anything else is tried again" } }
     })
 }
 
