@@ -3,7 +3,7 @@
 //! Invariant: a run does a bounded number of things and goes on where the last one ended. An endpoint that does not answer,
 //! or fails three times in a run, is left alone until the next; once it takes something again, every account that waits for it is due at once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use farebox_core::{
     credential::MasterKey,
@@ -141,8 +141,7 @@ impl<P: WebhookPorts> Run<'_, P> {
                 positions.insert(id, position);
             }
         }
-        let known: BTreeSet<&str> = self.receivers.iter().map(|receiver| receiver.endpoint.id.as_str()).collect();
-        positions.retain(|id, _| known.contains(id.as_str()));
+        // The place of an endpoint that is not listed stays: it may only be that the store does not show it at the moment.
         if positions != before { write(self.ports, &entry, &positions).await } else { Ok(()) }
     }
 
@@ -160,7 +159,7 @@ impl<P: WebhookPorts> Run<'_, P> {
         }
     }
 
-    /// Sends what is of no account. A notice that every endpoint has, or that nobody is there to take, is removed.
+    /// Sends what is of no account. A notice that every endpoint has, or that is as old as a message gets, is removed.
     async fn notices(&mut self) -> Result<(), Fault> {
         let keys = self.ports.list(NOTICES, None, READ_AT_ONCE.into()).await?.items;
         if keys.is_empty() {
@@ -190,7 +189,8 @@ impl<P: WebhookPorts> Run<'_, P> {
         }
         let all_have = self.receivers.iter().map(|it| positions.get(&it.endpoint.id).map_or(0, |it| it.after)).min();
         for (key, message) in messages {
-            if all_have.is_none_or(|all_have| message.seq <= all_have) {
+            let is_old = self.now.since(message.timestamp) >= GIVEN_UP_AFTER;
+            if is_old || all_have.is_some_and(|all_have| message.seq <= all_have) {
                 self.ports.delete(&key).await?;
             }
         }

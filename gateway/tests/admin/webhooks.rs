@@ -165,6 +165,33 @@ fn accounts_with_usage_come_first_and_all_others_in_turn() {
     assert_eq!(told().into_iter().collect::<BTreeSet<_>>(), customers.into_iter().collect());
 }
 
+#[test]
+fn what_is_of_no_account_waits_for_days_for_somebody_to_take_it() {
+    let waiting = |shop: &Shop| ready(shop.memory.list("webhook-notice/", None, 10)).unwrap().items;
+    let shop = Shop::open();
+    let bob = shop.account("Bob");
+    register(&shop, json!({ "url": URL }));
+    shop.memory.answer_posts(None);
+    use_on_no_lease(&shop, &bob);
+    settle(&shop);
+    let first = shop.memory.posted()[0].headers["webhook-id"].clone();
+    assert_eq!(waiting(&shop).len(), 1);
+    wait(&shop, DAY);
+    shop.memory.answer_posts(Some(204));
+    wait(&shop, DAY);
+    assert_eq!((&taken(&shop)[0].headers["webhook-id"], waiting(&shop).len()), (&first, 0));
+
+    let shop = Shop::open();
+    let bob = shop.account("Bob");
+    use_on_no_lease(&shop, &bob);
+    settle(&shop);
+    let first = waiting(&shop)[0].clone();
+    wait(&shop, 5 * DAY - 1);
+    assert!(waiting(&shop).contains(&first), "nobody is there yet");
+    wait(&shop, 1);
+    assert!(!waiting(&shop).contains(&first));
+}
+
 /// Three customers are busy while the receiver is down for a day; it answers nothing, or errors, as it pleases.
 #[test]
 fn a_receiver_that_was_down_for_a_day_gets_everything_in_order_and_under_one_id_each() {
