@@ -115,6 +115,7 @@ impl<P: AdminPorts> Call<'_, P> {
             let command = Command::SetStatus { suspended: status == Status::Suspended };
             self.ports.execute(&record.id, None, &command).await??;
             record.status = status;
+            self.mark(&record.id).await;
         }
         store::write(self.ports, &account_entry(&record.id), &record).await?;
         AdminResponse::json(200, &Account::from(record))

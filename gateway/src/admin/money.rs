@@ -16,7 +16,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{AdminPorts, AdminResponse, Answered, Call, accounts::account_id, failure::Failure};
-use crate::schema::{Amount, CurrencyCode, Id};
+use crate::{
+    log::tell,
+    schema::{Amount, CurrencyCode, Id},
+    webhooks,
+};
 
 /// The longest idempotency key, in bytes.
 const LONGEST_KEY: usize = 255;
@@ -161,9 +165,17 @@ impl<P: AdminPorts> Call<'_, P> {
     ) -> Result<Booked, Failure> {
         match self.ports.execute(account, Some(key), command).await?? {
             Answer::Booked { entry, balance, grant } => {
+                self.mark(account).await;
                 Ok(Booked { entry, grant: grant.map(|grant| grant.to_string()), balance })
             }
             other => Err(Failure::Unwritable(format!("the ledger answered {other:?}"))),
+        }
+    }
+
+    /// Lets webhooks of the account go first. It was booked already, so this must not fail the request.
+    pub(super) async fn mark(&self, account: &AccountId) {
+        if let Err(fault) = webhooks::mark(self.ports, account).await {
+            tell(self.ports, "webhook.unmarked", &[("account", account)], &fault);
         }
     }
 

@@ -3,7 +3,7 @@
 //! Invariant: a run does a bounded number of things and goes on where the last one ended. An endpoint that does not answer,
 //! or fails three times in a run, is left alone until the next; once it takes something again, every account that waits for it is due at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use farebox_core::{
     credential::MasterKey,
@@ -14,8 +14,8 @@ use farebox_core::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DeadLetter, Endpoint, Failure, GIVEN_UP_AFTER, Health, NO_ACCOUNT, NOTICES, Position, WebhookPorts, dead_letters,
-    endpoints, health_entry, positions_entry, send,
+    BOOKED, DeadLetter, Endpoint, Failure, GIVEN_UP_AFTER, Health, NO_ACCOUNT, NOTICES, Position, WebhookPorts,
+    dead_letters, endpoints, health_entry, positions_entry, send,
 };
 use crate::{
     log::tell,
@@ -24,11 +24,11 @@ use crate::{
     stored::{read, write},
 };
 
-/// How many accounts are looked at in one run, beside those that had usage.
+/// How many accounts are looked at in one run in turn, beside those that come first.
 const ACCOUNTS_AT_ONCE: u32 = 100;
 
-/// How many of the accounts that had usage are looked at first.
-const USED_AT_ONCE: usize = 100;
+/// How many accounts that had usage are looked at first, and how many that something was booked for.
+const FIRST_AT_ONCE: u32 = 100;
 
 /// How many messages one run sends at most.
 const SENT_AT_ONCE: u32 = 200;
@@ -71,7 +71,7 @@ struct Run<'a, P> {
 /// The places of all endpoints in one stream, by their ids.
 type Positions = BTreeMap<String, Position>;
 
-/// Sends what can be sent now, first of the accounts that were `used`. Does next to nothing where no endpoint is registered.
+/// Sends what can be sent now, first of the accounts that were `used` and of those that were marked. Does next to nothing where no endpoint is registered.
 ///
 /// # Errors
 /// [`Fault`] when the key-value store does not answer; what was sent by then may be sent again, under the same ids.
@@ -91,10 +91,7 @@ pub async fn deliver<P: WebhookPorts>(
     if run.receivers.is_empty() {
         return Ok(());
     }
-    let used = &used[..used.len().min(USED_AT_ONCE)];
-    for account in used {
-        run.account(account).await?;
-    }
+    let first = run.first(used).await?;
     let before: Sweep = read(ports, SWEEP_ENTRY).await?.unwrap_or_default();
     let page = ports.list(ACCOUNTS, before.after.as_deref(), ACCOUNTS_AT_ONCE).await?;
     for key in &page.items {
@@ -102,7 +99,7 @@ pub async fn deliver<P: WebhookPorts>(
             break;
         }
         let account = key.strip_prefix(ACCOUNTS).and_then(|id| id.parse().ok());
-        if let Some(account) = account.filter(|account| !used.contains(account)) {
+        if let Some(account) = account.filter(|account| !first.contains(account)) {
             run.account(&account).await?;
         }
     }
@@ -115,6 +112,28 @@ pub async fn deliver<P: WebhookPorts>(
 }
 
 impl<P: WebhookPorts> Run<'_, P> {
+    /// Looks after the accounts that had usage, and those that something was booked for by request. Returns them.
+    async fn first(&mut self, used: &[AccountId]) -> Result<BTreeSet<AccountId>, Fault> {
+        let mut first: BTreeSet<AccountId> = BTreeSet::new();
+        for account in used.iter().take(FIRST_AT_ONCE as usize) {
+            self.account(account).await?;
+            first.insert(account.clone());
+        }
+        for key in self.ports.list(BOOKED, None, FIRST_AT_ONCE).await?.items {
+            if self.sent >= SENT_AT_ONCE {
+                break;
+            }
+            // Removed first: what is booked from now on leaves a mark of its own, or waits for the account's turn.
+            self.ports.delete(&key).await?;
+            let account = key.strip_prefix(BOOKED).and_then(|id| id.parse().ok());
+            if let Some(account) = account.filter(|account| !first.contains(account)) {
+                self.account(&account).await?;
+                first.insert(account);
+            }
+        }
+        Ok(first)
+    }
+
     /// Sends what waits for the endpoints of one account.
     async fn account(&mut self, account: &AccountId) -> Result<(), Fault> {
         let entry = positions_entry(account.as_str());

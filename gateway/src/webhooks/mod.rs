@@ -30,6 +30,9 @@ pub(crate) const ENDPOINTS: &str = "webhook/";
 /// The most endpoints there can be: each is looked after in each run.
 pub(crate) const MOST_ENDPOINTS: usize = 20;
 
+/// Where accounts are marked that something was booked for by request, so that they need not wait for their turn.
+const BOOKED: &str = "webhook-booked/";
+
 /// Where messages wait that are of no account.
 const NOTICES: &str = "webhook-notice/";
 
@@ -121,6 +124,13 @@ pub(crate) async fn endpoints(ports: &impl KeyValue) -> Result<Vec<Endpoint>, Fa
         endpoints.extend(read::<Endpoint>(ports, &key).await?);
     }
     Ok(endpoints)
+}
+
+/// Marks an account that something was booked for, where somebody is there to be told. A mark that is lost costs the account
+/// its place in front, and no message.
+pub(crate) async fn mark(ports: &impl KeyValue, account: &AccountId) -> Result<(), Fault> {
+    let is_anybody_there = !ports.list(ENDPOINTS, None, 1).await?.items.is_empty();
+    if is_anybody_there { ports.put(&format!("{BOOKED}{account}"), b"").await } else { Ok(()) }
 }
 
 /// Leaves a message that is of no account. `at` must be another for each.
