@@ -264,15 +264,17 @@ pub(super) fn operations() -> Vec<Operation> {
             .gives::<webhooks::Registered>(201)
             .fails(&[409, 413]),
         operation("get", "webhooks", "The endpoints").gives::<Items<webhooks::Row>>(200),
-        operation("get", "webhooks/{id}", "An endpoint, and how it does").gives::<webhooks::Row>(200).fails(&[404]),
-        operation("delete", "webhooks/{id}", "Remove an endpoint").gives_nothing().fails(&[404]),
-        operation("get", "webhooks/{id}/dead-letters", "The messages that were given up")
+        operation("get", "webhooks/{webhook}", "An endpoint, and how it does")
+            .gives::<webhooks::Row>(200)
+            .fails(&[404]),
+        operation("delete", "webhooks/{webhook}", "Remove an endpoint").gives_nothing().fails(&[404]),
+        operation("get", "webhooks/{webhook}/dead-letters", "The messages that were given up")
             .paged()
             .gives::<Items<webhooks::Dead>>(200)
             .fails(&[404]),
         operation(
             "post",
-            "webhooks/{id}/resends",
+            "webhooks/{webhook}/resends",
             "Send messages again: the named ones, or the first that were given up",
         )
         .takes::<webhooks::Resend>()

@@ -4,9 +4,10 @@
 use anyhow::{Result, ensure};
 use serde_json::json;
 
-use crate::{Farebox, python};
+use crate::{Farebox, account::Account, python};
 
-/// `openapi-spec-validator`, then `schemathesis`: once on ids that nobody has, once on an account that is there.
+/// `openapi-spec-validator`, then `schemathesis`: once on ids that nobody has, once on an account and a webhook that
+/// are there.
 pub async fn the_api_is_what_its_description_says(farebox: &Farebox) -> Result<()> {
     // The tester moves the clock and publishes catalogs.
     let farebox = farebox.another("contract")?;
@@ -16,8 +17,9 @@ pub async fn the_api_is_what_its_description_says(farebox: &Farebox) -> Result<(
     std::fs::write(&file, &answer.body)?;
     run(python::tool("openapi-spec-validator")?.arg(&file))?;
 
-    let account = farebox.admin().post("accounts", &json!({ "name": "Test" })).await?;
-    let known = format!("[parameters]\n\"path.id\" = {}\n", account["id"]);
+    let (account, _) = Account::with_balance(&farebox, "100.00").await?;
+    let webhook = farebox.admin().post("webhooks", &json!({ "url": "http://127.0.0.1:9/" })).await?;
+    let known = format!("[parameters]\n\"path.id\" = {:?}\n\"path.webhook\" = {}\n", account.id, webhook["id"]);
     for (name, config) in [("unknown", String::new()), ("known", known)] {
         let file = farebox.directory().join(format!("{name}.toml"));
         std::fs::write(&file, config)?;
@@ -25,7 +27,14 @@ pub async fn the_api_is_what_its_description_says(farebox: &Farebox) -> Result<(
         schemathesis.current_dir(farebox.directory()); // It keeps notes where it runs.
         schemathesis.arg("--config-file").arg(&file).args(["run", &description, "--no-color"]);
         schemathesis.args(["--header", &format!("Authorization: Bearer {}", farebox.admin_token())]);
-        schemathesis.args(["--checks", CHECKS, "--max-examples", "15", "--phases", "examples,coverage,fuzzing"]);
+        schemathesis.args([
+            "--checks",
+            CHECKS,
+            "--max-examples",
+            "15",
+            "--phases",
+            "examples,coverage,fuzzing,stateful",
+        ]);
         run(&mut schemathesis)?;
     }
     Ok(())
