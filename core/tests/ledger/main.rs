@@ -36,6 +36,7 @@
 mod book;
 mod canonical;
 mod leases;
+mod messages;
 mod money;
 mod settlement;
 mod statement;
