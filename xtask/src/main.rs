@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand};
 mod bench;
 mod build;
 mod dev;
+mod guard;
 mod origin;
 mod process;
 mod setup;
@@ -33,9 +34,13 @@ enum Command {
     Bench(bench::Options),
     /// Builds the Workers as they are deployed
     Build(build::Options),
+    /// Runs a program until standard input ends; what `dev` puts in front of a program that would outlive it
+    #[command(hide = true)]
+    Guard(guard::Options),
     /// Checks what neither the compiler nor clippy checks: file sizes, headers, the direction of dependencies
     Tidy,
-    /// Installs what the other commands need: the wasm target, wasm-bindgen, the npm packages, the tests' Python packages
+    /// Installs what the other commands need: wasm targets and tools, the npm packages, and for the tests Python packages
+    /// and, as root on Debian, Redis and PostgreSQL
     Setup,
 }
 
@@ -56,6 +61,7 @@ fn run(command: Command) -> Result<()> {
         Command::Test(options) => test::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Build(options) => build::run(&options),
+        Command::Guard(options) => guard::run(&options),
         Command::Tidy => tidy::run(),
         Command::Setup => setup::all().and_then(|()| setup::python_packages()),
     }

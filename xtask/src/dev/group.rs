@@ -56,7 +56,7 @@ impl Group {
     pub(super) async fn stop(mut self) {
         drop(self.input.take());
         if timeout(PATIENCE, self.child.wait()).await.is_err() {
-            eprintln!("the Workers' runtime does not end; killing it");
+            eprintln!("the gateway's runtime does not end; killing it");
         }
     }
 }

@@ -1,13 +1,14 @@
 //! `cargo xtask dev`: the whole of Farebox on this machine, with something to sell and somebody to buy it.
 //!
-//! Three things run: both Workers in one Node process on Miniflare (`runtime`), the demo origin in this process, and this
-//! process, which makes the demo account (`demo`) and waits for the end.
-//! Invariants: whatever ends this process ends what it started too (`group`; and Node sees its standard input close, however
-//! this process died); one state directory serves one `dev` at a time.
+//! Three things run: the gateway with its billing worker (`runtime`: both Workers in one Node process on Miniflare, or the
+//! two components on Spin), the demo origin in this process, and this process, which makes the demo account (`demo`) and
+//! waits for the end.
+//! Invariants: whatever ends this process ends what it started too (`group`; and what runs the gateway sees its standard
+//! input close, however this process died); one state directory serves one `dev` at a time.
 
 use std::{
     path::PathBuf,
-    process::{Command, ExitStatus},
+    process::ExitStatus,
     time::{Duration, Instant},
 };
 
@@ -18,21 +19,49 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{origin, process::root};
 
-use self::{demo::Demo, group::Group, runtime::Runtime, state::State};
+use self::{demo::Demo, runtime::Runtime, state::State};
 
 mod api;
 mod demo;
 mod group;
 mod runtime;
+mod schedule;
+mod spin;
 mod state;
+mod workers;
 
 /// Where the gateway runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Platform {
     /// Cloudflare Workers' runtime, by way of Miniflare
     Workers,
-    /// Spin
+    /// Spin; where it is not installed, the host for tests in `tests/host`
     Spin,
+}
+
+impl Platform {
+    const ALL: [Self; 2] = [Self::Workers, Self::Spin];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Workers => "workers",
+            Self::Spin => "spin",
+        }
+    }
+}
+
+/// How to run it on Spin. The flags that `spin up` has too mean the same.
+#[derive(Args, Default)]
+pub(crate) struct SpinOptions {
+    /// On Spin: how many processes serve the gateway, on one state directory
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
+    processes: u8,
+    /// On Spin: a variable to set, beside those that `dev` sets itself
+    #[arg(long = "variable", value_name = "NAME=VALUE")]
+    variables: Vec<String>,
+    /// On Spin: which stores to use instead of SQLite
+    #[arg(long, value_name = "FILE")]
+    runtime_config_file: Option<PathBuf>,
 }
 
 /// How to run it.
@@ -57,12 +86,17 @@ pub(crate) struct Options {
     /// Print one line of JSON when it is ready, and nothing else
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    spin: SpinOptions,
 }
 
 /// What `--json` prints. Other programs rely on the names.
 #[derive(Serialize)]
 struct Ready<'a> {
     gateway: &'a str,
+    /// All of them, where there are several.
+    #[serde(skip_serializing_if = "is_one")]
+    gateways: &'a [String],
     origin: String,
     #[serde(flatten)]
     state: &'a State,
@@ -72,42 +106,31 @@ struct Ready<'a> {
 
 /// Runs until it is told to end.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    if options.runtime == Platform::Spin {
-        bail!("`--runtime spin` is not there yet; `--runtime workers` is");
-    }
     tokio::runtime::Runtime::new()?.block_on(async {
         let (start, mut end) = (Instant::now(), End::watch()?);
         tokio::select! {
-            built = build() => built?,
+            built = runtime::build(options.runtime) => built?,
             () = end.told() => return Ok(()),
         }
         serve(options, start, &mut end).await
     })
 }
 
-/// Builds both Workers, and installs what that needs. A process of its own, so that it can be ended half way with every
-/// compiler it has started.
-async fn build() -> Result<()> {
-    let mut build = Command::new(std::env::current_exe()?);
-    build.arg("build");
-    let status = Group::start(build, std::io::stderr().into())?.ended().await?;
-    if !status.success() {
-        bail!("the Workers could not be built");
-    }
-    Ok(())
-}
-
 async fn serve(options: &Options, start: Instant, end: &mut End) -> Result<()> {
-    let state = State::open(&options.state.clone().unwrap_or_else(|| root().join(".farebox")), options.fresh)?;
+    let directory = options.state.clone().unwrap_or_else(|| root().join(".farebox"));
+    let state = State::open(&directory, options.runtime, options.fresh)?;
     let origin = format!("http://{}", origin::start().await?);
     let mut runtime = tokio::select! {
-        runtime = Runtime::start(&state, options.port) => runtime?,
+        runtime = Runtime::start(options, &state) => runtime?,
         () = end.told() => return Ok(()),
     };
     let ended = tokio::select! {
         ended = async {
-            let demo = demo::set_up(&state, &runtime.gateway, &origin, options.catalog.as_deref()).await?;
-            announce(options, &Ready { gateway: &runtime.gateway, origin, state: &state, demo: &demo }, start);
+            let gateways = runtime.gateways();
+            let gateway = &gateways[0];
+            let demo = demo::set_up(&state, gateway, &origin, options.catalog.as_deref()).await?;
+            let ready = Ready { gateway, gateways, origin, state: &state, demo: &demo };
+            announce(options, &ready, start);
             runtime.ended().await
         } => unexpected(ended?),
         () = end.told() => Ok(()),
@@ -150,7 +173,11 @@ async fn orphaned(parent: u32) {
 }
 
 fn unexpected(status: ExitStatus) -> Result<()> {
-    bail!("the Workers' runtime ended by itself ({status})")
+    bail!("the gateway's runtime ended by itself ({status})")
+}
+
+fn is_one(gateways: &[String]) -> bool {
+    gateways.len() == 1
 }
 
 fn announce(options: &Options, ready: &Ready<'_>, start: Instant) {
@@ -158,7 +185,7 @@ fn announce(options: &Options, ready: &Ready<'_>, start: Instant) {
         println!("{}", serde_json::json!(ready));
         return;
     }
-    let Ready { gateway, origin, state, demo } = ready;
+    let Ready { gateway, origin, state, demo, .. } = ready;
     let Demo { account, key, secret, app_code, call, .. } = demo;
     println!(
         "

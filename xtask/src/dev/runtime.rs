@@ -1,65 +1,71 @@
-//! The Node process that runs both Workers (`js/dev.mjs`).
+//! What serves the gateway, whichever runtime it is: built, started, watched and ended in the same way.
 
-use std::process::{ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
 
 use anyhow::{Result, bail};
-use serde::Deserialize;
-use serde_json::json;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
-use super::{group::Group, state::State};
-use crate::process::{npm_tool, root};
+use super::{Options, Platform, group::Group, spin::Spin, state::State, workers::Workers};
+use crate::process::describe;
 
-/// The running Workers.
-pub(super) struct Runtime {
-    /// Where the gateway serves: scheme and authority.
-    pub(super) gateway: String,
-    node: Group,
-}
-
-#[derive(Deserialize)]
-struct Serving {
-    gateway: String,
+/// A running gateway with its billing worker.
+pub(super) enum Runtime {
+    /// On Miniflare.
+    Workers(Box<Workers>),
+    /// On Spin.
+    Spin(Spin),
 }
 
 impl Runtime {
-    /// Starts the Workers that `build` made, and waits until they serve. Port 0 picks a free one.
-    pub(super) async fn start(state: &State, port: u16) -> Result<Self> {
-        let mut command = npm_tool("node")?;
-        command.arg(root().join("xtask/js/dev.mjs"));
-        let mut node = Group::start(command, Stdio::piped())?;
-        let order = json!({
-            "root": root(),
-            "port": port,
-            "state": state.workers(),
-            "bindings": {
-                "MASTER_KEY": state.master_key,
-                "ADMIN_TOKEN": state.admin_token,
-                "FLUSH_SECONDS": "1",
-                "METRICS_SECONDS": "1",
-                "DEV_CLOCK": "1",
-            },
-        });
-        if let Some(input) = node.input() {
-            input.write_all(format!("{order}\n").as_bytes()).await?;
-        }
-        let mut answer = String::new();
-        if let Some(output) = node.output() {
-            BufReader::new(output).read_line(&mut answer).await?;
-        }
-        match serde_json::from_str(&answer) {
-            Ok(Serving { gateway }) => Ok(Self { gateway, node }),
-            Err(_) => bail!("the Workers' runtime did not start; what it said is above (is port {port} taken?)"),
+    /// Starts what was built, and waits until it serves.
+    pub(super) async fn start(options: &Options, state: &State) -> Result<Self> {
+        Ok(match options.runtime {
+            Platform::Workers => Self::Workers(Workers::start(state, options.port).await?.into()),
+            Platform::Spin => Self::Spin(Spin::start(state, options.port, &options.spin).await?),
+        })
+    }
+
+    /// Where the gateway serves, scheme and authority: at least one.
+    pub(super) fn gateways(&self) -> &[String] {
+        match self {
+            Self::Workers(workers) => std::slice::from_ref(&workers.gateway),
+            Self::Spin(spin) => spin.gateways(),
         }
     }
 
     /// Waits until it ends by itself.
     pub(super) async fn ended(&mut self) -> Result<ExitStatus> {
-        self.node.ended().await
+        match self {
+            Self::Workers(workers) => workers.ended().await,
+            Self::Spin(spin) => spin.ended().await,
+        }
     }
 
     /// Ends it, and does not come back before it has ended.
     pub(super) async fn stop(self) {
-        self.node.stop().await;
+        match self {
+            Self::Workers(workers) => workers.stop().await,
+            Self::Spin(spin) => spin.stop().await,
+        }
     }
+}
+
+/// Builds what `platform` runs, and installs what that needs. Processes of their own, so that they can be ended half way
+/// with every compiler they have started.
+pub(super) async fn build(platform: Platform) -> Result<()> {
+    for command in match platform {
+        Platform::Workers => super::workers::build()?,
+        Platform::Spin => super::spin::build()?,
+    } {
+        finish(command).await?;
+    }
+    Ok(())
+}
+
+async fn finish(command: Command) -> Result<()> {
+    let name = describe(&command);
+    let status = Group::start(command, std::io::stderr().into())?.ended().await?;
+    if !status.success() {
+        bail!("`{name}` failed");
+    }
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! What `dev` remembers between two starts, beside what the Workers store themselves.
+//! What `dev` remembers between two starts, beside what the gateway stores itself.
 //!
 //! Invariants: secrets are in files that only their owner can read; `--fresh` removes what `dev` made and nothing else, so
 //! that a mistyped directory loses nothing; the lock is held as long as the value lives.
@@ -14,6 +14,8 @@ use anyhow::{Context, Result, bail};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use super::Platform;
+
 /// An open state directory.
 #[derive(Serialize)]
 pub(super) struct State {
@@ -25,6 +27,8 @@ pub(super) struct State {
     #[serde(skip)]
     directory: PathBuf,
     #[serde(skip)]
+    runtime: &'static str,
+    #[serde(skip)]
     _lock: File,
 }
 
@@ -35,9 +39,9 @@ struct Secrets {
 }
 
 impl State {
-    /// Opens `directory`, makes it where it is missing, and empties it first when `fresh`. An error when another `dev` has
-    /// it open.
-    pub(super) fn open(directory: &Path, fresh: bool) -> Result<Self> {
+    /// Opens `directory` for a runtime, makes it where it is missing, and empties it first when `fresh`. An error when
+    /// another `dev` has it open.
+    pub(super) fn open(directory: &Path, runtime: Platform, fresh: bool) -> Result<Self> {
         fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
         let directory = directory.canonicalize()?;
         let lock = File::create(directory.join("lock"))?;
@@ -56,22 +60,22 @@ impl State {
             }
         };
         let Secrets { admin_token, master_key } = secrets;
-        Ok(Self { admin_token, master_key, directory, _lock: lock })
+        Ok(Self { admin_token, master_key, directory, runtime: runtime.name(), _lock: lock })
     }
 
-    /// Where the Workers' runtime keeps its data.
-    pub(super) fn workers(&self) -> PathBuf {
-        self.directory.join("workers")
+    /// Where the runtime keeps its data. Each has its own, so that one directory serves either.
+    pub(super) fn data(&self) -> PathBuf {
+        self.directory.join(self.runtime)
     }
 
     /// The demo account, when there is one.
     pub(super) fn demo<T: DeserializeOwned>(&self) -> Result<Option<T>> {
-        read(&self.directory.join("demo.json"))
+        read(&demo(&self.directory, self.runtime))
     }
 
     /// Remembers the demo account.
-    pub(super) fn remember_demo(&self, demo: &impl Serialize) -> Result<()> {
-        write(&self.directory.join("demo.json"), demo)
+    pub(super) fn remember_demo(&self, account: &impl Serialize) -> Result<()> {
+        write(&demo(&self.directory, self.runtime), account)
     }
 }
 
@@ -80,10 +84,16 @@ fn clear(directory: &Path) -> Result<()> {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     };
-    gone(fs::remove_file(directory.join("demo.json")))?;
     gone(fs::remove_file(directory.join("secrets.json")))?;
-    gone(fs::remove_dir_all(directory.join("workers")))?;
+    Platform::ALL.into_iter().map(Platform::name).try_for_each(|runtime| {
+        gone(fs::remove_file(demo(directory, runtime)))?;
+        gone(fs::remove_dir_all(directory.join(runtime)))
+    })?;
     Ok(())
+}
+
+fn demo(directory: &Path, runtime: &str) -> PathBuf {
+    directory.join(format!("demo-{runtime}.json"))
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {

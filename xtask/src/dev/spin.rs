@@ -1,0 +1,165 @@
+//! The gateway on Spin: `spin up` where Spin is installed, else the host for tests, which takes the same flags and prints
+//! the same.
+//!
+//! Invariants: each process is behind a guard, so none outlives `dev`, however that died; one that was killed is started
+//! again on its port and its data, as Miniflare does with workerd.
+
+use std::{
+    env,
+    path::PathBuf,
+    process::{Command, ExitStatus, Stdio},
+};
+
+use anyhow::{Context, Result, bail};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader, Lines},
+    process::ChildStdout,
+    sync::watch,
+    task::JoinSet,
+};
+
+use super::{SpinOptions, group::Group, schedule::Schedule, state::State};
+use crate::{
+    guard,
+    process::{cargo, root},
+};
+
+/// The host for tests: its package and its program.
+const HOST: &str = "farebox-spin-host";
+
+/// Builds both components, and the host where it is needed.
+pub(super) fn build() -> Result<Vec<Command>> {
+    let mut components = cargo();
+    components.args(["build", "--release", "--target", "wasm32-wasip2"]);
+    components.args(["--package", "farebox-edge", "--package", "farebox-billing-worker"]);
+    let mut host = cargo();
+    host.args(["build", "--package", HOST]);
+    Ok(if installed().is_some() { vec![components] } else { vec![components, host] })
+}
+
+/// The running processes.
+pub(super) struct Spin {
+    gateways: Vec<String>,
+    /// Each says how it ended.
+    running: JoinSet<Result<ExitStatus>>,
+    /// Goes when they are to end.
+    stop: watch::Sender<()>,
+    _schedule: Schedule,
+}
+
+impl Spin {
+    /// Starts as many as are wanted, and waits until they serve. Port 0 picks free ones; of several, the first has `port`.
+    pub(super) async fn start(state: &State, port: u16, options: &SpinOptions) -> Result<Self> {
+        let (stop, stopped) = watch::channel(());
+        let (mut gateways, mut running) = (Vec::new(), JoinSet::new());
+        let order = Order::new(state, options)?;
+        for number in 0..options.processes {
+            let listen = format!("127.0.0.1:{}", if number == 0 { port } else { 0 });
+            let (process, address) = order.start(&listen).await?;
+            gateways.push(format!("http://{address}"));
+            running.spawn(order.clone().keep(process, address, stopped.clone()));
+        }
+        let schedule = Schedule::start(&gateways[0], &state.admin_token);
+        Ok(Self { gateways, running, stop, _schedule: schedule })
+    }
+
+    /// Where they serve: scheme and authority.
+    pub(super) fn gateways(&self) -> &[String] {
+        &self.gateways
+    }
+
+    /// Waits until one ends by itself.
+    pub(super) async fn ended(&mut self) -> Result<ExitStatus> {
+        self.running.join_next().await.context("no process runs")??
+    }
+
+    /// Ends them, and does not come back before they have ended.
+    pub(super) async fn stop(mut self) {
+        drop(self.stop);
+        while self.running.join_next().await.is_some() {}
+    }
+}
+
+/// How a process is started.
+#[derive(Clone)]
+struct Order {
+    program: PathBuf,
+    arguments: Vec<String>,
+    /// In the environment, where no other user of the machine sees them.
+    secrets: [(&'static str, String); 2],
+}
+
+impl Order {
+    fn new(state: &State, options: &SpinOptions) -> Result<Self> {
+        let text = |path: PathBuf| path.into_os_string().into_string().ok().context("a path that is not text");
+        let program = match installed() {
+            Some(program) => program,
+            None => env::current_exe()?.with_file_name(HOST),
+        };
+        let mut arguments = vec!["--from".to_owned(), text(root().join("spin.toml"))?];
+        arguments.extend(["--state-dir".to_owned(), text(state.data())?]);
+        if let Some(file) = &options.runtime_config_file {
+            arguments.extend(["--runtime-config-file".to_owned(), text(file.clone())?]);
+        }
+        let ours = [
+            "upstreams=http://127.0.0.1:*",
+            "webhooks=http://127.0.0.1:*",
+            "flush_seconds=1",
+            "metrics_seconds=1",
+            "dev_clock=1",
+        ];
+        let variables = ours.into_iter().chain(options.variables.iter().map(String::as_str));
+        arguments.extend(variables.flat_map(|variable| ["--variable", variable]).map(str::to_owned));
+        let secrets = [
+            ("SPIN_VARIABLE_MASTER_KEY", state.master_key.clone()),
+            ("SPIN_VARIABLE_ADMIN_TOKEN", state.admin_token.clone()),
+        ];
+        Ok(Self { program, arguments, secrets })
+    }
+
+    /// Starts a process, and gives the address at which it serves.
+    async fn start(&self, listen: &str) -> Result<(Group, String)> {
+        let mut command = guard::command(&self.program)?;
+        command.args(["up", "--listen", listen]).args(&self.arguments).envs(self.secrets.clone());
+        let mut process = Group::start(command, Stdio::piped())?;
+        let mut lines = BufReader::new(process.output().context("no output")?).lines();
+        while let Some(line) = lines.next_line().await? {
+            eprintln!("{line}");
+            if let Some((_, address)) = line.split_once("Serving http://") {
+                tokio::spawn(show(lines));
+                return Ok((process, address.trim().to_owned()));
+            }
+        }
+        bail!("Spin did not start; what it said is above (is {listen} taken?)")
+    }
+
+    /// Starts the process again as often as it is killed; says how it ended otherwise.
+    async fn keep(self, mut process: Group, address: String, mut stop: watch::Receiver<()>) -> Result<ExitStatus> {
+        loop {
+            let status = tokio::select! {
+                status = process.ended() => status?,
+                _ = stop.changed() => {
+                    process.stop().await;
+                    return Ok(ExitStatus::default());
+                }
+            };
+            if status.code() != Some(guard::KILLED) {
+                return Ok(status);
+            }
+            (process, _) = self.start(&address).await?;
+        }
+    }
+}
+
+/// Copies the rest of what it prints: standard output is ours.
+async fn show(mut lines: Lines<BufReader<ChildStdout>>) {
+    while let Ok(Some(line)) = lines.next_line().await {
+        eprintln!("{line}");
+    }
+}
+
+/// Spin, where it is installed.
+fn installed() -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|directory| directory.join("spin")).find(|program| program.is_file())
+}

@@ -1,0 +1,72 @@
+//! The Node process that runs both Workers (`js/dev.mjs`).
+
+use std::process::{Command, ExitStatus, Stdio};
+
+use anyhow::{Result, bail};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+
+use super::{group::Group, state::State};
+use crate::process::{npm_tool, root};
+
+/// Builds both Workers, and installs what that needs.
+pub(super) fn build() -> Result<Vec<Command>> {
+    let mut build = Command::new(std::env::current_exe()?);
+    build.arg("build");
+    Ok(vec![build])
+}
+
+/// The running Workers.
+pub(super) struct Workers {
+    /// Where the gateway serves: scheme and authority.
+    pub(super) gateway: String,
+    node: Group,
+}
+
+#[derive(Deserialize)]
+struct Serving {
+    gateway: String,
+}
+
+impl Workers {
+    /// Starts the Workers that `build` made, and waits until they serve. Port 0 picks a free one.
+    pub(super) async fn start(state: &State, port: u16) -> Result<Self> {
+        let mut command = npm_tool("node")?;
+        command.arg(root().join("xtask/js/dev.mjs"));
+        let mut node = Group::start(command, Stdio::piped())?;
+        let order = json!({
+            "root": root(),
+            "port": port,
+            "state": state.data(),
+            "bindings": {
+                "MASTER_KEY": state.master_key,
+                "ADMIN_TOKEN": state.admin_token,
+                "FLUSH_SECONDS": "1",
+                "METRICS_SECONDS": "1",
+                "DEV_CLOCK": "1",
+            },
+        });
+        if let Some(input) = node.input() {
+            input.write_all(format!("{order}\n").as_bytes()).await?;
+        }
+        let mut answer = String::new();
+        if let Some(output) = node.output() {
+            BufReader::new(output).read_line(&mut answer).await?;
+        }
+        match serde_json::from_str(&answer) {
+            Ok(Serving { gateway }) => Ok(Self { gateway, node }),
+            Err(_) => bail!("the Workers' runtime did not start; what it said is above (is port {port} taken?)"),
+        }
+    }
+
+    /// Waits until it ends by itself.
+    pub(super) async fn ended(&mut self) -> Result<ExitStatus> {
+        self.node.ended().await
+    }
+
+    /// Ends it, and does not come back before it has ended.
+    pub(super) async fn stop(self) {
+        self.node.stop().await;
+    }
+}
