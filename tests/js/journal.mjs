@@ -1,21 +1,25 @@
 // Prints the keys of the usage journal, each with its expiration in seconds, as JSON: [[key, seconds or null], …]. Reads the
-// files that Miniflare keeps its KV namespaces in (argument: its directory), so that what the gateway says of itself is
-// not the only witness.
+// files that Miniflare keeps its KV namespaces in, or Spin its key-value store (argument: the runtime's directory), so that
+// what the gateway says of itself is not the only witness.
 
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
+const QUERIES = {
+  _mf_entries: "SELECT key, expiration FROM _mf_entries WHERE key LIKE 'usage/%' ORDER BY key",
+  spin_key_value: "SELECT key, NULL AS expiration FROM spin_key_value WHERE key LIKE 'usage/%' ORDER BY key",
+};
+
 const files = readdirSync(process.argv[2], { recursive: true })
-  .filter((name) => name.endsWith(".sqlite") && name.split("/").includes("kv"))
+  .filter((name) => name.endsWith(".sqlite") || name.endsWith(".db"))
   .map((name) => join(process.argv[2], name));
 
 const entries = files.flatMap((file) => {
   const database = new DatabaseSync(file, { readOnly: true });
-  const hasEntries = database.prepare("SELECT 1 FROM sqlite_master WHERE name = '_mf_entries'").get();
-  const found = hasEntries
-    ? database.prepare("SELECT key, expiration FROM _mf_entries WHERE key LIKE 'usage/%' ORDER BY key").all()
-    : [];
+  const tables = database.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all();
+  const query = tables.map(({ name }) => QUERIES[name]).find((query) => query);
+  const found = query ? database.prepare(query).all() : [];
   database.close();
   return found.map(({ key, expiration }) => [key, expiration === null ? null : Math.floor(expiration / 1000)]);
 });

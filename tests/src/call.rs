@@ -46,6 +46,11 @@ impl Caller {
         Self { key: key.to_owned(), secret: secret.to_owned(), ..self.clone() }
     }
 
+    /// The same, calling at another gateway.
+    pub(crate) fn at(&self, gateway: &str) -> Self {
+        Self { gateway: gateway.to_owned(), ..self.clone() }
+    }
+
     /// A call by `method` of `target`, signed now, with `headers` beside those of the signature.
     pub(crate) fn call(&self, method: Method, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Call> {
         self.call_at(now(), method, target, headers, body)

@@ -3,6 +3,7 @@
 //! Invariant: it ends with the process that started it, also when that is killed: `dev` sees its parent go.
 
 use std::{
+    env, fs,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -11,7 +12,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{admin::Admin, eventually, http::Http, processes};
 
@@ -20,6 +21,27 @@ use crate::{admin::Admin, eventually, http::Http, processes};
 pub enum Runtime {
     /// Cloudflare Workers' runtime.
     Workers,
+    /// Spin, or the host for tests where it is not installed.
+    Spin,
+}
+
+impl Runtime {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Workers => "workers",
+            Self::Spin => "spin",
+        }
+    }
+
+    /// The name of its processes, as Linux shows it: the first 15 characters.
+    fn process(self) -> &'static str {
+        let path = env::var_os("PATH").unwrap_or_default();
+        match self {
+            Self::Workers => "workerd",
+            Self::Spin if env::split_paths(&path).any(|directory| directory.join("spin").is_file()) => "spin",
+            Self::Spin => "farebox-spin-ho",
+        }
+    }
 }
 
 /// A running gateway, with its billing worker and an origin.
@@ -34,6 +56,9 @@ pub struct Farebox {
 #[derive(Deserialize)]
 struct Ready {
     gateway: String,
+    /// Missing where there is only one.
+    #[serde(default)]
+    gateways: Vec<String>,
     origin: String,
     admin_token: String,
 }
@@ -45,32 +70,48 @@ impl Farebox {
     ///
     /// When it ends before it is ready; what it said is on standard error.
     pub fn start(runtime: Runtime) -> Result<Self> {
-        Self::start_in(runtime, &std::process::id().to_string())
+        Self::start_in(runtime, &directory(runtime, "all"), &["--fresh"])
     }
 
     /// Starts another one beside it, for a scenario that would disturb the others. `name` tells its data from theirs.
     pub(crate) fn another(&self, name: &str) -> Result<Self> {
-        Self::start_in(self.runtime, &format!("{}-{name}", std::process::id()))
+        self.another_with(name, &[])
     }
 
-    fn start_in(runtime: Runtime, directory: &str) -> Result<Self> {
-        let name = match runtime {
-            Runtime::Workers => "workers",
-        };
-        let state = root().join(format!("target/tmp/{name}-{directory}"));
-        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        command.current_dir(root()).args(["xtask", "dev", "--json", "--port", "0", "--fresh", "--runtime", name]);
-        command.arg("--state").arg(&state).arg("--catalog").arg(root().join("tests/catalog.toml"));
+    /// The same, with more words for `cargo xtask dev`.
+    pub(crate) fn another_with(&self, name: &str, more: &[&str]) -> Result<Self> {
+        let words: Vec<&str> = ["--fresh"].iter().chain(more).copied().collect();
+        Self::start_in(self.runtime, &directory(self.runtime, name), &words)
+    }
+
+    /// Starts one that has the secrets of every other twin: under the same idempotency keys, what they make is the same.
+    pub(crate) fn twin(runtime: Runtime) -> Result<Self> {
+        let state = directory(runtime, "twin");
+        fs::create_dir_all(&state)?;
+        let secrets = json!({ "admin_token": "0".repeat(64), "master_key": format!("{}=", "A".repeat(43)) });
+        fs::write(state.join("secrets.json"), secrets.to_string())?;
+        Self::start_in(runtime, &state, &[])
+    }
+
+    fn start_in(runtime: Runtime, state: &Path, more: &[&str]) -> Result<Self> {
+        let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.current_dir(root()).args(["xtask", "dev", "--json", "--port", "0", "--runtime", runtime.name()]);
+        command.arg("--state").arg(state).arg("--catalog").arg(root().join("tests/catalog.toml")).args(more);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().context("cargo xtask dev")?;
         let mut line = String::new();
         BufReader::new(child.stdout.take().context("no output")?).read_line(&mut line)?;
         let ready = serde_json::from_str(&line).context("`cargo xtask dev` ended before it was ready")?;
-        Ok(Self { runtime, ready, state, child })
+        Ok(Self { runtime, ready, state: state.to_owned(), child })
     }
 
     /// Scheme and authority of the gateway.
     pub(crate) fn gateway(&self) -> &str {
         &self.ready.gateway
+    }
+
+    /// All of them, where several processes serve the same accounts.
+    pub(crate) fn gateways(&self) -> &[String] {
+        if self.ready.gateways.is_empty() { std::slice::from_ref(&self.ready.gateway) } else { &self.ready.gateways }
     }
 
     /// The admin API.
@@ -97,26 +138,29 @@ impl Farebox {
     /// The keys of the usage journal, with when each expires in seconds since 1970 (null for never). Read from the store
     /// itself, behind the gateway's back.
     pub(crate) fn journal(&self) -> Result<Vec<(String, Option<u64>)>> {
-        let output = match self.runtime {
-            Runtime::Workers => node("tests/js/journal.mjs").arg(self.state.join("workers")).output()?,
-        };
+        let output = node("tests/js/journal.mjs").arg(self.state.join(self.runtime.name())).output()?;
         serde_json::from_slice(&output.stdout)
             .with_context(|| format!("cannot read the journal: {}", String::from_utf8_lossy(&output.stderr)))
     }
 
+    /// Whether what is in the journal expires by itself. Where it does not, a settlement removes it.
+    pub(crate) fn journal_expires(&self) -> bool {
+        self.runtime == Runtime::Workers
+    }
+
     /// The resident memory of the runtime's processes, in bytes.
     pub(crate) fn memory(&self) -> Result<u64> {
-        processes::resident(self.child.id(), self.process())
+        processes::resident(self.child.id(), self.runtime.process())
     }
 
     /// Kills the runtime as a machine that fails does: nothing can be written down before. Comes back when another one
     /// serves in its place, on the same data.
     pub(crate) async fn crash(&self) -> Result<()> {
-        let running = processes::below(self.child.id(), self.process())?;
+        let running = processes::below(self.child.id(), self.runtime.process())?;
         running.iter().try_for_each(|process| processes::kill(*process))?;
         let health = format!("{}/_farebox/admin/v1/health", self.ready.gateway);
         eventually("the runtime to be there again", Duration::from_secs(60), async || {
-            let now = processes::below(self.child.id(), self.process())?;
+            let now = processes::below(self.child.id(), self.runtime.process())?;
             if now.is_empty() || now.iter().any(|process| running.contains(process)) {
                 return Ok(None);
             }
@@ -124,12 +168,6 @@ impl Farebox {
             Ok(Http::new().get(&health).await.ok().filter(|answer| answer.status == 200).map(drop))
         })
         .await
-    }
-
-    fn process(&self) -> &'static str {
-        match self.runtime {
-            Runtime::Workers => "workerd",
-        }
     }
 }
 
@@ -139,6 +177,11 @@ impl Drop for Farebox {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Where a gateway keeps its data, empty but for what a run of the tests that had the same process id left there.
+fn directory(runtime: Runtime, name: &str) -> PathBuf {
+    root().join(format!("target/tmp/{}-{}-{name}", runtime.name(), std::process::id()))
 }
 
 /// A script, to be run on the Node of the lock file.

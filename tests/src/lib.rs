@@ -12,18 +12,23 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-pub use crate::farebox::{Farebox, Runtime};
+pub use crate::{
+    farebox::{Farebox, Runtime},
+    parity::parity,
+};
 
 mod account;
 mod admin;
 mod call;
 mod farebox;
 mod http;
+mod parity;
 mod processes;
 mod python;
 pub mod scenarios;
+mod servers;
 
-/// Makes a test of each scenario, on one runtime.
+/// Makes a test of each of these scenarios, on one runtime.
 #[macro_export]
 macro_rules! scenarios_on {
     ($runtime:expr; $($module:ident::$scenario:ident,)*) => {

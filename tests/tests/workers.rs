@@ -1,27 +1,5 @@
 //! Every scenario, on Cloudflare Workers' runtime.
 
-use farebox_tests::{Runtime, scenarios_on};
+use farebox_tests::{Runtime, every_scenario_on};
 
-scenarios_on! { Runtime::Workers;
-    clients::the_npm_client_works_unmodified,
-    contract::the_api_is_what_its_description_says,
-    crashes::ten_crashes_lose_leases_and_no_money,
-    limits::a_balance_of_1_00_lets_exactly_500_calls_through,
-    limits::a_package_of_100_calls_lets_exactly_100_of_1000_through,
-    limits::a_crowd_gets_its_package_and_its_balance_and_no_call_more,
-    limits::a_crowd_gets_no_call_more_when_each_is_asked_for,
-    observed::a_trace_goes_on_at_the_upstream,
-    observed::calls_are_seen_by_prometheus_and_as_cloud_events,
-    provider::a_recharge_sent_ten_times_at_once_is_booked_once,
-    provider::a_suspended_account_is_rejected_until_it_is_active_again,
-    provider::credentials_are_rotated_and_restricted,
-    provider::publishing_under_load_drops_no_call,
-    rejections::a_revoked_credential_is_rejected,
-    rejections::an_account_with_nothing_left_is_rejected,
-    rejections::calls_that_must_not_pass_are_rejected_and_not_charged,
-    settlement::the_book_agrees_with_the_client_however_often_it_is_settled,
-    streams::a_client_that_disconnects_is_metered_for_what_was_sent,
-    streams::a_large_answer_streams_in_constant_memory,
-    streams::a_large_request_streams_in_constant_memory,
-    webhooks::a_receiver_that_is_down_for_a_day_gets_everything_in_order,
-}
+every_scenario_on! { Runtime::Workers }

@@ -11,7 +11,7 @@ use crate::{Farebox, account::Account, call::Caller, eventually};
 pub async fn a_package_of_100_calls_lets_exactly_100_of_1000_through(farebox: &Farebox) -> Result<()> {
     let (account, caller) = Account::with_balance(farebox, "0.15").await?;
     account.buy("hundred", "hundred-100").await?;
-    let outcomes = call_at_once(&caller, "/hundred/call", 1_000, 1).await?;
+    let outcomes = call_at_once(farebox, &caller, "/hundred/call", 1_000, 1).await?;
     ensure!(outcomes == expected([("passed", 100), ("quota.exhausted", 900)]), "{outcomes:?}");
     ensure!(farebox.forwarded("hundred").await? == 100, "the upstream saw another number");
 
@@ -27,7 +27,7 @@ pub async fn a_package_of_100_calls_lets_exactly_100_of_1000_through(farebox: &F
 /// 1.00 at 2.00 per 1,000 calls: exactly 500 pass, and then the balance is 0.00.
 pub async fn a_balance_of_1_00_lets_exactly_500_calls_through(farebox: &Farebox) -> Result<()> {
     let (account, caller) = Account::with_balance(farebox, "1.00").await?;
-    let outcomes = call_at_once(&caller, "/balance/call", 700, 1).await?;
+    let outcomes = call_at_once(farebox, &caller, "/balance/call", 700, 1).await?;
     ensure!(outcomes == expected([("passed", 500), ("balance.exhausted", 200)]), "{outcomes:?}");
     ensure!(farebox.forwarded("balance").await? == 500, "the upstream saw another number");
 
@@ -47,10 +47,11 @@ pub async fn a_crowd_gets_no_call_more_when_each_is_asked_for(farebox: &Farebox)
     use_up(farebox, "strict", "strict-5000", "/strict/call").await
 }
 
-async fn use_up(farebox: &Farebox, product: &str, package: &str, target: &'static str) -> Result<()> {
+/// 200 callers with 100 calls each, spread over all gateways, on a package of 5,000 calls and a balance for 3,000 more.
+pub(super) async fn use_up(farebox: &Farebox, product: &str, package: &str, target: &'static str) -> Result<()> {
     let (account, caller) = Account::with_balance(farebox, "5.50").await?;
     account.buy(product, package).await?;
-    let outcomes = call_at_once(&caller, target, 200, 100).await?;
+    let outcomes = call_at_once(farebox, &caller, target, 200, 100).await?;
     ensure!(outcomes.get("passed") == Some(&8_000), "{outcomes:?}");
     ensure!(farebox.forwarded(product).await? == 8_000, "the upstream saw another number");
 
@@ -63,14 +64,15 @@ async fn use_up(farebox: &Farebox, product: &str, package: &str, target: &'stati
 /// So many callers at once, each making its calls one after the other: the number of answers by problem code, and
 /// those that passed.
 async fn call_at_once(
+    farebox: &Farebox,
     caller: &Caller,
     target: &'static str,
-    callers: u32,
+    callers: usize,
     calls: u32,
 ) -> Result<BTreeMap<String, u32>> {
     let mut tasks = JoinSet::new();
-    for _ in 0..callers {
-        let caller = caller.clone();
+    for gateway in farebox.gateways().iter().cycle().take(callers) {
+        let caller = caller.at(gateway);
         tasks.spawn(async move {
             let mut codes = Vec::new();
             for _ in 0..calls {

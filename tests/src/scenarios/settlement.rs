@@ -56,12 +56,16 @@ async fn use_up(caller: &Caller) -> Result<Usage> {
     Ok(counted)
 }
 
-/// Every key reads back, is of about now, and expires when the journal's time is over.
+/// Every key reads back, is of about now, and expires when the journal's time is over, where keys can expire.
 fn check_journal(farebox: &Farebox) -> Result<()> {
     let now = now();
     for (key, expires) in farebox.journal()? {
         let (Window(window), _) = parse_key(&key)?;
         ensure!((window - Window::of(now).0).abs() < 60, "{key} is of another hour");
+        if !farebox.journal_expires() {
+            ensure!(expires.is_none(), "{key} expires at {expires:?}");
+            continue;
+        }
         let expires = i64::try_from(expires.with_context(|| format!("{key} never expires"))?)?;
         let life = expires - now.seconds();
         ensure!((life - TIME_TO_LIVE / 1_000).abs() < 3_600, "{key} lives {life} s");
