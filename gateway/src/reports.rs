@@ -6,6 +6,7 @@
 #![allow(async_fn_in_trait)]
 
 use farebox_core::{
+    catalog::Catalog,
     id::{AccountId, OfferId, ProductId, WriterId},
     ledger::{Entry, Refusal, Statement},
     meter::{Meter, PerMeter, Usage},
@@ -58,6 +59,15 @@ pub enum Query {
         /// At most so many messages.
         limit: u16,
     },
+    /// What was booked in `[from, until)`, and what would it have cost by another catalog?
+    Reprice {
+        /// The first moment that counts.
+        from: Timestamp,
+        /// The first moment that does not count any more.
+        until: Timestamp,
+        /// The other catalog.
+        catalog: Box<Catalog>,
+    },
     /// What happened in `[from, until)`, and what did it cost?
     Statement {
         /// The first moment that counts.
@@ -85,6 +95,8 @@ pub enum Report {
     Usage(Vec<UsageRow>),
     /// Entries by their number, with all that is needed to verify their chain.
     Entries(Vec<Entry>),
+    /// One row per product that was paid for or used, by its id.
+    Repriced(Vec<RepricedRow>),
     /// Messages, and how far the book was read.
     Outbox(Outbox),
     /// The statement.
@@ -218,6 +230,35 @@ pub struct UsageRow {
     #[serde(flatten)]
     #[schemars(with = "UsageCounts")]
     pub usage: Usage,
+}
+
+/// What a product came to by two catalogs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RepricedRow {
+    /// The product.
+    #[schemars(with = "Id")]
+    pub product: ProductId,
+    /// What was booked as used.
+    #[serde(flatten)]
+    #[schemars(with = "UsageCounts")]
+    pub usage: Usage,
+    /// What was paid for use, packages and periods, less what went back.
+    #[schemars(with = "Amount")]
+    pub before: Micros,
+    /// What the same would have come to.
+    #[schemars(with = "Amount")]
+    pub after: Micros,
+    /// What that is more; negative when it is less.
+    #[schemars(with = "Amount")]
+    pub difference: Micros,
+    /// The part of the usage that nothing in the other catalog pays for. Left out when there is none.
+    #[serde(default, skip_serializing_if = "Usage::is_zero")]
+    #[schemars(with = "Option<UsageCounts>")]
+    pub unsold: Usage,
+    /// Offers that were priced as they were sold: the other catalog does not have them, or with periods of another length.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<Id>")]
+    pub kept: Vec<OfferId>,
 }
 
 /// What the provider is to be told of.

@@ -176,8 +176,7 @@ impl Account {
         match source {
             Source::Grant(id) => {
                 if let Some(grant) = self.grants.get_mut(&id) {
-                    let used = |meter, quota: &Quota| quota.used.saturating_add(line.usage.get(meter));
-                    grant.quotas = grant.quotas.map(|meter, quota| Quota { used: used(meter, quota), ..*quota });
+                    grant.burn(&line.usage);
                 }
             }
             Source::Balance(id) => {

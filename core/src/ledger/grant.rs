@@ -142,6 +142,12 @@ impl Grant {
         self.quotas.iter().any(|(_, quota)| quota.leased > 0)
     }
 
+    /// Takes `usage` off what is left.
+    pub(super) fn burn(&mut self, usage: &Usage) {
+        let used = |meter, quota: &Quota| quota.used.saturating_add(usage.get(meter));
+        self.quotas = self.quotas.map(|meter, quota| Quota { used: used(meter, quota), ..*quota });
+    }
+
     pub(super) fn burn_order(&self) -> BurnOrder {
         (self.priority, self.until.is_none(), self.until, self.id)
     }

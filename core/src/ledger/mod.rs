@@ -17,6 +17,7 @@ mod leasing;
 mod line;
 mod renewing;
 mod report;
+mod repricing;
 mod settling;
 mod snapshot;
 mod statement;
@@ -38,6 +39,7 @@ pub use keys::KEY_MEMORY;
 pub use leasing::LONGEST_LEASE;
 pub use line::RatingLine;
 pub use report::UsageReport;
+pub use repricing::{Repriced, Repricing};
 pub use statement::{
     BadStatement, Overrun, StatedCharge, StatedEntry, StatedTier, Statement, StatementWriter, Unaccounted,
 };

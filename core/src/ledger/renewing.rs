@@ -8,6 +8,8 @@
 //! falls between two periods.
 #![deny(clippy::float_arithmetic)]
 
+use std::collections::BTreeMap;
+
 use super::{
     account::Account,
     command::Refusal,
@@ -60,12 +62,10 @@ pub(super) fn cancel(account: &Account, id: SubscriptionId, at_once: bool, at: T
     if !at_once {
         return Ok(Event::CancellationSet { subscription: id });
     }
-    let closed = closed(account, subscription.grant, at);
+    let closed = closed(&account.grants, subscription.grant, at);
     Ok(Event::SubscriptionEnded { subscription: id, ending: Ending::AtOnce, closed })
 }
 
-/// A plan of the same length goes on in the running period, for the part of it that is left; one of another length
-/// begins a period of its own.
 pub(super) fn change(
     account: &Account,
     id: SubscriptionId,
@@ -75,10 +75,24 @@ pub(super) fn change(
     valid(terms)?;
     let paid = |subscription: &&Subscription| at < subscription.period.until;
     let subscription = account.subscriptions.get(&id).filter(paid).ok_or(Refusal::NoSubscription)?;
-    let closed = closed(account, subscription.grant, at);
+    let change = changed(subscription, &account.grants, terms, at).ok_or(Refusal::Calendar)?;
+    let credit = change.closed.as_ref().map_or(Micros::ZERO, |closed| closed.credit);
+    account.covers(change.price.saturating_sub(credit))?;
+    Ok(Event::PlanChanged(change))
+}
+
+/// A plan of the same length goes on in the running period, for the part of it that is left; one of another length
+/// begins a period of its own. `None` where the calendar ends.
+pub(super) fn changed(
+    subscription: &Subscription,
+    grants: &BTreeMap<GrantId, Grant>,
+    terms: &PlanTerms,
+    at: Timestamp,
+) -> Option<PlanChanged> {
+    let closed = closed(grants, subscription.grant, at);
     let begins_anew = terms.every != subscription.terms.every;
     let (price, quantities, period) = if begins_anew {
-        let until = end_of(at, terms.every, 1, subscription.zone.as_deref()).ok_or(Refusal::Calendar)?;
+        let until = end_of(at, terms.every, 1, subscription.zone.as_deref())?;
         (terms.price, terms.quantities.clone(), Period { from: at, until })
     } else {
         let running = subscription.period;
@@ -89,10 +103,8 @@ pub(super) fn change(
         let price = Micros::new(running.rest_of(terms.price.get(), at));
         (price, terms.quantities.map(|_, whole| rest(*whole)), Period { from: at, until: running.until })
     };
-    let credit = closed.as_ref().map_or(Micros::ZERO, |closed| closed.credit);
-    account.covers(price.saturating_sub(credit))?;
-    let terms = terms.clone();
-    Ok(Event::PlanChanged(PlanChanged { subscription: id, terms, price, quantities, period, begins_anew, closed }))
+    let (subscription, terms) = (subscription.id, terms.clone());
+    Some(PlanChanged { subscription, terms, price, quantities, period, begins_anew, closed })
 }
 
 fn valid(terms: &PlanTerms) -> Result<(), Refusal> {
@@ -100,8 +112,8 @@ fn valid(terms: &PlanTerms) -> Result<(), Refusal> {
 }
 
 /// Takes a grant off the books before its end.
-fn closed(account: &Account, id: GrantId, at: Timestamp) -> Option<ClosedGrant> {
-    let grant = account.grants.get(&id).filter(|grant| !grant.has_ended(at))?;
+pub(super) fn closed(grants: &BTreeMap<GrantId, Grant>, id: GrantId, at: Timestamp) -> Option<ClosedGrant> {
+    let grant = grants.get(&id).filter(|grant| !grant.has_ended(at))?;
     let by_time = Period { from: grant.from, until: grant.until? }.rest_of(grant.price.get(), at);
     let unearned = grant.price.saturating_sub(grant.earned).max(Micros::ZERO);
     let credit = grant.unused_worth().min(Micros::new(by_time)).min(unearned);
@@ -115,10 +127,7 @@ impl Account {
             Event::Subscribed(began) => self.begin(seq, began),
             Event::Renewed { subscription, price, period } => {
                 let Some(renewed) = self.subscriptions.get_mut(subscription) else { return };
-                renewed.periods += 1;
-                renewed.period = *period;
-                renewed.grant = GrantId(seq);
-                renewed.grace_until = None;
+                renewed.renew(GrantId(seq), *period);
                 let terms = &renewed.terms;
                 let grant = Grant::of_plan(renewed.grant, terms, *price, &terms.quantities, *period);
                 self.add_grant(grant);
@@ -143,33 +152,17 @@ impl Account {
     }
 
     fn begin(&mut self, seq: u64, began: &Subscribed) {
-        let Subscribed { terms, zone, period } = began;
-        let (id, grant) = (SubscriptionId(seq), GrantId(seq));
-        self.add_grant(Grant::of_plan(grant, terms, terms.price, &terms.quantities, *period));
-        let subscription = Subscription {
-            id,
-            terms: terms.clone(),
-            zone: zone.clone(),
-            anchor: period.from,
-            periods: 1,
-            period: *period,
-            grant,
-            grace_until: None,
-            ends: false,
-        };
-        self.subscriptions.insert(id, subscription);
+        let Subscribed { terms, period, .. } = began;
+        self.add_grant(Grant::of_plan(GrantId(seq), terms, terms.price, &terms.quantities, *period));
+        self.subscriptions.insert(SubscriptionId(seq), Subscription::begun(seq, began));
     }
 
     fn change_plan(&mut self, seq: u64, change: &PlanChanged) {
         let PlanChanged { terms, price, quantities, period, .. } = change;
         self.close(change.closed.as_ref());
         self.add_grant(Grant::of_plan(GrantId(seq), terms, *price, quantities, *period));
-        let Some(subscription) = self.subscriptions.get_mut(&change.subscription) else { return };
-        subscription.terms = terms.clone();
-        subscription.grant = GrantId(seq);
-        subscription.ends = false;
-        if change.begins_anew {
-            (subscription.anchor, subscription.periods, subscription.period) = (period.from, 1, *period);
+        if let Some(subscription) = self.subscriptions.get_mut(&change.subscription) {
+            subscription.change(GrantId(seq), change);
         }
     }
 

@@ -9,6 +9,7 @@ use std::fmt;
 use jiff::{Span, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
+use super::event::{PlanChanged, Subscribed};
 use crate::{
     id::{GrantId, OfferId, ProductId, SubscriptionId},
     meter::PerMeter,
@@ -107,6 +108,35 @@ impl Period {
 }
 
 impl Subscription {
+    /// One that began with entry `seq`.
+    pub(super) fn begun(seq: u64, Subscribed { terms, zone, period }: &Subscribed) -> Self {
+        Self {
+            id: SubscriptionId(seq),
+            terms: terms.clone(),
+            zone: zone.clone(),
+            anchor: period.from,
+            periods: 1,
+            period: *period,
+            grant: GrantId(seq),
+            grace_until: None,
+            ends: false,
+        }
+    }
+
+    /// Another period was paid for.
+    pub(super) fn renew(&mut self, grant: GrantId, period: Period) {
+        (self.grant, self.period, self.grace_until) = (grant, period, None);
+        self.periods += 1;
+    }
+
+    /// It has another plan.
+    pub(super) fn change(&mut self, grant: GrantId, change: &PlanChanged) {
+        (self.terms, self.grant, self.ends) = (change.terms.clone(), grant, false);
+        if change.begins_anew {
+            (self.anchor, self.periods, self.period) = (change.period.from, 1, change.period);
+        }
+    }
+
     /// The period after the last that was paid for; `None` where the calendar ends.
     pub(super) fn next_period(&self) -> Option<Period> {
         let until = end_of(self.anchor, self.terms.every, self.periods + 1, self.zone.as_deref())?;

@@ -38,6 +38,7 @@ mod canonical;
 mod leases;
 mod messages;
 mod money;
+mod repricing;
 mod settlement;
 mod statement;
 mod subscriptions;

@@ -15,6 +15,7 @@ mod names;
 mod openapi;
 mod operations;
 mod reports;
+mod repricings;
 mod resource;
 mod retry;
 mod settlements;
@@ -197,6 +198,7 @@ impl<P: AdminPorts> Call<'_, P> {
             ("POST", Resource::Settlements) => self.run_settlement().await,
             (_, Resource::Settlements) => self.list_settlements().await,
             (_, Resource::Refused) => self.list_refused().await,
+            (_, Resource::Repricings) => self.reprice().await,
             ("POST", Resource::Clock) => self.move_clock().await,
             (_, Resource::Clock) => self.show_clock().await,
             ("POST", Resource::Tokens) => self.issue_token().await,

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     Items, accounts, audit,
     catalog::{Health, Publication, Shown},
-    clock, credentials, money, statements, subscriptions, tokens, watching, webhooks,
+    clock, credentials, money, repricings, statements, subscriptions, tokens, watching, webhooks,
 };
 use crate::{
     reports::{BalanceReport, GrantRow, LeaseRow, SubscriptionRow, TermsReport, UsageRow},
@@ -248,6 +248,13 @@ pub(super) fn operations() -> Vec<Operation> {
         operation("get", "settlements/refused", "Usage that no account would book")
             .paged()
             .gives::<Items<RefusedBatch>>(200),
+        operation("post", "repricings", "What was booked, priced by the catalog that is sent; changes nothing")
+            .takes_toml()
+            .with(moment("from"))
+            .with(moment("to"))
+            .paged()
+            .gives::<Items<repricings::Repriced>>(200)
+            .fails(&[409, 413, 422]),
         operation("get", "clock", "The clock").gives::<clock::Clock>(200),
         operation("post", "clock", "Move the clock, in development only")
             .takes::<clock::Move>()

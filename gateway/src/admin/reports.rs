@@ -44,11 +44,7 @@ impl<P: AdminPorts> Call<'_, P> {
 
     /// Usage in `[from, to)`; all of it when they are not said.
     pub(super) async fn usage(&self, account: &str) -> Answered {
-        let from = self.moment("from")?.unwrap_or_default();
-        let until = self.moment("to")?.unwrap_or(Timestamp::MAX);
-        if until < from {
-            return Err(Failure::Malformed("`to` must not be before `from`".to_owned()));
-        }
+        let (from, until) = self.stretch()?;
         match self.report(account, Query::Usage { from, until }).await? {
             Report::Usage(items) => whole(items),
             other => Err(mismatch(&other)),
@@ -76,6 +72,17 @@ impl<P: AdminPorts> Call<'_, P> {
 
     async fn report(&self, account: &str, query: Query) -> Result<Report, Failure> {
         Ok(self.ports.report(&account_id(account)?, &query).await??)
+    }
+
+    /// The stretch of time from `from` to `to`; all of it when they are not said.
+    pub(super) fn stretch(&self) -> Result<(Timestamp, Timestamp), Failure> {
+        let from = self.moment("from")?.unwrap_or_default();
+        let until = self.moment("to")?.unwrap_or(Timestamp::MAX);
+        if until < from {
+            Err(Failure::Malformed("`to` must not be before `from`".to_owned()))
+        } else {
+            Ok((from, until))
+        }
     }
 
     fn moment(&self, name: &str) -> Result<Option<Timestamp>, Failure> {

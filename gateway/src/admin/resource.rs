@@ -33,6 +33,7 @@ pub(super) enum Resource<'a> {
     Statement(&'a str, &'a str),
     Settlements,
     Refused,
+    Repricings,
     Clock,
     Tokens,
     Token(&'a str),
@@ -58,6 +59,7 @@ impl<'a> Resource<'a> {
             ["catalog"] => Self::Catalog,
             ["settlements"] => Self::Settlements,
             ["settlements", "refused"] => Self::Refused,
+            ["repricings"] => Self::Repricings,
             ["clock"] => Self::Clock,
             ["admin-tokens"] => Self::Tokens,
             ["admin-tokens", id] => Self::Token(id),
@@ -106,7 +108,8 @@ impl<'a> Resource<'a> {
             Self::Account(_) => &["GET", "PATCH"],
             Self::Subscription(..) | Self::Credential(..) => &["DELETE", "PATCH"],
             Self::Token(_) => &["DELETE"],
-            Self::Resends(_)
+            Self::Repricings
+            | Self::Resends(_)
             | Self::Rotations(..)
             | Self::Recharges(_)
             | Self::Refunds(_)
@@ -132,7 +135,7 @@ impl<'a> Resource<'a> {
 
     /// Whether a request with this method can change something.
     pub(super) fn is_changed_by(self, method: &str) -> bool {
-        method != "GET"
+        method != "GET" && self != Self::Repricings
     }
 
     /// The least that the sender of a request with this method must be.

@@ -4,10 +4,10 @@
 //! book itself, so they do not change when the account's state is forgotten.
 
 use farebox_core::{
-    id::AccountId,
+    id::{AccountId, ProductId},
     ledger::{
-        Account, BookedLease, Entry, GrantRow as Row, Refusal, Source, StatementWriter, Subscription, UsageReport,
-        command::AccountTerms,
+        Account, BookedLease, Entry, GrantRow as Row, Refusal, Repriced, Repricing, Source, StatementWriter,
+        Subscription, UsageReport, command::AccountTerms,
     },
     money::Currency,
     time::Timestamp,
@@ -16,7 +16,7 @@ use farebox_core::{
 use super::{Accounts, EntryRange, EntryStore, PAGE, ask};
 use crate::{
     ports::Fault,
-    reports::{BalanceReport, GrantRow, LeaseRow, Query, Report, SubscriptionRow, TermsReport, UsageRow},
+    reports::{BalanceReport, GrantRow, LeaseRow, Query, Report, RepricedRow, SubscriptionRow, TermsReport, UsageRow},
     webhooks::outbox,
 };
 
@@ -64,6 +64,12 @@ pub async fn report<S: EntryStore>(
         Query::Outbox { after, from, limit } => {
             let outbox = outbox(store, accounts, id, (*after, *from, *limit)).await?;
             Ok(outbox.map(Report::Outbox).ok_or(Refusal::NotOpen))
+        }
+        Query::Reprice { from, until, catalog } => {
+            let mut repricing = Repricing::new(catalog, *from, *until);
+            read(store, id, None, |entry| repricing.add(entry)).await?;
+            let rows = repricing.finish().into_iter().map(repriced).collect();
+            ask_open(store, accounts, id, |_, _| Report::Repriced(rows)).await
         }
         Query::Statement { from, until } => {
             let mut statement = StatementWriter::new(*from, *until);
@@ -134,6 +140,12 @@ fn subscription(subscription: &Subscription) -> SubscriptionRow {
         renews: !subscription.ends,
         grace_until: subscription.grace_until,
     }
+}
+
+fn repriced((product, repriced): (ProductId, Repriced)) -> RepricedRow {
+    let Repriced { usage, before, after, unsold, kept } = repriced;
+    let (difference, kept) = (after.saturating_sub(before), kept.into_iter().collect());
+    RepricedRow { product, usage, before, after, difference, unsold, kept }
 }
 
 fn terms(terms: &AccountTerms) -> TermsReport {

@@ -5,6 +5,7 @@
 mod access;
 mod agreements;
 mod made_once;
+mod prices;
 mod shop;
 mod webhooks;
 
