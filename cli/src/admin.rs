@@ -1,5 +1,7 @@
 //! The gateway's admin API, as the commands use it.
 
+use std::{io::IsTerminal, path::PathBuf};
+
 use anyhow::{Context, bail};
 use clap::Args;
 use farebox_cli::{
@@ -9,16 +11,33 @@ use farebox_cli::{
 use serde_json::{Value, json};
 use url::Url;
 
+use crate::config::{self, Config};
+
+/// Where a gateway listens that runs on this machine.
+const LOCAL: &str = "http://127.0.0.1:8787";
+
 /// Where the gateway is, and how to prove that one runs it.
 #[derive(Debug, Args)]
 pub(crate) struct Connection {
-    /// Address of the gateway
-    #[arg(long, global = true, env = "FAREBOX_GATEWAY", default_value = "http://127.0.0.1:8787", value_name = "URL")]
-    pub(crate) gateway: Url,
+    /// Address of the gateway [env: FAREBOX_GATEWAY] [default: the profile's, or http://127.0.0.1:8787]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Gateway")]
+    gateway: Option<Url>,
+
+    /// Gateway and token that are kept under this name [env: FAREBOX_PROFILE]
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Gateway")]
+    profile: Option<String>,
 
     /// File that holds the admin token, in place of the environment's FAREBOX_ADMIN_TOKEN
-    #[arg(long, global = true, value_name = "FILE")]
-    token_file: Option<std::path::PathBuf>,
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Gateway")]
+    token_file: Option<PathBuf>,
+}
+
+/// What a [`Connection`] comes to, with the environment and the configuration.
+pub(crate) struct Settings {
+    /// Address of the gateway.
+    pub(crate) gateway: Url,
+    /// The token that is kept for it.
+    kept: Option<String>,
 }
 
 /// A client of the admin API.
@@ -29,7 +48,7 @@ pub(crate) struct Admin {
 }
 
 /// The name of a command that moves money: sent twice under one name, it is carried out once.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct Idempotency {
     /// Name of this payment: sent again under the same name it is not made again [default: a random one]
     #[arg(long = "idempotency-key", value_name = "NAME")]
@@ -37,18 +56,49 @@ pub(crate) struct Idempotency {
 }
 
 impl Connection {
+    /// The gateway that is meant. What is given on the command line goes first, then the environment, then the
+    /// configuration. The token of a profile is for its gateway only, so it never goes to another one.
+    ///
+    /// # Errors
+    ///
+    /// When the configuration cannot be read, or has no such profile.
+    pub(crate) fn settings(&self) -> anyhow::Result<Settings> {
+        let elsewhere = |gateway| Ok(Settings { gateway, kept: None });
+        if let Some(gateway) = &self.gateway {
+            return elsewhere(gateway.clone());
+        }
+        let in_environment = std::env::var("FAREBOX_GATEWAY").ok().filter(|_| self.profile.is_none());
+        if let Some(gateway) = in_environment {
+            return elsewhere(gateway.parse().context("FAREBOX_GATEWAY is not an address")?);
+        }
+        let config = Config::load()?;
+        let named = self.profile.clone().or_else(|| std::env::var("FAREBOX_PROFILE").ok());
+        let Some(name) = named.or_else(|| config.profile.clone()) else { return elsewhere(LOCAL.parse()?) };
+        let profile = config.profile(&name)?;
+        Ok(Settings { gateway: profile.gateway.clone(), kept: config.token(profile)? })
+    }
+
     /// A client of the admin API.
     ///
     /// # Errors
     ///
     /// When there is no token, or the address cannot have a path.
     pub(crate) fn admin(&self) -> anyhow::Result<Admin> {
+        let Settings { gateway, kept } = self.settings()?;
+        let in_environment = || std::env::var("FAREBOX_ADMIN_TOKEN").ok().filter(|_| self.profile.is_none());
         let token = match &self.token_file {
-            Some(file) => std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?,
-            None => std::env::var("FAREBOX_ADMIN_TOKEN")
-                .context("no admin token: set FAREBOX_ADMIN_TOKEN or give --token-file")?,
+            Some(file) => config::secret(file)?,
+            None => match in_environment().or(kept) {
+                Some(token) => token,
+                None if std::io::stdin().is_terminal() => {
+                    rpassword::prompt_password(format!("Admin token of {gateway}: "))?
+                }
+                None => bail!(
+                    "no admin token: set FAREBOX_ADMIN_TOKEN, give --token-file, or keep one with `farebox profile set`"
+                ),
+            },
         };
-        let base = self.gateway.join("/_farebox/admin/v1/").context("the gateway's address cannot have a path")?;
+        let base = gateway.join("/_farebox/admin/v1/").context("the gateway's address cannot have a path")?;
         Ok(Admin { http: Client::default(), base, token: token.trim().to_owned() })
     }
 }
@@ -61,6 +111,18 @@ impl Admin {
 
     /// All items of the list at `path`, page by page; `query` says which.
     pub(crate) fn list(&self, path: &str, query: &[(&str, &str)]) -> anyhow::Result<Vec<Value>> {
+        self.pages(path, query, usize::MAX)
+    }
+
+    /// The first `most` items of the list at `path`.
+    pub(crate) fn first(&self, path: &str, most: usize) -> anyhow::Result<Vec<Value>> {
+        let mut items = self.pages(path, &[("limit", "100")], most)?;
+        items.truncate(most);
+        Ok(items)
+    }
+
+    /// Pages of the list at `path`, until there are `enough` items.
+    fn pages(&self, path: &str, query: &[(&str, &str)], enough: usize) -> anyhow::Result<Vec<Value>> {
         let mut items = Vec::new();
         let mut cursor: Option<String> = None;
         loop {
@@ -73,7 +135,7 @@ impl Admin {
             let Value::Array(of_page) = page["items"].take() else { bail!("the gateway answered without `items`") };
             items.extend(of_page);
             let next = page["cursor"].as_str().map(str::to_owned);
-            if next.is_none() || next == cursor {
+            if next.is_none() || next == cursor || items.len() >= enough {
                 return Ok(items);
             }
             cursor = next;
@@ -83,6 +145,22 @@ impl Admin {
     /// Posts `body` to `path`.
     pub(crate) fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
         self.send(self.with_json("POST", path, body)?)
+    }
+
+    /// Changes what is at `path`.
+    pub(crate) fn change(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        self.send(self.with_json("PATCH", path, body)?)
+    }
+
+    /// Puts `body` in place of what is at `path`.
+    pub(crate) fn replace(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        self.send(self.with_json("PUT", path, body)?)
+    }
+
+    /// What is at `path`, as text.
+    pub(crate) fn text(&self, path: &str) -> anyhow::Result<String> {
+        let answer = self.http.send(&self.request("GET", path)?)?;
+        if answer.status() == 200 { answer.into_text() } else { bail!(answer.into_problem()?) }
     }
 
     /// Posts a command that moves money; gives the answer and the name it was sent under. A failure that leaves open
@@ -114,10 +192,10 @@ impl Admin {
         Ok(answer)
     }
 
-    /// Puts `text` to `path`.
-    pub(crate) fn put(&self, path: &str, content_type: &str, text: String) -> anyhow::Result<Value> {
-        let mut request = self.request("PUT", path)?;
-        request.set("content-type", content_type);
+    /// Sends a catalog to `path`.
+    pub(crate) fn send_toml(&self, method: &str, path: &str, text: String) -> anyhow::Result<Value> {
+        let mut request = self.request(method, path)?;
+        request.set("content-type", "application/toml");
         request.body = text.into_bytes();
         self.send(request)
     }

@@ -6,6 +6,7 @@
 
 mod admin;
 mod commands;
+mod config;
 mod output;
 
 use std::process::ExitCode;

@@ -1,8 +1,24 @@
 //! Answers, as tables for people.
 //!
-//! Invariant: nothing an answer holds is left out silently: what is not a column by name is shown when no name fits.
+//! Invariant: nothing an answer holds is left out silently: what is not a column by name is shown when no name fits, and
+//! what is too wide for the terminal is shown as one block per item, so that no id is ever cut.
 
 use serde_json::Value;
+
+/// A table of `items` that fits the terminal, or a block for each where it would not. See [`table`].
+pub(crate) fn fitting(items: &[Value], columns: &[&str]) -> String {
+    // What goes to a file or to another program has no width.
+    let width = terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0));
+    fit(items, columns, width.unwrap_or(usize::MAX))
+}
+
+fn fit(items: &[Value], columns: &[&str], width: usize) -> String {
+    let table = table(items, columns);
+    if table.lines().all(|line| line.chars().count() <= width) {
+        return table;
+    }
+    items.iter().map(|item| record(item, columns)).collect::<Vec<_>>().join("\n")
+}
 
 /// A table of `items`, with those of `columns` that any item has; with all their members when none has one.
 pub(crate) fn table(items: &[Value], columns: &[&str]) -> String {
@@ -51,6 +67,7 @@ fn cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(" "),
         other => other.to_string(),
     }
 }
@@ -79,6 +96,14 @@ mod tests {
         let items = [json!({"id": "a", "calls": 5, "until": null}), json!({"id": "bob", "calls": 100})];
         assert_eq!(table(&items, &["id", "calls", "until"]), "ID   CALLS\na        5\nbob    100\n");
         assert_eq!(table(&[], &["id"]), "none\n");
+    }
+
+    #[test]
+    fn a_table_that_is_too_wide_becomes_a_block_for_each_item() {
+        let items = [json!({"id": "a", "url": "https://a.example"}), json!({"id": "b", "url": "https://b.example"})];
+        let blocks = "id   a\nurl  https://a.example\n\nid   b\nurl  https://b.example\n";
+        assert_eq!(fit(&items, &["id", "url"], 18), blocks);
+        assert_eq!(fit(&items, &["id", "url"], 21), table(&items, &["id", "url"]));
     }
 
     #[test]

@@ -1,52 +1,150 @@
-//! `farebox apply`: publish the catalog.
+//! `farebox apply`, `diff` and `export`: the catalog that is published, and the one in the provider's file.
 //!
 //! A catalog that is refused is refused with everything that is wrong with it, a line each, before the one line that
-//! every failure ends with.
+//! every failure ends with. Invariant: `apply` publishes nothing that was not shown first, unless it was told to.
 
-use std::path::PathBuf;
+use std::{
+    io::{IsTerminal, Write},
+    path::{Path, PathBuf},
+};
 
+use anyhow::{Context, bail};
 use clap::Args;
 use farebox_cli::http::Problem;
 use farebox_core::catalog::difference::Change;
 use serde_json::Value;
 
 use super::{Format, read};
-use crate::admin::Connection;
+use crate::admin::{Admin, Connection};
 
 /// Publish the catalog: what is for sale, where it comes from and what it costs
+///
+/// Shows what would change, and asks before anything does.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  farebox apply --dry-run catalog.toml")]
+#[command(after_help = "Example:\n  farebox apply catalog.toml\n  farebox apply --yes catalog.toml   # in CI")]
 pub(crate) struct Apply {
     /// The catalog, in TOML; `-` for standard input
+    #[arg(default_value = "catalog.toml")]
     file: PathBuf,
 
+    /// Publish it without asking
+    #[arg(short, long)]
+    yes: bool,
+
     /// Check it and show what would change, but publish nothing
-    #[arg(long)]
+    #[arg(long, conflicts_with = "yes")]
     dry_run: bool,
 
     #[command(flatten)]
     format: Format,
 }
 
+/// Show what publishing a catalog would change
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  farebox diff catalog.toml\n  farebox diff --exit-code catalog.toml")]
+pub(crate) struct Diff {
+    /// The catalog, in TOML; `-` for standard input
+    #[arg(default_value = "catalog.toml")]
+    file: PathBuf,
+
+    /// Fail when something would change
+    #[arg(long)]
+    exit_code: bool,
+
+    #[command(flatten)]
+    format: Format,
+}
+
+/// Write out the catalog that is published, as it was written
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  farebox export > catalog.toml")]
+pub(crate) struct Export {
+    #[command(flatten)]
+    format: Format,
+}
+
 impl Apply {
     pub(crate) fn run(self, connection: &Connection) -> anyhow::Result<()> {
-        let source = read(&self.file)?;
-        let path = if self.dry_run { "catalog?dry_run=true" } else { "catalog" };
-        let answer = connection.admin()?.put(path, "application/toml", source);
-        let answer = answer.inspect_err(|error| {
-            let problems = error.downcast_ref::<Problem>().map_or(&[][..], |problem| &problem.problems);
-            problems.iter().for_each(|problem| eprintln!("{}: {problem}", self.file.display()));
-        })?;
+        let (admin, source) = (connection.admin()?, read(&self.file)?);
+        let tried = send(&admin, "catalog?dry_run=true", &self.file, source.clone())?;
+        if self.dry_run {
+            return self.tell(&tried, "valid, not published");
+        }
+        let asks = !self.yes && !tried["changes"].as_array().is_some_and(Vec::is_empty);
+        if asks {
+            // The answer goes to standard output alone, so that it can be read by a program.
+            eprint!("{}", changes(&tried));
+            ask("Publish it?", "--yes publishes it without asking")?;
+        }
+        let published = send(&admin, "catalog", &self.file, source)?;
+        if asks && !self.format.json {
+            println!("{}", line(&published, "published"));
+            return Ok(());
+        }
+        self.tell(&published, "published")
+    }
+
+    fn tell(&self, answer: &Value, done: &str) -> anyhow::Result<()> {
         if self.format.json {
             println!("{answer}");
         } else {
-            print!("{}", changes(&answer));
-            let version = answer["version"].as_str().unwrap_or_default();
-            let done = if self.dry_run { "valid, not published" } else { "published" };
-            println!("catalog {version} {done}");
+            println!("{}{}", changes(answer), line(answer, done));
         }
         Ok(())
     }
+}
+
+impl Diff {
+    pub(crate) fn run(self, connection: &Connection) -> anyhow::Result<()> {
+        let answer = send(&connection.admin()?, "catalog?dry_run=true", &self.file, read(&self.file)?)?;
+        if self.format.json {
+            println!("{}", answer["changes"])
+        } else {
+            print!("{}", changes(&answer))
+        }
+        let count = answer["changes"].as_array().map_or(0, Vec::len);
+        if self.exit_code && count > 0 {
+            bail!("{count} {}", if count == 1 { "change" } else { "changes" });
+        }
+        Ok(())
+    }
+}
+
+impl Export {
+    pub(crate) fn run(self, connection: &Connection) -> anyhow::Result<()> {
+        let published = connection.admin()?.get("catalog")?;
+        if self.format.json {
+            println!("{published}");
+        } else {
+            print!("{}", published["source"].as_str().context("the gateway answered without `source`")?);
+        }
+        Ok(())
+    }
+}
+
+/// Sends a catalog that is in `file`, and says everything that is wrong with it.
+pub(super) fn send(admin: &Admin, path: &str, file: &Path, source: String) -> anyhow::Result<Value> {
+    let method = if path.starts_with("catalog") { "PUT" } else { "POST" };
+    admin.send_toml(method, path, source).inspect_err(|error| {
+        let problems = error.downcast_ref::<Problem>().map_or(&[][..], |problem| &problem.problems);
+        problems.iter().for_each(|problem| eprintln!("{}: {problem}", file.display()));
+    })
+}
+
+/// Asks for a yes; without a terminal to ask on, says what to give instead.
+fn ask(question: &str, instead: &str) -> anyhow::Result<()> {
+    if !std::io::stdin().is_terminal() {
+        bail!("there is nobody to ask: {instead}");
+    }
+    eprint!("{question} [y/N] ");
+    std::io::stderr().flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") { Ok(()) } else { bail!("nothing was changed") }
+}
+
+fn line(answer: &Value, done: &str) -> String {
+    format!("catalog {} {done}", answer["version"].as_str().unwrap_or_default())
 }
 
 /// The changes of an answer, one a line.

@@ -1,4 +1,4 @@
-//! What an account has and used: `farebox balance`, `grants`, `usage`.
+//! What an account has and used: `farebox balance`, `grants`, `leases`, `usage`.
 
 use clap::Args;
 use farebox_core::{id::AccountId, time::Timestamp};
@@ -20,6 +20,16 @@ pub(crate) struct Balance {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  farebox grants acc_1")]
 pub(crate) struct Grants {
+    /// The account's id
+    account: AccountId,
+    #[command(flatten)]
+    format: Format,
+}
+
+/// List what is set aside for running instances of the gateway
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  farebox leases acc_1")]
+pub(crate) struct Leases {
     /// The account's id
     account: AccountId,
     #[command(flatten)]
@@ -55,6 +65,14 @@ impl Grants {
         let grants = connection.admin()?.list(&format!("accounts/{}/grants", self.account), &[])?;
         let columns = ["id", "product", "package", "meter", "quantity", "remaining", "leased", "until"];
         self.format.list(grants, &columns);
+        Ok(())
+    }
+}
+
+impl Leases {
+    pub(crate) fn run(self, connection: &Connection) -> anyhow::Result<()> {
+        let leases = connection.admin()?.list(&format!("accounts/{}/leases", self.account), &[])?;
+        self.format.list(leases, &["id", "product", "writer", "source", "allowance", "used", "until"]);
         Ok(())
     }
 }

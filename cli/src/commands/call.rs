@@ -12,6 +12,7 @@ use crate::admin::Connection;
 Example:
   export FAREBOX_SECRET=…
   farebox call --key ak_1 '/v1/echo?city=Oslo'
+  farebox call --credential-file bob.json /v1/echo
   farebox call --key ak_1 --json '{\"a\":1}' -X PUT https://api.example/v1/echo")]
 pub(crate) struct Call {
     #[command(flatten)]
@@ -24,7 +25,7 @@ pub(crate) struct Call {
 
 impl Call {
     pub(crate) fn run(self, connection: &Connection) -> anyhow::Result<()> {
-        let request = self.drafted.request(&connection.gateway)?;
+        let request = self.drafted.request(&connection.settings()?.gateway)?;
         let (_, answered) = self.drafted.send(request)?;
         let answer = match answered {
             Answered::Passed(answer) => answer,

@@ -32,7 +32,7 @@ impl Clock {
 }
 
 /// Milliseconds from `31d` or `1d 12h`, with days of 24 hours.
-fn millis(text: &str) -> anyhow::Result<Millis> {
+pub(super) fn millis(text: &str) -> anyhow::Result<Millis> {
     let span: Span = text.parse().context("write it like 31d or 90m")?;
     let length = span.to_duration(SpanRelativeTo::days_are_24_hours()).context("use s, m, h and d")?;
     Ok(length.as_millis().try_into()?)

@@ -1,20 +1,43 @@
 //! `farebox credential`: the keys of an account.
+//!
+//! Invariant: a secret is printed only where it is not written to a file; that file can be read by its owner alone.
 
-use clap::Subcommand;
-use farebox_core::id::{AccountId, CredentialKey};
-use serde_json::json;
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+};
 
-use super::Format;
-use crate::admin::Connection;
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use farebox_core::{
+    id::{AccountId, CredentialKey, ProductId},
+    time::Timestamp,
+};
+use serde_json::{Value, json};
+
+use super::{Format, clock};
+use crate::{
+    admin::{Admin, Connection},
+    config,
+};
 
 /// Credentials: the keys that an account's programs call with
 #[derive(Debug, Subcommand)]
 pub(crate) enum Credential {
     /// Make a key with a secret and an app code; the last two are shown this once
-    #[command(after_help = "Example:\n  farebox credential create acc_1")]
+    #[command(after_help = "\
+Example:
+  farebox credential create acc_1
+  farebox credential create acc_1 --file bob.json --product maps --address 192.0.2.0/24")]
     Create {
         /// The account's id
         account: AccountId,
+        /// Write it to this file, which only you can read, and show no secret
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        limits: Limits,
         #[command(flatten)]
         format: Format,
     },
@@ -26,8 +49,48 @@ pub(crate) enum Credential {
         #[command(flatten)]
         format: Format,
     },
+    /// Change a key's name or what it is held to; what is not named stays
+    #[command(after_help = "\
+Example:
+  farebox credential change acc_1 ak_1 --product maps --product text
+  farebox credential change acc_1 ak_1 --any-product --no-expiry")]
+    Change {
+        /// The account's id
+        account: AccountId,
+        /// The key
+        key: CredentialKey,
+        #[command(flatten)]
+        limits: Limits,
+        /// Let it use all that the account may
+        #[arg(long, conflicts_with = "products")]
+        any_product: bool,
+        /// Let it be used from everywhere
+        #[arg(long, conflicts_with = "addresses")]
+        any_address: bool,
+        /// Let it never expire
+        #[arg(long, conflicts_with = "expires")]
+        no_expiry: bool,
+        #[command(flatten)]
+        format: Format,
+    },
+    /// Make a key in place of another, which goes on for a while beside it
+    #[command(after_help = "Example:\n  farebox credential rotate acc_1 ak_1 --overlap 2d")]
+    Rotate {
+        /// The account's id
+        account: AccountId,
+        /// The key that is replaced
+        key: CredentialKey,
+        /// How long that one goes on: a number and s, m, h or d [default: 7d]
+        #[arg(long, value_name = "TIME", value_parser = clock::millis)]
+        overlap: Option<i64>,
+        /// Write the new one to this file, which only you can read, and show no secret
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        format: Format,
+    },
     /// Refuse a key from now on
-    #[command(after_help = "Example:\n  farebox credential revoke acc_1 key-1")]
+    #[command(after_help = "Example:\n  farebox credential revoke acc_1 ak_1")]
     Revoke {
         /// The account's id
         account: AccountId,
@@ -38,23 +101,97 @@ pub(crate) enum Credential {
     },
 }
 
+/// What a key is called and held to.
+#[derive(Debug, Args)]
+pub(crate) struct Limits {
+    /// A name, for people
+    #[arg(long)]
+    name: Option<String>,
+    /// A product it may use; may be given several times
+    #[arg(long = "product", value_name = "PRODUCT")]
+    products: Vec<ProductId>,
+    /// An address or a range it may be used from, such as 192.0.2.0/24; may be given several times
+    #[arg(long = "address", value_name = "RANGE")]
+    addresses: Vec<String>,
+    /// From when on it is refused (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    expires: Option<Timestamp>,
+}
+
+impl Limits {
+    fn body(self) -> Value {
+        let Self { name, products, addresses, expires } = self;
+        let mut body = json!({});
+        let lists = [("products", json!(products)), ("addresses", json!(addresses))];
+        let given = lists.into_iter().filter(|(_, list)| list.as_array().is_some_and(|list| !list.is_empty()));
+        let single = [("name", name.map(Value::from)), ("expires", expires.map(|expires| json!(expires)))];
+        for (member, value) in given.chain(single.into_iter().filter_map(|(member, value)| Some((member, value?)))) {
+            body[member] = value;
+        }
+        body
+    }
+}
+
+const SHOWN: [&str; 6] = ["key", "secret", "app_code", "expires", "replaces", "replaced_until"];
+const LISTED: [&str; 7] = ["key", "name", "created", "expires", "revoked", "products", "addresses"];
+
 impl Credential {
     pub(crate) fn run(self, connection: &Connection) -> anyhow::Result<()> {
         let admin = connection.admin()?;
         match self {
-            Self::Create { account, format } => {
-                let made = admin.post(&format!("accounts/{account}/credentials"), &json!({}))?;
-                format.record(&made, &["key", "secret", "app_code"]);
+            Self::Create { account, file, limits, format } => {
+                let made = in_file(file.as_deref(), || {
+                    admin.post(&format!("accounts/{account}/credentials"), &limits.body())
+                })?;
+                format.record(&made, &SHOWN);
             }
             Self::List { account, format } => {
-                let keys = admin.list(&format!("accounts/{account}/credentials"), &[])?;
-                format.list(keys, &["key", "status", "created", "revoked"]);
+                format.list(admin.list(&format!("accounts/{account}/credentials"), &[])?, &LISTED);
+            }
+            Self::Change { account, key, limits, any_product, any_address, no_expiry, format } => {
+                let mut body = limits.body();
+                let lifted = [("products", any_product), ("addresses", any_address), ("expires", no_expiry)];
+                for (member, _) in lifted.into_iter().filter(|(_, lifted)| *lifted) {
+                    body[member] = Value::Null;
+                }
+                if body.as_object().is_some_and(serde_json::Map::is_empty) {
+                    bail!("nothing to change: see --help");
+                }
+                format.record(&admin.change(&format!("accounts/{account}/credentials/{key}"), &body)?, &LISTED);
+            }
+            Self::Rotate { account, key, overlap, file, format } => {
+                let body = overlap.map_or(json!({}), |overlap| json!({ "overlap_seconds": overlap / 1_000 }));
+                let path = format!("accounts/{account}/credentials/{key}/rotations");
+                format.record(&in_file(file.as_deref(), || admin.post(&path, &body))?, &SHOWN);
             }
             Self::Revoke { account, key, format } => {
                 let answer = admin.delete(&format!("accounts/{account}/credentials/{key}"))?;
-                if format.json { println!("{answer}") } else { println!("{key} is revoked") }
+                format.done(&answer, &format!("{key} is revoked"));
             }
         }
         Ok(())
     }
+}
+
+/// Makes a credential of account `id` and keeps it in `file`; gives its key.
+pub(super) fn make(admin: &Admin, id: &str, limits: &Value, file: &Path) -> anyhow::Result<Value> {
+    Ok(in_file(Some(file), || admin.post(&format!("accounts/{id}/credentials"), limits))?["key"].take())
+}
+
+/// Makes a credential. Where there is a `file`, its secrets go there and are not in what comes back. The file is made
+/// first, so that no secret is lost because it could not be.
+fn in_file(file: Option<&Path>, make: impl FnOnce() -> anyhow::Result<Value>) -> anyhow::Result<Value> {
+    let Some(path) = file else { return make() };
+    let mut opened = config::private(path, false).with_context(|| format!("cannot make {}", path.display()))?;
+    let made = make().inspect_err(|_| {
+        // It is empty, and was not there before.
+        let _ = fs::remove_file(path);
+    })?;
+    let kept = json!({ "key": made["key"], "secret": made["secret"], "app_code": made["app_code"] });
+    writeln!(opened, "{kept}").with_context(|| format!("cannot write {}", path.display()))?;
+    let mut shown = made;
+    for secret in ["secret", "app_code"] {
+        shown[secret] = Value::Null;
+    }
+    Ok(shown)
 }

@@ -1,6 +1,7 @@
 //! The request that `farebox call` sends and `farebox explain` explains, as it is given on the command line.
 
 use std::{
+    fs,
     io::{IsTerminal, Read},
     path::PathBuf,
     time::{SystemTime, UNIX_EPOCH},
@@ -13,6 +14,7 @@ use farebox_cli::{
     request::Request,
 };
 use farebox_core::{credential::Secret, time::Timestamp};
+use serde::Deserialize;
 use url::{Url, form_urlencoded};
 
 /// A request and who signs it; the options are curl's where curl has them.
@@ -42,12 +44,23 @@ pub(super) struct Drafted {
     json: Option<String>,
 
     /// Key to sign with; its secret comes from FAREBOX_SECRET, a file or a prompt
-    #[arg(long, env = "FAREBOX_KEY", value_name = "KEY")]
-    key: String,
+    #[arg(long, env = "FAREBOX_KEY", value_name = "KEY", required_unless_present = "credential_file")]
+    key: Option<String>,
 
     /// File that holds the secret, in place of the environment's FAREBOX_SECRET
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
+
+    /// File that holds key and secret, as `credential create --file` writes it
+    #[arg(long, value_name = "FILE", conflicts_with = "secret_file")]
+    credential_file: Option<PathBuf>,
+}
+
+/// What a credential's file holds, as far as it is needed here.
+#[derive(Deserialize)]
+struct Kept {
+    key: String,
+    secret: String,
 }
 
 /// What came back.
@@ -104,19 +117,36 @@ impl Drafted {
         Ok(request)
     }
 
-    /// The key to sign with.
-    pub(super) fn key(&self) -> &str {
-        &self.key
+    /// Whom the request is signed for.
+    pub(super) fn signer(&self) -> anyhow::Result<(String, Secret)> {
+        if let Some(file) = &self.credential_file {
+            let read = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+            let Kept { key, secret } = serde_json::from_str(&read)
+                .with_context(|| format!("{} is not a credential's file", file.display()))?;
+            return Ok((key, Secret::new(secret)));
+        }
+        let key = self.key.clone().context("no key: give --key or --credential-file")?;
+        let secret = self.secret(&key)?;
+        Ok((key, secret))
+    }
+
+    /// The key to sign with, where its secret is not needed.
+    pub(super) fn key(&self) -> anyhow::Result<String> {
+        if self.credential_file.is_some() {
+            Ok(self.signer()?.0)
+        } else {
+            self.key.clone().context("no key: give --key")
+        }
     }
 
     /// Signs the request and sends it; gives the string that was signed and the answer.
     ///
     /// When the gateway's clock is another than ours, the request is signed and sent once more by the gateway's.
     pub(super) fn send(&self, mut request: Request) -> anyhow::Result<(String, Answered)> {
-        let (client, secret) = (Client::default(), self.secret()?);
+        let (client, (key, secret)) = (Client::default(), self.signer()?);
         let mut sign_and_send = |now| {
             let nonce = uuid::Uuid::new_v4().to_string();
-            let string_to_sign = request.sign(&self.key, &secret, now, &nonce);
+            let string_to_sign = request.sign(&key, &secret, now, &nonce);
             Ok((string_to_sign, Answered::of(client.send(&request)?)?))
         };
         let since = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock stands before 1970")?;
@@ -127,9 +157,9 @@ impl Drafted {
         }
     }
 
-    fn secret(&self) -> anyhow::Result<Secret> {
+    fn secret(&self, key: &str) -> anyhow::Result<Secret> {
         if let Some(file) = &self.secret_file {
-            let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+            let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
             return Ok(Secret::new(text.trim_end_matches(['\r', '\n'])));
         }
         if let Ok(secret) = std::env::var("FAREBOX_SECRET") {
@@ -138,7 +168,7 @@ impl Drafted {
         if !std::io::stdin().is_terminal() {
             bail!("no secret: set FAREBOX_SECRET or give --secret-file");
         }
-        let secret = rpassword::prompt_password(format!("Secret of {}: ", self.key))?;
+        let secret = rpassword::prompt_password(format!("Secret of {key}: "))?;
         Ok(Secret::new(secret))
     }
 }
@@ -152,6 +182,6 @@ fn content(text: &str) -> anyhow::Result<Vec<u8>> {
             std::io::stdin().read_to_end(&mut bytes)?;
             Ok(bytes)
         }
-        Some(file) => std::fs::read(file).with_context(|| format!("cannot read {file}")),
+        Some(file) => fs::read(file).with_context(|| format!("cannot read {file}")),
     }
 }

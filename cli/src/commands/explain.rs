@@ -32,11 +32,11 @@ pub(crate) struct Explain {
 
 impl Explain {
     pub(crate) fn run(self, connection: &Connection) -> anyhow::Result<()> {
-        let mut request = self.drafted.request(&connection.gateway)?;
+        let mut request = self.drafted.request(&connection.settings()?.gateway)?;
         let (ours, server) = match &self.message {
             Some(message) => {
                 let server = xca::from_message(message, "").context("the message shows no string to sign")?;
-                (as_signed_for(&server, &mut request, self.drafted.key()), server)
+                (as_signed_for(&server, &mut request, &self.drafted.key()?), server)
             }
             None => {
                 let (ours, answered) = self.drafted.send(request)?;

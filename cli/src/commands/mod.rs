@@ -5,14 +5,22 @@ mod apply;
 mod books;
 mod call;
 mod clock;
+mod completions;
 mod credential;
 mod drafted;
 mod entries;
 mod explain;
+mod init;
 mod pay;
+mod profile;
+mod reprice;
 mod settle;
 mod statement;
 mod subscribe;
+mod terms;
+mod token;
+mod watch;
+mod webhook;
 
 use std::{fs::File, io::Read, path::Path};
 
@@ -24,12 +32,10 @@ use crate::{admin::Connection, output};
 
 const EXAMPLE: &str = "\
 Example:
-  export FAREBOX_GATEWAY=http://127.0.0.1:8787 FAREBOX_ADMIN_TOKEN=…
-  farebox apply catalog.toml
-  farebox account create Bob
-  farebox recharge acc_1 10.00 USD
-  farebox credential create acc_1
-  FAREBOX_SECRET=… farebox call --key … /v1/echo
+  farebox profile set dev http://127.0.0.1:8787
+  farebox init --openapi openapi.yaml && farebox apply catalog.toml
+  farebox account create Bob --recharge 10.00 --credential-file bob.json
+  farebox call --credential-file bob.json /v1/echo
   farebox settle && farebox usage acc_1";
 
 /// Sell an API: run the gateway's books, and call through it
@@ -45,11 +51,17 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(init::Init),
     Apply(apply::Apply),
+    Diff(apply::Diff),
+    Export(apply::Export),
+    Reprice(reprice::Reprice),
     #[command(subcommand)]
     Account(account::Account),
     #[command(subcommand)]
     Credential(credential::Credential),
+    #[command(subcommand)]
+    Terms(terms::Terms),
     Recharge(pay::Recharge),
     Refund(pay::Refund),
     Adjust(pay::Adjust),
@@ -60,15 +72,27 @@ enum Command {
     Unsubscribe(subscribe::Unsubscribe),
     Balance(books::Balance),
     Grants(books::Grants),
+    Leases(books::Leases),
     Entries(entries::Entries),
     Usage(books::Usage),
     #[command(subcommand)]
     Statement(statement::Statement),
     Settle(settle::Settle),
+    #[command(subcommand)]
+    Settlements(watch::Settlements),
+    #[command(subcommand)]
+    Webhook(webhook::Webhook),
+    #[command(subcommand)]
+    Token(token::Token),
+    Audit(watch::Audit),
+    Metrics(watch::Metrics),
     Call(call::Call),
     Explain(explain::Explain),
     #[command(subcommand)]
     Clock(clock::Clock),
+    #[command(subcommand)]
+    Profile(profile::Profile),
+    Completions(completions::Completions),
 }
 
 /// How to print an answer.
@@ -84,9 +108,14 @@ impl Cli {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let connection = &self.connection;
         match self.command {
+            Command::Init(init) => init.run(connection),
             Command::Apply(apply) => apply.run(connection),
+            Command::Diff(diff) => diff.run(connection),
+            Command::Export(export) => export.run(connection),
+            Command::Reprice(reprice) => reprice.run(connection),
             Command::Account(account) => account.run(connection),
             Command::Credential(credential) => credential.run(connection),
+            Command::Terms(terms) => terms.run(connection),
             Command::Recharge(recharge) => recharge.run(connection),
             Command::Refund(refund) => refund.run(connection),
             Command::Adjust(adjust) => adjust.run(connection),
@@ -97,13 +126,24 @@ impl Cli {
             Command::Unsubscribe(unsubscribe) => unsubscribe.run(connection),
             Command::Balance(balance) => balance.run(connection),
             Command::Grants(grants) => grants.run(connection),
+            Command::Leases(leases) => leases.run(connection),
             Command::Entries(entries) => entries.run(connection),
             Command::Usage(usage) => usage.run(connection),
             Command::Statement(statement) => statement.run(connection),
             Command::Settle(settle) => settle.run(connection),
+            Command::Settlements(settlements) => settlements.run(connection),
+            Command::Webhook(webhook) => webhook.run(connection),
+            Command::Token(token) => token.run(connection),
+            Command::Audit(audit) => audit.run(connection),
+            Command::Metrics(metrics) => metrics.run(connection),
             Command::Call(call) => call.run(connection),
             Command::Explain(explain) => explain.run(connection),
             Command::Clock(clock) => clock.run(connection),
+            Command::Profile(profile) => profile.run(),
+            Command::Completions(completions) => {
+                completions.run();
+                Ok(())
+            }
         }
     }
 }
@@ -114,12 +154,17 @@ impl Format {
         if self.json { println!("{item}") } else { print!("{}", output::record(item, columns)) }
     }
 
+    /// Prints that something without an answer of its own was done.
+    fn done(&self, answer: &Value, done: &str) {
+        if self.json { println!("{answer}") } else { println!("{done}") }
+    }
+
     /// Prints many things; for people those of `columns` that any has.
     fn list(&self, items: Vec<Value>, columns: &[&str]) {
         if self.json {
             println!("{}", serde_json::json!({ "items": items }));
         } else {
-            print!("{}", output::table(&items, columns));
+            print!("{}", output::fitting(&items, columns));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The `farebox` binary against an HTTP server of the test's own: what it sends, what it prints, how it fails.
 
 mod server;
+mod shop;
 mod statement;
 
 use std::process::{Command, Output};
@@ -213,7 +214,7 @@ fn a_refused_catalog_is_shown_with_every_reason() {
     let document = json!({"title": "The catalog is not valid", "detail": "1: a\n2: b", "code": "catalog.invalid",
         "problems": [problem(1, "a"), problem(2, "b")]});
     let server = Server::start(move |_| Reply::problem(422, document.clone()));
-    let refused = farebox(&server, &["apply", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")]);
+    let refused = farebox(&server, &["apply", "--yes", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")]);
     let text = String::from_utf8(refused.stderr).expect("text");
     let lines: Vec<_> = text.lines().collect();
     assert!(lines[0].ends_with("Cargo.toml: line 1, column 1: provider: a"), "{text}");
@@ -277,9 +278,10 @@ fn a_failure_is_one_line_that_says_what_to_do() {
     let without_token = Command::new(env!("CARGO_BIN_EXE_farebox"))
         .args(["balance", "acc-1", "--gateway", &server.address()])
         .env_remove("FAREBOX_ADMIN_TOKEN")
+        .stdin(std::process::Stdio::null())
         .output()
         .expect("farebox runs");
-    assert!(failure(&without_token).contains("set FAREBOX_ADMIN_TOKEN or give --token-file"));
+    assert!(failure(&without_token).contains("set FAREBOX_ADMIN_TOKEN, give --token-file"));
     let address = server.address();
     drop(server);
     let gone = Command::new(env!("CARGO_BIN_EXE_farebox"))
