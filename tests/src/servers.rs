@@ -70,7 +70,7 @@ impl Postgres {
             let inner = unprivileged(as_root, &postgres);
             let mut command = guarded(inner.get_program().as_ref());
             // What is lost with the machine matters to no test, what is lost with the process does.
-            command.args(inner.get_args()).args(["-F", "-h", "127.0.0.1", "-p", &port.to_string(), "-D"]);
+            command.args(inner.get_args()).args(["-F", "-N", "300", "-h", "127.0.0.1", "-p", &port.to_string(), "-D"]);
             command.arg(directory).arg("-k").arg(directory);
             command
         })?;

@@ -13,6 +13,8 @@ mod dev;
 mod guard;
 mod origin;
 mod process;
+mod scenarios;
+mod servers;
 mod setup;
 mod test;
 mod tidy;
@@ -63,6 +65,6 @@ fn run(command: Command) -> Result<()> {
         Command::Build(options) => build::run(&options),
         Command::Guard(options) => guard::run(&options),
         Command::Tidy => tidy::run(),
-        Command::Setup => setup::all().and_then(|()| setup::python_packages()),
+        Command::Setup => setup::all().and_then(|()| setup::python_packages()).and_then(|()| servers::install()),
     }
 }

@@ -4,6 +4,7 @@
 //! Invariant: the exit code is zero only when every step of the printed list ran and passed.
 
 use std::{
+    cell::RefCell,
     io::{BufRead, BufReader},
     process::{Command, Stdio},
     time::{Duration, Instant},
@@ -15,6 +16,8 @@ use clap::{Args, ValueEnum};
 use crate::{
     build,
     process::{cargo, describe, npm_tool, path_with, root},
+    scenarios::Table,
+    servers,
     setup::{self, WASM_TARGET},
     tidy,
 };
@@ -62,7 +65,10 @@ struct Outcome {
 pub(crate) fn run(options: &Options) -> Result<()> {
     setup::all()?;
     setup::python_packages()?;
-    let mut outcomes = Vec::new();
+    if !options.without.contains(&Runtime::Spin) {
+        servers::install()?;
+    }
+    let (table, mut outcomes) = (RefCell::new(Table::default()), Vec::new());
     let mut step = |name, run: &dyn Fn() -> Result<Count>| outcomes.push(measure(name, run));
 
     step("tidy", &|| tidy::run().map(|()| one()));
@@ -77,11 +83,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     step("licences and sources", &|| check(Command::new(setup::cargo_deny()?).args(DENY).current_dir(root())));
     step("tests, host", &|| {
         let exclude = WASM_CRATES.iter().chain([&END_TO_END]).flat_map(|name| ["--exclude", name]);
-        tests(cargo().args(["test", "--no-fail-fast", "--workspace"]).args(exclude))
+        tests(cargo().args(["test", "--no-fail-fast", "--workspace"]).args(exclude), &mut |_| {})
     });
     step("tests, wasm", &|| {
         let path = path_with(&setup::wasm_bindgen()?)?;
-        tests(for_wasm(cargo().args(["test", "--no-fail-fast"]).env("PATH", path)))
+        tests(for_wasm(cargo().args(["test", "--no-fail-fast"]).env("PATH", path)), &mut |_| {})
     });
     if !options.without.contains(&Runtime::Workers) {
         step("size of the Workers", &|| build::run(&build::Options::default()).map(|()| one()));
@@ -92,7 +98,16 @@ pub(crate) fn run(options: &Options) -> Result<()> {
                 Ok(sum + check(wrangler.args(["deploy", "--dry-run", "--config", config]))?)
             })
         });
-        step("end to end, workers", &|| tests(cargo().args(["test", "--package", END_TO_END, "--test", "workers"])));
+        step("end to end, workers", &|| end_to_end("workers", &table));
+    }
+    if !options.without.contains(&Runtime::Spin) {
+        step("end to end, spin", &|| end_to_end("spin", &table));
+    }
+    if options.without.is_empty() {
+        step("parity", &|| tests(cargo().args(["test", "--package", END_TO_END, "--test", "parity"]), &mut |_| {}));
+    }
+    if !table.borrow().is_empty() {
+        println!("\n{}", table.borrow());
     }
     report(&outcomes)
 }
@@ -138,14 +153,22 @@ fn one() -> Count {
     Count { passed: 1, failed: 0 }
 }
 
-/// A `cargo test`: shows what it prints, and counts by its closing lines.
-fn tests(command: &mut Command) -> Result<Count> {
+/// Every scenario on one runtime.
+fn end_to_end(runtime: &'static str, table: &RefCell<Table>) -> Result<Count> {
+    let mut command = cargo();
+    command.args(["test", "--package", END_TO_END, "--test", runtime]);
+    tests(&mut command, &mut |line| table.borrow_mut().note(runtime, line))
+}
+
+/// A `cargo test`: shows what it prints, also to `see`, and counts by its closing lines.
+fn tests(command: &mut Command, see: &mut dyn FnMut(&str)) -> Result<Count> {
     let name = describe(command);
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().with_context(|| name.clone())?;
     let mut count = Count::default();
     for line in child.stdout.take().map(BufReader::new).into_iter().flat_map(BufRead::lines) {
         let line = line?;
         println!("{line}");
+        see(&line);
         count = count + closing_line(&line).unwrap_or_default();
     }
     if !child.wait()?.success() && count.failed == 0 {

@@ -1,0 +1,48 @@
+//! The database servers that the scenarios on Spin start: Redis and PostgreSQL.
+//!
+//! The one thing that is installed outside the checkout, and only where that is ours to do: as root on a machine with
+//! Debian's packages, as in CI. Anybody else is told what is missing. Invariant: none is left running by being installed.
+
+use std::{env, fs, path::Path, process::Command};
+
+use anyhow::{Result, bail};
+
+use crate::process::{run, step};
+
+/// A program of each, and Debian's package of it.
+const SERVERS: [(&str, &str); 2] = [("redis-server", "redis-server"), ("postgres", "postgresql")];
+
+/// Sees to it that both are there.
+pub(crate) fn install() -> Result<()> {
+    let missing: Vec<_> =
+        SERVERS.iter().filter(|(program, _)| !is_there(program)).map(|(_, package)| *package).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let words = missing.join(" and ");
+    if !rustix::process::geteuid().is_root() || !Path::new("/usr/bin/apt-get").exists() {
+        bail!(
+            "the tests on Spin need {words}: install it (`apt-get install {}`), or say `--without spin`",
+            missing.join(" ")
+        );
+    }
+    step(&format!("Installing {words}"), || {
+        run(apt_get().arg("update"))?;
+        run(apt_get().args(["install", "--yes", "--no-install-recommends"]).args(&missing))
+    })
+}
+
+fn apt_get() -> Command {
+    let mut command = Command::new("apt-get");
+    // In this run level Debian's packages start no service.
+    command.arg("--quiet").env("DEBIAN_FRONTEND", "noninteractive").env("RUNLEVEL", "1");
+    command
+}
+
+/// On the search path, or where Debian puts PostgreSQL's.
+fn is_there(program: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut directories = env::split_paths(&path).chain(versions.map(|version| version.path().join("bin")));
+    directories.any(|directory| directory.join(program).is_file())
+}
