@@ -26,7 +26,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
 ];
 
 /// The crates that may see a platform's SDK.
-const PLATFORM_CRATES: [&str; 4] = ["platform/cloudflare", "edge", "billing-worker", "benches/"];
+const PLATFORM_CRATES: [&str; 5] = ["platform/cloudflare", "edge", "billing-worker", "benches/", "tests/host/"];
 
 /// What only platform crates may depend on.
 const SDKS: [&str; 4] = ["worker", "wasm-bindgen", "js-sys", "spin-sdk"];
