@@ -4,6 +4,10 @@
 //! It does what `spin up` of Spin 4.1 does, for the part of Spin that Farebox uses, on the same engine and with the same
 //! rules, takes the same flags and prints the same lines, so that a caller needs not know which of the two it started.
 //! What it does not know it refuses. It is not made for the world: no TLS, no limits on memory, no logs, no telemetry.
+//!
+//! Where it is more lenient than Spin 4.1, because its engine is newer: the fields that only the host may set (`host`,
+//! `connection` and their like) are taken off requests and responses before a component sees them; on Spin a component
+//! sees them, and fails when it hands them on.
 
 mod app;
 mod bindings;
