@@ -1,13 +1,13 @@
 //! `farebox account`: the customers.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
 use farebox_core::{id::AccountId, money::Micros};
 use serde_json::{Value, json};
 
-use super::{Format, credential};
+use super::{Format, credential, read};
 use crate::admin::{Admin, Connection, Idempotency};
 
 const COLUMNS: [&str; 4] = ["id", "name", "status", "created"];
@@ -56,6 +56,19 @@ Example:
         #[command(flatten)]
         format: Format,
     },
+    /// Put an account's book back from a copy, as `entries --json` made it; before usage is settled and calls are let in
+    #[command(after_help = "Example:\n  farebox account restore acc_1 entries-acc_1.json --name Bob")]
+    Restore {
+        /// The account's id
+        account: AccountId,
+        /// The copy; `-` for standard input
+        file: PathBuf,
+        /// The customer's name, where it is not known any more
+        #[arg(long)]
+        name: Option<String>,
+        #[command(flatten)]
+        format: Format,
+    },
     /// Turn an account's calls away, at the latest in 20 seconds
     #[command(after_help = "Example:\n  farebox account suspend acc_1")]
     Suspend {
@@ -96,11 +109,43 @@ impl Account {
             Self::List { format } => format.list(admin.list("accounts", &[])?, &COLUMNS),
             Self::Show { account, format } => format.record(&admin.get(&format!("accounts/{account}"))?, &COLUMNS),
             Self::Rename { account, name, format } => change(&admin, &account, &json!({ "name": name }), &format)?,
+            Self::Restore { account, file, name, format } => {
+                let count = restore(&admin, &account, &file, name.as_deref())?;
+                format.done(
+                    &json!({ "entries": count }),
+                    &format!("the book of {account} has the {count} entries of its copy"),
+                );
+            }
             Self::Suspend { account, format } => change(&admin, &account, &json!({ "status": "suspended" }), &format)?,
             Self::Activate { account, format } => change(&admin, &account, &json!({ "status": "active" }), &format)?,
         }
         Ok(())
     }
+}
+
+/// Sends a copy of a book, part by part; gives how many entries it has.
+fn restore(admin: &Admin, account: &AccountId, file: &Path, name: Option<&str>) -> anyhow::Result<usize> {
+    /// Entries of one request, and about their size in bytes: the API takes a MiB.
+    const PART: (usize, usize) = (500, 500_000);
+    let copy: Value = serde_json::from_str(&read(file)?).context("not a copy of entries")?;
+    let entries = copy["items"].as_array().context("not a copy of entries: it has no `items`")?;
+    let (mut part, mut size) = (Vec::new(), 0);
+    let send = |part: &mut Vec<Value>| -> anyhow::Result<()> {
+        let body = json!({ "name": name, "items": std::mem::take(part) });
+        admin.post(&format!("accounts/{account}/entries"), &body).map(drop)
+    };
+    for entry in entries {
+        size += entry.to_string().len();
+        part.push(entry.clone());
+        if part.len() >= PART.0 || size >= PART.1 {
+            send(&mut part)?;
+            size = 0;
+        }
+    }
+    if !part.is_empty() {
+        send(&mut part)?;
+    }
+    Ok(entries.len())
 }
 
 fn change(admin: &Admin, account: &AccountId, change: &Value, format: &Format) -> anyhow::Result<()> {

@@ -100,12 +100,13 @@ impl Init {
 
 [provider]
 name = {provider}
-currency = "{currency}"            # of all prices and balances; fixed once there are accounts
+currency = "{currency}"                   # of all prices and balances; fixed once there are accounts
 
 [[products]]
 id = "{id}"
 title = {title}
-upstream = {upstream}              # a call to /x of the gateway goes to this address with /x behind it
+# A call to /x of the gateway goes to this address with /x behind it.
+upstream = {upstream}
 auth = ["x-ca"]                    # how callers sign; "appcode" allows plain codes
 # timeout = "30s"                  # how long the upstream may take to begin its answer
 # admission = "strict"             # ask the account's ledger for each call: slower

@@ -3,6 +3,8 @@
 //! Invariant: a stretch that verifies has no gap, no entry out of order and no changed byte after its first link. That
 //! nothing was cut off at its end can be told only by who knows the hash of the last entry from elsewhere.
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     books,
     entry::{Entry, Hash},
@@ -10,7 +12,7 @@ use super::{
 use crate::time::Timestamp;
 
 /// Where a stretch of a book is not as it was written.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum BrokenChain {
     /// Numbers do not rise by one.
     #[error("entry {found} stands where entry {expected} should")]

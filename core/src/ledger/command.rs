@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::subscription::PlanTerms;
+use super::{chain::BrokenChain, entry::Entry, subscription::PlanTerms};
 use crate::{
     id::{BatchId, GrantId, OfferId, ProductId, SubscriptionId, WriterId},
     journal::{Closing, Line, Window},
@@ -128,6 +128,11 @@ pub enum Command {
         /// Whether it is suspended from now on.
         suspended: bool,
     },
+    /// Puts entries of a copy of this book back behind those that are there. What is there already is passed over.
+    Restore {
+        /// In order.
+        entries: Vec<Entry>,
+    },
 }
 
 impl Command {
@@ -135,7 +140,12 @@ impl Command {
     pub const fn moves_money(&self) -> bool {
         !matches!(
             self,
-            Self::Open { .. } | Self::Lease { .. } | Self::Settle { .. } | Self::Tick { .. } | Self::SetStatus { .. }
+            Self::Open { .. }
+                | Self::Lease { .. }
+                | Self::Settle { .. }
+                | Self::Tick { .. }
+                | Self::SetStatus { .. }
+                | Self::Restore { .. }
         )
     }
 }
@@ -240,4 +250,7 @@ pub enum Refusal {
     /// The provider has suspended the account.
     #[error("the account is suspended")]
     Suspended,
+    /// Entries that do not go on where the book ends.
+    #[error("the copy does not go on where the book ends: {0}")]
+    OtherBook(BrokenChain),
 }

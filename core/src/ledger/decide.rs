@@ -7,6 +7,7 @@
 use super::{
     account::Account,
     books::{self, Book},
+    chain::{self, BrokenChain},
     command::{AccountTerms, Answer, Command, IdempotencyKey, PackageTerms, Refusal},
     entry::{Cause, Entry, Hash},
     event::{Event, Leased},
@@ -47,7 +48,7 @@ pub fn decide(
     now: Timestamp,
 ) -> Result<Decision, Refusal> {
     let at = account.moment(now);
-    if !account.is_open() && !matches!(command, Command::Open { .. }) {
+    if !account.is_open() && !matches!(command, Command::Open { .. } | Command::Restore { .. }) {
         return Err(Refusal::NotOpen);
     }
     let cause = key.filter(|_| command.moves_money()).map(|key| cause(key, command));
@@ -57,7 +58,9 @@ pub fn decide(
         let same = known.content == cause.content;
         return if same { Ok(nothing(known.answer.clone())) } else { Err(Refusal::KeyReused) };
     }
-    let Some((mut entries, renewed)) = renew(account, at) else { return carry_out(account, cause, command, at) };
+    // A copy goes on where the book ends, and has the renewals that were due in it.
+    let due = if matches!(command, Command::Restore { .. }) { None } else { renew(account, at) };
+    let Some((mut entries, renewed)) = due else { return carry_out(account, cause, command, at) };
     let decision = carry_out(&renewed, cause, command, at)?;
     entries.extend(decision.entries);
     Ok(Decision { entries, answer: decision.answer })
@@ -83,6 +86,7 @@ fn carry_out(account: &Account, cause: Option<Cause>, command: &Command, at: Tim
             let wish = Wish { product, rate: rate.as_ref(), want, lasting: *lasting };
             return lease(account, writer, wish, at);
         }
+        Command::Restore { entries } => return restore(account, entries),
         Command::Settle { batches } => {
             let (settlement, settled) = settling::settle(account, batches);
             let events = settlement.map(Event::Settled).into_iter().collect();
@@ -149,6 +153,21 @@ fn open(account: &Account, currency: Currency, at: Timestamp) -> Result<Decision
         Some(ours) if ours == currency => Ok(nothing(Answer::Opened)),
         Some(_) => Err(Refusal::AlreadyOpen),
     }
+}
+
+/// Entries that follow those that are there, whole as they were written.
+fn restore(account: &Account, copy: &[Entry]) -> Result<Decision, Refusal> {
+    let known = copy.partition_point(|entry| entry.seq <= account.version);
+    let (known, new) = copy.split_at(known);
+    if let Some(last) = known.last().filter(|last| last.seq == account.version && last.hash != account.head) {
+        return Err(Refusal::OtherBook(BrokenChain::Changed(last.seq)));
+    }
+    chain::verify(account.version, account.head, new).map_err(Refusal::OtherBook)?;
+    let begins = account.is_open() || new.first().is_none_or(|first| matches!(first.event, Event::Opened { .. }));
+    if !begins || new.first().is_some_and(|first| first.at < account.last) {
+        return Err(Refusal::OtherBook(BrokenChain::Time(account.version + 1)));
+    }
+    Ok(Decision { entries: new.to_vec(), answer: Answer::Opened })
 }
 
 fn recharge(

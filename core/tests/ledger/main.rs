@@ -42,3 +42,4 @@ mod repricing;
 mod settlement;
 mod statement;
 mod subscriptions;
+mod terms;

@@ -126,6 +126,7 @@ impl Failure {
             Self::Refused(Refusal::KeyReused) => (422, "idempotency_key.reused", "Idempotency key used before"),
             Self::Refused(Refusal::Balance { .. }) => (402, "balance.insufficient", "The balance does not cover it"),
             Self::Refused(Refusal::Amount) => (422, "amount.invalid", "Not an amount that can be booked"),
+            Self::Refused(Refusal::OtherBook(_)) => (409, "entries.conflict", "Not the entries that follow"),
             Self::Refused(Refusal::Currency(_)) => (422, "currency.mismatch", "Another currency"),
             Self::Refused(_) => (409, "account.refused", "The account does not allow it"),
             Self::Port(_) => (503, "service.unavailable", "Not available at the moment"),

@@ -17,6 +17,7 @@ mod operations;
 mod reports;
 mod repricings;
 mod resource;
+mod restoring;
 mod retry;
 mod settlements;
 mod statements;
@@ -192,6 +193,7 @@ impl<P: AdminPorts> Call<'_, P> {
             (_, Resource::Grants(id)) => self.grants(id).await,
             (_, Resource::Leases(id)) => self.leases(id).await,
             (_, Resource::Usage(id)) => self.usage(id).await,
+            ("POST", Resource::Entries(id)) => self.restore(id).await,
             (_, Resource::Entries(id)) => self.entries(id).await,
             (_, Resource::Statements(id)) => self.statements(id).await,
             (_, Resource::Statement(id, period)) => self.statement(id, period).await,
@@ -259,6 +261,15 @@ impl<P: AdminPorts> Call<'_, P> {
     fn cursor_mark(&self, cursor: &str) -> String {
         let mark = self.settings.master_key.derive(&format!("cursor/{}/{cursor}", self.request.path));
         resource::base32(&mark[..10])
+    }
+
+    /// A page of a list that is at hand as a whole.
+    fn page<T: Serialize>(&self, items: Vec<T>) -> Answered {
+        let (cursor, limit) = (self.page_cursor()?, usize::from(self.limit()?));
+        let begin = cursor.and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
+        let cursor = (items.len() > begin + limit).then(|| (begin + limit).to_string());
+        let items = items.into_iter().skip(begin).take(limit).collect();
+        AdminResponse::json(200, &Items { items, cursor: self.next_page(cursor) })
     }
 
     /// How many items a page of a list holds.

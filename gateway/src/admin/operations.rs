@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     Items, accounts, audit,
     catalog::{Health, Publication, Shown},
-    clock, credentials, money, repricings, statements, subscriptions, tokens, watching, webhooks,
+    clock, credentials, money, repricings, restoring, statements, subscriptions, tokens, watching, webhooks,
 };
 use crate::{
     reports::{BalanceReport, GrantRow, LeaseRow, SubscriptionRow, TermsReport, UsageRow},
@@ -205,6 +205,7 @@ pub(super) fn operations() -> Vec<Operation> {
             .gives::<subscriptions::Subscribed>(201)
             .fails(&[402, 404, 409, 413, 422]),
         operation("get", "accounts/{id}/subscriptions", "The running subscriptions")
+            .paged()
             .gives::<Items<SubscriptionRow>>(200)
             .fails(&[404]),
         operation("patch", "accounts/{id}/subscriptions/{subscription}", "Change to another plan now")
@@ -224,18 +225,30 @@ pub(super) fn operations() -> Vec<Operation> {
         operation("get", "accounts/{id}/terms", "What was agreed").gives::<TermsReport>(200).fails(&[404]),
         operation("get", "accounts/{id}/balance", "The balance").gives::<BalanceReport>(200).fails(&[404]),
         operation("get", "accounts/{id}/grants", "What was bought, and what is left of it")
+            .paged()
             .gives::<Items<GrantRow>>(200)
             .fails(&[404]),
         operation("get", "accounts/{id}/leases", "What is set aside for running instances")
+            .paged()
             .gives::<Items<LeaseRow>>(200)
             .fails(&[404]),
         operation("get", "accounts/{id}/entries", "The book").paged().gives::<Items<LedgerEntry>>(200).fails(&[404]),
+        operation(
+            "post",
+            "accounts/{id}/entries",
+            "Put entries back that are missing at the end of the book, from a copy of it",
+        )
+        .takes::<restoring::Copied>()
+        .gives_nothing()
+        .fails(&[409, 413]),
         operation("get", "accounts/{id}/usage", "What was used, by product")
             .with(moment("from"))
             .with(moment("to"))
+            .paged()
             .gives::<Items<UsageRow>>(200)
             .fails(&[404]),
         operation("get", "accounts/{id}/statements", "The months that have a statement, the latest first")
+            .paged()
             .gives::<Items<statements::StatedMonth>>(200)
             .fails(&[404]),
         operation("get", "accounts/{id}/statements/{period}", "The statement of a month, such as 2026-11")
@@ -244,6 +257,7 @@ pub(super) fn operations() -> Vec<Operation> {
             .fails(&[404]),
         operation("post", "settlements", "Settle all usage that can be seen, up to now").gives::<SettlementReport>(200),
         operation("get", "settlements", "The last settlement runs, the latest first")
+            .paged()
             .gives::<Items<SettlementReport>>(200),
         operation("get", "settlements/refused", "Usage that no account would book")
             .paged()
@@ -270,7 +284,7 @@ pub(super) fn operations() -> Vec<Operation> {
             .takes::<webhooks::Wanted>()
             .gives::<webhooks::Registered>(201)
             .fails(&[409, 413]),
-        operation("get", "webhooks", "The endpoints").gives::<Items<webhooks::Row>>(200),
+        operation("get", "webhooks", "The endpoints").paged().gives::<Items<webhooks::Row>>(200),
         operation("get", "webhooks/{webhook}", "An endpoint, and how it does")
             .gives::<webhooks::Row>(200)
             .fails(&[404]),

@@ -1,10 +1,8 @@
 //! What an account's book says: balance, grants, leases, entries, usage.
 
-use farebox_core::time::Timestamp;
-use serde::Serialize;
-
 use super::{AdminPorts, AdminResponse, Answered, Call, Items, accounts::account_id, failure::Failure};
 use crate::reports::{Query, Report};
+use farebox_core::time::Timestamp;
 
 impl<P: AdminPorts> Call<'_, P> {
     pub(super) async fn balance(&self, account: &str) -> Answered {
@@ -16,21 +14,21 @@ impl<P: AdminPorts> Call<'_, P> {
 
     pub(super) async fn grants(&self, account: &str) -> Answered {
         match self.report(account, Query::Grants).await? {
-            Report::Grants(items) => whole(items),
+            Report::Grants(items) => self.page(items),
             other => Err(mismatch(&other)),
         }
     }
 
     pub(super) async fn leases(&self, account: &str) -> Answered {
         match self.report(account, Query::Leases).await? {
-            Report::Leases(items) => whole(items),
+            Report::Leases(items) => self.page(items),
             other => Err(mismatch(&other)),
         }
     }
 
     pub(super) async fn subscriptions(&self, account: &str) -> Answered {
         match self.report(account, Query::Subscriptions).await? {
-            Report::Subscriptions(items) => whole(items),
+            Report::Subscriptions(items) => self.page(items),
             other => Err(mismatch(&other)),
         }
     }
@@ -46,7 +44,7 @@ impl<P: AdminPorts> Call<'_, P> {
     pub(super) async fn usage(&self, account: &str) -> Answered {
         let (from, until) = self.stretch()?;
         match self.report(account, Query::Usage { from, until }).await? {
-            Report::Usage(items) => whole(items),
+            Report::Usage(items) => self.page(items),
             other => Err(mismatch(&other)),
         }
     }
@@ -91,11 +89,6 @@ impl<P: AdminPorts> Call<'_, P> {
         let moment = self.parameter(name).map(parse).transpose();
         moment.map_err(|name| Failure::Malformed(format!("`{name}` must be a time such as 2026-01-31T00:00:00Z")))
     }
-}
-
-/// A list that is always one page.
-fn whole<T: Serialize>(items: Vec<T>) -> Answered {
-    AdminResponse::json(200, &Items { items, cursor: None })
 }
 
 pub(super) fn mismatch(report: &Report) -> Failure {

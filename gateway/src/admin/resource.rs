@@ -98,6 +98,7 @@ impl<'a> Resource<'a> {
         match self {
             Self::Catalog | Self::Terms(_) => &["GET", "PUT"],
             Self::Accounts
+            | Self::Entries(_)
             | Self::Credentials(_)
             | Self::Subscriptions(_)
             | Self::Settlements
@@ -121,7 +122,6 @@ impl<'a> Resource<'a> {
             | Self::Balance(_)
             | Self::Grants(_)
             | Self::Leases(_)
-            | Self::Entries(_)
             | Self::Usage(_)
             | Self::Statements(_)
             | Self::Statement(..)
@@ -142,6 +142,7 @@ impl<'a> Resource<'a> {
     pub(super) fn needs(self, method: &str) -> Role {
         match self {
             Self::Tokens | Self::Token(_) => Role::Owner,
+            Self::Entries(_) if self.is_changed_by(method) => Role::Owner,
             _ if self.is_changed_by(method) => Role::Operator,
             _ => Role::ReadOnly,
         }

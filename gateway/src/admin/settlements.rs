@@ -12,7 +12,7 @@ impl<P: AdminPorts> Call<'_, P> {
     }
 
     pub(super) async fn list_settlements(&self) -> Answered {
-        AdminResponse::json(200, &Items { items: settlement::reports(self.ports).await?, cursor: None })
+        self.page(settlement::reports(self.ports).await?)
     }
 
     pub(super) async fn list_refused(&self) -> Answered {

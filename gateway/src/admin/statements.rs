@@ -6,9 +6,7 @@ use farebox_core::time::{Month, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{
-    AdminPorts, AdminResponse, Answered, Call, Items, accounts::account_id, failure::Failure, reports::mismatch,
-};
+use super::{AdminPorts, AdminResponse, Answered, Call, accounts::account_id, failure::Failure, reports::mismatch};
 use crate::{
     reports::{Query, Report},
     schema::Time,
@@ -36,8 +34,7 @@ impl<P: AdminPorts> Call<'_, P> {
             let (from, until) = Month(month).bounds();
             StatedMonth { period: Month(month).to_string(), from, until }
         };
-        let items: Vec<StatedMonth> = (first.0..=last.0).rev().map(stated).collect();
-        AdminResponse::json(200, &Items { items, cursor: None })
+        self.page((first.0..=last.0).rev().map(stated).collect())
     }
 
     pub(super) async fn statement(&self, account: &str, period: &str) -> Answered {

@@ -145,7 +145,7 @@ impl<P: AdminPorts> Call<'_, P> {
         for endpoint in webhooks::endpoints(self.ports).await? {
             items.push(self.webhook_row(endpoint).await?);
         }
-        AdminResponse::json(200, &Items { items, cursor: None })
+        self.page(items)
     }
 
     pub(super) async fn show_webhook(&self, id: &str) -> Answered {

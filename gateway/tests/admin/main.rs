@@ -6,6 +6,7 @@ mod access;
 mod agreements;
 mod made_once;
 mod prices;
+mod restore;
 mod shop;
 mod webhooks;
 
@@ -94,6 +95,13 @@ fn accounts_and_credentials_are_listed_in_pages() {
     }
     let elsewhere = shop.get(&format!("audit?cursor={}", first["cursor"].as_str().unwrap()));
     assert_eq!(code(&elsewhere), (400, "request.malformed"), "of another list");
+    shop.recharge(&made[0], "r", "9.00");
+    (0..3).for_each(|number| drop(shop.buy(&made[0], &format!("p-{number}"), "echo", "echo-100")));
+    let grants = format!("accounts/{}/grants", made[0]);
+    let first = shop.get(&format!("{grants}?limit=2")).body;
+    let rest = shop.get(&format!("{grants}?limit=2&cursor={}", first["cursor"].as_str().unwrap())).body;
+    assert_eq!((&first["items"][1]["id"], &rest["items"][0]["id"]), (&json!("grant-4"), &json!("grant-5")));
+    assert_eq!((rest["items"].as_array().unwrap().len(), rest.get("cursor")), (1, None));
     let renamed = shop.call("PATCH", &format!("accounts/{}", made[0]), None, &json!({ "name": "Eve" }));
     assert_eq!((renamed.status, &renamed.body["name"]), (200, &json!("Eve")));
     assert_eq!(shop.get(&format!("accounts/{}", made[0])), renamed);

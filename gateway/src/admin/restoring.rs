@@ -1,0 +1,49 @@
+//! Putting a book back from a copy of its entries.
+//!
+//! Invariant: the ledger takes only entries that follow those it has, whole as they were written; what it has already is
+//! passed over, so the same copy may be sent again. Each page must follow the one before it: nothing else may be booked
+//! meanwhile, so this is done before usage is settled and calls are let in.
+
+use farebox_core::ledger::{Command, Entry};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{
+    AdminPorts, AdminResponse, Answered, Call,
+    accounts::account_id,
+    names,
+    store::{self, AccountRecord, Status, account_entry},
+};
+use crate::schema::LedgerEntry;
+
+/// A part of a copy, as `GET entries` gave it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "CopiedEntries")]
+pub(super) struct Copied {
+    /// The account's name, where it is not known any more. Its id when left out.
+    #[schemars(
+        length(min = 1, max = 200),
+        regex(pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$")
+    )]
+    name: Option<String>,
+    /// In order.
+    #[schemars(with = "Vec<LedgerEntry>")]
+    items: Vec<Entry>,
+}
+
+impl<P: AdminPorts> Call<'_, P> {
+    pub(super) async fn restore(&self, account: &str) -> Answered {
+        let id = account_id(account)?;
+        let Copied { name, items } = self.body()?;
+        let name = name.unwrap_or_else(|| id.to_string());
+        names::check("name", &name)?;
+        let Some(created) = items.first().map(|first| first.at) else { return Ok(AdminResponse::empty()) };
+        self.ports.execute(&id, None, &Command::Restore { entries: items }).await??;
+        if store::read::<AccountRecord>(self.ports, &account_entry(&id)).await?.is_none() {
+            let record = AccountRecord { id, name, created, status: Status::Active, asked: None };
+            store::write(self.ports, &account_entry(&record.id), &record).await?;
+        }
+        Ok(AdminResponse::empty())
+    }
+}
