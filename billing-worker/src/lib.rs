@@ -3,5 +3,7 @@
 
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 pub mod account_object;
+#[cfg(all(target_arch = "wasm32", target_os = "wasi"))]
+pub mod spin;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 pub mod workers;

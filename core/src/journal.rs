@@ -54,6 +54,16 @@ impl Batch {
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty() && self.closings.is_empty()
     }
+
+    /// The stored form: postcard, pinned by the `1` in [`PREFIX`] and by a test.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        postcard::to_allocvec(self).unwrap_or_else(|_| unreachable!("a batch in memory has a length"))
+    }
+
+    /// Reads what [`Batch::to_bytes`] wrote, or says why it cannot be read.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+        postcard::from_bytes(bytes).map_err(|error| error.to_string())
+    }
 }
 
 /// A minute of the journal: minutes since the epoch.
@@ -86,9 +96,14 @@ impl Window {
     }
 }
 
+/// What the keys of all batches that were begun in `window` start with; less than the keys of all later ones.
+pub fn prefix(window: Window) -> String {
+    format!("{PREFIX}{:0WINDOW_DIGITS$}/", window.0)
+}
+
 /// The key of a batch that was begun in `window`.
 pub fn key(window: Window, id: &BatchId) -> String {
-    format!("{PREFIX}{:0WINDOW_DIGITS$}/{}/{:08}", window.0, id.writer, id.sequence)
+    format!("{}{}/{:08}", prefix(window), id.writer, id.sequence)
 }
 
 /// Reads what [`key`] wrote.
@@ -143,6 +158,24 @@ mod tests {
         for wrong in ["usage/1/", "usage/2/1/w/1", "usage/1/x/w/1", "usage/1/1/w/1/2", "usage/1/1/w w/1"] {
             assert_eq!(parse_key(wrong), Err(InvalidKey(wrong.into())));
         }
+    }
+
+    #[test]
+    fn the_stored_form_stays_what_it_is() {
+        let usage = Usage { calls: 1, ingress_bytes: 2, egress_bytes: 300 };
+        let line = Line {
+            account: "acc_a".parse().unwrap(),
+            credential: "ak_b".parse().unwrap(),
+            product: "demo".parse().unwrap(),
+            lease: LeaseId(7),
+            usage,
+        };
+        let closing = Closing { account: line.account.clone(), lease: line.lease, total: usage };
+        let batch = Batch { lines: vec![line], closings: vec![closing] };
+        let stored = batch.to_bytes();
+        assert_eq!(stored, b"\x01\x05acc_a\x04ak_b\x04demo\x07\x01\x02\xac\x02\x01\x05acc_a\x07\x01\x02\xac\x02");
+        assert_eq!(Batch::from_bytes(&stored), Ok(batch));
+        assert!(Batch::from_bytes(&stored[1..]).is_err());
     }
 
     proptest! {

@@ -50,6 +50,7 @@ pub fn start(env: Env) -> Result<(), JsError> {
         flush_every: seconds("FLUSH_SECONDS", FLUSH_SECONDS) * SECOND,
         address_header: "cf-connecting-ip",
         metrics_every: seconds("METRICS_SECONDS", METRICS_SECONDS) * SECOND,
+        lifetime: None,
     };
     let platform = Platform::new(&env).map_err(|error| JsError::new(&error.to_string()))?;
     let (now, seed) = (platform.now(), [u64::from_le_bytes(random()), u64::from_le_bytes(random())]);

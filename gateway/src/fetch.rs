@@ -25,7 +25,7 @@ use crate::{
     log::tell,
     metrics::Outcome,
     ports::{EdgePorts, Fault},
-    wallet::LEASE_LASTS,
+    wallet::{LEASE_LASTS, first_want},
 };
 
 /// The part of the published catalog that an instance needs.
@@ -139,7 +139,8 @@ impl<P: EdgePorts> Gateway<P> {
 
     /// Asks the ledger for a lease.
     pub(crate) async fn lease(&self, account: AccountId, product: ProductId) {
-        let want = self.state().wallet(&account, &product).ask(self.ports.now());
+        let first = self.settings.lifetime.map(|lifetime| first_want(lifetime.calls));
+        let want = self.state().wallet(&account, &product).ask(first, self.ports.now());
         let command = self.lease_command(&product, want);
         let answer = self.ports.execute(&account, None, &command).await;
         let lease = self.leased(&account, answer);

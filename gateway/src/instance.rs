@@ -46,6 +46,18 @@ pub struct Settings {
     pub address_header: &'static str,
     /// How often an instance writes its counters while it is called; 0 for never.
     pub metrics_every: Millis,
+    /// How soon the platform ends an instance, where that is soon.
+    pub lifetime: Option<Lifetime>,
+}
+
+/// How soon a platform ends an instance that is well: then it writes down what it counted and gives back what it holds by
+/// itself, rather than with the next batch and the end of its leases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lifetime {
+    /// After so many calls.
+    pub calls: u64,
+    /// After so long without one.
+    pub idle: Millis,
 }
 
 /// The gateway on one instance of a platform.
@@ -63,6 +75,9 @@ pub(crate) struct State {
     pub(crate) address_header: &'static str,
     /// Requests seen: the second half of a request's id.
     pub(crate) requests: u64,
+    /// Calls admitted since it last gave back what it held, and when one was last admitted or ended.
+    pub(crate) calls_seen: u64,
+    pub(crate) busy_at: Timestamp,
     pub(crate) shop: Option<Rc<Shop>>,
     pub(crate) shop_read: Timestamp,
     pub(crate) credentials: Credentials,
@@ -113,6 +128,8 @@ impl<P> Gateway<P> {
             writer: writer_id(random[0]),
             address_header: settings.address_header,
             requests: 0,
+            calls_seen: 0,
+            busy_at: now,
             shop: None,
             shop_read: now,
             credentials: Credentials::new(),
@@ -145,6 +162,7 @@ impl<P> Gateway<P> {
     pub fn finish(&self, call: usize, answered: bool, ingress_bytes: u64, egress_bytes: u64, now: Timestamp) -> bool {
         let mut state = self.state();
         let Some(call) = state.calls.try_remove(call) else { return false };
+        state.busy_at = now;
         let usage = if answered { Usage { calls: 1, ingress_bytes, egress_bytes } } else { Usage::default() };
         let product = &call.shop.catalog.products[call.product].id;
         state.metrics.ended(product, answered, now.since(call.began), now);

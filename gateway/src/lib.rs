@@ -8,6 +8,7 @@
 pub mod admin;
 mod admit;
 pub mod billing;
+pub mod clock;
 mod credentials;
 mod fetch;
 mod forward;
@@ -27,4 +28,4 @@ pub mod webhooks;
 
 pub use admit::{Need, SIGNED_BODY_LIMIT, Step};
 pub use forward::{Field, Forward, Reject};
-pub use instance::{Gateway, Settings};
+pub use instance::{Gateway, Lifetime, Settings};

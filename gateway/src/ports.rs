@@ -73,16 +73,17 @@ pub struct Journaled {
     pub batch: Result<Batch, String>,
 }
 
-/// The usage journal: batches until they are settled, and for [`farebox_core::journal`]'s time to live after.
+/// The usage journal: batches until they are settled, and for a while after.
 pub trait UsageJournal {
     /// Writes a batch. Writing the same batch again does no harm.
     async fn write(&self, window: Window, id: &BatchId, batch: &Batch) -> Result<(), Fault>;
 
-    /// The batches under a key prefix (see [`farebox_core::journal::prefixes`]), in order.
-    async fn read(&self, prefix: &str, cursor: Option<&str>) -> Result<Page<Journaled>, Fault>;
+    /// Hands the batches that were begun in the minutes `from..=until` to `each`, in order, page by page. Every batch that
+    /// was begun before `from` has been settled: a store without expiry drops them in passing.
+    async fn read(&self, from: Window, until: Window, each: impl AsyncFnMut(Vec<Journaled>)) -> Result<(), Fault>;
 
-    /// Says that every batch begun before `until` was settled: a store without expiry may drop them once they are old.
-    async fn trim(&self, until: Timestamp) -> Result<(), Fault>;
+    /// How late the store may show a batch, with what an instance may take to write it again after a failure.
+    fn shown_within(&self) -> Millis;
 }
 
 /// The strongly consistent book of each account.

@@ -1,8 +1,8 @@
 //! The settlement run: from the usage journal into the ledger of each account.
 //!
 //! Invariant: whatever is interrupted, repeated or done twice at once, each batch is booked once, because the ledger
-//! remembers what it booked. The checkpoint only saves work: it says up to which window everything was handed in, and a
-//! run begins some windows before it, for the batches that the store shows late.
+//! remembers what it booked. The checkpoint only saves work: it says up to which window everything was handed in that the
+//! store may show late ([`UsageJournal::shown_within`]); younger windows are walked again by the next run.
 
 use std::collections::BTreeMap;
 
@@ -22,10 +22,6 @@ use crate::{
     stored::{read, write},
     webhooks::leave_notice,
 };
-
-/// How late the store may show a batch, with what an instance may take to write it again after a failure. Windows
-/// younger than this are walked again by the next run.
-pub const SHOWN_WITHIN: Millis = 10 * MINUTE;
 
 /// How far ahead of ours the clock of an instance may be.
 const CLOCKS_DIFFER: Millis = 2 * MINUTE;
@@ -196,19 +192,9 @@ async fn walk<P: SettlementPorts>(ports: &P, now: Timestamp) -> Result<(Report, 
     // The first run walks all of time, in a few lists; but there is nothing older than a batch lives.
     let walked = from.max(Window::of(now.plus(-TIME_TO_LIVE)));
     run.report.windows = u64::try_from(until.0 - walked.0 + 1).unwrap_or(0);
-    for prefix in journal::prefixes(from, until) {
-        let mut cursor = None;
-        loop {
-            let page = ports.read(&prefix, cursor.as_deref()).await?;
-            run.take(page.items).await;
-            cursor = page.cursor;
-            if cursor.is_none() {
-                break;
-            }
-        }
-    }
+    ports.read(from, until, async |found| run.take(found).await).await?;
     run.hand_in_all().await;
-    let settled = Window::of(now.plus(-SHOWN_WITHIN)).max(from);
+    let settled = Window::of(now.plus(-ports.shown_within())).max(from);
     let whole = run.report.left == 0;
     // Only a run that left nothing behind may say that what is older has all been handed in.
     let settled_until = if whole { settled.start() } else { from.start() };
@@ -218,7 +204,6 @@ async fn walk<P: SettlementPorts>(ports: &P, now: Timestamp) -> Result<(Report, 
     let moved = settled.0 - checkpoint.settled;
     if whole {
         checkpoint.settled = settled.0;
-        ports.trim(settled.start()).await?;
     }
     if report.batches > 0 || before != checkpoint.swept || moved >= CHECKPOINT_EVERY {
         write(ports, CHECKPOINT_ENTRY, &checkpoint).await?;

@@ -3,7 +3,8 @@
 //! One loop at a time tends an instance, kept alive by the platform behind the response of the call that started it. As
 //! no platform keeps it alive for ever, a later call takes over before the loop must end. Invariant: while calls come,
 //! usage waits at most two intervals in memory; after the last call the loop lives long enough to write the last batch
-//! and to give back what is leased. A batch that could not be written is kept and written again, with the same id.
+//! and to give back what is leased. A batch that could not be written is kept and written again, with the same id. Where the
+//! platform ends an instance soon ([`Lifetime`]), the loop looks more often whether that is near, and does so at once.
 
 use std::rc::Rc;
 
@@ -15,14 +16,17 @@ use farebox_core::{
 };
 
 use crate::{
-    instance::{CATALOG_HOLDS, Gateway, State, Unwritten},
+    instance::{CATALOG_HOLDS, Gateway, Lifetime, State, Unwritten},
     log::tell,
     ports::EdgePorts,
-    wallet::LEASE_LASTS,
+    wallet::{LEASE_LASTS, Wallet},
 };
 
 /// The age at which a loop is relieved by the next call.
 const RELIEVED_AFTER: Millis = 4 * SECOND;
+
+/// How often a loop looks whether its instance will be ended, in the time after which it is.
+const LOOKS: Millis = 4;
 
 /// The age at which a loop ends even when nobody relieves it: Workers end background work 30 s after the response.
 const ENDS_AFTER: Millis = LEASE_LASTS + RELIEVED_AFTER + 4 * SECOND;
@@ -31,6 +35,18 @@ impl State {
     /// Whether the next call should start a loop: there is none, or it is old, or it died with its call.
     pub(crate) fn needs_tending(&self, now: Timestamp) -> bool {
         self.tended.is_none_or(|since| now.since(since) >= RELIEVED_AFTER)
+    }
+
+    /// Whether the platform may end the instance now: it has had its calls, or has been without one for long enough.
+    fn is_over(&self, lifetime: Option<Lifetime>, now: Timestamp) -> bool {
+        let over = |lifetime: Lifetime| self.calls_seen >= lifetime.calls || now.since(self.busy_at) >= lifetime.idle;
+        self.calls.is_empty() && lifetime.is_some_and(over)
+    }
+
+    /// Puts every lease out of use.
+    fn retire(&mut self) {
+        self.calls_seen = 0;
+        self.wallets.values_mut().flat_map(|wallets| wallets.values_mut()).for_each(Wallet::retire);
     }
 
     /// Takes what was used since the last time out of the wallets, as a batch.
@@ -74,14 +90,37 @@ impl<P: EdgePorts> Gateway<P> {
             state.tender += 1;
             state.tender
         };
+        let flush_every = self.settings.flush_every;
+        let looks =
+            self.settings.lifetime.map_or(flush_every, |lifetime| (lifetime.idle / LOOKS).min(flush_every)).max(1);
+        let mut looked = 0;
         loop {
-            self.ports.sleep(self.settings.flush_every).await;
+            self.ports.sleep(looks).await;
+            looked += 1;
+            let is_over = {
+                let mut state = self.state();
+                let is_over = state.is_over(self.settings.lifetime, self.ports.now());
+                if is_over {
+                    state.retire();
+                }
+                is_over
+            };
+            if !is_over && looked * looks < flush_every {
+                continue;
+            }
+            looked = 0;
             self.flush().await;
-            self.publish_metrics().await;
+            if is_over {
+                self.leave_metrics().await;
+            } else {
+                self.publish_metrics().await;
+            }
             if self.state().tender != tender {
                 return;
             }
-            self.refresh().await;
+            if !is_over {
+                self.refresh().await;
+            }
             let now = self.ports.now();
             let mut state = self.state();
             let idle = state.wallets.is_empty() && state.unwritten.is_empty();

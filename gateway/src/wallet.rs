@@ -20,8 +20,14 @@ pub(crate) const LEASE_LASTS: Millis = 20 * SECOND;
 /// The spending time a lease should be enough for: then a busy instance asks about once in as long.
 const LEASE_COVERS: Millis = 10 * SECOND;
 
-/// How many calls the first lease is asked for, and the most that one is.
+/// How many calls the least lease is asked for, and the most that one is.
 const WANT: std::ops::RangeInclusive<u64> = 32..=1_000_000;
+
+/// How many calls the first lease is asked for where an instance serves `calls` in its life: so many that it is not low
+/// before they are over, and the next one is asked for in vain.
+pub(crate) const fn first_want(calls: u64) -> u64 {
+    calls.saturating_add(calls.div_ceil(3))
+}
 
 /// How long a refusal is believed before the ledger is asked again.
 const REFUSAL_HOLDS: Millis = 250;
@@ -97,10 +103,11 @@ impl Wallet {
         }
     }
 
-    /// What to ask the ledger for, while one asks: about as much as is spent in [`LEASE_COVERS`].
-    pub(crate) fn ask(&mut self, now: Timestamp) -> Usage {
+    /// What to ask the ledger for, while one asks: about as much as is spent in [`LEASE_COVERS`], and `first` calls at first.
+    pub(crate) fn ask(&mut self, first: Option<u64>, now: Timestamp) -> Usage {
         self.asking = true;
-        let last = self.want.max(*WANT.start());
+        let first = first.filter(|_| self.want == 0).unwrap_or(0);
+        let last = self.want.max(first).max(*WANT.start());
         let spent = self.current.as_ref().or(self.retired.last()).map(|pocket| {
             let lasted = now.since(pocket.since).max(1).unsigned_abs();
             pocket.held.spent().calls.saturating_mul(LEASE_COVERS.unsigned_abs()) / lasted
@@ -151,6 +158,12 @@ impl Wallet {
             }
         }
         self.refused.take_if(|(_, until)| *until <= now);
+    }
+
+    /// Moves everything out of use, so that it is given back with the next batch.
+    pub(crate) fn retire(&mut self) {
+        self.retired.extend(self.current.take());
+        self.retired.extend(self.standby.take());
     }
 
     /// Hands what was used since the last time to a batch, and closes the leases that are done.

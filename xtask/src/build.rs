@@ -1,4 +1,5 @@
-//! Building a Worker as it is deployed: Rust to wasm, bindings, optimiser, and our own entry beside them.
+//! Building a Worker as it is deployed: Rust to wasm, bindings, optimiser, and our own entry beside them. A component for Spin
+//! is what cargo makes.
 //!
 //! The entry (`src/entry.js`) is written by hand because the way of a call through it is: see ARCHITECTURE.md.
 //! Invariant: what is in `build/` was made from the sources that are there now. When nothing changed, nothing is done.
@@ -18,7 +19,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     process::{self, cargo, describe, npm_tool, root, step},
-    setup::{self, WASM_TARGET},
+    setup::{self, SPIN_TARGET, WASM_TARGET},
 };
 
 /// What the edge Worker may weigh, gzipped, in bytes.
@@ -46,12 +47,25 @@ pub(crate) enum Worker {
     BillingWorker,
 }
 
+/// A runtime that Farebox is built for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Runtime {
+    /// Cloudflare Workers
+    #[default]
+    Workers,
+    /// Spin
+    Spin,
+}
+
 /// What to build.
 #[derive(Args, Default)]
 #[command(after_help = "Example: cargo xtask build edge")]
 pub(crate) struct Options {
-    /// Which Worker; both when not said
+    /// Which of the two; both when not said
     worker: Option<Worker>,
+    /// For which runtime
+    #[arg(long, value_enum, default_value_t)]
+    runtime: Runtime,
 }
 
 impl Worker {
@@ -84,13 +98,25 @@ impl Worker {
 
 /// `cargo xtask build`.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    setup::all()?;
     let workers = options.worker.map_or_else(|| Worker::ALL.to_vec(), |worker| vec![worker]);
+    if options.runtime == Runtime::Spin {
+        return components(&workers);
+    }
+    setup::all()?;
     for worker in workers {
         build(worker)?;
         report_size(worker)?;
     }
     Ok(())
+}
+
+/// Builds the components for Spin, as `spin build` does by `spin.toml`.
+fn components(workers: &[Worker]) -> Result<()> {
+    setup::target("Spin", SPIN_TARGET)?;
+    let mut command = cargo();
+    command.args(["build", "--release", "--target", SPIN_TARGET]);
+    command.args(workers.iter().flat_map(|worker| ["--package", worker.package()]));
+    step("Compiling for Spin", || process::run(&mut command))
 }
 
 /// Builds `worker` into its `build/`. Needs what `setup::all` installs.

@@ -16,23 +16,28 @@ use crate::process::{cargo, output, root, run, step};
 /// The target of the Workers.
 pub(crate) const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
+/// The target of the components on Spin.
+pub(crate) const SPIN_TARGET: &str = "wasm32-wasip2";
+
 /// Checks licences and sources of the dependencies.
 const CARGO_DENY: &str = "0.20.2";
 
 /// Everything that any command needs.
 pub(crate) fn all() -> Result<()> {
-    wasm_target()?;
+    target("Workers", WASM_TARGET)?;
+    target("Spin", SPIN_TARGET)?;
     wasm_bindgen()?;
     npm_packages()
 }
 
-/// The standard library for the Workers' target.
-pub(crate) fn wasm_target() -> Result<()> {
-    let directory = output(rustc().args(["--print", "target-libdir", "--target", WASM_TARGET]))?;
+/// The standard library for the target of a platform.
+pub(crate) fn target(platform: &str, target: &str) -> Result<()> {
+    let directory = output(rustc().args(["--print", "target-libdir", "--target", target]))?;
     if Path::new(directory.trim()).is_dir() {
         return Ok(());
     }
-    step("Installing the Rust target for Workers", || run(Command::new("rustup").args(["target", "add", WASM_TARGET])))
+    let name = format!("Installing the Rust target for {platform}");
+    step(&name, || run(Command::new("rustup").args(["target", "add", target])))
 }
 
 /// The directory that holds `wasm-bindgen` and `wasm-bindgen-test-runner`, of exactly the crate's version: their formats

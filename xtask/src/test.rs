@@ -11,32 +11,26 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use crate::{
-    build,
+    build::{self, Runtime},
     process::{cargo, describe, npm_tool, path_with, root},
     scenarios::Table,
     servers,
-    setup::{self, WASM_TARGET},
+    setup::{self, SPIN_TARGET, WASM_TARGET},
     tidy,
 };
 
-/// The crates that are built for Workers only.
+/// The crates that are built for Workers.
 const WASM_CRATES: [&str; 4] =
     ["farebox-cloudflare", "farebox-edge", "farebox-billing-worker", "farebox-passthrough-worker"];
 
+/// The crates that are built for Spin.
+const SPIN_CRATES: [&str; 3] = ["farebox-spin", "farebox-edge", "farebox-billing-worker"];
+
 /// The crate of the end-to-end scenarios.
 const END_TO_END: &str = "farebox-tests";
-
-/// A runtime that the end-to-end scenarios need.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Runtime {
-    /// Cloudflare Workers' runtime
-    Workers,
-    /// Spin
-    Spin,
-}
 
 /// What to leave out.
 #[derive(Args)]
@@ -74,15 +68,21 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     step("tidy", &|| tidy::run().map(|()| one()));
     step("format", &|| check(cargo().args(["fmt", "--all", "--check"])));
     step("lints, host", &|| {
-        let exclude = WASM_CRATES.iter().flat_map(|name| ["--exclude", name]);
+        let exclude = WASM_CRATES.iter().chain(&SPIN_CRATES).flat_map(|name| ["--exclude", name]);
         let mut clippy = cargo();
         clippy.args(["clippy", "--all-targets", "--workspace"]).args(exclude);
         check(clippy.args(["--", "-D", "warnings"]))
     });
     step("lints, wasm", &|| check(for_wasm(cargo().arg("clippy")).args(["--all-targets", "--", "-D", "warnings"])));
+    step("lints, spin", &|| {
+        let packages = SPIN_CRATES.iter().flat_map(|name| ["--package", name]);
+        let mut clippy = cargo();
+        clippy.args(["clippy", "--target", SPIN_TARGET]).args(packages);
+        check(clippy.args(["--", "-D", "warnings"]))
+    });
     step("licences and sources", &|| check(Command::new(setup::cargo_deny()?).args(DENY).current_dir(root())));
     step("tests, host", &|| {
-        let exclude = WASM_CRATES.iter().chain([&END_TO_END]).flat_map(|name| ["--exclude", name]);
+        let exclude = WASM_CRATES.iter().chain(&SPIN_CRATES).chain([&END_TO_END]).flat_map(|name| ["--exclude", name]);
         tests(cargo().args(["test", "--no-fail-fast", "--workspace"]).args(exclude), &mut |_| {})
     });
     step("tests, wasm", &|| {

@@ -12,13 +12,14 @@ use crate::process::{output, root};
 const LONGEST_FILE: usize = 400;
 
 /// Which crates of the workspace each one may use, besides in its tests. The arrows of DESIGN's house: down only.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("core", &[]),
     ("gateway", &["farebox-core"]),
     ("platform/memory", &["farebox-core", "farebox-gateway"]),
     ("platform/cloudflare", &["farebox-core", "farebox-gateway"]),
-    ("edge", &["farebox-core", "farebox-gateway", "farebox-cloudflare"]),
-    ("billing-worker", &["farebox-core", "farebox-gateway", "farebox-cloudflare"]),
+    ("platform/spin", &["farebox-core", "farebox-gateway"]),
+    ("edge", &["farebox-core", "farebox-gateway", "farebox-cloudflare", "farebox-spin"]),
+    ("billing-worker", &["farebox-core", "farebox-gateway", "farebox-cloudflare", "farebox-spin"]),
     ("cli", &["farebox-core"]),
     ("benches", &["farebox-core", "farebox-gateway", "farebox-memory"]),
     ("tests", &["farebox-core"]),
@@ -26,7 +27,8 @@ const ARROWS: [(&str, &[&str]); 10] = [
 ];
 
 /// The crates that may see a platform's SDK.
-const PLATFORM_CRATES: [&str; 5] = ["platform/cloudflare", "edge", "billing-worker", "benches/", "tests/host/"];
+const PLATFORM_CRATES: [&str; 6] =
+    ["platform/cloudflare", "platform/spin", "edge", "billing-worker", "benches/", "tests/host/"];
 
 /// What only platform crates may depend on.
 const SDKS: [&str; 4] = ["worker", "wasm-bindgen", "js-sys", "spin-sdk"];

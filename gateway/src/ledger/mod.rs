@@ -23,7 +23,7 @@ pub use report::report;
 const PORT: &str = "ledger";
 
 /// How often a command is decided anew because another came first.
-const ATTEMPTS: u32 = 16;
+const ATTEMPTS: u32 = 64;
 
 /// A snapshot is saved whenever a book has grown by this many entries.
 const SNAPSHOT_EVERY: u64 = 256;

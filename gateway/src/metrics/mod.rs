@@ -2,8 +2,9 @@
 //!
 //! Instances share no memory and are not asked one by one, so each writes its counters, as they stand since it began, under a
 //! key of its own. A scrape reads them all; each is a series of its own (`instance`), so that one that ends takes nothing
-//! from the others. Invariant: nothing here is in the way of a call; a counter that is not written is lost, and no usage.
+//! from the others. Where a platform ends instances soon, those that ended are one series together. Invariant: nothing here is in the way of a call; a counter that is not written is lost, and no usage.
 
+mod ended;
 mod prometheus;
 
 use std::collections::BTreeMap;
@@ -16,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::prometheus::text;
 use crate::{
-    instance::Gateway,
+    instance::{Gateway, State},
     ports::{EdgePorts, Fault, KeyValue},
     settlement,
     stored::{read, write},
@@ -77,7 +78,7 @@ pub(crate) struct Counters {
 }
 
 /// The counters as they are written down.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Written {
     at: Timestamp,
     counters: Counters,
@@ -95,11 +96,22 @@ pub(crate) struct Metrics {
     waiting_since: Option<Timestamp>,
     written: Timestamp,
     is_changed: bool,
+    /// Whether they are shown under the instance's own name.
+    is_shown: bool,
+    /// How often they were left for good.
+    left: u64,
 }
 
 impl Metrics {
     pub(crate) fn new(now: Timestamp) -> Self {
-        Self { counters: Counters::default(), waiting_since: None, written: now, is_changed: false }
+        Self {
+            counters: Counters::default(),
+            waiting_since: None,
+            written: now,
+            is_changed: false,
+            is_shown: false,
+            left: 0,
+        }
     }
 
     /// A call has ended.
@@ -155,18 +167,46 @@ impl<P: EdgePorts> Gateway<P> {
             if every == 0 || !state.metrics.is_changed || now.since(state.metrics.written) < every {
                 return;
             }
-            state.metrics.written = now;
-            state.metrics.is_changed = false;
-            let written = Written {
-                at: now,
-                counters: state.metrics.counters.clone(),
-                leases_open: state.wallets.values().map(|wallets| wallets.len() as u64).sum(),
-                journal_age: state.metrics.waiting_since.map_or(0, |since| now.since(since)),
-            };
-            (entry(now, &state.writer), written)
+            state.metrics.is_shown = true;
+            (entry(now, &state.writer), state.written(now))
         };
         // Nobody can be told where this fails: it is the telling itself.
         let _ = write(&self.ports, &entry, &written).await;
+    }
+
+    /// Leaves the counters of an instance that ends, and begins anew should it live on.
+    pub(crate) async fn leave_metrics(&self) {
+        let now = self.ports.now();
+        let (is_shown, left, written) = {
+            let mut state = self.state();
+            if self.settings.metrics_every == 0 || !state.metrics.is_changed {
+                return;
+            }
+            let written = state.written(now);
+            let metrics = &mut state.metrics;
+            metrics.left += 1;
+            metrics.counters = Counters::default();
+            let left = ended::entry(&state.writer, state.metrics.left);
+            (std::mem::take(&mut state.metrics.is_shown), left, written)
+        };
+        for shown in [now.plus(-HOUR), now].map(|at| entry(at, &self.state().writer)).iter().filter(|_| is_shown) {
+            let _ = self.ports.delete(shown).await;
+        }
+        let _ = write(&self.ports, &left, &written).await;
+    }
+}
+
+impl State {
+    /// The counters as they are to be written now.
+    fn written(&mut self, now: Timestamp) -> Written {
+        self.metrics.written = now;
+        self.metrics.is_changed = false;
+        Written {
+            at: now,
+            counters: self.metrics.counters.clone(),
+            leases_open: self.wallets.values().map(|wallets| wallets.len() as u64).sum(),
+            journal_age: self.metrics.waiting_since.map_or(0, |since| now.since(since)),
+        }
     }
 }
 
@@ -178,7 +218,7 @@ fn entry(at: Timestamp, writer: &WriterId) -> String {
     format!("{}{writer}", hour(at))
 }
 
-/// The counters of all instances that wrote them within the last hour.
+/// The counters of all instances that wrote them within the last hour, and of all that have ended.
 async fn instances(ports: &impl KeyValue, now: Timestamp) -> Result<BTreeMap<String, Written>, Fault> {
     let mut instances = BTreeMap::new();
     for hour in [hour(now.plus(-HOUR)), hour(now)] {
@@ -197,14 +237,16 @@ async fn instances(ports: &impl KeyValue, now: Timestamp) -> Result<BTreeMap<Str
             }
         }
     }
+    instances.extend(ended::sum(ports, now).await?.map(|sum| ("ended".to_owned(), sum)));
     Ok(instances)
 }
 
-/// Removes counters that nobody reads any more.
+/// Adds up the counters of instances that ended, and removes those that nobody reads any more.
 ///
 /// # Errors
 /// [`Fault`] when the store does not answer.
 pub(crate) async fn sweep(ports: &impl KeyValue, now: Timestamp) -> Result<(), Fault> {
+    ended::add_up(ports, now).await?;
     let read_still = hour(now.plus(-HOUR));
     for key in ports.list(METRICS, None, REMOVED_AT_ONCE).await?.items {
         if key < read_still {

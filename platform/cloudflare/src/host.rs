@@ -1,31 +1,12 @@
 //! Time, waiting and the operator's log on Workers.
 
-use std::{cell::Cell, time::Duration};
+use std::time::Duration;
 
 use farebox_core::time::{Millis, Timestamp};
-use farebox_gateway::{
-    admin::CLOCK_ENTRY,
-    ports::{Fault, Host, KeyValue},
-};
+use farebox_gateway::ports::{Fault, Host};
 use worker::{Delay, console_error};
 
 use crate::Platform;
-
-/// How long a moved clock may go unnoticed.
-const CLOCK_HOLDS: Millis = 250;
-
-/// The runtime's clock, and, where a deployment for development allows it, how far it was moved.
-pub(crate) struct Clock {
-    movable: bool,
-    offset: Cell<Millis>,
-    read: Cell<Millis>,
-}
-
-impl Clock {
-    pub(crate) fn new(movable: bool) -> Self {
-        Self { movable, offset: Cell::new(0), read: Cell::new(0) }
-    }
-}
 
 /// The runtime's own time, in milliseconds since the epoch.
 fn runtime_now() -> Millis {
@@ -39,7 +20,7 @@ impl Host for Platform {
     }
 
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(runtime_now().saturating_add(self.clock.offset.get()))
+        self.clock.now(runtime_now())
     }
 
     fn log(&self, message: &str) {
@@ -53,19 +34,12 @@ impl Platform {
     /// # Errors
     /// [`Fault`] when the store does not answer.
     pub async fn synchronize(&self) -> Result<(), Fault> {
-        let now = runtime_now();
-        if self.clock.movable && now - self.clock.read.get() >= CLOCK_HOLDS {
-            self.clock.read.set(now);
-            let offset = self.get(CLOCK_ENTRY).await?;
-            let offset = offset.and_then(|bytes| String::from_utf8(bytes).ok()?.parse().ok());
-            self.clock.offset.set(offset.unwrap_or(0));
-        }
-        Ok(())
+        self.clock.synchronize(self, runtime_now()).await
     }
 
     /// Whether the clock may be moved here.
     pub fn has_movable_clock(&self) -> bool {
-        self.clock.movable
+        self.clock.is_movable()
     }
 }
 

@@ -14,7 +14,7 @@ mod task;
 mod usage_journal;
 mod web;
 
-use farebox_gateway::ports::Fault;
+use farebox_gateway::{clock::Clock, ports::Fault};
 use worker::{Env, ObjectNamespace, kv::KvStore};
 
 pub use entry_store::SqlEntryStore;
@@ -36,7 +36,7 @@ pub struct Platform {
     usage: KvStore,
     accounts: ObjectNamespace,
     flights: single_flight::Flights,
-    clock: host::Clock,
+    clock: Clock,
 }
 
 impl Platform {
@@ -50,7 +50,7 @@ impl Platform {
             usage: env.kv(binding::USAGE)?,
             accounts: env.durable_object(binding::ACCOUNTS)?,
             flights: single_flight::Flights::default(),
-            clock: host::Clock::new(env.var(binding::DEV_CLOCK).is_ok_and(|var| var.to_string() == "1")),
+            clock: Clock::new(env.var(binding::DEV_CLOCK).is_ok_and(|var| var.to_string() == "1")),
         })
     }
 }

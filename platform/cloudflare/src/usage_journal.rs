@@ -1,14 +1,13 @@
 //! The usage journal in Workers KV.
 //!
 //! A batch travels in its key's metadata where that is large enough for it, so that one list of 1,000 keys reads 1,000
-//! batches; else in the value. Batches expire by themselves. The stored form is the batch in postcard, pinned by the `1`
-//! in the key's prefix and by a test.
+//! batches; else in the value. Batches expire by themselves.
 
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use farebox_core::{
     id::BatchId,
     journal::{self, Batch, TIME_TO_LIVE, Window},
-    time::{SECOND, Timestamp},
+    time::{MINUTE, Millis, SECOND},
 };
 use farebox_gateway::ports::{Fault, Journaled, Page, UsageJournal};
 use serde::{Deserialize, Serialize};
@@ -41,7 +40,7 @@ impl Metadata {
 impl UsageJournal for Platform {
     async fn write(&self, window: Window, id: &BatchId, batch: &Batch) -> Result<(), Fault> {
         let key = journal::key(window, id);
-        let stored = encode(batch, &key)?;
+        let stored = batch.to_bytes();
         let put = match Metadata::of(&stored) {
             Some(metadata) => self.usage.put_bytes(&key, &[]).and_then(|put| put.metadata(metadata)),
             None => self.usage.put_bytes(&key, &stored),
@@ -50,10 +49,33 @@ impl UsageJournal for Platform {
         put.map_err(fault)?.expiration_ttl(seconds).execute().await.map_err(fault)
     }
 
-    async fn read(&self, prefix: &str, cursor: Option<&str>) -> Result<Page<Journaled>, Fault> {
+    /// The digits of a minute are a trie, so that an interval is a handful of prefixes.
+    async fn read(&self, from: Window, until: Window, mut each: impl AsyncFnMut(Vec<Journaled>)) -> Result<(), Fault> {
+        for prefix in journal::prefixes(from, until) {
+            let mut cursor = None;
+            loop {
+                let page = self.page(&prefix, cursor).await?;
+                each(page.items).await;
+                cursor = page.cursor;
+                if cursor.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn shown_within(&self) -> Millis {
+        10 * MINUTE
+    }
+}
+
+impl Platform {
+    /// A page of the batches under a prefix.
+    async fn page(&self, prefix: &str, cursor: Option<String>) -> Result<Page<Journaled>, Fault> {
         let mut list = self.usage.list().prefix(prefix.to_owned());
         if let Some(cursor) = cursor {
-            list = list.cursor(cursor.to_owned());
+            list = list.cursor(cursor);
         }
         let page = list.execute().await.map_err(fault)?;
         let mut items = Vec::with_capacity(page.keys.len());
@@ -65,12 +87,6 @@ impl UsageJournal for Platform {
         Ok(Page { items, cursor: page.cursor.filter(|_| !page.list_complete) })
     }
 
-    async fn trim(&self, _until: Timestamp) -> Result<(), Fault> {
-        Ok(())
-    }
-}
-
-impl Platform {
     /// The batch of a listed key. What cannot be read is for the settlement to report, not a fault of the store.
     async fn load(&self, key: &Key) -> Result<Result<Batch, String>, Fault> {
         let metadata = key.metadata.clone().and_then(|value| serde_json::from_value::<Metadata>(value).ok());
@@ -81,20 +97,8 @@ impl Platform {
                 value.ok_or_else(|| "it has expired".to_owned())
             }
         };
-        Ok(stored.and_then(|stored| decode(&stored)))
+        Ok(stored.and_then(|stored| Batch::from_bytes(&stored)))
     }
-}
-
-fn encode(batch: &Batch, key: &str) -> Result<Vec<u8>, Fault> {
-    postcard::to_allocvec(batch).map_err(|error| Fault::Unreadable {
-        port: "usage journal",
-        what: key.to_owned(),
-        detail: error.to_string(),
-    })
-}
-
-fn decode(stored: &[u8]) -> Result<Batch, String> {
-    postcard::from_bytes(stored).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -122,21 +126,14 @@ mod tests {
     }
 
     #[wasm_bindgen_test]
-    fn the_stored_form_stays_what_it_is() {
-        let stored = encode(&batch(1), "key").unwrap();
-        assert_eq!(Metadata::of(&stored).unwrap().batch, "AQVhY2NfYQRha19iBGRlbW8HAQKsAgEFYWNjX2EHAQKsAg");
-    }
-
-    #[wasm_bindgen_test]
     fn a_batch_reads_back_from_the_metadata_and_from_the_value() {
-        let small = encode(&batch(30), "key").unwrap();
+        let small = batch(30).to_bytes();
         let metadata = serde_json::to_string(&Metadata::of(&small).unwrap()).unwrap();
         assert!(metadata.len() <= METADATA_LIMIT, "{} bytes", metadata.len());
         let metadata: Metadata = serde_json::from_str(&metadata).unwrap();
-        assert_eq!(decode(&metadata.stored().unwrap()), Ok(batch(30)));
-        let large = encode(&batch(60), "key").unwrap();
+        assert_eq!(Batch::from_bytes(&metadata.stored().unwrap()), Ok(batch(30)));
+        let large = batch(60).to_bytes();
         assert!(Metadata::of(&large).is_none());
-        assert_eq!(decode(&large), Ok(batch(60)));
-        assert!(decode(&large[1..]).is_err());
+        assert_eq!(Batch::from_bytes(&large), Ok(batch(60)));
     }
 }

@@ -1,11 +1,11 @@
-//! The usage journal in memory.
+//! The usage journal in memory. It drops what it may drop at once.
 
 use farebox_core::{
     id::BatchId,
     journal::{self, Batch, Window},
-    time::Timestamp,
+    time::{MINUTE, Millis},
 };
-use farebox_gateway::ports::{Fault, Journaled, Page, UsageJournal};
+use farebox_gateway::ports::{Fault, Journaled, UsageJournal};
 
 use crate::Memory;
 
@@ -19,23 +19,25 @@ impl UsageJournal for Memory {
         Ok(())
     }
 
-    /// The cursor is the last key of the page before.
-    async fn read(&self, prefix: &str, cursor: Option<&str>) -> Result<Page<Journaled>, Fault> {
+    async fn read(&self, from: Window, until: Window, mut each: impl AsyncFnMut(Vec<Journaled>)) -> Result<(), Fault> {
         self.up("usage journal")?;
-        let journal = self.journal.borrow();
-        let mut found = journal
-            .iter()
-            .filter(|(key, _)| key.starts_with(prefix) && cursor.is_none_or(|last| key.as_str() > last))
-            .filter_map(|(key, batch)| {
-                let (window, id) = journal::parse_key(key).ok()?;
-                Some(Journaled { key: key.clone(), window, id, batch: Ok(batch.clone()) })
-            });
-        let items: Vec<Journaled> = found.by_ref().take(PAGE).collect();
-        let cursor = found.next().and_then(|_| items.last().map(|last| last.key.clone()));
-        Ok(Page { items, cursor })
+        let read = |(key, batch): (&String, &Batch)| {
+            let (window, id) = journal::parse_key(key).ok()?;
+            Some(Journaled { key: key.clone(), window, id, batch: Ok(batch.clone()) })
+        };
+        let found: Vec<Journaled> = {
+            let mut journal = self.journal.borrow_mut();
+            let kept = journal.split_off(&journal::prefix(from));
+            *journal = kept;
+            journal.range(..journal::prefix(Window(until.0 + 1))).filter_map(read).collect()
+        };
+        for page in found.chunks(PAGE) {
+            each(page.to_vec()).await;
+        }
+        Ok(())
     }
 
-    async fn trim(&self, _until: Timestamp) -> Result<(), Fault> {
-        self.up("usage journal")
+    fn shown_within(&self) -> Millis {
+        10 * MINUTE
     }
 }

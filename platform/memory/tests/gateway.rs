@@ -6,9 +6,13 @@
 //! | a nonce is taken last | taking it before the signature is checked | `a_wrong_signature_takes_nothing` |
 //! | the catalog is fresh without calls that pass | not reading it again | `a_catalog_is_noticed_by_an_instance_that_turned_all_calls_away` |
 //! | a late batch is not lost | keeping the minute of the first try | `what_could_not_be_written_for_long_is_settled_all_the_same` |
+//! | an instance that ends soon holds nothing | `is_over` that is never so | `an_instance_that_has_had_its_calls…`, `…falls_idle…` |
 //! | strict admission takes nonces over all instances | `admit` that skips `take_nonce` | `strict_admission_sees_a_nonce_on_every_instance` |
 
 #![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect must fail")]
+
+#[path = "gateway/lifetime.rs"]
+mod lifetime;
 
 use std::{
     future::Future,
@@ -27,8 +31,8 @@ use farebox_core::{
     time::{DAY, SECOND, Timestamp},
 };
 use farebox_gateway::{
-    Forward, Gateway, Settings, Step,
-    ports::{Host, KeyValue, Ledger},
+    Forward, Gateway, Lifetime, Settings, Step,
+    ports::{Host, KeyValue, Ledger, UsageJournal},
     reports::{Query, Report, Reports},
     settlement,
 };
@@ -116,8 +120,18 @@ impl Deployment {
     }
 
     fn instance(&self, seed: u64) -> Rc<Gateway<Memory>> {
-        let settings =
-            Settings { master_key: master_key(), flush_every: SECOND, address_header: "x-from", metrics_every: SECOND };
+        self.instance_for(seed, None)
+    }
+
+    /// An instance that its platform ends soon.
+    fn instance_for(&self, seed: u64, lifetime: Option<Lifetime>) -> Rc<Gateway<Memory>> {
+        let settings = Settings {
+            master_key: master_key(),
+            flush_every: 5 * SECOND,
+            address_header: "x-from",
+            metrics_every: SECOND,
+            lifetime,
+        };
         Rc::new(Gateway::new(self.memory.clone(), settings, [seed, seed], self.memory.now()))
     }
 
@@ -143,6 +157,15 @@ impl Deployment {
         let report = now(self.memory.report(&self.account, &Query::Balance)).unwrap().unwrap();
         let Report::Balance(balance) = report else { panic!() };
         (balance.balance.to_string(), balance.leased.to_string())
+    }
+
+    /// Entries of the book by which a lease was given.
+    fn leases_given(&self) -> usize {
+        let query = Query::Entries { after: 0, limit: 200 };
+        let Report::Entries(entries) = now(self.memory.report(&self.account, &query)).unwrap().unwrap() else {
+            panic!()
+        };
+        entries.iter().filter(|entry| matches!(entry.event, Event::Leased(_))).count()
     }
 
     fn settle(&self) -> settlement::Report {
@@ -228,11 +251,7 @@ fn however_many_calls_find_a_lease_low_one_more_is_asked_for() {
         assert!(send(&instance, &deployment.signed("/leased", "hush")).is_ok());
     }
     now(instance.background());
-    let query = Query::Entries { after: 0, limit: 100 };
-    let Report::Entries(entries) = now(deployment.memory.report(&deployment.account, &query)).unwrap().unwrap() else {
-        panic!()
-    };
-    assert_eq!(entries.iter().filter(|entry| matches!(entry.event, Event::Leased(_))).count(), 2);
+    assert_eq!(deployment.leases_given(), 2);
 }
 
 #[test]
@@ -331,7 +350,7 @@ fn what_could_not_be_written_for_long_is_settled_all_the_same() {
     deployment.memory.set_down(true);
     now(instance.flush());
     deployment.memory.set_down(false);
-    deployment.memory.set_now(START.plus(3 * settlement::SHOWN_WITHIN));
+    deployment.memory.set_now(START.plus(3 * deployment.memory.shown_within()));
     deployment.settle();
     assert_eq!(deployment.usage().0, 0);
     now(instance.flush());

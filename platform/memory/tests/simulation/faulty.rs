@@ -49,6 +49,10 @@ impl Faulty {
         self.shown.borrow_mut().entry(key(window, id)).or_insert(time);
     }
 
+    fn is_shown(&self, key: &str) -> bool {
+        self.shown.borrow().get(key).is_none_or(|from| *from <= self.memory.now())
+    }
+
     fn live(&self) -> Result<(), Fault> {
         match self.lives.get() {
             Some(0) => Err(Fault::Unavailable { port: "process", detail: "it was killed".into() }),
@@ -88,17 +92,17 @@ impl UsageJournal for Faulty {
         self.memory.write(window, id, batch).await
     }
 
-    async fn read(&self, prefix: &str, cursor: Option<&str>) -> Result<Page<Journaled>, Fault> {
+    async fn read(&self, from: Window, until: Window, mut each: impl AsyncFnMut(Vec<Journaled>)) -> Result<(), Fault> {
         self.live()?;
-        let mut page = self.memory.read(prefix, cursor).await?;
-        let (shown, now) = (self.shown.borrow(), self.memory.now());
-        page.items.retain(|batch| shown.get(&batch.key).is_none_or(|from| *from <= now));
-        Ok(page)
+        let shown = async |mut found: Vec<Journaled>| {
+            found.retain(|batch| self.is_shown(&batch.key));
+            each(found).await;
+        };
+        self.memory.read(from, until, shown).await
     }
 
-    async fn trim(&self, until: Timestamp) -> Result<(), Fault> {
-        self.live()?;
-        self.memory.trim(until).await
+    fn shown_within(&self) -> Millis {
+        self.memory.shown_within()
     }
 }
 

@@ -1,0 +1,87 @@
+//! The billing worker on Spin: the admin API. Spin has no schedule, so that the settlement is asked for:
+//! `POST /_farebox/admin/v1/settlements`.
+#![allow(unsafe_code)] // what `export!` expands to
+
+use std::{cell::OnceCell, rc::Rc};
+
+use farebox_core::credential::MasterKey;
+use farebox_gateway::{
+    admin::{self, AdminRequest, AdminSettings, BODY_LIMIT},
+    log::tell,
+    ports::{Fault, Host},
+};
+use farebox_spin::{
+    Platform,
+    http::{Head, body, internal_error, read_at_most, respond},
+    random, variable,
+    wasip3::{
+        self,
+        exports::http::handler::Guest,
+        http::types::{ErrorCode, Request, Response},
+    },
+};
+
+thread_local! {
+    static BILLING: OnceCell<Rc<Billing>> = const { OnceCell::new() };
+}
+
+/// What the calls of an instance share.
+struct Billing {
+    platform: Platform,
+    settings: AdminSettings,
+}
+
+struct Entry;
+
+wasip3::http::service::export!(Entry);
+
+impl Guest for Entry {
+    async fn handle(request: Request) -> Result<Response, ErrorCode> {
+        match billing().await {
+            Ok(billing) => Ok(billing.answer(request).await),
+            Err(fault) => {
+                eprintln!("the billing worker failed: {fault}");
+                Ok(internal_error())
+            }
+        }
+    }
+}
+
+/// What this instance has, made by its first calls.
+async fn billing() -> Result<Rc<Billing>, Fault> {
+    if let Some(billing) = BILLING.with(|billing| billing.get().cloned()) {
+        return Ok(billing);
+    }
+    let platform = Platform::new().await?;
+    let master_key = variable::get("master_key").await?;
+    let settings = AdminSettings {
+        token: variable::get("admin_token").await?,
+        master_key: MasterKey::from_base64(&master_key).map_err(|error| variable::wrong("master_key", &error))?,
+        clock_moves: platform.has_movable_clock(),
+    };
+    let made = || Rc::new(Billing { platform, settings });
+    Ok(BILLING.with(|billing| Rc::clone(billing.get_or_init(made))))
+}
+
+impl Billing {
+    async fn answer(&self, request: Request) -> Response {
+        if let Err(fault) = self.platform.synchronize().await {
+            tell(&self.platform, "clock.unread", &[], &fault);
+        }
+        let head = Head::new(&request);
+        let facts = head.facts();
+        // One byte more than is taken, so that what is too long is seen to be.
+        let read = read_at_most(body(request), BODY_LIMIT).await;
+        let too_long = vec![0; BODY_LIMIT + 1];
+        let request = AdminRequest {
+            method: facts.method,
+            path: facts.path,
+            query: facts.query.unwrap_or_default(),
+            authorization: facts.header("authorization"),
+            idempotency_key: facts.header("idempotency-key"),
+            body: read.as_deref().unwrap_or(&too_long),
+        };
+        let answer = admin::handle(&self.platform, &self.settings, request, self.platform.now(), random()).await;
+        respond(answer.status, answer.headers, &answer.body)
+    }
+}

@@ -1,0 +1,203 @@
+//! An admitted call on its way to the upstream and back.
+
+use std::rc::Rc;
+
+use farebox_core::{rejection::Rejection, time::Millis};
+use farebox_gateway::{Forward, Gateway, log::tell};
+use farebox_spin::{
+    Platform,
+    http::{Head, Incoming, body, contents, fields, no_trailers, success},
+    wasip3::{
+        http::{
+            client,
+            types::{ErrorCode, Method, Request, RequestOptions, Response, Scheme},
+        },
+        wit_bindgen::{FutureReader, StreamReader, StreamResult},
+    },
+};
+
+use super::{
+    counted::{Call, Way, counted},
+    rejected, tend,
+};
+
+/// Bodies up to this announced length are counted by it. What the runtime has handed to the connection in one piece counts
+/// as sent; larger ones, and those of unknown length, are counted as they go.
+const COUNTED_BY_LENGTH: u64 = 16 * 1024;
+
+/// The first piece of a body of unknown length.
+const FIRST_PIECE: usize = 16 * 1024;
+
+const NANOS_PER_MILLI: u64 = 1_000_000;
+
+/// Header fields of one connection, which the runtime lets nobody set (RFC 9110, section 7.6.1).
+const HOP_BY_HOP: [&str; 9] = [
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "transfer-encoding",
+    "upgrade",
+    "host",
+    "http2-settings",
+];
+
+/// The body of a request.
+pub(super) enum Body {
+    /// As it arrives.
+    Unread(Request),
+    /// As it was read.
+    Read(Vec<u8>),
+}
+
+/// A body as it is handed on.
+type Outgoing = (Option<StreamReader<u8>>, FutureReader<farebox_spin::http::Ending>);
+
+/// Carries a call to its upstream, and the upstream's answer back.
+pub(super) async fn forward(gateway: &Rc<Gateway<Platform>>, head: &Head, body: Body, to: Forward) -> Response {
+    let call = Call::new(gateway, to.call);
+    if to.background {
+        tend(gateway);
+    }
+    let (contents, ending) = ingress(head, body, &call).await;
+    let sent = request(head, &to, contents, ending);
+    let answer = match sent {
+        Ok(request) => client::send(request).await,
+        Err(()) => Err(ErrorCode::HttpRequestUriInvalid),
+    };
+    match answer {
+        Ok(upstream) => {
+            call.charge();
+            deliver(head, upstream, &to, &call)
+        }
+        Err(error) => {
+            // A caller who went away in the middle of its body has used what went through until then.
+            if call.is_abandoned.get() {
+                call.charge();
+            }
+            call.end();
+            if matches!(error, ErrorCode::HttpRequestDenied) {
+                tell(gateway.ports(), "upstream.denied", &[("url", &to.url)], &"the manifest does not allow this host");
+            }
+            rejected(gateway.reject(&head.facts(), &rejection(&error)))
+        }
+    }
+}
+
+/// The request's body as it goes on. One on GET or HEAD does not: the other runtime cannot send it, and it would mean nothing
+/// (RFC 9110, section 9.3.1).
+async fn ingress(head: &Head, body: Body, call: &Rc<Call>) -> Outgoing {
+    match body {
+        _ if is_bodiless(&head.method) => (None, no_trailers()),
+        Body::Read(read) => {
+            call.ingress.set(read.len() as u64);
+            (contents(read), no_trailers())
+        }
+        Body::Unread(request) => match length(head.header("content-length")) {
+            Some(0) => (None, no_trailers()),
+            Some(length) if length <= COUNTED_BY_LENGTH => {
+                call.ingress.set(length);
+                let (contents, ending) = farebox_spin::http::body(request);
+                (Some(contents), ending)
+            }
+            Some(_) => some(counted(farebox_spin::http::body(request), Vec::new(), call, Way::In)),
+            None => unannounced(request, call).await,
+        },
+    }
+}
+
+/// A body of unknown length. Whether there is one shows only when it is read, and none must not go on as an empty one: that
+/// would be sent in chunks.
+async fn unannounced(request: Request, call: &Rc<Call>) -> Outgoing {
+    let (mut contents, ending) = body(request);
+    let (status, first) = contents.read(Vec::with_capacity(FIRST_PIECE)).await;
+    if status == StreamResult::Dropped && first.is_empty() {
+        return (None, ending);
+    }
+    some(counted((contents, ending), first, call, Way::In))
+}
+
+fn some((contents, ending): Incoming) -> Outgoing {
+    (Some(contents), ending)
+}
+
+/// The request to the upstream.
+fn request(
+    head: &Head,
+    to: &Forward,
+    contents: Option<StreamReader<u8>>,
+    ending: FutureReader<farebox_spin::http::Ending>,
+) -> Result<Request, ()> {
+    let stays = |name: &str| {
+        HOP_BY_HOP.contains(&name)
+            || to.remove.iter().any(|removed| removed == name)
+            || to.set.iter().any(|(set, _)| *set == name)
+            || (name == "content-length" && is_bodiless(&head.method))
+    };
+    let mut list: Vec<(String, Vec<u8>)> = Vec::with_capacity(head.fields.len() + to.set.len());
+    list.extend(head.fields.iter().filter(|(name, _)| !stays(name)).cloned());
+    list.extend(to.set.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into_bytes())));
+    let (request, _sent) = Request::new(fields(&list), contents, ending, to.timeout.map(timeout));
+    let (scheme, rest) = to.url.split_once("://").ok_or(())?;
+    let (authority, target) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    request.set_method(&head.method)?;
+    request.set_scheme(Some(&if scheme == "http" { Scheme::Http } else { Scheme::Https }))?;
+    request.set_authority(Some(authority))?;
+    request.set_path_with_query(Some(target))?;
+    Ok(request)
+}
+
+/// Ends the upstream's time for its head after `millis`.
+fn timeout(millis: Millis) -> RequestOptions {
+    let options = RequestOptions::new();
+    let within = Some(millis.max(1).unsigned_abs().saturating_mul(NANOS_PER_MILLI));
+    // A runtime that has no timeouts has its own.
+    let _ = options.set_connect_timeout(within).and(options.set_first_byte_timeout(within));
+    options
+}
+
+/// Hands the upstream's answer on. The call ends with it, or once both bodies have gone through.
+fn deliver(head: &Head, upstream: Response, to: &Forward, call: &Rc<Call>) -> Response {
+    let status = upstream.get_status_code();
+    let answered = upstream.get_headers().copy_all();
+    let announced = answered.iter().find(|(name, _)| name == "content-length");
+    let announced = length(announced.and_then(|(_, value)| std::str::from_utf8(value).ok()));
+    let stays = |name: &str| HOP_BY_HOP.contains(&name) || to.respond.iter().any(|(respond, _)| *respond == name);
+    let mut list: Vec<(String, Vec<u8>)> = Vec::with_capacity(answered.len() + to.respond.len());
+    list.extend(answered.into_iter().filter(|(name, _)| !stays(name)));
+    list.extend(to.respond.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into_bytes())));
+    let incoming = Response::consume_body(upstream, success());
+    let has_none = matches!(head.method, Method::Head) || matches!(status, 204 | 304);
+    let (contents, ending) = match announced {
+        _ if has_none => some(incoming),
+        Some(length) if length <= COUNTED_BY_LENGTH => {
+            call.egress.set(length);
+            some(incoming)
+        }
+        _ => some(counted(incoming, Vec::new(), call, Way::Out)),
+    };
+    let (response, _sent) = Response::new(fields(&list), contents, ending);
+    // It is the upstream's, and came through the same runtime.
+    let _ = response.set_status_code(status);
+    response
+}
+
+/// What an upstream that did not answer is to the caller.
+fn rejection(error: &ErrorCode) -> Rejection {
+    match error {
+        ErrorCode::ConnectionTimeout
+        | ErrorCode::ConnectionReadTimeout
+        | ErrorCode::ConnectionWriteTimeout
+        | ErrorCode::HttpResponseTimeout => Rejection::UpstreamTimeout,
+        _ => Rejection::UpstreamUnreachable,
+    }
+}
+
+fn is_bodiless(method: &Method) -> bool {
+    matches!(method, Method::Get | Method::Head)
+}
+
+fn length(announced: Option<&str>) -> Option<u64> {
+    announced?.trim().parse().ok()
+}

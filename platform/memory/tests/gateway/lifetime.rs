@@ -1,0 +1,38 @@
+//! Where a platform ends an instance soon, the instance writes down what it counted and gives back what it holds before that.
+
+use std::rc::Rc;
+
+use farebox_core::time::SECOND;
+use farebox_gateway::{Lifetime, ports::Host};
+
+use super::{Deployment, START, now, send};
+
+const LIFETIME: Lifetime = Lifetime { calls: 128, idle: SECOND };
+
+#[test]
+fn an_instance_that_has_had_its_calls_gives_back_its_one_lease_at_once() {
+    let deployment = Deployment::new("10.00");
+    let instance = deployment.instance_for(1, Some(LIFETIME));
+    for _ in 0..128 {
+        let forward = send(&instance, &deployment.signed("/leased", "hush")).unwrap();
+        instance.finish(forward.call, true, 0, 0, START);
+    }
+    now(instance.background());
+    assert_eq!(deployment.memory.now(), START.plus(SECOND / 4), "it did not wait for its time");
+    assert_eq!(deployment.leases_given(), 1, "none was asked for in vain");
+    assert_eq!(deployment.balance(), ("9.744".to_owned(), "0.00".to_owned()));
+}
+
+#[test]
+fn an_instance_that_falls_idle_where_that_ends_it_gives_back_its_lease() {
+    let deployment = Deployment::new("10.00");
+    let instance = deployment.instance_for(1, Some(LIFETIME));
+    let forward = send(&instance, &deployment.signed("/leased", "hush")).unwrap();
+    let late = send(&instance, &deployment.signed("/leased", "hush")).unwrap();
+    instance.finish(forward.call, true, 0, 0, START);
+    instance.finish(late.call, true, 0, 0, START.plus(SECOND / 2));
+    now(Rc::clone(&instance).background());
+    assert_eq!(deployment.memory.now(), START.plus(3 * SECOND / 2), "a second after the last call");
+    assert_eq!(deployment.balance(), ("9.996".to_owned(), "0.00".to_owned()));
+    assert!(send(&instance, &deployment.signed("/leased", "hush")).is_ok(), "it goes on should it live on");
+}

@@ -1,0 +1,84 @@
+//! PostgreSQL.
+//!
+//! The host keeps a pool of connections for each address, so that one is taken for each statement and given back: an
+//! instance that kept one would keep it from all others.
+
+use spin_sdk::pg::{Connection, DbValue, Error, ParameterValue, PgError, QueryError};
+
+use super::{Dialect, Failure, Value};
+
+/// PostgreSQL's codes (its manual, appendix A) for a table that is missing and for a key that is there already.
+const UNDEFINED_TABLE: &str = "42P01";
+const UNIQUE_VIOLATION: &str = "23505";
+
+/// Keys sort by their bytes, whatever the database's locale.
+pub(super) const DIALECT: Dialect = Dialect {
+    hex_body: "encode(body, 'hex')",
+    casts: ["::text", "::bigint", "::bigint", "::bytea"],
+    schema: &[
+        "CREATE TABLE IF NOT EXISTS farebox_entries (account text NOT NULL, seq bigint NOT NULL, \
+         at bigint NOT NULL, body bytea NOT NULL, PRIMARY KEY (account, seq))",
+        "CREATE INDEX IF NOT EXISTS farebox_entries_at ON farebox_entries (account, at)",
+        "CREATE TABLE IF NOT EXISTS farebox_snapshots (account text PRIMARY KEY, state bytea NOT NULL)",
+        "CREATE TABLE IF NOT EXISTS farebox_nonces (account text NOT NULL, nonce text NOT NULL, \
+         at bigint NOT NULL, PRIMARY KEY (account, nonce))",
+        "CREATE TABLE IF NOT EXISTS farebox_config (key text COLLATE \"C\" PRIMARY KEY, value bytea NOT NULL)",
+    ],
+};
+
+/// The database at a connection string, which holds a password.
+pub struct Postgres(String);
+
+impl std::fmt::Debug for Postgres {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Postgres")
+    }
+}
+
+impl Postgres {
+    pub(super) fn new(address: String) -> Self {
+        Self(address)
+    }
+
+    pub(super) async fn run(&self, statement: &str, values: &[Value]) -> Result<Vec<Value>, Failure> {
+        let connection = Connection::open(self.0.as_str()).await.map_err(failure)?;
+        let values: Vec<ParameterValue> = values.iter().map(bound).collect();
+        let (_, rows, result) = connection.query(statement, values).await.map_err(failure)?.into_inner();
+        let rows = rows.collect().await;
+        result.await.map_err(failure)?;
+        Ok(rows.into_iter().map(|mut row| row.pop().map_or(Value::Other, read)).collect())
+    }
+}
+
+fn bound(value: &Value) -> ParameterValue {
+    match value {
+        Value::Integer(number) => ParameterValue::Int64(*number),
+        Value::Text(text) => ParameterValue::Str(text.clone()),
+        Value::Blob(bytes) => ParameterValue::Binary(bytes.clone()),
+        Value::Other => ParameterValue::DbNull,
+    }
+}
+
+fn read(column: DbValue) -> Value {
+    match column {
+        DbValue::Int64(number) => Value::Integer(number),
+        DbValue::Str(text) => Value::Text(text),
+        DbValue::Binary(bytes) => Value::Blob(bytes),
+        _ => Value::Other,
+    }
+}
+
+fn failure(error: impl Into<Error>) -> Failure {
+    let error = match error.into() {
+        Error::PgError(error) => error,
+        Error::Decode(text) => return Failure::Other(text),
+    };
+    match error {
+        PgError::ConnectionFailed(text) => Failure::Busy(text),
+        PgError::QueryFailed(QueryError::DbError(error)) if error.code == UNDEFINED_TABLE => Failure::NoTables,
+        PgError::QueryFailed(QueryError::DbError(error)) if error.code == UNIQUE_VIOLATION => Failure::Taken,
+        PgError::QueryFailed(QueryError::DbError(error)) => Failure::Other(error.message),
+        PgError::QueryFailed(QueryError::Text(text)) | PgError::Other(text) => Failure::Other(text),
+        PgError::BadParameter(text) | PgError::ValueConversionFailed(text) => Failure::Other(text),
+    }
+}

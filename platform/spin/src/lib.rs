@@ -1,0 +1,73 @@
+//! The ports on Spin: the ledger and the configuration in one database (SQLite, or PostgreSQL for several machines), the
+//! usage journal in the key-value store.
+//!
+//! Boundary: this crate knows Spin and nothing of calls; what is decided is in `farebox-gateway`, what it is decided by in
+//! `farebox-core`. It builds for `wasm32-wasip2` only.
+#![cfg(all(target_arch = "wasm32", target_os = "wasi"))]
+
+mod database;
+mod entry_store;
+mod host;
+pub mod http;
+mod key_value;
+mod ledger;
+mod single_flight;
+mod usage_journal;
+pub mod variable;
+mod web;
+
+use std::{
+    cell::{Cell, OnceCell},
+    rc::Rc,
+};
+
+use farebox_gateway::{clock::Clock, ledger::Accounts, ports::Fault};
+use spin_sdk::key_value::Store;
+
+pub use database::Database;
+pub use entry_store::SqlEntryStore;
+pub use host::random;
+pub use spin_sdk::wasip3;
+
+/// All ports of one instance.
+pub struct Platform {
+    books: SqlEntryStore,
+    accounts: Accounts,
+    usage: OnceCell<Rc<Store>>,
+    is_listing: Cell<bool>,
+    flights: single_flight::Flights,
+    clock: Clock,
+}
+
+impl Platform {
+    /// The ports as the deployment's variables choose them.
+    ///
+    /// # Errors
+    /// [`Fault`] when a variable is missing or is not one of what it may be.
+    pub async fn new() -> Result<Self, Fault> {
+        let clock = Clock::new(variable::get("dev_clock").await? == "1");
+        let database = match variable::get("ledger").await?.as_str() {
+            "sqlite" => Database::sqlite(),
+            "postgres" => Database::postgres(variable::get("postgres").await?),
+            other => return Err(variable::wrong("ledger", &format!("`{other}` is neither `sqlite` nor `postgres`"))),
+        };
+        Ok(Self {
+            books: SqlEntryStore::new(database),
+            accounts: Accounts::default(),
+            usage: OnceCell::new(),
+            is_listing: Cell::new(false),
+            flights: single_flight::Flights::default(),
+            clock,
+        })
+    }
+
+    /// The database that holds the books and the configuration.
+    fn database(&self) -> &Database {
+        self.books.database()
+    }
+}
+
+/// A fault of `port`, in the platform's own words.
+fn fault<E: ToString>(port: &'static str) -> impl Fn(E) -> Fault {
+    move |error| Fault::Unavailable { port, detail: error.to_string() }
+}

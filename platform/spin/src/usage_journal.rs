@@ -1,0 +1,134 @@
+//! The usage journal in Spin's default key-value store: SQLite on one machine, Redis for several.
+//!
+//! The store can only give all its keys, and has no expiry. So a run lists it once, gets no more than what it walks, and
+//! removes what was settled before: the store holds some minutes, however long the gateway has been running.
+//! Invariant: while an instance reads a list, none of its calls asks the store for anything else. Spin's own store is one
+//! connection, which the list holds until its last key was read, and whoever waits for it blocks the instance that reads.
+
+use std::{cell::Cell, rc::Rc};
+
+use farebox_core::{
+    id::BatchId,
+    journal::{self, Batch, Window},
+    time::{MINUTE, Millis},
+};
+use farebox_gateway::{
+    log::tell,
+    ports::{Fault, Journaled, UsageJournal},
+};
+use futures_util::future::join_all;
+use spin_sdk::key_value::Store;
+
+use crate::{Platform, fault, host::sleep};
+
+const PORT: &str = "usage journal";
+
+/// Batches on a page, and keys that are read from a list at once.
+const PAGE: usize = 1_000;
+
+/// How many batches are asked for, or removed, at a time.
+const AT_ONCE: usize = 32;
+
+/// The most batches that one run removes: each is synced to disk by itself.
+const REMOVED_AT_MOST: usize = 20_000;
+
+/// What the store holds, as far as a run needs to know.
+#[derive(Default)]
+struct Listed {
+    wanted: Vec<(Window, BatchId, String)>,
+    settled: Vec<String>,
+}
+
+impl UsageJournal for Platform {
+    async fn write(&self, window: Window, id: &BatchId, batch: &Batch) -> Result<(), Fault> {
+        self.usage().await?.set(journal::key(window, id), batch.to_bytes()).await.map_err(fault(PORT))
+    }
+
+    async fn read(&self, from: Window, until: Window, mut each: impl AsyncFnMut(Vec<Journaled>)) -> Result<(), Fault> {
+        let store = self.usage().await?;
+        let Listed { mut wanted, mut settled } = list(&store, &self.is_listing, from, until).await?;
+        wanted.sort_unstable_by(|one, other| one.2.cmp(&other.2));
+        for page in wanted.chunks(PAGE) {
+            let mut found = Vec::with_capacity(page.len());
+            for some in page.chunks(AT_ONCE) {
+                let store = self.usage().await?;
+                let batches = join_all(some.iter().map(|(window, id, key)| load(&store, *window, id, key))).await;
+                for batch in batches {
+                    found.extend(batch?);
+                }
+            }
+            each(found).await;
+        }
+        settled.truncate(REMOVED_AT_MOST);
+        for some in settled.chunks(AT_ONCE) {
+            let store = self.usage().await?;
+            let removed = join_all(some.iter().map(|key| store.delete(key))).await;
+            if let Some(error) = removed.into_iter().find_map(Result::err) {
+                // The next run comes back to it.
+                tell(self, "journal.unremoved", &[("batch", &some[0])], &error);
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Neither store shows anything late, but a write may be on its way for some time, and clocks differ.
+    fn shown_within(&self) -> Millis {
+        2 * MINUTE
+    }
+}
+
+impl Platform {
+    /// The store, once no list is being read.
+    async fn usage(&self) -> Result<Rc<Store>, Fault> {
+        while self.is_listing.get() {
+            sleep(1).await;
+        }
+        if let Some(store) = self.usage.get() {
+            return Ok(Rc::clone(store));
+        }
+        let store = Rc::new(Store::open_default().await.map_err(fault(PORT))?);
+        // Another call may have been as fast; then there are two handles, which does no harm.
+        Ok(Rc::clone(self.usage.get_or_init(|| store)))
+    }
+}
+
+/// Set while a list is read, and set back also when the reading call was ended from outside.
+struct Listing<'a>(&'a Cell<bool>);
+
+impl Drop for Listing<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
+}
+
+/// Reads all keys of the store and keeps those of `from..=until`, and those before, which were settled.
+async fn list(store: &Store, is_listing: &Cell<bool>, from: Window, until: Window) -> Result<Listed, Fault> {
+    is_listing.set(true);
+    let _listing = Listing(is_listing);
+    let (mut keys, result) = store.get_keys().await.into_inner();
+    let mut listed = Listed::default();
+    loop {
+        let (_, some) = keys.read(Vec::with_capacity(PAGE)).await;
+        if some.is_empty() {
+            break;
+        }
+        for key in some {
+            match journal::parse_key(&key) {
+                Ok((window, _)) if window < from => listed.settled.push(key),
+                Ok((window, id)) if window <= until => listed.wanted.push((window, id, key)),
+                // Another program's, or of a time that has not come.
+                _ => {}
+            }
+        }
+    }
+    result.await.map_err(fault(PORT))?;
+    Ok(listed)
+}
+
+/// A listed batch; `None` when another run has removed it meanwhile. What cannot be read is for the settlement to report.
+async fn load(store: &Store, window: Window, id: &BatchId, key: &str) -> Result<Option<Journaled>, Fault> {
+    let stored = store.get(key).await.map_err(fault(PORT))?;
+    let batch = stored.map(|stored| Batch::from_bytes(&stored));
+    Ok(batch.map(|batch| Journaled { key: key.to_owned(), window, id: id.clone(), batch }))
+}
