@@ -28,7 +28,6 @@ mod variables;
 use std::{
     net::{SocketAddr, ToSocketAddrs},
     path::{Path, PathBuf},
-    process::ExitCode,
     sync::Arc,
     time::Duration,
 };
@@ -100,17 +99,18 @@ struct Up {
     end_with_stdin: bool,
 }
 
-fn main() -> ExitCode {
+fn main() -> anyhow::Result<()> {
     let Command::Up(up) = Cli::parse().command;
-    let run = || tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run(up));
-    match run() {
-        // Without waiting for what still runs: Spin does not.
-        Ok(()) => std::process::exit(0),
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let code = match runtime.block_on(run(up)) {
+        Ok(()) => 0,
         Err(error) => {
             eprintln!("Error: {error:#}");
-            ExitCode::FAILURE
+            1
         }
-    }
+    };
+    // With the runtime as it is: what still runs is not waited for, and Spin does not do it either.
+    std::process::exit(code)
 }
 
 async fn run(up: Up) -> anyhow::Result<()> {
