@@ -122,6 +122,17 @@ impl Farebox {
         Ok((Self::provision(&runtime, &root.join("benches/peers"), origin).await?, runtime))
     }
 
+    /// Starts Farebox in front of `origin` on the host for Spin components.
+    pub(crate) async fn on_spin(host: &Path, root: &Path, origin: SocketAddr) -> Result<(Self, Runtime)> {
+        let variables = [
+            ("master_key", MASTER_KEY.to_owned()),
+            ("admin_token", ADMIN_TOKEN.to_owned()),
+            ("upstreams", format!("http://{origin}")),
+        ];
+        let runtime = Runtime::spin(host, &root.join("spin.toml"), &variables)?;
+        Ok((Self::provision(&runtime, &root.join("benches/peers"), origin).await?, runtime))
+    }
+
     /// Publishes the catalog and makes an account that can pay, with a credential.
     async fn provision(runtime: &Runtime, peers: &Path, origin: SocketAddr) -> Result<Self> {
         let api = Admin { address: runtime.address, asked: Cell::new(0) };

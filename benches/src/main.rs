@@ -2,16 +2,17 @@
 //!
 //! Every figure that is compared comes with the one it is compared with, from the same run.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::Result;
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 
 mod decisions;
 mod farebox;
 mod kv;
 mod load;
 mod memory;
+mod on_spin;
 mod rounds;
 mod runtime;
 mod serve;
@@ -32,6 +33,12 @@ struct Options {
     /// The top of the checkout, where everything is built.
     #[arg(long)]
     root: PathBuf,
+    /// The host for Spin components.
+    #[arg(long)]
+    spin_host: PathBuf,
+    /// What to measure; everything, unless it is said.
+    #[arg(long, value_enum)]
+    only: Option<Part>,
     /// Rounds in which each peer has a turn.
     #[arg(long, default_value_t = 15)]
     rounds: usize,
@@ -40,16 +47,40 @@ struct Options {
     turn: u64,
 }
 
+/// A part of what can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// The decisions, without any platform.
+    Core,
+    /// On Workers' own runtime.
+    Workers,
+    /// On the host for Spin components.
+    Spin,
+}
+
 fn main() -> Result<()> {
     let options = Options::parse();
     load::block_on(run(&options))
 }
 
 async fn run(options: &Options) -> Result<()> {
-    decisions::commands()?;
-    decisions::settling()?;
+    let measured = |part| options.only.is_none_or(|only| only == part);
+    if measured(Part::Core) {
+        decisions::commands()?;
+        decisions::settling()?;
+    }
     let origin = serve::origin(side_by_side::ANSWER)?;
     let turn = Duration::from_millis(options.turn);
+    if measured(Part::Workers) {
+        on_workers(options, origin, turn).await?;
+    }
+    if measured(Part::Spin) {
+        on_spin::measure(&options.spin_host, &options.root, origin, options.rounds, turn).await?;
+    }
+    Ok(())
+}
+
+async fn on_workers(options: &Options, origin: SocketAddr, turn: Duration) -> Result<()> {
     let configurations = options.root.join("benches/peers");
     let (peers, farebox, stores) = side_by_side::on_workerd(&options.workerd, &configurations, origin).await?;
     if let [bare, .., peer] = peers.as_slice() {

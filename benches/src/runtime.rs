@@ -32,8 +32,10 @@ pub(crate) struct Parts<'a> {
 pub(crate) struct Runtime {
     child: Child,
     ends_with_its_input: bool,
+    /// Whether its threads come and go, so that they cannot be counted one by one.
+    threads_end: bool,
     /// Where it stores things. Removed after it ended.
-    _state: TempDir,
+    state: TempDir,
     /// Where it serves.
     pub(crate) address: SocketAddr,
 }
@@ -47,7 +49,8 @@ impl Runtime {
         let state = TempDir::new()?;
         command.args(parts.disk.map(|name| format!("--directory-path={name}={}", state.path().display())));
         command.envs(parts.environment.iter().map(|(name, value)| (name, value)));
-        let listening = |event: &Value| {
+        let listening = |line: &str| {
+            let event: Value = serde_json::from_str(line).ok()?;
             let port = event["port"].as_u64().filter(|_| event["event"] == "listen" && event["socket"] == "http");
             Some((Ipv4Addr::LOCALHOST, u16::try_from(port?).ok()?).into())
         };
@@ -61,18 +64,36 @@ impl Runtime {
         order["state"] = json!(state.path());
         let mut command = Command::new(binary);
         command.arg(script);
-        let serving = |line: &Value| line["gateway"].as_str()?.strip_prefix("http://")?.parse().ok();
+        let serving = |line: &str| {
+            let line: Value = serde_json::from_str(line).ok()?;
+            line["gateway"].as_str()?.strip_prefix("http://")?.parse().ok()
+        };
         Self::start(command, Some(order), state, serving)
     }
 
-    /// Waits until `command` prints a line of JSON in which `find` finds its address.
+    /// Runs the Spin application of `manifest` on the host for tests, with `variables`.
+    pub(crate) fn spin(host: &Path, manifest: &Path, variables: &[(&str, String)]) -> Result<Self> {
+        let state = TempDir::new()?;
+        let mut command = Command::new(host);
+        command.args(["up", "--listen", "127.0.0.1:0", "--end-with-stdin", "--from"]).arg(manifest);
+        command.arg("--state-dir").arg(state.path());
+        for (name, value) in variables {
+            command.arg("--variable").arg(format!("{name}={value}"));
+        }
+        let serving = |line: &str| line.strip_prefix("Serving http://")?.parse().ok();
+        let mut runtime = Self::start(command, None, state, serving)?;
+        (runtime.ends_with_its_input, runtime.threads_end) = (true, true);
+        Ok(runtime)
+    }
+
+    /// Waits until `command` prints a line in which `find` finds its address.
     ///
     /// Workers log to the same stream, so it is read to its end, and other lines are none of ours.
     fn start(
         mut command: Command,
         order: Option<Value>,
         state: TempDir,
-        find: fn(&Value) -> Option<SocketAddr>,
+        find: fn(&str) -> Option<SocketAddr>,
     ) -> Result<Self> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("starting {command:?}"))?;
@@ -83,25 +104,43 @@ impl Runtime {
         let (found, address) = mpsc::channel();
         thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
-                if let Some(address) = serde_json::from_str(&line).ok().as_ref().and_then(find) {
+                if let Some(address) = find(&line) {
                     // Whoever waits has it already when a second line says so.
                     let _ = found.send(address);
                 }
             }
         });
         let address = address.recv().with_context(|| format!("{command:?} ended before it served"))?;
-        Ok(Self { child, ends_with_its_input: order.is_some(), _state: state, address })
+        let ends_with_its_input = order.is_some();
+        Ok(Self { child, ends_with_its_input, threads_end: false, state, address })
     }
 
     /// Processor time that all its threads have used so far, as the scheduler accounts it (`/proc/…/schedstat`, which
     /// counts what utime + stime count, in nanoseconds instead of ticks). What it started counts for itself.
     pub(crate) fn processor_time(&self) -> Result<Duration> {
+        if self.threads_end {
+            return self.processor_time_in_ticks();
+        }
         let mut nanos = 0;
         for task in fs::read_dir(format!("/proc/{}/task", self.child.id())).context("a peer is gone")? {
             let text = fs::read_to_string(task?.path().join("schedstat"))?;
             nanos += text.split(' ').next().unwrap_or_default().parse::<u64>()?;
         }
         Ok(Duration::from_nanos(nanos))
+    }
+
+    /// What it stored, for as long as it runs.
+    pub(crate) fn state(&self) -> &Path {
+        self.state.path()
+    }
+
+    /// The same by ticks of 10 ms, which also count threads that are gone.
+    fn processor_time_in_ticks(&self) -> Result<Duration> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).context("a peer is gone")?;
+        // The fields behind the name, which may hold anything: utime and stime are the 12th and 13th of them.
+        let (_, fields) = stat.rsplit_once(')').context("no name in stat")?;
+        let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>).sum::<Result<u64, _>>()?;
+        Ok(Duration::from_millis(10 * ticks))
     }
 
     /// The memory it occupies at the moment, in bytes.

@@ -67,7 +67,8 @@ pub(crate) async fn on_miniflare(node: &Path, root: &Path, origin: SocketAddr) -
     Ok((vec![handwritten, peer], farebox))
 }
 
-fn peer(name: &'static str, runtime: Runtime, caller: &Rc<Caller>) -> Peer {
+/// A peer that is called with the calls that `caller` signs.
+pub(crate) fn peer(name: &'static str, runtime: Runtime, caller: &Rc<Caller>) -> Peer {
     let (address, caller) = (runtime.address, Rc::clone(caller));
     let request = Rc::new(move || CALL.request(&caller.sign(&CALL), Empty::new()));
     let load = Load { peer: address, connections: CONNECTIONS, request, answer_bytes: ANSWER };
@@ -94,14 +95,8 @@ fn conditions(rounds: usize, turn: Duration) -> String {
 
 /// Measures `peers` against the first of them and prints both tables.
 pub(crate) async fn compare(peers: &[Peer], rounds: usize, turn: Duration) -> Result<()> {
-    saturate(peers, WARM_UP, turn).await?;
-    let turns = saturate(peers, rounds, turn).await?;
+    let turns = compare_saturated("On workerd", peers, rounds, turn).await?;
     let conditions = conditions(rounds, turn);
-    table::print(
-        &format!("{ANSWER}-byte answers over {CONNECTIONS} connections, {conditions}. More of bare is better."),
-        &["saturated", "processor time a call, µs", "calls a processor second, of bare", "calls a second", "of bare"],
-        &rows(peers, &turns, saturated),
-    );
     let third = Spread::of(turns[0].iter().map(|turn| turn.rate)).median / 3.0;
     let latencies = pace(peers, rounds, third, turn).await?;
     table::print(
@@ -112,6 +107,26 @@ pub(crate) async fn compare(peers: &[Peer], rounds: usize, turn: Duration) -> Re
         &rows(peers, &latencies, paced),
     );
     Ok(())
+}
+
+/// Measures what `peers` can do against the first of them, prints the table, and gives the turns.
+pub(crate) async fn compare_saturated(
+    place: &str,
+    peers: &[Peer],
+    rounds: usize,
+    turn: Duration,
+) -> Result<Vec<Vec<Turn>>> {
+    saturate(peers, WARM_UP, turn).await?;
+    let turns = saturate(peers, rounds, turn).await?;
+    let conditions = conditions(rounds, turn);
+    table::print(
+        &format!(
+            "{place}, {ANSWER}-byte answers over {CONNECTIONS} connections, {conditions}. More of bare is better."
+        ),
+        &["saturated", "processor time a call, µs", "calls a processor second, of bare", "calls a second", "of bare"],
+        &rows(peers, &turns, saturated),
+    );
+    Ok(turns)
 }
 
 fn rows<T>(peers: &[Peer], measured: &[Vec<T>], cells: impl Fn(&[T], &[T]) -> Vec<String>) -> Vec<Vec<String>> {

@@ -26,21 +26,33 @@ pub(crate) struct Options {
     /// Length of a turn in milliseconds
     #[arg(long, default_value_t = 1000)]
     turn: u32,
+    /// Measure a part only
+    #[arg(long, value_parser = ["core", "workers", "spin"])]
+    only: Option<String>,
 }
 
 /// `cargo xtask bench`.
 pub(crate) fn run(options: &Options) -> Result<()> {
     setup::all()?;
-    for worker in Worker::ALL {
-        build::build(worker)?;
-        build::report_size(worker)?;
+    let measured = |part| options.only.as_deref().is_none_or(|only| only == part);
+    if measured("workers") {
+        for worker in Worker::ALL {
+            build::build(worker)?;
+            build::report_size(worker)?;
+        }
+        let peers = root().join("benches/peers");
+        step("Building the peers", || build_peers(&peers))?;
     }
-    let peers = root().join("benches/peers");
-    step("Building the peers", || build_peers(&peers))?;
+    if measured("spin") {
+        build::components(&Worker::ALL)?;
+        step("Building the peer on Spin, and the host", build_for_spin)?;
+    }
     let mut rig = cargo();
     rig.args(["run", "--quiet", "--profile", "rig", "--package", "farebox-benches", "--"]);
     rig.arg("--workerd").arg(workerd()?).arg("--node").arg(npm_tool("node")?.get_program()).arg("--root").arg(root());
+    rig.arg("--spin-host").arg(root().join("target/rig/farebox-spin-host"));
     rig.args(["--rounds", &options.rounds.to_string(), "--turn", &options.turn.to_string()]);
+    rig.args(options.only.iter().flat_map(|only| ["--only", only]));
     // Not `process::run`: the tables are what was asked for and belong on standard output.
     let status = rig.status().context("cannot start cargo")?;
     if !status.success() {
@@ -63,6 +75,13 @@ fn build_peers(peers: &Path) -> Result<()> {
     passthrough_worker(&build)?;
     bundle(&Worker::Edge.directory().join("build/entry.js"), &build.join("edge.js"))?;
     bundle(&Worker::BillingWorker.directory().join("build/entry.js"), &build.join("billing.js"))
+}
+
+/// Builds the component that passes on and, optimised as the rig is, the host: a slower one would hide what the others cost.
+fn build_for_spin() -> Result<()> {
+    let component = ["--target", setup::SPIN_TARGET, "--package", "farebox-passthrough-spin"];
+    process::run(cargo().args(["build", "--release"]).args(component))?;
+    process::run(cargo().args(["build", "--profile", "rig", "--package", "farebox-spin-host"]))
 }
 
 /// Builds the pass-through on the worker crate with that crate's own tool, as its users do.

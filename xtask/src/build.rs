@@ -111,7 +111,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 /// Builds the components for Spin, as `spin build` does by `spin.toml`.
-fn components(workers: &[Worker]) -> Result<()> {
+pub(crate) fn components(workers: &[Worker]) -> Result<()> {
     setup::target("Spin", SPIN_TARGET)?;
     let mut command = cargo();
     command.args(["build", "--release", "--target", SPIN_TARGET]);

@@ -27,7 +27,8 @@ const WASM_CRATES: [&str; 4] =
     ["farebox-cloudflare", "farebox-edge", "farebox-billing-worker", "farebox-passthrough-worker"];
 
 /// The crates that are built for Spin.
-const SPIN_CRATES: [&str; 3] = ["farebox-spin", "farebox-edge", "farebox-billing-worker"];
+const SPIN_CRATES: [&str; 5] =
+    ["farebox-spin", "farebox-edge", "farebox-billing-worker", "farebox-passthrough-spin", "farebox-spin-fixture"];
 
 /// The crate of the end-to-end scenarios.
 const END_TO_END: &str = "farebox-tests";

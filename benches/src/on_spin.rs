@@ -1,0 +1,63 @@
+//! Farebox on Spin beside a component that only passes on, both on the host for tests, and the same with a journal that
+//! has piled up.
+
+use std::{net::SocketAddr, path::Path, time::Duration};
+
+use anyhow::{Context, Result};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::{
+    farebox::Farebox,
+    rounds::Peer,
+    runtime::Runtime,
+    side_by_side::{compare_saturated, peer},
+};
+
+/// Batches in the store that has piled up.
+const BATCHES: u64 = 100_000;
+
+/// How long a running Farebox may take until it has written its first batch.
+const FIRST_BATCH: Duration = Duration::from_secs(30);
+
+/// Measures them and prints the table.
+pub(crate) async fn measure(host: &Path, root: &Path, origin: SocketAddr, rounds: usize, turn: Duration) -> Result<()> {
+    let (empty, empty_runtime) = Farebox::on_spin(host, root, origin).await?;
+    let (full, full_runtime) = Farebox::on_spin(host, root, origin).await?;
+    let manifest = root.join("benches/peers/passthrough-spin.toml");
+    let bare = Runtime::spin(host, &manifest, &[("origin", origin.to_string())])?;
+    let peers = [
+        peer("component that passes on", bare, &empty.caller),
+        peer("Farebox, signed and metered", empty_runtime, &empty.caller),
+        peer("Farebox, 100,000 batches stored", full_runtime, &full.caller),
+    ];
+    let [.., piled_up] = &peers;
+    pile_up(piled_up).await?;
+    compare_saturated("On Spin", &peers, rounds, turn).await.map(drop)
+}
+
+/// Copies a batch that `peer` wrote itself under so many other writers' names.
+async fn pile_up(peer: &Peer) -> Result<()> {
+    peer.load.saturate(Duration::from_millis(100)).await?;
+    let mut store = Connection::open(peer.runtime.state().join("sqlite_key_value.db"))?;
+    let batch = async {
+        loop {
+            let query = "SELECT store, key, value FROM spin_key_value WHERE key LIKE 'usage/%' LIMIT 1";
+            let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+            let batch: Option<(String, String, Vec<u8>)> = store.query_row(query, [], row).optional()?;
+            if let Some(batch) = batch {
+                return anyhow::Ok(batch);
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let (label, key, value) = tokio::time::timeout(FIRST_BATCH, batch).await.context("no batch was written")??;
+    let parts: Vec<_> = key.split('/').collect();
+    let [usage, version, window, writer, sequence] = parts[..] else { anyhow::bail!("{key} is no batch's key") };
+    let transaction = store.transaction()?;
+    for number in 0..BATCHES {
+        let other = format!("{usage}/{version}/{window}/{number:0width$x}/{sequence}", width = writer.len());
+        transaction
+            .execute("INSERT OR IGNORE INTO spin_key_value VALUES (?1, ?2, ?3)", params![label, other, value])?;
+    }
+    Ok(transaction.commit()?)
+}
