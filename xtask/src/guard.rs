@@ -42,7 +42,8 @@ pub(crate) fn command(program: &Path) -> Result<Command> {
 /// Runs the program, and ends as it ended.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let (program, arguments) = options.command.split_first().context("no program")?;
-    let code = tokio::runtime::Runtime::new()?.block_on(async {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let code = runtime.block_on(async {
         let mut command = tokio::process::Command::new(program);
         command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
         let mut child = command.spawn().with_context(|| program.clone())?;
@@ -63,7 +64,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         };
         anyhow::Ok(status.code().or(status.signal().map(|signal| 128 + signal)))
     })?;
-    // Not by coming back: a read of standard input that never ends would be waited for.
+    // Not by dropping it: a read of standard input that never ends would be waited for.
+    runtime.shutdown_background();
     std::process::exit(code.unwrap_or(1))
 }
 

@@ -47,8 +47,10 @@ pub async fn ten_crashes_lose_leases_and_no_money(others: &Farebox) -> Result<()
             })
             .await?;
             farebox.crash().await?;
-            let outcomes = outcomes(&mut load).await?;
-            ensure!(outcomes == [("cut off".to_owned(), CALLERS)].into(), "crash {crash}: {outcomes:?}");
+            // Whoever found everything leased to others has stopped already.
+            let mut outcomes = outcomes(&mut load).await?;
+            outcomes.remove("quota.exhausted");
+            ensure!(outcomes.len() == 1 && outcomes.contains_key("cut off"), "crash {crash}: {outcomes:?}");
         } else {
             let outcomes = outcomes(&mut load).await?;
             ensure!(outcomes == [("quota.exhausted".to_owned(), CALLERS)].into(), "at the end: {outcomes:?}");

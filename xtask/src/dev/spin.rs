@@ -29,9 +29,8 @@ const HOST: &str = "farebox-spin-host";
 
 /// Builds both components, and the host where it is needed.
 pub(super) fn build() -> Result<Vec<Command>> {
-    let mut components = cargo();
-    components.args(["build", "--release", "--target", "wasm32-wasip2"]);
-    components.args(["--package", "farebox-edge", "--package", "farebox-billing-worker"]);
+    let mut components = Command::new(env::current_exe()?);
+    components.args(["build", "--runtime", "spin"]);
     let mut host = cargo();
     host.args(["build", "--package", HOST]);
     Ok(if installed().is_some() { vec![components] } else { vec![components, host] })
