@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{chain::BrokenChain, entry::Entry, subscription::PlanTerms};
+use super::{chain::BrokenChain, subscription::PlanTerms};
 use crate::{
     id::{BatchId, GrantId, OfferId, ProductId, SubscriptionId, WriterId},
     journal::{Closing, Line, Window},
@@ -130,8 +130,8 @@ pub enum Command {
     },
     /// Puts entries of a copy of this book back behind those that are there. What is there already is passed over.
     Restore {
-        /// In order.
-        entries: Vec<Entry>,
+        /// In order, as [`super::Entry::to_bytes`] writes them: who only asks for leases need not know how entries look.
+        entries: Vec<Vec<u8>>,
     },
 }
 

@@ -156,7 +156,9 @@ fn open(account: &Account, currency: Currency, at: Timestamp) -> Result<Decision
 }
 
 /// Entries that follow those that are there, whole as they were written.
-fn restore(account: &Account, copy: &[Entry]) -> Result<Decision, Refusal> {
+fn restore(account: &Account, copy: &[Vec<u8>]) -> Result<Decision, Refusal> {
+    let copy: Result<Vec<Entry>, _> = copy.iter().map(|bytes| Entry::from_bytes(bytes)).collect();
+    let copy = copy.map_err(|_| Refusal::OtherBook(BrokenChain::Changed(account.version + 1)))?;
     let known = copy.partition_point(|entry| entry.seq <= account.version);
     let (known, new) = copy.split_at(known);
     if let Some(last) = known.last().filter(|last| last.seq == account.version && last.hash != account.head) {

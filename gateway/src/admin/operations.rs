@@ -240,7 +240,7 @@ pub(super) fn operations() -> Vec<Operation> {
         )
         .takes::<restoring::Copied>()
         .gives_nothing()
-        .fails(&[409, 413]),
+        .fails(&[404, 409, 413]),
         operation("get", "accounts/{id}/usage", "What was used, by product")
             .with(moment("from"))
             .with(moment("to"))

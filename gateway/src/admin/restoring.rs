@@ -39,7 +39,9 @@ impl<P: AdminPorts> Call<'_, P> {
         let name = name.unwrap_or_else(|| id.to_string());
         names::check("name", &name)?;
         let Some(created) = items.first().map(|first| first.at) else { return Ok(AdminResponse::empty()) };
-        self.ports.execute(&id, None, &Command::Restore { entries: items }).await??;
+        self.ports
+            .execute(&id, None, &Command::Restore { entries: items.iter().map(Entry::to_bytes).collect() })
+            .await??;
         if store::read::<AccountRecord>(self.ports, &account_entry(&id)).await?.is_none() {
             let record = AccountRecord { id, name, created, status: Status::Active, asked: None };
             store::write(self.ports, &account_entry(&record.id), &record).await?;

@@ -1,7 +1,7 @@
 //! Prices that change: what was sold before keeps its terms, and what another catalog would come to is told beforehand.
 //!
-//! Broken on purpose, each seen to fail here: a renewal takes the plan's terms from the catalog; `repricings` publishes what it
-//! is sent; it goes on after the first page's accounts; it may be asked by operators only.
+//! Broken on purpose, each seen to fail here: `repricings` publishes what it is sent; its first page is its last; it may be
+//! asked by operators only, and is audited.
 
 use farebox_core::time::DAY;
 use farebox_gateway::{admin::AdminRequest, ports::Host};
