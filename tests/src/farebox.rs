@@ -119,6 +119,11 @@ impl Farebox {
         Admin::new(&self.ready.gateway, &self.ready.admin_token)
     }
 
+    /// Scheme and authority of the demo origin.
+    pub(crate) fn origin(&self) -> &str {
+        &self.ready.origin
+    }
+
     /// The token of the deployment.
     pub(crate) fn admin_token(&self) -> &str {
         &self.ready.admin_token

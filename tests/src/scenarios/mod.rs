@@ -8,6 +8,7 @@ macro_rules! every_scenario_on {
             clients::the_npm_client_works_unmodified,
             contract::the_api_is_what_its_description_says,
             crashes::ten_crashes_lose_leases_and_no_money,
+            guide::the_commands_of_the_guide_take_an_openapi_document_to_a_selling_gateway,
             limits::a_balance_of_1_00_lets_exactly_500_calls_through,
             limits::a_package_of_100_calls_lets_exactly_100_of_1000_through,
             limits::a_crowd_gets_its_package_and_its_balance_and_no_call_more,
@@ -33,6 +34,7 @@ macro_rules! every_scenario_on {
 pub mod clients;
 pub mod contract;
 pub mod crashes;
+pub mod guide;
 pub mod limits;
 pub mod observed;
 pub mod provider;
