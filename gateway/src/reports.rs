@@ -6,7 +6,6 @@
 #![allow(async_fn_in_trait)]
 
 use farebox_core::{
-    catalog::Catalog,
     id::{AccountId, OfferId, ProductId, WriterId},
     ledger::{Entry, Refusal, Statement},
     meter::{Meter, PerMeter, Usage},
@@ -65,8 +64,8 @@ pub enum Query {
         from: Timestamp,
         /// The first moment that does not count any more.
         until: Timestamp,
-        /// The other catalog.
-        catalog: Box<Catalog>,
+        /// The other catalog, compiled, as JSON: the edge asks questions too, and need not know how a catalog is written.
+        catalog: String,
     },
     /// What happened in `[from, until)`, and what did it cost?
     Statement {

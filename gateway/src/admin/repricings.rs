@@ -39,7 +39,8 @@ impl<P: AdminPorts> Call<'_, P> {
         }
         let cursor = self.page_cursor()?;
         let page = self.ports.list(ACCOUNTS, cursor.as_deref(), self.limit()?.into()).await?;
-        let query = Query::Reprice { from, until, catalog: Box::new(catalog) };
+        let catalog = serde_json::to_string(&catalog).map_err(|error| Failure::Unwritable(error.to_string()))?;
+        let query = Query::Reprice { from, until, catalog };
         let mut items = Vec::new();
         for key in &page.items {
             let Some(account) = key.strip_prefix(ACCOUNTS).and_then(|id| id.parse::<AccountId>().ok()) else {

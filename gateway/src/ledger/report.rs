@@ -4,6 +4,7 @@
 //! book itself, so they do not change when the account's state is forgotten.
 
 use farebox_core::{
+    catalog::Catalog,
     id::{AccountId, ProductId},
     ledger::{
         Account, BookedLease, Entry, GrantRow as Row, Refusal, Repriced, Repricing, Source, StatementWriter,
@@ -13,7 +14,7 @@ use farebox_core::{
     time::Timestamp,
 };
 
-use super::{Accounts, EntryRange, EntryStore, PAGE, ask};
+use super::{Accounts, EntryRange, EntryStore, PAGE, PORT, ask};
 use crate::{
     ports::Fault,
     reports::{BalanceReport, GrantRow, LeaseRow, Query, Report, RepricedRow, SubscriptionRow, TermsReport, UsageRow},
@@ -66,7 +67,8 @@ pub async fn report<S: EntryStore>(
             Ok(outbox.map(Report::Outbox).ok_or(Refusal::NotOpen))
         }
         Query::Reprice { from, until, catalog } => {
-            let mut repricing = Repricing::new(catalog, *from, *until);
+            let catalog: Catalog = serde_json::from_str(catalog).map_err(|error| unreadable(&error))?;
+            let mut repricing = Repricing::new(&catalog, *from, *until);
             read(store, id, None, |entry| repricing.add(entry)).await?;
             let rows = repricing.finish().into_iter().map(repriced).collect();
             ask_open(store, accounts, id, |_, _| Report::Repriced(rows)).await
@@ -140,6 +142,10 @@ fn subscription(subscription: &Subscription) -> SubscriptionRow {
         renews: !subscription.ends,
         grace_until: subscription.grace_until,
     }
+}
+
+fn unreadable(error: &serde_json::Error) -> Fault {
+    Fault::Unreadable { port: PORT, what: "the catalog to price by".to_owned(), detail: error.to_string() }
 }
 
 fn repriced((product, repriced): (ProductId, Repriced)) -> RepricedRow {
