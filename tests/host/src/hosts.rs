@@ -85,7 +85,8 @@ impl Item {
     fn allows(&self, url: &Url) -> bool {
         let port = url.port().or_else(|| default_port(url.scheme()));
         self.scheme.as_deref().is_none_or(|scheme| scheme == url.scheme())
-            && url.host().is_some_and(|host| self.host.allows(&host.to_owned()))
+            // Parsed again: of a scheme that is not the web's, a URL leaves an address as a name.
+            && url.host_str().and_then(|host| Host::parse(host).ok()).is_some_and(|host| self.host.allows(&host))
             && self.ports.as_ref().is_none_or(|ports| port.is_some_and(|port| ports.contains(&port.into())))
     }
 }
@@ -176,6 +177,11 @@ mod tests {
     fn addresses_stand_for_themselves_or_for_a_network() {
         check("http://127.0.0.1:80", &["http://127.0.0.1"], &["http://127.0.0.2", "http://localhost"]);
         check("http://10.0.0.0/8:*", &["http://10.1.2.3:9"], &["http://11.0.0.1:9"]);
+        check(
+            "postgres://127.0.0.1:5432",
+            &["postgres://127.0.0.1", "postgres://127.0.0.1:5432"],
+            &["postgres://127.0.0.2"],
+        );
         check("http://[::1]:8080", &["http://[::1]:8080"], &["http://[::2]:8080"]);
     }
 

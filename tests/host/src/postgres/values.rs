@@ -3,9 +3,10 @@
 
 use std::error::Error as StdError;
 
+use bytes::BytesMut;
 use tokio_postgres::{
     Row,
-    types::{FromSql, IsNull, ToSql, Type, private::BytesMut, to_sql_checked},
+    types::{FromSql, IsNull, ToSql, Type, to_sql_checked},
 };
 
 use crate::bindings::spin::postgres::postgres::{Column, DbDataType, DbValue, Error, ParameterValue};
