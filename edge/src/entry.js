@@ -25,6 +25,9 @@ const COUNTED_BY_LENGTH = 16 * 1024;
 const SMALLEST_PIECE = 64 * 1024;
 const LARGEST_PIECE = 512 * 1024;
 const NO_BODY = { body: null, bytes: 0 };
+// What `fetch` changes in a URL: dot segments, plain or coded, and characters that it encodes. It is changed before anybody
+// routes by the path, or a call would reach a path of the upstream that its product does not sell.
+const NOT_NORMAL = /[^\w\-.~/?&=%+:,;@!$()*[\]]|\/\.|\/%2e/i;
 
 let started = false;
 let movableClock = false;
@@ -33,7 +36,8 @@ let instances = 1;
 
 export default {
   fetch(request, env, ctx) {
-    const url = request.url;
+    const sent = request.url;
+    const url = NOT_NORMAL.test(sent) ? new URL(sent).href : sent;
     if (url.startsWith("/_farebox/", url.indexOf("/", 8))) return env.BILLING.fetch(request);
     try {
       if (!started) begin(env);
