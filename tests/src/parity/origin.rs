@@ -30,7 +30,7 @@ pub(super) fn start() -> Result<String> {
 struct Received {
     /// Method and target.
     line: String,
-    /// Names in lower case, and values, sorted: their order means nothing.
+    /// Names in lower case, and values, by name: the order of names means nothing.
     headers: Vec<(String, String)>,
     body: Vec<u8>,
 }
@@ -65,7 +65,7 @@ fn read(reader: &mut impl BufRead) -> Result<Received> {
         let Some((name, value)) = field.split_once(':') else { break };
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
-    headers.sort();
+    headers.sort_by(|one, other| one.0.cmp(&other.0));
     let header = |name| headers.iter().find(|(have, _)| have == name).map(|(_, value)| value.as_str());
     let mut body = Vec::new();
     if let Some(length) = header("content-length").and_then(|length| length.parse().ok()) {
@@ -90,7 +90,15 @@ fn echo(received: &Received, is_head: bool) -> Vec<u8> {
     // A long body is told from another by its length and its ends.
     let body =
         if body.len() > 2_000 { format!("{} … {} bytes", &body[..100], body.len()) } else { body.into_owned() };
-    let content = json!({ "line": received.line, "headers": received.headers, "body": body });
+    // Several fields of one name mean the same as one with all values (RFC 9110, section 5.3).
+    let mut headers: Vec<(String, String)> = Vec::new();
+    for (name, value) in &received.headers {
+        match headers.last_mut().filter(|(last, _)| last == name) {
+            Some((_, values)) => *values = format!("{values}, {value}"),
+            None => headers.push((name.clone(), value.clone())),
+        }
+    }
+    let content = json!({ "line": received.line, "headers": headers, "body": body });
     let content = format!("{content:#}");
     let head =
         format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", content.len());
