@@ -168,7 +168,11 @@ pub async fn execute<S: EntryStore>(
         if !entries.is_empty() {
             match store.append(id, account.version(), &entries).await {
                 Ok(()) => {}
-                Err(AppendError::Conflict) => continue,
+                Err(AppendError::Conflict) => {
+                    // It is as good as before: only what the others appended must be read.
+                    accounts.keep(id, account);
+                    continue;
+                }
                 Err(AppendError::Fault(fault)) => return Err(fault),
             }
             let before = account.version();
