@@ -138,6 +138,10 @@ fn request(
     let mut list: Vec<(String, Vec<u8>)> = Vec::with_capacity(head.fields.len() + to.set.len());
     list.extend(head.fields.iter().filter(|(name, _)| !stays(name)).cloned());
     list.extend(to.set.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into_bytes())));
+    // Said of itself, or the runtime would send no body as one in chunks.
+    if contents.is_none() && !is_bodiless(&head.method) && !list.iter().any(|(name, _)| name == "content-length") {
+        list.push(("content-length".to_owned(), b"0".to_vec()));
+    }
     let (request, _sent) = Request::new(fields(&list), contents, ending, to.timeout.map(timeout));
     let (scheme, rest) = to.url.split_once("://").ok_or(())?;
     let (authority, target) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
@@ -163,7 +167,10 @@ fn deliver(head: &Head, upstream: Response, to: &Forward, call: &Rc<Call>) -> Re
     let answered = upstream.get_headers().copy_all();
     let announced = answered.iter().find(|(name, _)| name == "content-length");
     let announced = length(announced.and_then(|(_, value)| std::str::from_utf8(value).ok()));
-    let stays = |name: &str| HOP_BY_HOP.contains(&name) || to.respond.iter().any(|(respond, _)| *respond == name);
+    // Trailers come through neither runtime, so none are announced.
+    let stays = |name: &str| {
+        name == "trailer" || HOP_BY_HOP.contains(&name) || to.respond.iter().any(|(respond, _)| *respond == name)
+    };
     let mut list: Vec<(String, Vec<u8>)> = Vec::with_capacity(answered.len() + to.respond.len());
     list.extend(answered.into_iter().filter(|(name, _)| !stays(name)));
     list.extend(to.respond.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into_bytes())));

@@ -211,7 +211,7 @@ pub fn respond<N: ToString, V: ToString>(
 ) -> Response {
     let mut list: Vec<(String, Vec<u8>)> =
         headers.into_iter().map(|(name, value)| (name.to_string(), value.to_string().into_bytes())).collect();
-    if status != 204 {
+    if !body.is_empty() {
         list.push(("content-length".to_owned(), body.len().to_string().into_bytes()));
     }
     let (response, _sent) = Response::new(fields(&list), contents(body.as_bytes().to_vec()), no_trailers());

@@ -7,8 +7,8 @@ use regex_lite::{Captures, Regex};
 use super::wire::Answer;
 
 /// Requests that only one of the runtimes hands to the gateway, or hands over with something missing.
-pub(super) const APART: [&str; 5] =
-    ["method BREW", "method get", "a method of nobody", "hop by hop", "target /_farebox"];
+pub(super) const APART: [&str; 6] =
+    ["method BREW", "method get", "a method of nobody", "hop by hop", "no chunk", "target /_farebox"];
 
 /// Header fields that belong to the server in front of the gateway and to its connection, not to the answer.
 const SERVERS_OWN: [&str; 5] = ["connection", "date", "keep-alive", "proxy-authenticate", "server"];
@@ -28,9 +28,6 @@ static NEW: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r#"(ratelimit[a-z-]*: "[^"]+");[rq]=\d+"#, "$1;LEFT"),
         // Where a page ends, in the words of the store.
         (r#""cursor":"[^"]+""#, "\"cursor\":\"CURSOR\""),
-        // What Cloudflare adds to a request to an upstream, and how a runtime frames a body to it.
-        (r#"\[\s*"cf-worker",\s*"[^"]*"\s*\],?\s*"#, ""),
-        (r#"\[\s*"(content-length|transfer-encoding)",\s*"(0|chunked)"\s*\],?\s*"#, ""),
     ]
     .into_iter()
     .map(|(pattern, place)| (Regex::new(pattern).expect("the patterns are ours"), place))

@@ -13,6 +13,9 @@ use std::{
 use anyhow::{Context, Result};
 use serde_json::json;
 
+/// The field in which Cloudflare says whose Worker sends a request.
+const CLOUDFLARES_OWN: &str = "cf-worker";
+
 /// Starts it on a free port; it runs until the process ends. Gives its address.
 pub(super) fn start() -> Result<String> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("the origin cannot listen")?;
@@ -92,7 +95,7 @@ fn echo(received: &Received, is_head: bool) -> Vec<u8> {
         if body.len() > 2_000 { format!("{} … {} bytes", &body[..100], body.len()) } else { body.into_owned() };
     // Several fields of one name mean the same as one with all values (RFC 9110, section 5.3).
     let mut headers: Vec<(String, String)> = Vec::new();
-    for (name, value) in &received.headers {
+    for (name, value) in received.headers.iter().filter(|(name, _)| name != CLOUDFLARES_OWN) {
         match headers.last_mut().filter(|(last, _)| last == name) {
             Some((_, values)) => *values = format!("{values}, {value}"),
             None => headers.push((name.clone(), value.clone())),
