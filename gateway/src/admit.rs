@@ -78,8 +78,10 @@ impl<P> Gateway<P> {
     /// Decides on a request. `body` is needed only when this has said so before.
     pub fn admit(&self, facts: &Facts<'_>, body: Body<'_>, now: Timestamp) -> Step {
         let step = self.admit_on(None, facts, body, now);
+        let mut state = self.state();
+        (state.calls_seen, state.busy_at) = (state.calls_seen + 1, now);
         if matches!(step, Step::Forward(_)) {
-            self.state().metrics.waited(0);
+            state.metrics.waited(0);
         }
         step
     }

@@ -15,6 +15,7 @@ use farebox_core::{
     rejection::Rejection,
     request::Facts,
     signature::Body,
+    time::Millis,
 };
 use serde::{Deserialize, de::DeserializeOwned};
 
@@ -32,6 +33,17 @@ use crate::{
 #[derive(Deserialize)]
 struct Published {
     catalog: Catalog,
+}
+
+/// How long to wait before asking again for what others hold.
+const ASKED_AGAIN: Millis = 200;
+
+/// How long to go on asking, in the time after which an instance without calls gives back what it holds.
+const PATIENCE: Millis = 5;
+
+/// Whether an account has nothing but what is leased out, of which some may come back.
+fn comes_back(answer: &Result<Result<Answer, Refusal>, Fault>) -> bool {
+    matches!(answer, Ok(Err(Refusal::QuotaExhausted { leased: true } | Refusal::BalanceExhausted { leased: true })))
 }
 
 impl<P: EdgePorts> Gateway<P> {
@@ -137,16 +149,44 @@ impl<P: EdgePorts> Gateway<P> {
         self.state().credentials.put_app_code(hash, known, self.ports.now());
     }
 
-    /// Asks the ledger for a lease.
-    pub(crate) async fn lease(&self, account: AccountId, product: ProductId) {
+    /// Asks the ledger for a lease, for calls that wait for it. Where instances end soon and give back what they hold, that is
+    /// waited for.
+    async fn lease(&self, account: AccountId, product: ProductId) {
+        let began = self.ports.now();
+        let patience = self.settings.lifetime.map_or(0, |lifetime| PATIENCE * lifetime.idle);
+        loop {
+            let answer = self.ask(&account, &product).await;
+            if !comes_back(&answer) || self.ports.now().since(began) >= patience {
+                return self.take_lease(&account, &product, answer);
+            }
+            // Some of it may be our own.
+            self.flush().await;
+            self.ports.sleep(ASKED_AGAIN).await;
+        }
+    }
+
+    /// Asks the ledger for a lease before it is needed.
+    pub(crate) async fn refill(&self, account: AccountId, product: ProductId) {
+        let answer = self.ask(&account, &product).await;
+        if self.settings.lifetime.is_some() && comes_back(&answer) {
+            let now = self.ports.now();
+            return self.state().wallet(&account, &product).postpone(now);
+        }
+        self.take_lease(&account, &product, answer);
+    }
+
+    async fn ask(&self, account: &AccountId, product: &ProductId) -> Result<Result<Answer, Refusal>, Fault> {
         let first = self.settings.lifetime.map(|lifetime| first_want(lifetime.calls));
-        let want = self.state().wallet(&account, &product).ask(first, self.ports.now());
-        let command = self.lease_command(&product, want);
-        let answer = self.ports.execute(&account, None, &command).await;
-        let lease = self.leased(&account, answer);
+        let want = self.state().wallet(account, product).ask(first, self.ports.now());
+        let command = self.lease_command(product, want);
+        self.ports.execute(account, None, &command).await
+    }
+
+    fn take_lease(&self, account: &AccountId, product: &ProductId, answer: Result<Result<Answer, Refusal>, Fault>) {
+        let lease = self.leased(account, answer);
         let now = self.ports.now();
         let mut state = self.state();
-        let wallet = state.wallet(&account, &product);
+        let wallet = state.wallet(account, product);
         match lease {
             Ok(lease) => wallet.take(lease, now),
             Err(rejection) => wallet.refuse(rejection, now),

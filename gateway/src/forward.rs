@@ -91,7 +91,6 @@ pub(crate) fn forward(
     if paid.refill {
         state.refills.push((paid.call.caller.credential.account.clone(), product.id.clone()));
     }
-    (state.calls_seen, state.busy_at) = (state.calls_seen + 1, now);
     let background = paid.refill || state.needs_tending(now);
     let call = state.calls.insert(paid.call);
     Forward { call, url, remove: removed(facts, scheme), set, respond, timeout, background }

@@ -75,7 +75,7 @@ pub(crate) struct State {
     pub(crate) address_header: &'static str,
     /// Requests seen: the second half of a request's id.
     pub(crate) requests: u64,
-    /// Calls admitted since it last gave back what it held, and when one was last admitted or ended.
+    /// Calls that came since it last gave back what it held, and when one last came or ended.
     pub(crate) calls_seen: u64,
     pub(crate) busy_at: Timestamp,
     pub(crate) shop: Option<Rc<Shop>>,

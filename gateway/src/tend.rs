@@ -78,7 +78,7 @@ impl<P: EdgePorts> Gateway<P> {
                 continue;
             }
             let (this, name) = (Rc::clone(&self), format!("lease/{account}/{product}"));
-            self.ports.once(name, async move { this.lease(account, product).await }).await;
+            self.ports.once(name, async move { this.refill(account, product).await }).await;
         }
         let began = self.ports.now();
         let tender = {

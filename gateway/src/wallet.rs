@@ -47,6 +47,8 @@ pub(crate) struct Wallet {
     standby: Option<Pocket>,
     retired: Vec<Pocket>,
     refused: Option<(Rejection, Timestamp)>,
+    /// Until when no lease is asked for before it is needed.
+    postponed: Option<Timestamp>,
     asking: bool,
     want: u64,
     seen: Usage,
@@ -85,7 +87,7 @@ impl Wallet {
     /// Whether the next lease should be asked for before it is needed.
     pub(crate) fn needs_refill(&self) -> bool {
         let is_low = self.current.as_ref().is_some_and(|pocket| pocket.held.is_low());
-        is_low && !self.asking && self.standby.is_none() && self.refused.is_none()
+        is_low && !self.asking && self.standby.is_none() && self.refused.is_none() && self.postponed.is_none()
     }
 
     /// Books what an admitted call turned out to be.
@@ -124,7 +126,7 @@ impl Wallet {
     /// The ledger gave a lease.
     pub(crate) fn take(&mut self, lease: Lease, now: Timestamp) {
         self.asking = false;
-        self.refused = None;
+        (self.refused, self.postponed) = (None, None);
         let pocket = Pocket { held: Held::new(lease), unsent: Vec::new(), since: now };
         let spent = self.current.replace(pocket);
         match spent {
@@ -150,6 +152,12 @@ impl Wallet {
         self.refused = Some((rejection, now.plus(REFUSAL_HOLDS)));
     }
 
+    /// The ledger gave none that is not needed yet, and may give one to those who wait.
+    pub(crate) fn postpone(&mut self, now: Timestamp) {
+        self.asking = false;
+        self.postponed = Some(now.plus(REFUSAL_HOLDS));
+    }
+
     /// Moves out of use what may not be spent any more, and forgets an old refusal.
     pub(crate) fn expire(&mut self, now: Timestamp) {
         for slot in [&mut self.current, &mut self.standby] {
@@ -158,6 +166,7 @@ impl Wallet {
             }
         }
         self.refused.take_if(|(_, until)| *until <= now);
+        self.postponed.take_if(|until| *until <= now);
     }
 
     /// Moves everything out of use, so that it is given back with the next batch.

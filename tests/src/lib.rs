@@ -20,6 +20,7 @@ pub use crate::{
 mod account;
 mod admin;
 mod call;
+pub mod conformance;
 mod farebox;
 mod http;
 mod parity;
@@ -79,5 +80,16 @@ where
             bail!("waited {limit:?} for {what}");
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Runs a test that brings what it needs.
+///
+/// # Panics
+///
+/// When it fails.
+pub fn alone(test: impl AsyncFnOnce() -> Result<()>) {
+    if let Err(error) = executor().and_then(|executor| executor.block_on(test())) {
+        panic!("{error:#}");
     }
 }

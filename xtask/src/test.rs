@@ -27,8 +27,14 @@ const WASM_CRATES: [&str; 4] =
     ["farebox-cloudflare", "farebox-edge", "farebox-billing-worker", "farebox-passthrough-worker"];
 
 /// The crates that are built for Spin.
-const SPIN_CRATES: [&str; 5] =
-    ["farebox-spin", "farebox-edge", "farebox-billing-worker", "farebox-passthrough-spin", "farebox-spin-fixture"];
+const SPIN_CRATES: [&str; 6] = [
+    "farebox-spin",
+    "farebox-edge",
+    "farebox-billing-worker",
+    "farebox-conformance",
+    "farebox-passthrough-spin",
+    "farebox-spin-fixture",
+];
 
 /// The crate of the end-to-end scenarios.
 const END_TO_END: &str = "farebox-tests";
@@ -102,6 +108,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         step("end to end, workers", &|| end_to_end("workers", &table));
     }
     if !options.without.contains(&Runtime::Spin) {
+        step("conformance", &|| {
+            tests(cargo().args(["test", "--package", END_TO_END, "--test", "conformance"]), &mut |_| {})
+        });
         step("end to end, spin", &|| end_to_end("spin", &table));
     }
     if options.without.is_empty() {

@@ -12,7 +12,7 @@ use crate::process::{output, root};
 const LONGEST_FILE: usize = 400;
 
 /// Which crates of the workspace each one may use, besides in its tests. The arrows of DESIGN's house: down only.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("core", &[]),
     ("gateway", &["farebox-core"]),
     ("platform/memory", &["farebox-core", "farebox-gateway"]),
@@ -23,6 +23,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("cli", &["farebox-core"]),
     ("benches", &["farebox-core", "farebox-gateway", "farebox-memory"]),
     ("tests", &["farebox-core"]),
+    ("tests/conformance", &["farebox-gateway", "farebox-cloudflare", "farebox-spin"]),
     ("xtask", &[]),
 ];
 

@@ -179,7 +179,12 @@ fn master_key() -> MasterKey {
 
 /// The call that was let through, or the code of why it was not.
 fn send(gateway: &Rc<Gateway<Memory>>, packed: &str) -> Result<Forward, String> {
-    match now(gateway.decide(&Facts::unpack(packed).unwrap(), Body::Unread)) {
+    let facts = Facts::unpack(packed).unwrap();
+    let step = match gateway.admit(&facts, Body::Unread, gateway.ports().now()) {
+        Step::Need(_) => now(gateway.decide(&facts, Body::Unread)),
+        step => step,
+    };
+    match step {
         Step::Forward(forward) => Ok(forward),
         Step::Reject(reject) => {
             let problem: serde_json::Value = serde_json::from_str(&reject.body).unwrap();

@@ -140,7 +140,7 @@ impl Database {
 
 /// Lets others go first, each for another while.
 pub(crate) async fn pause(attempt: u32) {
-    let longest = FIRST_PAUSE << attempt.min(4);
+    let longest = FIRST_PAUSE << attempt.min(5);
     sleep(1 + Millis::from(u32::from_le_bytes(random())) % longest).await;
 }
 

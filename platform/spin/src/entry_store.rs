@@ -3,6 +3,8 @@
 //! Invariant: a book cannot fork. An append is one statement that inserts nothing unless the book ends where it was
 //! expected to, and the number of an entry is part of its key, so that of two at the same moment one fails whole.
 
+use std::cell::Cell;
+
 use farebox_core::{
     id::AccountId,
     ledger::Entry,
@@ -24,12 +26,14 @@ const SWEPT_EVERY: i64 = 16;
 #[derive(Debug)]
 pub struct SqlEntryStore {
     database: Database,
+    /// How many appends in a row others have come before.
+    conflicts: Cell<u32>,
 }
 
 impl SqlEntryStore {
     /// The books in `database`, which needs no tables yet.
     pub const fn new(database: Database) -> Self {
-        Self { database }
+        Self { database, conflicts: Cell::new(0) }
     }
 
     pub(crate) const fn database(&self) -> &Database {
@@ -94,10 +98,15 @@ impl EntryStore for SqlEntryStore {
         values.push(after.into());
         let statement = self.append_statement(entries.len());
         match self.database.try_insert(&statement, &values).await? {
-            Outcome::Rows(rows) if rows.len() == entries.len() => Ok(()),
+            Outcome::Rows(rows) if rows.len() == entries.len() => {
+                self.conflicts.set(0);
+                Ok(())
+            }
             _ => {
-                // Whoever comes back at once meets the same others again.
-                pause(0).await;
+                // Whoever comes back at once meets the same others again; the more there are, the longer it takes until all
+                // have had their turn.
+                let conflicts = self.conflicts.replace(self.conflicts.get().saturating_add(1));
+                pause(conflicts).await;
                 Err(AppendError::Conflict)
             }
         }

@@ -36,3 +36,17 @@ fn an_instance_that_falls_idle_where_that_ends_it_gives_back_its_lease() {
     assert_eq!(deployment.balance(), ("9.996".to_owned(), "0.00".to_owned()));
     assert!(send(&instance, &deployment.signed("/leased", "hush")).is_ok(), "it goes on should it live on");
 }
+
+#[test]
+fn a_call_waits_for_what_other_instances_will_give_back() {
+    let deployment = Deployment::new("0.002");
+    let (holder, waiting) = (deployment.instance_for(1, Some(LIFETIME)), deployment.instance_for(2, Some(LIFETIME)));
+    let held = send(&holder, &deployment.signed("/leased", "hush")).unwrap();
+    assert_eq!(send(&waiting, &deployment.signed("/leased", "hush")).unwrap_err(), "balance.exhausted");
+    assert!(deployment.memory.now() >= START.plus(5 * LIFETIME.idle), "it waited as long as that may take");
+    holder.finish(held.call, true, 0, 0, START);
+    now(holder.flush());
+    let asked = deployment.memory.now();
+    assert_eq!(send(&waiting, &deployment.signed("/leased", "hush")).unwrap_err(), "balance.exhausted");
+    assert_eq!(deployment.memory.now(), asked, "nothing is held any more");
+}
