@@ -35,11 +35,11 @@ struct Published {
     catalog: Catalog,
 }
 
-/// How long to wait before asking again for what others hold.
-const ASKED_AGAIN: Millis = 200;
+/// How long to wait before asking again for what others hold, at first and at the most.
+const ASKED_AGAIN: std::ops::RangeInclusive<Millis> = 100..=800;
 
 /// How long to go on asking, in the time after which an instance without calls gives back what it holds.
-const PATIENCE: Millis = 5;
+const PATIENCE: Millis = 10;
 
 /// Whether an account has nothing but what is leased out, of which some may come back.
 fn comes_back(answer: &Result<Result<Answer, Refusal>, Fault>) -> bool {
@@ -154,6 +154,7 @@ impl<P: EdgePorts> Gateway<P> {
     async fn lease(&self, account: AccountId, product: ProductId) {
         let began = self.ports.now();
         let patience = self.settings.lifetime.map_or(0, |lifetime| PATIENCE * lifetime.idle);
+        let mut pause = *ASKED_AGAIN.start();
         loop {
             let answer = self.ask(&account, &product).await;
             if !comes_back(&answer) || self.ports.now().since(began) >= patience {
@@ -161,7 +162,8 @@ impl<P: EdgePorts> Gateway<P> {
             }
             // Some of it may be our own.
             self.flush().await;
-            self.ports.sleep(ASKED_AGAIN).await;
+            self.ports.sleep(pause).await;
+            pause = (2 * pause).min(*ASKED_AGAIN.end());
         }
     }
 

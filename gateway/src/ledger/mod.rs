@@ -25,9 +25,6 @@ const PORT: &str = "ledger";
 /// How often a command is decided anew because another came first.
 const ATTEMPTS: u32 = 64;
 
-/// A snapshot is saved whenever a book has grown by this many entries.
-const SNAPSHOT_EVERY: u64 = 256;
-
 /// Entries are read in pages of this many.
 pub(crate) const PAGE: usize = 1_000;
 
@@ -68,6 +65,9 @@ impl EntryRange {
 /// The books of accounts in a strongly consistent store.
 #[expect(async_fn_in_trait, reason = "single-threaded by design: no port's future is ever Send")]
 pub trait EntryStore {
+    /// A snapshot is saved whenever a book has grown by this many entries: the fewer, the sooner a new instance is at work.
+    const SNAPSHOT_EVERY: u64 = 256;
+
     /// The last snapshot that was saved of an account.
     async fn snapshot(&self, account: &AccountId) -> Result<Option<Vec<u8>>, Fault>;
 
@@ -92,6 +92,8 @@ pub trait EntryStore {
 
 /// A store can be shared by several instances of one process.
 impl<S: EntryStore> EntryStore for &S {
+    const SNAPSHOT_EVERY: u64 = S::SNAPSHOT_EVERY;
+
     async fn snapshot(&self, account: &AccountId) -> Result<Option<Vec<u8>>, Fault> {
         (**self).snapshot(account).await
     }
@@ -177,7 +179,7 @@ pub async fn execute<S: EntryStore>(
             }
             let before = account.version();
             entries.iter().for_each(|entry| account.evolve(entry));
-            if before / SNAPSHOT_EVERY != account.version() / SNAPSHOT_EVERY {
+            if before / S::SNAPSHOT_EVERY != account.version() / S::SNAPSHOT_EVERY {
                 // The command was carried out whether or not this succeeds; the next snapshot will be tried in time.
                 let _ = store.save_snapshot(id, &account.to_snapshot()).await;
             }

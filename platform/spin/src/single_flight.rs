@@ -16,8 +16,9 @@ use farebox_gateway::ports::SingleFlight;
 
 use crate::{Platform, host::sleep};
 
-/// How long to wait before looking again, at first and at the most.
-const PAUSE: std::ops::RangeInclusive<Millis> = 1..=8;
+/// How long to wait before looking again, at first and at the most: a thousand calls can wait for seconds where an account is
+/// nearly used up.
+const PAUSE: std::ops::RangeInclusive<Millis> = 1..=250;
 
 /// The work under way, by name, with whether it is over.
 #[derive(Debug, Clone, Default)]
@@ -44,7 +45,7 @@ impl SingleFlight for Platform {
             let mut pause = *PAUSE.start();
             while !is_over.get() {
                 sleep(pause).await;
-                pause = (2 * pause).min(*PAUSE.end());
+                pause = (pause + pause / 2 + 1).min(*PAUSE.end());
             }
             return;
         }

@@ -43,7 +43,7 @@ fn a_call_waits_for_what_other_instances_will_give_back() {
     let (holder, waiting) = (deployment.instance_for(1, Some(LIFETIME)), deployment.instance_for(2, Some(LIFETIME)));
     let held = send(&holder, &deployment.signed("/leased", "hush")).unwrap();
     assert_eq!(send(&waiting, &deployment.signed("/leased", "hush")).unwrap_err(), "balance.exhausted");
-    assert!(deployment.memory.now() >= START.plus(5 * LIFETIME.idle), "it waited as long as that may take");
+    assert!(deployment.memory.now() >= START.plus(10 * LIFETIME.idle), "it waited as long as that may take");
     holder.finish(held.call, true, 0, 0, START);
     now(holder.flush());
     let asked = deployment.memory.now();
