@@ -46,6 +46,26 @@ fn comes_back(answer: &Result<Result<Answer, Refusal>, Fault>) -> bool {
     matches!(answer, Ok(Err(Refusal::QuotaExhausted { leased: true } | Refusal::BalanceExhausted { leased: true })))
 }
 
+/// A call that waits for a lease; also one that is ended from outside waits no more.
+struct Waiting<P> {
+    gateway: Rc<Gateway<P>>,
+    account: AccountId,
+    product: ProductId,
+}
+
+impl<P> Waiting<P> {
+    fn new(gateway: &Rc<Gateway<P>>, account: &AccountId, product: &ProductId) -> Self {
+        gateway.state().wallet(account, product).waits(true);
+        Self { gateway: Rc::clone(gateway), account: account.clone(), product: product.clone() }
+    }
+}
+
+impl<P> Drop for Waiting<P> {
+    fn drop(&mut self) {
+        self.gateway.state().wallet(&self.account, &self.product).waits(false);
+    }
+}
+
 impl<P: EdgePorts> Gateway<P> {
     /// Decides on a request, fetching whatever is missing. Returns [`Need::Body`] where only the platform can help.
     pub async fn decide(self: &Rc<Self>, facts: &Facts<'_>, body: Body<'_>) -> Step {
@@ -93,6 +113,7 @@ impl<P: EdgePorts> Gateway<P> {
             }
             Need::Lease(account, product) => {
                 let name = format!("lease/{account}/{product}");
+                let _waiting = Waiting::new(self, &account, &product);
                 self.ports.once(name, async move { this.lease(account, product).await }).await;
             }
         }

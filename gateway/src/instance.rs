@@ -167,10 +167,12 @@ impl<P> Gateway<P> {
         let product = &call.shop.catalog.products[call.product].id;
         state.metrics.ended(product, answered, now.since(call.began), now);
         let credential = &call.caller.credential;
-        if let Some(wallet) = state.wallets.get_mut(&credential.account).and_then(|wallets| wallets.get_mut(product)) {
+        let wallet = state.wallets.get_mut(&credential.account).and_then(|wallets| wallets.get_mut(product));
+        let hoards = wallet.is_some_and(|wallet| {
             wallet.finish(call.lease, &credential.key, &usage);
-        }
-        state.needs_tending(now)
+            self.settings.lifetime.is_some() && wallet.hoards()
+        });
+        hoards || state.needs_tending(now)
     }
 }
 

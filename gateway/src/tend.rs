@@ -43,10 +43,10 @@ impl State {
         self.calls.is_empty() && lifetime.is_some_and(over)
     }
 
-    /// Puts every lease out of use.
-    fn retire(&mut self) {
-        self.calls_seen = 0;
-        self.wallets.values_mut().flat_map(|wallets| wallets.values_mut()).for_each(Wallet::retire);
+    /// Puts the leases of such wallets out of use. Says whether there are any.
+    fn retire(&mut self, such: impl Fn(&Wallet) -> bool) -> bool {
+        let wallets = self.wallets.values_mut().flat_map(|wallets| wallets.values_mut()).filter(|wallet| such(wallet));
+        wallets.map(Wallet::retire).count() > 0
     }
 
     /// Takes what was used since the last time out of the wallets, as a batch.
@@ -80,6 +80,10 @@ impl<P: EdgePorts> Gateway<P> {
             let (this, name) = (Rc::clone(&self), format!("lease/{account}/{product}"));
             self.ports.once(name, async move { this.refill(account, product).await }).await;
         }
+        let is_short_lived = self.settings.lifetime.is_some();
+        if is_short_lived && self.state().retire(Wallet::hoards) {
+            self.flush().await;
+        }
         let began = self.ports.now();
         let tender = {
             let mut state = self.state();
@@ -101,7 +105,8 @@ impl<P: EdgePorts> Gateway<P> {
                 let mut state = self.state();
                 let is_over = state.is_over(self.settings.lifetime, self.ports.now());
                 if is_over {
-                    state.retire();
+                    state.calls_seen = 0;
+                    state.retire(|_| true);
                 }
                 is_over
             };

@@ -50,6 +50,10 @@ pub(crate) struct Wallet {
     /// Until when no lease is asked for before it is needed.
     postponed: Option<Timestamp>,
     asking: bool,
+    /// How many calls wait for a lease.
+    waiting: usize,
+    /// The lease in use is smaller than what was asked for: little is left, and others will want it.
+    is_scarce: bool,
     want: u64,
     seen: Usage,
 }
@@ -127,6 +131,7 @@ impl Wallet {
     pub(crate) fn take(&mut self, lease: Lease, now: Timestamp) {
         self.asking = false;
         (self.refused, self.postponed) = (None, None);
+        self.is_scarce = lease.allowance.get(Meter::Calls).is_some_and(|calls| *calls < self.want);
         let pocket = Pocket { held: Held::new(lease), unsent: Vec::new(), since: now };
         let spent = self.current.replace(pocket);
         match spent {
@@ -169,6 +174,18 @@ impl Wallet {
         self.postponed.take_if(|until| *until <= now);
     }
 
+    /// One more call waits for a lease, or one less.
+    pub(crate) fn waits(&mut self, begins: bool) {
+        self.waiting = if begins { self.waiting + 1 } else { self.waiting.saturating_sub(1) };
+    }
+
+    /// Whether it holds on to what is scarce with no call that needs it.
+    pub(crate) fn hoards(&self) -> bool {
+        let mut pockets = self.current.iter().chain(&self.standby).chain(&self.retired);
+        let is_idle = self.waiting == 0 && !self.asking && pockets.all(|pocket| pocket.held.in_flight() == 0);
+        self.is_scarce && is_idle && self.current.is_some()
+    }
+
     /// Moves everything out of use, so that it is given back with the next batch.
     pub(crate) fn retire(&mut self) {
         self.retired.extend(self.current.take());
@@ -202,6 +219,7 @@ impl Wallet {
             && self.retired.is_empty()
             && self.refused.is_none()
             && !self.asking
+            && self.waiting == 0
     }
 
     /// What the lease in use says of itself, and what is left of `meter` with what the account has beside it.

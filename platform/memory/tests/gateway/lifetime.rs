@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use farebox_core::time::SECOND;
+use farebox_core::{ledger::Event, time::SECOND};
 use farebox_gateway::{Lifetime, ports::Host};
 
 use super::{Deployment, START, now, send};
@@ -35,6 +35,21 @@ fn an_instance_that_falls_idle_where_that_ends_it_gives_back_its_lease() {
     assert_eq!(deployment.memory.now(), START.plus(3 * SECOND / 2), "a second after the last call");
     assert_eq!(deployment.balance(), ("9.996".to_owned(), "0.00".to_owned()));
     assert!(send(&instance, &deployment.signed("/leased", "hush")).is_ok(), "it goes on should it live on");
+}
+
+#[test]
+fn what_is_scarce_is_given_back_as_soon_as_no_call_needs_it() {
+    let deployment = Deployment::new("0.10");
+    let instance = deployment.instance_for(1, Some(LIFETIME));
+    let calls = [0; 2].map(|_| send(&instance, &deployment.signed("/leased", "hush")).unwrap().call);
+    assert_eq!(deployment.balance().1, "0.024", "a quarter of what is left is not what was asked for");
+    for call in calls {
+        instance.finish(call, true, 0, 0, START);
+    }
+    now(instance.background());
+    assert_eq!(deployment.balance(), ("0.096".to_owned(), "0.00".to_owned()));
+    let settled = deployment.entries().into_iter().filter(|entry| matches!(entry.event, Event::Settled(_)));
+    assert_eq!(settled.map(|entry| entry.at).collect::<Vec<_>>(), [START], "and not when it had been idle");
 }
 
 #[test]
