@@ -2,14 +2,15 @@
 //!
 //! Decides whether one more call is paid for, with no round trip. Invariant: the calls admitted on a lease never exceed
 //! its allowance; bytes, which are known only after the response, can pass theirs only by what was in flight when the
-//! last call was admitted.
+//! last call was admitted. A lease ends by the instance's own clock, counted from when it was asked for: however wrong that
+//! clock is, no call is admitted after the ledger's end. Whoever sees its clock set back must not use it any more.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     id::LeaseId,
     meter::{Meter, PerMeter, Usage},
-    time::Timestamp,
+    time::{Millis, Timestamp},
 };
 
 /// What the ledger gave one instance of a grant or of a balance, for one product.
@@ -19,8 +20,10 @@ pub struct Lease {
     pub id: LeaseId,
     /// How much may be used, per meter. A meter that is missing is not limited.
     pub allowance: PerMeter<u64>,
-    /// From then on nothing may be admitted on it.
+    /// From then on nothing may be admitted on it, by the ledger's clock.
     pub until: Timestamp,
+    /// How long before that it was given.
+    pub lasts: Millis,
     /// What the account has left for this product beside the lease: for `RateLimit`.
     pub beside: PerMeter<u64>,
     /// What it was bought with: the package's or plan's id, or `balance`. For `RateLimit-Policy`.
@@ -33,6 +36,8 @@ pub struct Lease {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
     lease: Lease,
+    /// From then on nothing is admitted on it, by the instance's clock.
+    until: Timestamp,
     admitted: u64,
     ingress_bytes: u64,
     egress_bytes: u64,
@@ -40,9 +45,10 @@ pub struct Held {
 }
 
 impl Held {
-    /// A lease that nothing was spent of yet.
-    pub const fn new(lease: Lease) -> Self {
-        Self { lease, admitted: 0, ingress_bytes: 0, egress_bytes: 0, in_flight: 0 }
+    /// A lease that nothing was spent of yet. `asked`: the instance's time when it asked for it.
+    pub const fn new(lease: Lease, asked: Timestamp) -> Self {
+        let until = asked.plus(lease.lasts);
+        Self { lease, until, admitted: 0, ingress_bytes: 0, egress_bytes: 0, in_flight: 0 }
     }
 
     /// The lease.
@@ -62,7 +68,7 @@ impl Held {
 
     /// Whether one more call would be admitted.
     pub fn pays(&self, now: Timestamp) -> bool {
-        now < self.lease.until && self.lease.allowance.iter().all(|(meter, _)| self.left(meter).unwrap_or(1) > 0)
+        now < self.until && self.lease.allowance.iter().all(|(meter, _)| self.left(meter).unwrap_or(1) > 0)
     }
 
     /// What is left of one meter, where it is limited.
@@ -103,14 +109,20 @@ mod tests {
     use super::*;
 
     fn held(allowance: &[(Meter, u64)]) -> Held {
-        Held::new(Lease {
+        asked_at(Timestamp::default(), allowance)
+    }
+
+    fn asked_at(asked: Timestamp, allowance: &[(Meter, u64)]) -> Held {
+        let lease = Lease {
             id: LeaseId(1),
             allowance: allowance.iter().copied().collect(),
             until: Timestamp::from_millis(1_000),
+            lasts: 1_000,
             beside: PerMeter::default(),
             policy: "p".into(),
             quantity: None,
-        })
+        };
+        Held::new(lease, asked)
     }
 
     proptest! {
@@ -145,5 +157,14 @@ mod tests {
         let mut held = held(&[(Meter::Calls, 10)]);
         assert!(held.admit(Timestamp::from_millis(999)));
         assert!(!held.admit(Timestamp::from_millis(1_000)));
+    }
+
+    #[test]
+    fn a_lease_lasts_as_long_by_a_clock_that_is_wrong() {
+        for wrong in [-1_000_000, 1_000_000] {
+            let asked = Timestamp::from_millis(wrong);
+            let mut held = asked_at(asked, &[(Meter::Calls, 10)]);
+            assert!(held.admit(asked.plus(999)) && !held.admit(asked.plus(1_000)));
+        }
     }
 }

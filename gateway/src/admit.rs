@@ -89,6 +89,7 @@ impl<P> Gateway<P> {
     /// The same, with the lease that the ledger gave for this call alone, where the product is admitted strictly.
     pub(crate) fn admit_on(&self, word: Option<Lease>, facts: &Facts<'_>, body: Body<'_>, now: Timestamp) -> Step {
         let mut state = self.state();
+        state.look(now);
         let request_id = state.request_id();
         let presented = signature::present(facts);
         let scheme = presented.as_ref().map_or(AuthScheme::XCa, Presented::scheme);

@@ -15,7 +15,7 @@ use farebox_core::{
     rejection::Rejection,
     request::Facts,
     signature::Body,
-    time::Millis,
+    time::{Millis, Timestamp},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 
@@ -26,8 +26,12 @@ use crate::{
     log::tell,
     metrics::Outcome,
     ports::{EdgePorts, Fault},
+    skew,
     wallet::{LEASE_LASTS, first_want},
 };
+
+/// What the ledger answers, when it does.
+type Answered = Result<Result<Answer, Refusal>, Fault>;
 
 /// The part of the published catalog that an instance needs.
 #[derive(Deserialize)]
@@ -177,9 +181,9 @@ impl<P: EdgePorts> Gateway<P> {
         let patience = self.settings.lifetime.map_or(0, |lifetime| PATIENCE * lifetime.idle);
         let mut pause = *ASKED_AGAIN.start();
         loop {
-            let answer = self.ask(&account, &product).await;
+            let (answer, asked) = self.ask(&account, &product).await;
             if !comes_back(&answer) || self.ports.now().since(began) >= patience {
-                return self.take_lease(&account, &product, answer);
+                return self.take_lease(&account, &product, answer, asked);
             }
             // Some of it may be our own.
             self.flush().await;
@@ -190,28 +194,30 @@ impl<P: EdgePorts> Gateway<P> {
 
     /// Asks the ledger for a lease before it is needed.
     pub(crate) async fn refill(&self, account: AccountId, product: ProductId) {
-        let answer = self.ask(&account, &product).await;
+        let (answer, asked) = self.ask(&account, &product).await;
         if self.settings.lifetime.is_some() && comes_back(&answer) {
             let now = self.ports.now();
             return self.state().wallet(&account, &product).postpone(now);
         }
-        self.take_lease(&account, &product, answer);
+        self.take_lease(&account, &product, answer, asked);
     }
 
-    async fn ask(&self, account: &AccountId, product: &ProductId) -> Result<Result<Answer, Refusal>, Fault> {
+    /// What the ledger answered, and when it was asked.
+    async fn ask(&self, account: &AccountId, product: &ProductId) -> (Answered, Timestamp) {
+        let asked = self.ports.now();
         let first = self.settings.lifetime.map(|lifetime| first_want(lifetime.calls));
-        let want = self.state().wallet(account, product).ask(first, self.ports.now());
+        let want = self.state().wallet(account, product).ask(first, asked);
         let command = self.lease_command(product, want);
-        self.ports.execute(account, None, &command).await
+        (self.ports.execute(account, None, &command).await, asked)
     }
 
-    fn take_lease(&self, account: &AccountId, product: &ProductId, answer: Result<Result<Answer, Refusal>, Fault>) {
-        let lease = self.leased(account, answer);
+    fn take_lease(&self, account: &AccountId, product: &ProductId, answer: Answered, asked: Timestamp) {
+        let lease = self.leased(account, answer, asked);
         let now = self.ports.now();
         let mut state = self.state();
         let wallet = state.wallet(account, product);
         match lease {
-            Ok(lease) => wallet.take(lease, now),
+            Ok(lease) => wallet.take(lease, asked, now),
             Err(rejection) => wallet.refuse(rejection, now),
         }
     }
@@ -224,8 +230,9 @@ impl<P: EdgePorts> Gateway<P> {
         nonce: Option<&str>,
     ) -> Result<Lease, Rejection> {
         let command = self.lease_command(product, Usage { calls: 1, ..Usage::default() });
+        let asked = self.ports.now();
         let answer = self.ports.admit(account, nonce, &command).await;
-        self.leased(account, answer)
+        self.leased(account, answer, asked)
     }
 
     fn lease_command(&self, product: &ProductId, want: Usage) -> Command {
@@ -235,18 +242,23 @@ impl<P: EdgePorts> Gateway<P> {
         Command::Lease { product: product.clone(), writer: state.writer.clone(), rate, want, lasting: LEASE_LASTS }
     }
 
-    /// The lease that an account answered with, or what to tell the caller.
-    fn leased(&self, account: &AccountId, answer: Result<Result<Answer, Refusal>, Fault>) -> Result<Lease, Rejection> {
+    /// The lease that an account answered with, or what to tell the caller. Notes how far our clock is from the ledger's.
+    fn leased(&self, account: &AccountId, answer: Answered, asked: Timestamp) -> Result<Lease, Rejection> {
         let outcome = match &answer {
             Ok(Ok(_)) => Outcome::Granted,
             Ok(Err(_)) => Outcome::Refused,
             Err(_) => Outcome::Failed,
         };
         self.state().metrics.leased(outcome);
+        let now = self.ports.now();
         let unusable = match answer {
-            Ok(Ok(Answer::Leased(lease))) if self.ports.now() < lease.until => return Ok(lease),
-            // By our clock it is over already: asking again at once would only give another like it.
-            Ok(Ok(Answer::Leased(lease))) => format!("{} ended at {}, before it began", lease.id, lease.until),
+            Ok(Ok(Answer::Leased(lease))) if skew::is_on(now, asked) && now < asked.plus(lease.lasts) => {
+                self.state().skew.compare(&lease, asked);
+                return Ok(lease);
+            }
+            // The answer was too long on its way, or our clock was set back meanwhile: asking again at once would only
+            // give another like it.
+            Ok(Ok(Answer::Leased(lease))) => format!("{} ended at {}, before it could be used", lease.id, lease.until),
             Ok(Err(Refusal::QuotaExhausted { .. })) => return Err(Rejection::QuotaExhausted),
             Ok(Err(Refusal::QuotaExpired)) => return Err(Rejection::QuotaExpired),
             Ok(Err(Refusal::BalanceExhausted { .. })) => return Err(Rejection::BalanceExhausted),

@@ -26,6 +26,7 @@ use crate::{
     credentials::{Caller, Credentials},
     metrics::Metrics,
     nonces::Nonces,
+    skew::Skew,
     wallet::Wallet,
 };
 
@@ -93,6 +94,7 @@ pub(crate) struct State {
     pub(crate) tender: u64,
     pub(crate) tended: Option<Timestamp>,
     pub(crate) metrics: Metrics,
+    pub(crate) skew: Skew,
 }
 
 /// The catalog with what is made of it once.
@@ -142,6 +144,7 @@ impl<P> Gateway<P> {
             tender: 0,
             tended: None,
             metrics: Metrics::new(now),
+            skew: Skew::new(now),
         };
         Self { ports, settings, state: RefCell::new(state) }
     }
@@ -177,6 +180,18 @@ impl<P> Gateway<P> {
 }
 
 impl State {
+    /// Looks at the clock. Where it was set back, nothing that was timed by it is believed any more: neither what is held,
+    /// nor what was read.
+    pub(crate) fn look(&mut self, now: Timestamp) {
+        if !self.skew.was_set_back(now) {
+            return;
+        }
+        self.wallets.values_mut().flat_map(HashMap::values_mut).for_each(Wallet::retire);
+        self.credentials = Credentials::new();
+        self.shop_read = now.plus(-CATALOG_HOLDS);
+        self.tended = None;
+    }
+
     /// The wallet of an account for a product, made when it is missing.
     pub(crate) fn wallet(&mut self, account: &AccountId, product: &ProductId) -> &mut Wallet {
         // Looked for before it is made: an entry would take a copy of both names for each call.

@@ -21,6 +21,7 @@ pub mod ports;
 pub mod reports;
 mod schema;
 pub mod settlement;
+mod skew;
 mod stored;
 mod tend;
 mod wallet;

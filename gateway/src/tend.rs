@@ -9,9 +9,9 @@
 use std::rc::Rc;
 
 use farebox_core::{
-    id::BatchId,
+    id::{AccountId, BatchId},
     journal::{Batch, Window},
-    ledger::{Command, command::AccountBatch},
+    ledger::{Answer, Command, command::AccountBatch},
     time::{Millis, SECOND, Timestamp},
 };
 
@@ -51,6 +51,7 @@ impl State {
 
     /// Takes what was used since the last time out of the wallets, as a batch.
     fn drain(&mut self, now: Timestamp) {
+        self.look(now);
         let mut batch = Batch::default();
         for (account, wallets) in &mut self.wallets {
             for (product, wallet) in wallets.iter_mut() {
@@ -146,7 +147,7 @@ impl<P: EdgePorts> Gateway<P> {
         for Unwritten { id, batch } in unwritten {
             // A batch that failed before goes into the minute of now, which no settlement has left behind. Should the first
             // try have been written after all, the ledger knows the second by its id.
-            let window = Window::of(self.ports.now());
+            let window = Window::of(self.state().skew.ledgers(self.ports.now()));
             match self.ports.write(window, &id, &batch).await {
                 Ok(()) => {
                     self.noted(&id);
@@ -176,17 +177,24 @@ impl<P: EdgePorts> Gateway<P> {
         accounts.sort();
         accounts.dedup();
         for account in accounts {
-            let batch = AccountBatch {
-                id: id.clone(),
-                window,
-                lines: batch.lines.iter().filter(|line| line.account == *account).cloned().collect(),
-                closings: batch.closings.iter().filter(|closing| closing.account == *account).cloned().collect(),
-            };
-            let command = Command::Settle { batches: vec![batch] };
-            if let Err(fault) = self.ports.execute(account, None, &command).await {
-                tell(&self.ports, "lease.unreturned", &[("account", account), ("batch", id)], &fault);
-            }
+            self.settle(account, window, id, batch).await;
         }
+    }
+
+    /// Settles what a batch says of one account.
+    async fn settle(&self, account: &AccountId, window: Window, id: &BatchId, batch: &Batch) {
+        let batch = AccountBatch {
+            id: id.clone(),
+            window,
+            lines: batch.lines.iter().filter(|line| line.account == *account).cloned().collect(),
+            closings: batch.closings.iter().filter(|closing| closing.account == *account).cloned().collect(),
+        };
+        let detail = match self.ports.execute(account, None, &Command::Settle { batches: vec![batch] }).await {
+            Ok(Ok(Answer::Settled(settled))) if settled.refused.is_empty() => return,
+            Ok(answer) => format!("{answer:?}"),
+            Err(fault) => fault.to_string(),
+        };
+        tell(&self.ports, "lease.unreturned", &[("account", account), ("batch", id)], &detail);
     }
 
     /// Reads again what is in use and no longer fresh.

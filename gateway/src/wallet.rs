@@ -127,12 +127,12 @@ impl Wallet {
         }
     }
 
-    /// The ledger gave a lease.
-    pub(crate) fn take(&mut self, lease: Lease, now: Timestamp) {
+    /// The ledger gave a lease that it was asked for at `asked`.
+    pub(crate) fn take(&mut self, lease: Lease, asked: Timestamp, now: Timestamp) {
         self.asking = false;
         (self.refused, self.postponed) = (None, None);
         self.is_scarce = lease.allowance.get(Meter::Calls).is_some_and(|calls| *calls < self.want);
-        let pocket = Pocket { held: Held::new(lease), unsent: Vec::new(), since: now };
+        let pocket = Pocket { held: Held::new(lease, asked), unsent: Vec::new(), since: now };
         let spent = self.current.replace(pocket);
         match spent {
             // One that stood by before is done: forgotten, it would be withheld from everybody until it lapses.
@@ -146,7 +146,7 @@ impl Wallet {
 
     /// The ledger gave a lease for one call, which is admitted on it now.
     pub(crate) fn take_one(&mut self, lease: Lease, now: Timestamp) {
-        let mut held = Held::new(lease);
+        let mut held = Held::new(lease, now);
         held.admit(now);
         self.retired.push(Pocket { held, unsent: Vec::new(), since: now });
     }
@@ -186,10 +186,10 @@ impl Wallet {
         self.is_scarce && is_idle && self.current.is_some()
     }
 
-    /// Moves everything out of use, so that it is given back with the next batch.
+    /// Moves everything out of use, so that it is given back with the next batch, and forgets that the ledger refused.
     pub(crate) fn retire(&mut self) {
-        self.retired.extend(self.current.take());
-        self.retired.extend(self.standby.take());
+        self.retired.extend(self.current.take().into_iter().chain(self.standby.take()));
+        (self.refused, self.postponed) = (None, None);
     }
 
     /// Hands what was used since the last time to a batch, and closes the leases that are done.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    applied::Applied,
+    applied::{Applied, Oldest},
     books::{Book, Books},
     command::{AccountTerms, Refusal},
     entry::Hash,
@@ -191,6 +191,20 @@ impl Account {
     /// A lease that is open or lapsed lately.
     pub(super) fn lease(&self, id: LeaseId) -> Option<&BookedLease> {
         self.leases.get(&id).or_else(|| self.lapsed.get(&id))
+    }
+
+    /// The oldest lease of each instance that is open or lapsed lately.
+    pub(super) fn oldest_leases(&self) -> Oldest<'_> {
+        let mut oldest = Oldest::new();
+        // By falling age, so that the oldest comes last.
+        for (id, lease) in self.leases.iter().rev() {
+            oldest.insert(&lease.writer, *id);
+        }
+        for (id, lease) in &self.lapsed {
+            let known = oldest.entry(&lease.writer).or_insert(*id);
+            *known = (*known).min(*id);
+        }
+        oldest
     }
 
     /// What is rated together, by age: the lines of this billing period, and older ones that usage may still come for.

@@ -1,50 +1,65 @@
 //! Which batches were booked, so that none is booked twice.
 //!
 //! Kept as ranges of sequence numbers per writer: a writer whose every batch names the account costs one range, however
-//! long it lives. Invariant: a batch stays known for at least [`TIME_TO_LIVE`] after its window; an older one is refused,
-//! so forgetting it cannot make it new.
+//! long it lives. Invariant: a batch is known for as long as a lease that it may name is known, so that one that was
+//! forgotten cannot be booked again: it names a lease that nobody has. When it was begun, by whose clock, how often it was
+//! written and who had it in his hands for how long does not matter.
+//!
+//! Why not simply for as long as the journal keeps it: a platform may bear a writer for every hundred calls, and eight days
+//! of those are millions. So what is known longer than it must be, only so that settlements that read it again need not refuse
+//! it, is known for [`REMEMBERED`].
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    id::WriterId,
+    id::{LeaseId, WriterId},
     journal::{TIME_TO_LIVE, Window},
-    time::{HOUR, Millis, Timestamp},
+    time::{HOUR, MINUTE, Millis, Timestamp},
 };
 
-/// Old ranges are looked for this often, so that booking a batch does not walk all writers.
-const SWEEP: Millis = HOUR;
+/// How long a batch stays known at least after settlements have ceased to read its window.
+pub const REMEMBERED: Millis = HOUR;
+
+/// What may be forgotten waits until it is worth an entry.
+const FORGOTTEN_EVERY: Millis = 15 * MINUTE;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Range {
     first: u64,
     last: u64,
-    newest: Window,
+    /// The latest window of them, and the youngest lease that they may name.
+    window: Window,
+    lease: LeaseId,
 }
 
 /// The batches that were booked.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct Applied {
     writers: BTreeMap<WriterId, Vec<Range>>,
-    swept: Timestamp,
     forgotten: Window,
 }
 
-impl Applied {
-    /// Whether a batch of `window` cannot be told any more from one that was booked and forgotten.
-    pub(super) fn may_have_forgotten(&self, window: Window) -> bool {
-        window < self.forgotten
-    }
+/// The oldest lease of each writer that is open or remembered.
+pub(super) type Oldest<'a> = BTreeMap<&'a WriterId, LeaseId>;
 
+impl Range {
+    fn join(&mut self, window: Window, lease: LeaseId) {
+        self.window = self.window.max(window);
+        self.lease = self.lease.max(lease);
+    }
+}
+
+impl Applied {
     pub(super) fn contains(&self, writer: &WriterId, sequence: u64) -> bool {
         let Some(ranges) = self.writers.get(writer) else { return false };
         let after = ranges.partition_point(|range| range.first <= sequence);
         after > 0 && sequence <= ranges[after - 1].last
     }
 
-    pub(super) fn add(&mut self, writer: &WriterId, sequence: u64, window: Window) {
+    /// Books a batch that names no lease younger than `lease`.
+    pub(super) fn add(&mut self, writer: &WriterId, sequence: u64, window: Window, lease: LeaseId) {
         if !self.writers.contains_key(writer) {
             self.writers.insert(writer.clone(), Vec::new());
         }
@@ -57,35 +72,45 @@ impl Applied {
                 let next = ranges.remove(after);
                 let range = &mut ranges[after - 1];
                 range.last = next.last;
-                range.newest = range.newest.max(next.newest).max(window);
+                range.join(next.window, next.lease);
+                range.join(window, lease);
             }
             (true, false) => {
-                let range = &mut ranges[after - 1];
-                range.last = sequence;
-                range.newest = range.newest.max(window);
+                ranges[after - 1].last = sequence;
+                ranges[after - 1].join(window, lease);
             }
             (false, true) => {
-                let range = &mut ranges[after];
-                range.first = sequence;
-                range.newest = range.newest.max(window);
+                ranges[after].first = sequence;
+                ranges[after].join(window, lease);
             }
-            (false, false) => ranges.insert(after, Range { first: sequence, last: sequence, newest: window }),
+            (false, false) => ranges.insert(after, Range { first: sequence, last: sequence, window, lease }),
         }
     }
 
-    /// Forgets what was too old when this was last done. So what is booked after a long silence, however old, is known
-    /// for a while, and a journal that nobody settled for a month is still settled.
-    pub(super) fn sweep(&mut self, at: Timestamp) {
-        if at.since(self.swept) < SWEEP {
-            return;
-        }
-        self.forgotten = self.forgotten.max(Window::of(self.swept.plus(-TIME_TO_LIVE)));
-        self.swept = at;
-        self.writers.retain(|_, ranges| {
-            ranges.retain(|range| range.newest >= self.forgotten);
+    /// The minute before which it is worth to forget what was begun, once settlements read the journal only from `read_from`
+    /// on, and the journal keeps nothing that is older than it keeps things.
+    pub(super) fn horizon(&self, read_from: Timestamp, at: Timestamp) -> Option<Window> {
+        let before = Window::of(read_from.min(at).plus(-REMEMBERED).max(at.plus(-TIME_TO_LIVE)));
+        (before.start().since(self.forgotten.start()) >= FORGOTTEN_EVERY).then_some(before)
+    }
+
+    /// Whether there is anything to forget that was begun before a minute.
+    pub(super) fn has_older(&self, before: Window, oldest: &Oldest<'_>) -> bool {
+        self.writers.iter().any(|(writer, ranges)| ranges.iter().any(|range| is_over(range, writer, before, oldest)))
+    }
+
+    /// Forgets what was begun before a minute and can name no lease that is known.
+    pub(super) fn forget(&mut self, before: Window, oldest: &Oldest<'_>) {
+        self.forgotten = before;
+        self.writers.retain(|writer, ranges| {
+            ranges.retain(|range| !is_over(range, writer, before, oldest));
             !ranges.is_empty()
         });
     }
+}
+
+fn is_over(range: &Range, writer: &WriterId, before: Window, oldest: &Oldest<'_>) -> bool {
+    range.window < before && oldest.get(writer).is_none_or(|oldest| range.lease < *oldest)
 }
 
 #[cfg(test)]
@@ -105,7 +130,7 @@ mod tests {
             let mut model = BTreeSet::new();
             for sequence in added {
                 if !applied.contains(&writer, sequence) {
-                    applied.add(&writer, sequence, Window(0));
+                    applied.add(&writer, sequence, Window(0), LeaseId(1));
                 }
                 model.insert(sequence);
             }
@@ -116,26 +141,22 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_known_until_it_is_refused() {
+    fn a_batch_is_known_while_a_lease_of_its_is_and_settlements_may_read_it() {
         let writer: WriterId = "w".parse().unwrap();
         let (begun, mut applied) = (Timestamp::from_millis(40 * DAY), Applied::default());
-        applied.add(&writer, 7, Window::of(begun));
-        for late in [0, TIME_TO_LIVE, TIME_TO_LIVE + HOUR] {
-            applied.sweep(begun.plus(late));
-            assert!(applied.contains(&writer, 7) && !applied.may_have_forgotten(Window::of(begun)));
+        applied.add(&writer, 7, Window::of(begun), LeaseId(5));
+        let read = begun.plus(REMEMBERED);
+        let before = applied.horizon(read, read.plus(DAY)).unwrap();
+        assert!(!applied.has_older(before, &Oldest::new()), "it may be read again");
+        let later = applied.horizon(read.plus(MINUTE), read.plus(DAY)).unwrap();
+        for (oldest, known) in [(5, true), (3, true), (6, false)] {
+            let oldest = Oldest::from([(&writer, LeaseId(oldest))]);
+            let mut applied = applied.clone();
+            assert_eq!(applied.has_older(later, &oldest), !known);
+            applied.forget(later, &oldest);
+            assert_eq!(applied.contains(&writer, 7), known);
         }
-        applied.sweep(begun.plus(TIME_TO_LIVE + 2 * HOUR));
-        assert!(!applied.contains(&writer, 7) && applied.may_have_forgotten(Window::of(begun)));
-    }
-
-    #[test]
-    fn what_is_booked_after_a_month_of_silence_is_known() {
-        let writer: WriterId = "w".parse().unwrap();
-        let (begun, mut applied) = (Timestamp::from_millis(40 * DAY), Applied::default());
-        applied.sweep(begun);
-        assert!(!applied.may_have_forgotten(Window::of(begun)));
-        applied.add(&writer, 7, Window::of(begun));
-        applied.sweep(begun.plus(31 * DAY));
-        assert!(applied.contains(&writer, 7));
+        let stuck = applied.horizon(begun, begun.plus(TIME_TO_LIVE + MINUTE)).unwrap();
+        assert!(applied.has_older(stuck, &Oldest::new()), "the journal does not keep it any longer");
     }
 }

@@ -63,7 +63,8 @@ pub fn postings(event: &Event) -> Vec<Posting> {
         | Event::CancellationSet { .. }
         | Event::Noticed(_)
         | Event::StatusSet { .. }
-        | Event::StatementClosed { .. } => Vec::new(),
+        | Event::StatementClosed { .. }
+        | Event::BatchesForgotten { .. } => Vec::new(),
         Event::Refunded { amount, .. } => transfer(Book::Balance, Book::Payments, *amount),
         Event::Adjusted { amount, .. } => transfer(Book::Adjustments, Book::Balance, *amount),
         Event::Subscribed(began) => transfer(Book::Balance, Book::DeferredRevenue, began.terms.price),

@@ -118,10 +118,11 @@ pub enum Command {
         batches: Vec<AccountBatch>,
     },
     /// Does what the time demands: lapses leases whose last possible batch was settled, expires grants.
-    /// `settled_until`: every batch that was begun before then has been handed in.
     Tick {
-        /// The moment up to which the journal was settled completely.
+        /// The moment up to which the journal was settled completely: every batch begun before has been handed in.
         settled_until: Timestamp,
+        /// The moment from which on settlements begin to read the journal: what was begun before is not read again.
+        read_from: Timestamp,
     },
     /// Suspends the account, or lets it call again. A suspended account gets no lease; all else goes on.
     SetStatus {

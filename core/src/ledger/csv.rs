@@ -150,5 +150,6 @@ fn describe(event: &Event) -> (&str, String) {
         Event::Noticed(Notice::BalanceExhausted { .. }) => ("", "the balance pays for no call".to_owned()),
         Event::StatusSet { suspended } => ("", if *suspended { "suspended" } else { "active" }.to_owned()),
         Event::StatementClosed { month } => ("", month.to_string()),
+        Event::BatchesForgotten { before } => ("", format!("begun before {}", before.start())),
     }
 }

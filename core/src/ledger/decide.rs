@@ -92,8 +92,8 @@ fn carry_out(account: &Account, cause: Option<Cause>, command: &Command, at: Tim
             let events = settlement.map(Event::Settled).into_iter().collect();
             return Ok(Decision { entries: sealed(account, at, None, events), answer: Answer::Settled(settled) });
         }
-        Command::Tick { settled_until } => {
-            let events = ticking::tick(account, *settled_until, at);
+        Command::Tick { settled_until, read_from } => {
+            let events = ticking::tick(account, *settled_until, *read_from, at);
             return Ok(Decision { entries: sealed(account, at, None, events), answer: Answer::Ticked });
         }
         Command::Recharge { amount, currency, reference } => recharge(account, *amount, *currency, reference.clone())?,
@@ -187,12 +187,13 @@ fn recharge(
     Ok(Event::Recharged { amount, reference })
 }
 
-/// Only money that is there is paid back, not credit.
+/// Only money that was received and is there is paid back, not credit and not what was given by a correction.
 fn refund(account: &Account, amount: Micros, reference: Option<String>) -> Result<Event, Refusal> {
     if !amount.is_positive() {
         return Err(Refusal::Amount);
     }
-    let available = account.balance().saturating_sub(account.leased());
+    let received = account.books.get(Book::Payments).negated();
+    let available = account.balance().saturating_sub(account.leased()).min(received);
     if amount > available {
         return Err(Refusal::Balance { available, needed: amount });
     }
@@ -238,6 +239,7 @@ fn lease(account: &Account, writer: &WriterId, wish: Wish<'_>, at: Timestamp) ->
         id: LeaseId(seq),
         allowance: offer.allowance.clone(),
         until: offer.until,
+        lasts: offer.until.since(at),
         beside: offer.beside.clone(),
         policy: offer.policy.clone(),
         quantity: offer.quantity,

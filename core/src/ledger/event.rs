@@ -120,6 +120,11 @@ pub enum Event {
         /// Which month.
         month: Month,
     },
+    /// Batches that were begun before a minute, and whose leases are all over, are not known any more.
+    BatchesForgotten {
+        /// The minute.
+        before: Window,
+    },
 }
 
 impl Event {
@@ -145,6 +150,7 @@ impl Event {
             Self::Noticed(_) => "noticed",
             Self::StatusSet { .. } => "status_set",
             Self::StatementClosed { .. } => "statement_closed",
+            Self::BatchesForgotten { .. } => "batches_forgotten",
         }
     }
 }

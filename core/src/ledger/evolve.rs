@@ -2,22 +2,28 @@
 //!
 //! Invariant: this is all that ever changes an account, it cannot fail, and it asks nothing but the entry.
 
+use std::collections::BTreeMap;
+
 use super::{
     account::{Account, BookedLease},
     books::{Book, Posting},
     command::Answer,
     entry::Entry,
-    event::{Event, Leased, Notice, Rest, Settlement, Source, UsageLine},
+    event::{Event, Leased, Notice, Rest, Settlement, Source, UsageLine, WriterBatches},
     grant::{Grant, Quota},
     line::RatingLine,
 };
 use crate::{
-    id::{GrantId, LeaseId, LineId},
-    journal::TIME_TO_LIVE,
+    id::{GrantId, LeaseId, LineId, WriterId},
+    journal::Window,
     meter::PerMeter,
     money::Micros,
-    time::{Month, Timestamp},
+    time::{DAY, Millis, Month, Timestamp},
 };
+
+/// How long after its end a lease that lapsed is known, so that what was used on it can still be booked: as long as any call
+/// takes. Every other batch has been settled before its lease lapses.
+const LAPSED_KNOWN: Millis = DAY;
 
 /// What a command that moved money answers, when it is the first time and when it is repeated.
 pub(super) fn booked(balance: Micros, seq: u64, event: &Event) -> Answer {
@@ -53,9 +59,10 @@ impl Account {
             }
             Event::StatusSet { suspended } => self.suspended = *suspended,
             Event::StatementClosed { month } => self.closed = Some(*month),
+            Event::BatchesForgotten { before } => self.forget_batches(*before),
             Event::Purchased { terms, until } => self.add_grant(Grant::of_package(entry, terms, *until)),
             Event::Leased(leased) => self.add_lease(entry.seq, leased, entry.at),
-            Event::Settled(settlement) => self.settle(settlement, entry.at),
+            Event::Settled(settlement) => self.settle(settlement),
             Event::Lapsed { leases } => self.lapse(leases, entry.at),
             Event::GrantExpired { grant, forfeited } => self.expire(*grant, *forfeited),
             Event::Noticed(notice) => self.notice(notice),
@@ -126,12 +133,8 @@ impl Account {
         }
     }
 
-    fn settle(&mut self, settlement: &Settlement, at: Timestamp) {
-        for writer in &settlement.batches {
-            for (sequence, window) in &writer.batches {
-                self.applied.add(&writer.writer, *sequence, *window);
-            }
-        }
+    fn settle(&mut self, settlement: &Settlement) {
+        self.add_batches(settlement);
         for line in &settlement.usage {
             self.add_usage(line);
         }
@@ -159,7 +162,29 @@ impl Account {
                 grant.earned = grant.earned.saturating_add(burn.earned);
             }
         }
-        self.applied.sweep(at);
+    }
+
+    /// Remembers the batches of a settlement, each with the youngest lease that it may have named.
+    fn add_batches(&mut self, settlement: &Settlement) {
+        let used = settlement.usage.iter().map(|line| line.lease);
+        let mut youngest: BTreeMap<&WriterId, LeaseId> = BTreeMap::new();
+        for lease in used.chain(settlement.announced.iter().map(|(lease, _)| *lease)) {
+            let Some(booked) = self.leases.get(&lease).or_else(|| self.lapsed.get(&lease)) else { continue };
+            let youngest = youngest.entry(&booked.writer).or_insert(lease);
+            *youngest = lease.max(*youngest);
+        }
+        for WriterBatches { writer, batches } in &settlement.batches {
+            let lease = youngest.get(writer).copied().unwrap_or(LeaseId(0));
+            for (sequence, window) in batches {
+                self.applied.add(writer, *sequence, *window, lease);
+            }
+        }
+    }
+
+    fn forget_batches(&mut self, before: Window) {
+        let mut applied = std::mem::take(&mut self.applied);
+        applied.forget(before, &self.oldest_leases());
+        self.applied = applied;
     }
 
     fn add_usage(&mut self, line: &UsageLine) {
@@ -190,7 +215,7 @@ impl Account {
 
     fn lapse(&mut self, leases: &[Rest], at: Timestamp) {
         // Ids rise with time, so the oldest come first, and one that stays keeps the younger ones a little longer.
-        while self.lapsed.first_key_value().is_some_and(|(_, lease)| at.since(lease.until) > TIME_TO_LIVE) {
+        while self.lapsed.first_key_value().is_some_and(|(_, lease)| at.since(lease.until) > LAPSED_KNOWN) {
             self.lapsed.pop_first();
         }
         for rest in leases {

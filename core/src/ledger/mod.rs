@@ -25,6 +25,7 @@ mod subscription;
 mod ticking;
 
 pub use account::{Account, BookedLease, GrantRow};
+pub use applied::REMEMBERED;
 pub use books::{Book, Books, Posting, postings};
 pub use chain::{BrokenChain, verify};
 pub use command::{Answer, Command, IdempotencyKey, Refusal, Settled};

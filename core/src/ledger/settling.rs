@@ -1,6 +1,6 @@
 //! What a set of batches is worth: which of them are new, what their usage costs, and which leases they complete.
 //!
-//! Invariant: a batch is booked once, whole or not at all; what is charged depends on the cumulative usage only, so it
+//! Invariant: a batch is booked once, whole or not at all, and only on leases of the instance that wrote it; what is charged depends on the cumulative usage only, so it
 //! does not matter how usage was split into batches or in which order they came.
 //!
 //! Usage on an open lease was set aside for, and is charged in full. Usage on a lease that lapsed was not any more: the
@@ -22,6 +22,10 @@ use crate::{
     meter::{Meter, PerMeter, Usage},
     money::Micros,
 };
+
+/// The most of any meter that one line of a batch can have counted: a pebibyte. More is not usage but a broken batch, and
+/// would take the books out of their range.
+const MOST_IN_A_LINE: u64 = 1 << 50;
 
 /// The new batches of one command, added up.
 #[derive(Default)]
@@ -96,6 +100,12 @@ fn take_new<'a>(account: &Account, batches: &'a [AccountBatch]) -> (Sum<'a>, Set
             settled.refused.push((batch.id.clone(), reason));
             continue;
         }
+        let closes = batch.closings.iter().any(|closing| account.lease(closing.lease).is_some());
+        if batch.lines.is_empty() && !closes {
+            // It only closes leases that are over, so it was booked before, or comes too late to say anything.
+            settled.known += 1;
+            continue;
+        }
         settled.applied += 1;
         sum.batches.entry(writer).or_default().insert(*sequence, batch.window);
         for line in &batch.lines {
@@ -110,8 +120,14 @@ fn take_new<'a>(account: &Account, batches: &'a [AccountBatch]) -> (Sum<'a>, Set
 
 /// Why a batch cannot be booked.
 fn flaw(account: &Account, batch: &AccountBatch) -> Option<String> {
-    if account.applied.may_have_forgotten(batch.window) {
-        return Some("it is older than the journal keeps batches, so it may have been booked before".to_owned());
+    if batch.lines.iter().any(|line| Meter::ALL.into_iter().any(|meter| line.usage.get(meter) > MOST_IN_A_LINE)) {
+        return Some("it counts more than any instance can have seen".to_owned());
+    }
+    let closed = batch.closings.iter().map(|closing| closing.lease);
+    for lease in batch.lines.iter().map(|line| line.lease).chain(closed) {
+        if account.lease(lease).is_some_and(|lease| lease.writer != batch.id.writer) {
+            return Some(format!("it names {lease}, which another instance holds"));
+        }
     }
     let strange = batch.lines.iter().map(|line| line.lease).find(|lease| account.lease(*lease).is_none())?;
     Some(format!("it names {strange}, which is not open and did not lapse lately"))

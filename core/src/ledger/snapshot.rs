@@ -6,7 +6,7 @@
 use super::account::Account;
 
 /// Names the fields of [`Account`] and of everything in it.
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
 
 impl Account {
     /// The account as bytes.

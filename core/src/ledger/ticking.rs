@@ -22,7 +22,7 @@ pub const LAPSE_AFTER: Millis = 3 * MINUTE;
 const CLOSED_AT_ONCE: usize = 120;
 
 /// Everything that is due once each batch begun before `settled_until` was settled.
-pub(super) fn tick(account: &Account, settled_until: Timestamp, at: Timestamp) -> Vec<Event> {
+pub(super) fn tick(account: &Account, settled_until: Timestamp, read_from: Timestamp, at: Timestamp) -> Vec<Event> {
     let is_over = |until: Timestamp| until.plus(LAPSE_AFTER) <= settled_until;
     let over = account.leases.iter().filter(|(_, lease)| is_over(lease.until));
     let leases: Vec<Rest> = over.map(|(id, lease)| Rest { lease: *id, left: lease.unaccounted() }).collect();
@@ -33,7 +33,10 @@ pub(super) fn tick(account: &Account, settled_until: Timestamp, at: Timestamp) -
         forfeited: grant.price.saturating_sub(grant.earned).max(Micros::ZERO),
     });
     let noticed = notices(account, at).chain(exhausted(account, at)).map(Event::Noticed);
-    lapsed.into_iter().chain(expired).chain(noticed).chain(closed(account, at)).collect()
+    let horizon = account.applied.horizon(read_from, at);
+    let horizon = horizon.filter(|before| account.applied.has_older(*before, &account.oldest_leases()));
+    let forgotten = horizon.map(|before| Event::BatchesForgotten { before });
+    lapsed.into_iter().chain(expired).chain(noticed).chain(closed(account, at)).chain(forgotten).collect()
 }
 
 /// The months that are over and whose statements are not closed. Entries are booked in the order of their time, so what is

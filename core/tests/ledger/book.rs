@@ -106,7 +106,7 @@ impl Book {
     /// Lets time pass, and everything be settled that was written before.
     pub(crate) fn wait(&mut self, millis: Millis) {
         self.now = self.now.plus(millis);
-        self.run(&Command::Tick { settled_until: self.now }).unwrap();
+        self.run(&Command::Tick { settled_until: self.now, read_from: self.now }).unwrap();
     }
 
     /// Takes every lease there is and uses it to the end; how many calls that were, on how many leases.

@@ -31,6 +31,18 @@ fn only_money_that_is_there_and_not_leased_is_paid_back() {
 }
 
 #[test]
+fn no_more_is_paid_back_than_was_received() {
+    let mut book = Book::with_balance("1.00");
+    book.run(&Command::Adjust { amount: money("5.00"), reason: "goodwill".into() }).unwrap();
+    let refund = |amount: &str| Command::Refund { amount: money(amount), reference: None };
+    let refusal = Refusal::Balance { available: money("1.00"), needed: money("1.000001") };
+    assert_eq!(book.run(&refund("1.000001")), Err(refusal));
+    book.run(&refund("0.75")).unwrap();
+    let refusal = Refusal::Balance { available: money("0.25"), needed: money("0.26") };
+    assert_eq!(book.run(&refund("0.26")), Err(refusal));
+}
+
+#[test]
 fn a_correction_goes_both_ways_and_never_out_of_range() {
     let mut book = Book::with_balance("1.00");
     let adjust = |amount: Micros| Command::Adjust { amount, reason: "goodwill".into() };

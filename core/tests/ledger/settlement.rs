@@ -1,16 +1,17 @@
 //! Rules 2, 4 and 5: no double charge, balanced books, no drift.
 
 use farebox_core::{
-    journal::TIME_TO_LIVE,
-    ledger::{Account, Answer, Book as Of, Command, LAPSE_AFTER, Refusal},
+    id::{LeaseId, WriterId},
+    journal::{Closing, Window},
+    ledger::{Account, Answer, Book as Of, Command, LAPSE_AFTER, Refusal, command::AccountBatch},
     meter::{Meter, Usage},
     money::Micros,
     rate::{Price, Rate, Tier, TierMode},
-    time::{DAY, HOUR, SECOND},
+    time::{DAY, HOUR, MINUTE, SECOND},
 };
 use proptest::prelude::*;
 
-use crate::book::{Book, calls, line, money, package, per_1000_calls, recharge};
+use crate::book::{Book, calls, id, line, money, package, per_1000_calls, recharge};
 
 #[test]
 fn a_key_moves_money_once_and_names_one_command() {
@@ -35,20 +36,67 @@ fn a_batch_is_booked_once_however_often_it_comes() {
 }
 
 #[test]
-fn a_batch_of_an_unknown_lease_or_of_long_ago_is_refused_whole() {
+fn a_batch_that_no_instance_can_have_written_is_refused_whole() {
     let mut book = Book::with_package(100);
     let lease = book.lease(None, calls(20)).unwrap().id;
-    let strange = book.batch(vec![line(lease, calls(7)), line(farebox_core::id::LeaseId(77), calls(1))]);
-    let old = book.batch(vec![line(lease, calls(7))]);
-    assert_eq!(book.settle_all(vec![strange]).refused.len(), 1);
-    // Others come and are forgotten; then one of that time cannot be told any more from one that was booked.
-    for _ in 0..2 {
-        book.now = book.now.plus(TIME_TO_LIVE + HOUR);
-        let other = book.batch(Vec::new());
-        assert_eq!(book.settle_all(vec![other]).applied, 1);
-    }
-    assert_eq!(book.settle_all(vec![old]).refused.len(), 1);
+    let unknown = book.batch(vec![line(lease, calls(7)), line(LeaseId(77), calls(1))]);
+    let mut foreign = book.batch(vec![line(lease, calls(7))]);
+    foreign.id.writer = id("another");
+    let absurd = book.batch(vec![line(lease, Usage { calls: 1, ingress_bytes: 0, egress_bytes: u64::MAX })]);
+    assert_eq!(book.settle_all(vec![unknown, foreign, absurd]).refused.len(), 3);
     assert_eq!(book.account.grants().next().unwrap().quota.used, 0);
+}
+
+/// Whoever had a batch in his hands for however long, under whatever minute it was written again.
+#[test]
+fn a_batch_that_was_forgotten_is_refused_and_never_booked_again() {
+    let mut book = Book::with_package(100);
+    let (returned, lost) = (book.lease(None, calls(9)).unwrap().id, book.lease(None, calls(9)).unwrap().id);
+    let closing = Closing { account: id("a"), lease: returned, total: calls(7) };
+    let copies = [
+        AccountBatch { closings: vec![closing], ..book.batch(vec![line(returned, calls(7))]) },
+        book.batch(vec![line(lost, calls(3))]),
+    ];
+    assert_eq!(book.settle_all(copies.to_vec()).applied, 2);
+    for (hours, known) in [(1, 2), (1, 2), (24, 2), (24, 0)] {
+        book.wait(hours * HOUR);
+        // Another lease lapses, so that those of long ago are looked at.
+        book.lease(None, calls(1)).unwrap();
+        let late = copies.each_ref().map(|copy| AccountBatch { window: Window::of(book.now), ..copy.clone() });
+        let settled = book.settle_all(late.to_vec());
+        assert_eq!((settled.applied, settled.known), (0, known), "{:?}", settled.refused);
+        assert_eq!(settled.refused.len() as u64, 2 - known);
+    }
+    assert_eq!(book.account.grants().next().unwrap().quota.used, 10);
+}
+
+/// What an account knows of batches is bounded by what settlements may still read, however many instances are born.
+#[test]
+fn a_snapshot_does_not_grow_with_the_instances_that_have_ended() {
+    let mut book = Book::with_package(1_000_000);
+    let mut sizes = Vec::new();
+    for hour in 0..6 {
+        for minute in 0..60 {
+            for instance in 0..3 {
+                let writer: WriterId = id(&format!("w{hour}-{minute}-{instance}"));
+                let command = Command::Lease {
+                    product: id("p"),
+                    writer: writer.clone(),
+                    rate: None,
+                    want: calls(2),
+                    lasting: 20 * SECOND,
+                };
+                let Ok(Answer::Leased(lease)) = book.run(&command) else { panic!("no lease") };
+                let closing = Closing { account: id("a"), lease: lease.id, total: calls(2) };
+                let mut batch = book.batch(vec![line(lease.id, calls(2))]);
+                (batch.id.writer, batch.closings) = (writer, vec![closing]);
+                assert_eq!(book.settle_all(vec![batch]).applied, 1);
+            }
+            book.wait(MINUTE);
+        }
+        sizes.push(book.account.to_snapshot().len());
+    }
+    assert!(sizes[5] <= sizes[1] + sizes[1] / 4, "{sizes:?}");
 }
 
 #[test]

@@ -113,6 +113,9 @@ async fn a_snapshot_saves_a_replay_and_changes_nothing<S: EntryStore>(store: &S,
     assert!(saved.version() > 0 && saved.version() <= replayed.version(), "a snapshot is of some moment of the book");
     let cold = ask(store, &Accounts::default(), account, Clone::clone).await;
     assert_eq!(cold, Ok(replayed.clone()), "an instance that begins with the snapshot sees the same account");
+    let large: Vec<u8> = (0..5_000_000u32).map(|byte| (byte % 251) as u8).collect();
+    store.save_snapshot(account, &large).await.expect("a snapshot of five megabytes is saved");
+    assert!(store.snapshot(account).await == Ok(Some(large)), "a large snapshot reads back");
     store.save_snapshot(account, b"of another format").await.expect("a snapshot is saved");
     let cold = ask(store, &Accounts::default(), account, Clone::clone).await;
     assert_eq!(cold, Ok(replayed), "a snapshot that cannot be read costs a replay and nothing else");

@@ -1,5 +1,7 @@
 //! The messages in an account's book.
 
+use std::collections::BTreeSet;
+
 use farebox_core::{
     id::AccountId,
     ledger::{Account, Event},
@@ -23,27 +25,34 @@ pub async fn outbox<S: EntryStore>(
     id: &AccountId,
     (after, from, limit): (u64, Option<Timestamp>, u16),
 ) -> Result<Option<Outbox>, Fault> {
-    let account = ask(store, accounts, id, Account::clone).await?;
-    if !account.is_open() {
+    let (is_open, version) = ask(store, accounts, id, |account| (account.is_open(), account.version())).await?;
+    if !is_open {
         return Ok(None);
     }
-    if account.version() <= after {
+    if version <= after {
         return Ok(Some(Outbox { seen: after, more: false, messages: Vec::new() }));
     }
     let entries = store.entries(id, &EntryRange { from, ..EntryRange::after(after, PAGE) }).await?;
-    let mut messages = Vec::new();
-    let mut seen = after;
+    let mut bought = BTreeSet::new();
     for entry in &entries {
-        if messages.len() >= usize::from(limit) {
-            return Ok(Some(Outbox { seen, more: true, messages }));
-        }
-        let mut bought = false;
         if let Some(grant) = webhook::asks_for_origin(&entry.event) {
             let origin = store.entries(id, &EntryRange::after(grant.0.saturating_sub(1), 1)).await?;
-            bought = origin.first().is_some_and(|origin| matches!(origin.event, Event::Purchased { .. }));
+            if origin.first().is_some_and(|origin| matches!(origin.event, Event::Purchased { .. })) {
+                bought.insert(entry.seq);
+            }
         }
-        messages.extend(webhook::message(id, &account, entry, bought));
-        seen = entry.seq;
     }
-    Ok(Some(Outbox { seen, more: entries.len() >= PAGE, messages }))
+    // An account may be large: it is asked, not copied.
+    let read = |account: &Account| {
+        let (mut messages, mut seen) = (Vec::new(), after);
+        for entry in &entries {
+            if messages.len() >= usize::from(limit) {
+                return Outbox { seen, more: true, messages };
+            }
+            messages.extend(webhook::message(id, account, entry, bought.contains(&entry.seq)));
+            seen = entry.seq;
+        }
+        Outbox { seen, more: entries.len() >= PAGE, messages }
+    };
+    ask(store, accounts, id, read).await.map(Some)
 }

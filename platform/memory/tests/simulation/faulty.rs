@@ -1,21 +1,23 @@
-//! The memory platform, made to fail.
+//! The memory platform, made to fail, and what really happened on it.
 
 use std::{
     cell::{Cell, RefCell},
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     future::Future,
     pin::pin,
+    rc::Rc,
     task::{Context, Poll, Waker},
 };
 
 use farebox_core::{
     id::{AccountId, BatchId},
-    journal::{Batch, Window, key},
+    journal::{Batch, Line, Window, key},
     ledger::{Answer, Command, IdempotencyKey, Refusal},
-    time::{Millis, Timestamp},
+    time::{MINUTE, Millis, Timestamp},
 };
 use farebox_gateway::ports::{Fault, Host, Journaled, KeyValue, Ledger, Page, UsageJournal};
-use farebox_memory::Memory;
+use farebox_memory::{AppendFault, Memory};
+use fastrand::Rng;
 
 /// Runs a future of the memory platform, which never waits.
 pub(crate) fn now<T>(future: impl Future<Output = T>) -> T {
@@ -25,18 +27,76 @@ pub(crate) fn now<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// Memory with a journal that shows batches late and an end of the process at any access.
-pub(crate) struct Faulty {
+/// Memory with a journal that shows batches late, answers that are lost, and an end of the process at any access.
+#[derive(Clone)]
+pub(crate) struct Faulty(Rc<State>);
+
+pub(crate) struct State {
     pub(crate) memory: Memory,
+    pub(crate) rng: RefCell<Rng>,
+    /// The true time, which never runs backwards. All clocks are wrong by something.
+    real: Cell<Timestamp>,
+    /// How far the ledger's clock is from it.
+    skew: Cell<Millis>,
+    /// Until when the journal takes no batch.
+    pub(crate) outage: Cell<Timestamp>,
+    /// Whether anything goes wrong at all.
+    pub(crate) calm: Cell<bool>,
     /// From when on a listing shows a batch.
     shown: RefCell<BTreeMap<String, Timestamp>>,
     /// How many more accesses the process lives.
     lives: Cell<Option<u32>>,
+    pub(crate) offered: RefCell<Offered>,
+    /// Accounts whose ledger does not answer settlements.
+    pub(crate) silence: RefCell<BTreeSet<AccountId>>,
+}
+
+/// The batches that instances have tried to get rid of.
+#[derive(Default)]
+pub(crate) struct Offered {
+    /// What each says of each account.
+    pub(crate) lines: BTreeMap<(AccountId, BatchId), Vec<Line>>,
+    /// Those that are in the journal, or that the ledger says it has.
+    pub(crate) sure: BTreeSet<(AccountId, BatchId)>,
+}
+
+impl std::ops::Deref for Faulty {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.0
+    }
 }
 
 impl Faulty {
-    pub(crate) fn new(now: Timestamp) -> Self {
-        Self { memory: Memory::new(now), shown: RefCell::default(), lives: Cell::new(None) }
+    pub(crate) fn new(now: Timestamp, seed: u64) -> Self {
+        Self(Rc::new(State {
+            memory: Memory::new(now),
+            rng: RefCell::new(Rng::with_seed(!seed)),
+            real: Cell::new(now),
+            skew: Cell::new(0),
+            outage: Cell::new(now),
+            calm: Cell::new(false),
+            shown: RefCell::default(),
+            lives: Cell::new(None),
+            offered: RefCell::default(),
+            silence: RefCell::default(),
+        }))
+    }
+
+    pub(crate) fn real(&self) -> Timestamp {
+        self.real.get()
+    }
+
+    /// Lets time pass, and sets how far the ledger's clock is from it.
+    pub(crate) fn pass(&self, millis: Millis, skew: Millis) {
+        self.real.set(self.real.get().plus(millis));
+        self.skew.set(skew);
+        self.memory.set_now(self.real.get().plus(skew));
+    }
+
+    pub(crate) fn skew(&self) -> Millis {
+        self.skew.get()
     }
 
     /// Kills the process after so many accesses; `None` lets it live.
@@ -44,9 +104,47 @@ impl Faulty {
         self.lives.set(accesses);
     }
 
-    /// Shows a batch in listings only from `time` on.
-    pub(crate) fn show_from(&self, window: Window, id: &BatchId, time: Timestamp) {
-        self.shown.borrow_mut().entry(key(window, id)).or_insert(time);
+    /// True once in `times`, unless everything is calm.
+    pub(crate) fn strikes(&self, times: u32) -> bool {
+        !self.calm.get() && self.rng.borrow_mut().u32(0..times) == 0
+    }
+
+    /// Some answers of the ledger are lost, with or without what they answer to.
+    pub(crate) fn disturb(&self) {
+        if self.strikes(12) {
+            self.memory.fail_next_append(Some(AppendFault::Lost));
+        } else if self.strikes(12) {
+            self.memory.fail_next_append(Some(AppendFault::Unanswered));
+        }
+    }
+
+    /// Notes what a batch says, and whether it is known to be somewhere.
+    pub(crate) fn offer(&self, id: &BatchId, batch: &Batch, sure: bool) {
+        let mut offered = self.offered.borrow_mut();
+        let closed = batch.closings.iter().map(|closing| &closing.account);
+        for account in batch.lines.iter().map(|line| &line.account).chain(closed) {
+            let part = (account.clone(), id.clone());
+            let lines = || batch.lines.iter().filter(|line| line.account == *account).cloned().collect();
+            offered.lines.entry(part.clone()).or_insert_with(lines);
+            if sure {
+                offered.sure.insert(part);
+            }
+        }
+    }
+
+    /// An instance writes a batch. It may fail, and may have taken effect all the same.
+    pub(crate) async fn journal(&self, window: Window, id: &BatchId, batch: &Batch) -> Result<(), Fault> {
+        let lost = || Err(Fault::Unavailable { port: "usage journal", detail: "the write was not answered".into() });
+        let is_out = !self.calm.get() && self.real() < self.outage.get();
+        if self.strikes(8) || (is_out && !self.strikes(4)) {
+            self.offer(id, batch, false);
+            return lost();
+        }
+        let late = if self.calm.get() { 0 } else { self.rng.borrow_mut().i64(0..2 * MINUTE) };
+        self.shown.borrow_mut().entry(key(window, id)).or_insert(self.real().plus(late));
+        self.memory.write(window, id, batch).await?;
+        self.offer(id, batch, true);
+        if is_out || self.strikes(8) { lost() } else { Ok(()) }
     }
 
     fn is_shown(&self, key: &str) -> bool {
@@ -114,6 +212,9 @@ impl Ledger for Faulty {
         command: &Command,
     ) -> Result<Result<Answer, Refusal>, Fault> {
         self.live()?;
+        if self.silence.borrow().contains(account) {
+            return Err(Fault::Unavailable { port: "ledger", detail: "it does not answer".into() });
+        }
         self.memory.execute(account, key, command).await
     }
 
@@ -137,7 +238,5 @@ impl Host for Faulty {
         self.memory.now()
     }
 
-    fn log(&self, message: &str) {
-        self.memory.log(message);
-    }
+    fn log(&self, _message: &str) {}
 }

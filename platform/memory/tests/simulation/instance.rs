@@ -1,95 +1,237 @@
-//! A gateway instance, as far as the ledger can tell: it spends leases, counts usage and writes batches.
+//! A gateway instance, the real one, with a clock of its own and the calls that are in flight on it.
 
-use std::collections::BTreeMap;
-
-use farebox_core::{
-    id::{AccountId, BatchId, LeaseId, ProductId, WriterId},
-    journal::{Batch, Closing, Line, Window},
-    lease::{Held, Lease},
-    meter::Usage,
-    time::{Millis, Timestamp},
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    future::{Future, poll_fn},
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, Waker},
 };
 
-/// A lease in use.
-pub(crate) struct Pocket {
-    pub(crate) account: AccountId,
-    pub(crate) product: ProductId,
-    pub(crate) held: Held,
-    unsent: Usage,
+use farebox_core::{
+    credential::MasterKey,
+    id::{AccountId, BatchId, WriterId},
+    journal::{Batch, Window},
+    ledger::{Answer, Command, IdempotencyKey, Refusal},
+    meter::Usage,
+    request::Facts,
+    signature::Body,
+    time::{Millis, SECOND, Timestamp},
+};
+use farebox_gateway::{
+    Gateway, Settings, Step,
+    ports::{Fault, Host, Journaled, KeyValue, Ledger, Page, SingleFlight, UsageJournal},
+};
+
+use crate::faulty::{Faulty, now};
+
+/// What an instance counted, by account and product.
+pub(crate) type Answered = BTreeMap<(AccountId, &'static str), Usage>;
+
+/// A call in flight.
+struct Flying {
+    call: usize,
+    account: AccountId,
+    product: &'static str,
 }
 
-/// A batch that was made and is not known to be written.
-pub(crate) struct Waiting {
-    pub(crate) window: Window,
-    pub(crate) id: BatchId,
-    pub(crate) batch: Batch,
-}
-
-/// An instance with a clock of its own.
 pub(crate) struct Instance {
-    pub(crate) writer: WriterId,
-    pub(crate) skew: Millis,
-    pub(crate) pockets: Vec<Pocket>,
-    pub(crate) waiting: Vec<Waiting>,
-    sequence: u64,
+    desk: Desk,
+    gateway: Rc<Gateway<Desk>>,
+    flying: Vec<Flying>,
+    tasks: Vec<Pin<Box<dyn Future<Output = ()>>>>,
+    pub(crate) answered: Answered,
 }
 
 impl Instance {
-    pub(crate) fn new(number: u64) -> Self {
-        let writer = format!("w{number}").parse().unwrap();
-        Self { writer, skew: 0, pockets: Vec::new(), waiting: Vec::new(), sequence: 0 }
-    }
-
-    pub(crate) fn take(&mut self, account: &AccountId, product: &ProductId, lease: Lease) {
-        let (account, product) = (account.clone(), product.clone());
-        self.pockets.push(Pocket { account, product, held: Held::new(lease), unsent: Usage::default() });
-    }
-
-    /// Takes a call off a lease, if one pays.
-    pub(crate) fn admit(&mut self, account: &AccountId, product: &ProductId, now: Timestamp) -> Option<LeaseId> {
-        let ours = self.pockets.iter_mut().filter(|pocket| pocket.account == *account && pocket.product == *product);
-        ours.into_iter().find_map(|pocket| pocket.held.admit(now).then(|| pocket.held.lease().id))
-    }
-
-    /// A call that was admitted turned out to be `usage`.
-    pub(crate) fn finish(&mut self, index: usize, usage: &Usage) {
-        let pocket = &mut self.pockets[index];
-        pocket.held.finish(usage);
-        pocket.unsent.add(usage);
-    }
-
-    /// Makes a batch of what was counted, and closes leases that nothing is in flight on where `closes` says so.
-    pub(crate) fn collect(&mut self, now: Timestamp, closes: impl Fn(&Pocket) -> bool) {
-        let mut batch = Batch::default();
-        for pocket in self.pockets.iter_mut().filter(|pocket| !pocket.unsent.is_zero()) {
-            batch.lines.push(Line {
-                account: pocket.account.clone(),
-                credential: "key".parse().unwrap(),
-                product: pocket.product.clone(),
-                lease: pocket.held.lease().id,
-                usage: std::mem::take(&mut pocket.unsent),
-            });
-        }
-        let done = self.pockets.extract_if(.., |pocket| pocket.held.in_flight() == 0 && closes(pocket));
-        batch.closings.extend(done.map(|pocket| Closing {
-            account: pocket.account,
-            lease: pocket.held.lease().id,
-            total: pocket.held.spent(),
-        }));
-        if !batch.is_empty() {
-            let id = BatchId { writer: self.writer.clone(), sequence: self.sequence };
-            self.sequence += 1;
-            self.waiting.push(Waiting { window: Window::of(now), id, batch });
-        }
-    }
-
-    /// What was answered on each lease, sent or not.
-    pub(crate) fn answered(&self) -> BTreeMap<(AccountId, LeaseId), Usage> {
-        let answered = |pocket: &Pocket| {
-            let spent = pocket.held.spent();
-            let calls = spent.calls - pocket.held.in_flight();
-            ((pocket.account.clone(), pocket.held.lease().id), Usage { calls, ..spent })
+    pub(crate) fn new(ports: &Faulty, skew: Millis, number: u64) -> Self {
+        let desk = Desk { ports: ports.clone(), skew: Rc::new(Cell::new(skew)), writer: Rc::default() };
+        let settings = Settings {
+            master_key: master_key(),
+            flush_every: 5 * SECOND,
+            address_header: "x-from",
+            metrics_every: 0,
+            lifetime: None,
         };
-        self.pockets.iter().map(answered).collect()
+        let gateway = Rc::new(Gateway::new(desk.clone(), settings, [number, number], desk.now()));
+        Self { desk, gateway, flying: Vec::new(), tasks: Vec::new(), answered: Answered::new() }
     }
+
+    /// What it calls itself, once it has asked for a lease.
+    pub(crate) fn writer(&self) -> Option<WriterId> {
+        self.desk.writer.borrow().clone()
+    }
+
+    /// Sets its clock.
+    pub(crate) fn set_skew(&mut self, skew: Millis) {
+        // The loop beside the calls looks at the clock every few seconds, so it does before and after.
+        self.flush();
+        self.desk.skew.set(skew);
+        self.flush();
+    }
+
+    /// Makes a call. Says whether it was let through.
+    pub(crate) fn call(&mut self, account: &AccountId, product: &'static str) -> bool {
+        let packed = format!("GET\nhttp://gateway.test/{product}\nauthorization: APPCODE code-{account}");
+        let facts = Facts::unpack(&packed).unwrap();
+        let step = match self.gateway.admit(&facts, Body::Unread, self.desk.now()) {
+            Step::Need(_) => now(self.gateway.decide(&facts, Body::Unread)),
+            step => step,
+        };
+        let Step::Forward(forward) = step else { return false };
+        self.flying.push(Flying { call: forward.call, account: account.clone(), product });
+        if forward.background {
+            self.tend();
+        }
+        true
+    }
+
+    /// The upstream answers calls in flight, or breaks off, while `goes_on` says so.
+    pub(crate) fn answer(&mut self, mut outcome: impl FnMut() -> Option<Usage>) {
+        while let Some(usage) = outcome().filter(|_| !self.flying.is_empty()) {
+            let Flying { call, account, product } = self.flying.swap_remove(0);
+            let is_answered = usage.calls > 0;
+            let (ingress, egress) = (usage.ingress_bytes, usage.egress_bytes);
+            if is_answered {
+                self.answered.entry((account, product)).or_default().add(&usage);
+            }
+            if self.gateway.finish(call, is_answered, ingress, egress, self.desk.now()) {
+                self.tend();
+            }
+        }
+    }
+
+    pub(crate) fn is_calling(&self) -> bool {
+        !self.flying.is_empty()
+    }
+
+    fn tend(&mut self) {
+        self.tasks.push(Box::pin(Rc::clone(&self.gateway).background()));
+        self.work();
+    }
+
+    /// Lets the work beside the calls go on as far as it can.
+    pub(crate) fn work(&mut self) {
+        let mut context = Context::from_waker(Waker::noop());
+        self.tasks.retain_mut(|task| task.as_mut().poll(&mut context).is_pending());
+    }
+
+    /// Writes what it has counted.
+    pub(crate) fn flush(&mut self) {
+        now(self.gateway.flush());
+    }
+}
+
+pub(crate) fn master_key() -> MasterKey {
+    MasterKey::from_base64("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap()
+}
+
+/// The ports as one instance has them: its own clock, answers that are lost, commands that are delivered twice.
+#[derive(Clone)]
+struct Desk {
+    ports: Faulty,
+    skew: Rc<Cell<Millis>>,
+    writer: Rc<RefCell<Option<WriterId>>>,
+}
+
+impl KeyValue for Desk {
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Fault> {
+        self.ports.memory.get(key).await
+    }
+
+    async fn put(&self, key: &str, value: &[u8]) -> Result<(), Fault> {
+        self.ports.memory.put(key, value).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), Fault> {
+        self.ports.memory.delete(key).await
+    }
+
+    async fn list(&self, prefix: &str, cursor: Option<&str>, limit: u32) -> Result<Page<String>, Fault> {
+        self.ports.memory.list(prefix, cursor, limit).await
+    }
+}
+
+impl UsageJournal for Desk {
+    async fn write(&self, window: Window, id: &BatchId, batch: &Batch) -> Result<(), Fault> {
+        self.ports.journal(window, id, batch).await
+    }
+
+    async fn read(&self, from: Window, until: Window, each: impl AsyncFnMut(Vec<Journaled>)) -> Result<(), Fault> {
+        self.ports.memory.read(from, until, each).await
+    }
+
+    fn shown_within(&self) -> Millis {
+        self.ports.memory.shown_within()
+    }
+}
+
+impl Desk {
+    /// What the ledger says that it has is sure.
+    fn note(&self, account: &AccountId, command: &Command, answer: &Result<Result<Answer, Refusal>, Fault>) {
+        match command {
+            Command::Lease { writer, .. } => *self.writer.borrow_mut() = Some(writer.clone()),
+            Command::Settle { batches } => {
+                for batch in batches {
+                    let refused = |refused: &[(BatchId, String)]| refused.iter().any(|(id, _)| *id == batch.id);
+                    let sure = matches!(answer, Ok(Ok(Answer::Settled(settled))) if !refused(&settled.refused));
+                    let (lines, closings) = (batch.lines.clone(), batch.closings.clone());
+                    assert!(lines.iter().all(|line| line.account == *account));
+                    self.ports.offer(&batch.id, &Batch { lines, closings }, sure);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Ledger for Desk {
+    async fn execute(
+        &self,
+        account: &AccountId,
+        key: Option<&IdempotencyKey>,
+        command: &Command,
+    ) -> Result<Result<Answer, Refusal>, Fault> {
+        if self.ports.strikes(15) {
+            // Delivered twice: whoever sent it hears of the second.
+            let _ = self.ports.memory.execute(account, key, command).await;
+        }
+        self.ports.disturb();
+        let answer = self.ports.memory.execute(account, key, command).await;
+        self.note(account, command, &answer);
+        answer
+    }
+
+    async fn admit(
+        &self,
+        account: &AccountId,
+        nonce: Option<&str>,
+        command: &Command,
+    ) -> Result<Result<Answer, Refusal>, Fault> {
+        self.ports.disturb();
+        let answer = self.ports.memory.admit(account, nonce, command).await;
+        self.note(account, command, &answer);
+        answer
+    }
+}
+
+impl SingleFlight for Desk {
+    async fn once<W: Future<Output = ()> + 'static>(&self, _name: String, work: W) {
+        work.await;
+    }
+}
+
+impl Host for Desk {
+    /// Time passes as it really does, whatever the clock shows.
+    async fn sleep(&self, millis: Millis) {
+        let until = self.ports.real().plus(millis);
+        poll_fn(|_| if self.ports.real() < until { Poll::Pending } else { Poll::Ready(()) }).await;
+    }
+
+    fn now(&self) -> Timestamp {
+        self.ports.real().plus(self.skew.get())
+    }
+
+    fn log(&self, _message: &str) {}
 }

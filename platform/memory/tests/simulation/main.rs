@@ -10,8 +10,10 @@
 //! `FAREBOX_SEED=17` replays one.
 #![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect must fail")]
 
+mod catalog;
 mod faulty;
 mod instance;
+mod opening;
 mod oracle;
 mod world;
 
@@ -19,7 +21,7 @@ use std::{num::NonZero, panic, thread};
 
 use world::World;
 
-/// Worlds that are played when nobody says how many. CI plays 10,000.
+/// Worlds that are played when nobody says how many.
 const SEEDS: u64 = 500;
 
 fn number(name: &str) -> Option<u64> {

@@ -1,121 +1,202 @@
-//! What must hold whatever went wrong. The model is plain: it adds up what instances answered and wrote.
+//! What must hold whatever went wrong. The model is plain: it adds up what instances answered and tried to write.
 //!
 //! At every entry of every book, replayed from the beginning:
 //! - what was used and what is leased of a grant is no more than its quantity, but for usage that came after its lease had
 //!   lapsed, and bytes beyond what a lease allowed (rule 1);
-//! - the balance is not below the credit limit, but for such bytes (rule 1);
+//! - the balance is not below the credit limit, but for such bytes and for corrections (rule 1);
 //! - books sum to zero, nothing is earned twice, and the chain holds (rule 4).
 //!
-//! At the end, when everything written was shown and settled:
-//! - every batch that was written is booked once: usage per lease is what was written (rule 2);
-//! - what an instance answered and took to its grave is on the statement as unaccounted (rule 3);
+//! At the end, when everything that is in the journal was shown and settled:
+//! - calls answered on packages are no more than were bought, but for what lapsed leases gave back (rule 1);
+//! - every batch that is in the journal, or of which an instance was told that it is settled, is booked once, or kept as
+//!   refused because a lease of it had lapsed a day before; and nothing is booked that no instance has counted (rule 2);
+//! - an instance that lives has put all that it answered into batches, and what any instance answered is booked or on the
+//!   statement as unaccounted (rule 3);
 //! - what was charged and forgiven is what the whole usage of each rating line costs, worked out unit by unit (rule 5);
 //! - no lease is open and nothing is set aside (rule 7), and another settlement run changes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use farebox_core::{
-    id::{AccountId, BatchId, GrantId, LeaseId, LineId},
-    journal::Batch,
-    ledger::{Account, Book, Entry, Event, Source, verify},
+    id::{AccountId, BatchId, GrantId, LeaseId, LineId, WriterId},
+    ledger::{Account, Book, Entry, Event, Leased, Source, verify},
     meter::{Meter, PerMeter, Usage},
     money::Micros,
     rate::{Rate, TierMode, block},
 };
 use farebox_gateway::{
     ledger::{EntryRange, EntryStore},
-    ports::Host,
+    ports::KeyValue,
     settlement,
 };
-use farebox_memory::Memory;
 
-use crate::{faulty::now, instance::Instance};
+use crate::{
+    catalog::{COUNTED, DEAREST_GIB},
+    faulty::{Faulty, now},
+    instance::{Answered, Instance},
+};
 
-/// What the instances know.
+/// What is known of the world beside the books.
 #[derive(Default)]
 pub(crate) struct Oracle {
-    recharged: BTreeMap<AccountId, i64>,
-    batches: BTreeSet<BatchId>,
-    written: BTreeMap<(AccountId, LeaseId), Usage>,
-    buried: BTreeMap<(AccountId, LeaseId), Usage>,
+    paid: BTreeMap<AccountId, i64>,
+    corrected: BTreeMap<AccountId, i64>,
+    answered: BTreeMap<WriterId, Answered>,
 }
 
 /// What a book says, entry by entry.
 #[derive(Default)]
 struct Reading {
     account: Account,
-    sources: BTreeMap<LeaseId, (Source, PerMeter<u64>)>,
+    leases: BTreeMap<LeaseId, Leased>,
+    bought: BTreeMap<&'static str, u64>,
+    given_back: BTreeMap<&'static str, u64>,
     ended: BTreeMap<LeaseId, PerMeter<u64>>,
+    booked: BTreeSet<BatchId>,
     used: BTreeMap<LeaseId, Usage>,
+    over: BTreeMap<Source, BTreeMap<LeaseId, u64>>,
     late: BTreeMap<GrantId, Usage>,
     rates: BTreeMap<LineId, Rate>,
     rated: BTreeMap<LineId, Usage>,
     charged: BTreeMap<LineId, i64>,
     forgiven: BTreeMap<LineId, i64>,
+    taken: i64,
 }
 
 impl Oracle {
-    pub(crate) fn recharged(&mut self, account: &AccountId, amount: Micros) {
-        *self.recharged.entry(account.clone()).or_default() += amount.get();
+    /// Money came in from the customer, or went back.
+    pub(crate) fn paid(&mut self, account: &AccountId, amount: i64) {
+        *self.paid.entry(account.clone()).or_default() += amount;
     }
 
-    pub(crate) fn journaled(&mut self, id: &BatchId, batch: &Batch) {
-        if self.batches.insert(id.clone()) {
-            for line in &batch.lines {
-                self.written.entry((line.account.clone(), line.lease)).or_default().add(&line.usage);
-            }
+    pub(crate) fn corrected(&mut self, account: &AccountId, amount: i64) {
+        *self.corrected.entry(account.clone()).or_default() += amount;
+    }
+
+    /// An instance has ended, or the world has.
+    pub(crate) fn ended(&mut self, instance: &Instance) {
+        if let Some(writer) = instance.writer() {
+            self.answered.insert(writer, instance.answered.clone());
         }
     }
 
-    pub(crate) fn died(&mut self, instance: &Instance) {
-        self.buried.extend(instance.answered());
+    /// Everything that an instance answered is in a batch.
+    pub(crate) fn judge_living(&self, ports: &Faulty, instance: &Instance) {
+        let Some(writer) = instance.writer() else { return };
+        let mut offered = Answered::new();
+        for ((account, id), lines) in &ports.offered.borrow().lines {
+            for line in lines.iter().filter(|_| id.writer == writer) {
+                let product = crate::catalog::PRODUCTS.into_iter().find(|product| *product == line.product.as_str());
+                offered.entry((account.clone(), product.unwrap())).or_default().add(&line.usage);
+            }
+        }
+        assert_eq!(offered, instance.answered, "what {writer} answered is in its batches");
     }
 
-    pub(crate) fn judge(&self, memory: &Memory, accounts: &[AccountId]) {
+    pub(crate) fn judge(&self, ports: &Faulty, accounts: &[AccountId]) {
+        let memory = &ports.memory;
         for id in accounts {
             let entries = now(memory.entries(id, &EntryRange::after(0, usize::MAX))).unwrap();
             assert_eq!(verify(0, Default::default(), &entries), Ok(entries.last().unwrap().hash));
             let mut reading = Reading::default();
             entries.iter().for_each(|entry| reading.read(entry));
+            judge_batches(ports, id, &reading);
             self.judge_usage(id, &reading);
-            reading.judge_money(self.recharged.get(id).copied().unwrap_or(0));
+            let of = |amounts: &BTreeMap<AccountId, i64>| amounts.get(id).copied().unwrap_or(0);
+            reading.judge_money(of(&self.paid), of(&self.corrected));
             assert_eq!(reading.account.leases().count(), 0, "every lease has ended");
             assert_eq!(reading.account.leased(), Micros::ZERO);
-            now(settlement::run(memory, memory.now())).unwrap();
+            now(settlement::run(memory, ports.real())).unwrap();
             let after = now(memory.entries(id, &EntryRange::after(0, usize::MAX))).unwrap();
             assert_eq!(after.len(), entries.len(), "settling once more changes nothing");
         }
     }
 
     fn judge_usage(&self, id: &AccountId, reading: &Reading) {
-        let written = self.written.iter().filter(|((account, _), _)| account == id);
-        let written: BTreeMap<LeaseId, Usage> = written.map(|((_, lease), usage)| (*lease, *usage)).collect();
-        assert_eq!(reading.used, written, "what was written is booked once");
-        for ((_, lease), answered) in self.buried.iter().filter(|((account, _), _)| account == id) {
-            let booked = reading.used.get(lease).copied().unwrap_or_default();
-            let (_, allowance) = &reading.sources[lease];
-            let lost = answered.calls.saturating_sub(booked.calls);
-            if allowance.get(Meter::Calls).is_some() && lost > 0 {
-                let unaccounted = reading.ended.get(lease).and_then(|left| left.get(Meter::Calls)).copied();
-                assert!(unaccounted >= Some(lost), "{lease}: {lost} calls were lost, {unaccounted:?} are shown");
+        for product in COUNTED {
+            let mut total = 0;
+            for (writer, answered) in &self.answered {
+                let answered = answered.get(&(id.clone(), product)).map_or(0, |usage| usage.calls);
+                let ours = |lease: &&LeaseId| {
+                    let leased = &reading.leases[lease];
+                    leased.writer == *writer && leased.product.as_str() == product
+                };
+                let booked: u64 =
+                    reading.used.iter().filter(|(lease, _)| ours(lease)).map(|(_, used)| used.calls).sum();
+                let shown: u64 =
+                    reading.ended.iter().filter(|(lease, _)| ours(lease)).map(|(_, left)| calls(left)).sum();
+                assert!(
+                    booked <= answered && answered <= booked + shown,
+                    "{writer} answered {answered} calls of {product} for {id}: {booked} are booked, {shown} unaccounted"
+                );
+                total += answered;
             }
+            let of = |amounts: &BTreeMap<&str, u64>| amounts.get(product).copied().unwrap_or(0);
+            let (bought, back) = (of(&reading.bought), of(&reading.given_back));
+            assert!(product != "pack" || total <= bought + back, "{total} answered of {bought}, {back} given back");
         }
     }
+}
+
+/// What was booked is what instances counted, once, and nothing that is sure is missing.
+fn judge_batches(ports: &Faulty, id: &AccountId, reading: &Reading) {
+    let offered = ports.offered.borrow();
+    let mut expected: BTreeMap<LeaseId, Usage> = BTreeMap::new();
+    for batch in &reading.booked {
+        let lines = offered.lines.get(&(id.clone(), batch.clone()));
+        for line in lines.unwrap_or_else(|| panic!("{batch} was booked for {id}, and nobody wrote it")) {
+            expected.entry(line.lease).or_default().add(&line.usage);
+        }
+    }
+    assert_eq!(reading.used, expected, "what is booked is what was counted");
+    let refused = now(ports.memory.list(settlement::REFUSED, None, u32::MAX)).unwrap().items;
+    let missing = offered.sure.iter().filter(|(account, batch)| account == id && !reading.booked.contains(batch));
+    // What only closes leases that are over says nothing.
+    for part in missing.filter(|part| !offered.lines[part].is_empty()) {
+        let (_, batch) = part;
+        let is_kept = refused.iter().any(|entry| entry.ends_with(&format!("{batch}/{id}")));
+        let is_late = offered.lines[part].iter().any(|line| reading.ended.contains_key(&line.lease));
+        assert!(is_kept && is_late, "{batch} is not booked for {id}; kept: {is_kept}, on a lapsed lease: {is_late}");
+    }
+}
+
+fn calls(amounts: &PerMeter<u64>) -> u64 {
+    amounts.get(Meter::Calls).copied().unwrap_or(0)
+}
+
+fn counted(product: &str) -> Option<&'static str> {
+    COUNTED.into_iter().find(|counted| *counted == product)
 }
 
 impl Reading {
     fn read(&mut self, entry: &Entry) {
         match &entry.event {
+            Event::Purchased { terms, .. } => {
+                if let Some(product) = counted(terms.product.as_str()) {
+                    *self.bought.entry(product).or_default() += calls(&terms.quantities);
+                }
+            }
             Event::Leased(leased) => {
-                self.sources.insert(LeaseId(entry.seq), (leased.source, leased.allowance.clone()));
+                self.leases.insert(LeaseId(entry.seq), leased.clone());
                 if let Some(terms) = &leased.begins {
                     self.rates.insert(LineId(entry.seq), terms.rate.clone());
                 }
             }
             Event::Lapsed { leases } => {
-                self.ended.extend(leases.iter().map(|rest| (rest.lease, rest.left.clone())));
+                for rest in leases {
+                    if let Some(product) = counted(self.leases[&rest.lease].product.as_str()) {
+                        *self.given_back.entry(product).or_default() += calls(&rest.left);
+                    }
+                    self.ended.insert(rest.lease, rest.left.clone());
+                }
             }
             Event::Settled(settlement) => {
+                for writer in &settlement.batches {
+                    for (sequence, _) in &writer.batches {
+                        let id = BatchId { writer: writer.writer.clone(), sequence: *sequence };
+                        assert!(self.booked.insert(id), "a batch of {} is booked twice", writer.writer);
+                    }
+                }
                 for line in &settlement.usage {
                     self.used.entry(line.lease).or_default().add(&line.usage);
                     self.book(line.lease, &line.usage);
@@ -127,6 +208,12 @@ impl Reading {
                     *rated = rated.less(&charge.unrated);
                 }
             }
+            Event::Adjusted { amount, .. } => self.taken += amount.get().min(0),
+            Event::TermsSet(terms) => {
+                // Whoever gives less credit than is used or leased out already accepts that it is used.
+                let spent = self.account.balance().saturating_sub(self.account.leased());
+                self.taken = self.taken.min(spent.get() + terms.credit_limit.get());
+            }
             _ => {}
         }
         self.account.evolve(entry);
@@ -134,7 +221,7 @@ impl Reading {
     }
 
     fn book(&mut self, lease: LeaseId, usage: &Usage) {
-        let (source, _) = &self.sources[&lease];
+        let Leased { source, allowance, .. } = &self.leases[&lease];
         match source {
             Source::Balance(line) => self.rated.entry(*line).or_default().add(usage),
             Source::Grant(grant) if self.ended.contains_key(&lease) => self.late.entry(*grant).or_default().add(usage),
@@ -143,36 +230,38 @@ impl Reading {
         if let Some(left) = self.ended.get_mut(&lease) {
             *left = left.map(|meter, left| left.saturating_sub(usage.get(meter)));
         }
+        let bytes = allowance.iter().filter(|(meter, _)| *meter != Meter::Calls);
+        let over = bytes.map(|(meter, allowed)| self.used[&lease].get(meter).saturating_sub(*allowed)).sum();
+        self.over.entry(*source).or_default().insert(lease, over);
     }
 
-    /// Bytes that leases of `source` used beyond what they allowed.
+    /// Bytes that leases of some sources used beyond what they allowed.
     fn in_flight(&self, source: impl Fn(&Source) -> bool) -> u64 {
-        let of = |(lease, (from, allowance)): (&LeaseId, &(Source, PerMeter<u64>))| {
-            let used = self.used.get(lease).filter(|_| source(from))?;
-            let bytes = allowance.iter().filter(|(meter, _)| *meter != Meter::Calls);
-            Some(bytes.map(|(meter, allowed)| used.get(meter).saturating_sub(*allowed)).sum::<u64>())
-        };
-        self.sources.iter().filter_map(of).sum()
+        let over = self.over.iter().filter(|(from, _)| source(from));
+        over.flat_map(|(_, leases)| leases.values()).sum()
     }
 
     fn check(&self) {
         for row in self.account.grants() {
             let late = self.late.get(&row.grant.id).map_or(0, |usage| usage.get(row.meter));
-            let over = self.in_flight(|source| *source == Source::Grant(row.grant.id));
             let taken = row.quota.used + row.quota.leased;
-            assert!(taken <= row.quota.quantity + late + over, "{row:?}: {late} late, {over} in flight");
+            if taken > row.quota.quantity + late {
+                let over = self.in_flight(|source| *source == Source::Grant(row.grant.id));
+                assert!(taken <= row.quota.quantity + late + over, "{row:?}: {late} late, {over} in flight");
+            }
             assert!(Micros::ZERO <= row.grant.earned && row.grant.earned <= row.grant.price, "{row:?}");
         }
         let books = [Book::Balance, Book::DeferredRevenue, Book::Revenue, Book::Payments, Book::Adjustments];
         assert_eq!(books.iter().map(|book| self.account.books().get(*book).get()).sum::<i64>(), 0);
-        let over = self.in_flight(|source| matches!(source, Source::Balance(_)));
-        // No tier of the simulation costs more than 20.00 for a GiB.
-        let owed = i64::try_from(over * 20_000_000 / (1 << 30)).unwrap() + i64::from(over > 0);
-        let floor = -self.account.terms().credit_limit.get() - owed;
-        assert!(self.account.balance().get() >= floor, "{} is below {floor}", self.account.balance());
+        let floor = self.taken - self.account.terms().credit_limit.get();
+        if self.account.balance().get() < floor {
+            let over = self.in_flight(|source| matches!(source, Source::Balance(_)));
+            let owed = i64::try_from(over * DEAREST_GIB / (1 << 30)).unwrap() + i64::from(over > 0);
+            assert!(self.account.balance().get() >= floor - owed, "{} is below {floor}", self.account.balance());
+        }
     }
 
-    fn judge_money(&self, recharged: i64) {
+    fn judge_money(&self, paid: i64, corrected: i64) {
         let of = |amounts: &BTreeMap<LineId, i64>, line| amounts.get(line).copied().unwrap_or(0);
         for (line, rate) in &self.rates {
             let usage = self.rated.get(line).copied().unwrap_or_default();
@@ -180,7 +269,10 @@ impl Reading {
             assert_eq!(charged + forgiven, unit_by_unit(rate, &usage), "{line} at {usage:?}");
             assert!(forgiven >= 0 && charged >= 0, "{line}: {charged} charged, {forgiven} forgiven");
         }
-        assert_eq!(self.account.books().get(Book::Payments).get(), -recharged, "each recharge is booked once");
+        let held = |book| self.account.books().get(book).get();
+        assert_eq!(held(Book::Payments), -paid, "each payment is booked once");
+        assert_eq!(held(Book::Adjustments), -corrected, "each correction is booked once");
+        assert!(paid >= 0, "no more is paid back than was paid");
     }
 }
 
@@ -204,5 +296,6 @@ fn unit_by_unit(rate: &Rate, usage: &Usage) -> i64 {
         };
         i64::try_from(sum / i128::from(block(meter))).unwrap()
     };
-    rate.prices.iter().map(cost).sum()
+    let sum: i64 = rate.prices.iter().map(cost).sum();
+    if usage.is_zero() { 0 } else { sum.max(rate.minimum.get()) }
 }

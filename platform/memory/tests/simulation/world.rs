@@ -1,33 +1,34 @@
 //! A world that a seed makes: who does what when, and what goes wrong.
 
 use farebox_core::{
-    id::{AccountId, ProductId},
+    id::{AccountId, SubscriptionId},
+    journal::Window,
     ledger::{
-        Answer, Beyond, Command, Every, IdempotencyKey, PlanTerms,
-        command::{AccountTerms, PackageTerms},
+        Answer, Command, IdempotencyKey,
+        command::{AccountBatch, AccountTerms},
     },
-    meter::{Meter, Usage},
+    meter::Usage,
     money::Micros,
-    rate::{Price, Rate, Tier, TierMode},
-    time::{DAY, HOUR, MINUTE, SECOND, Timestamp},
+    time::{DAY, HOUR, MINUTE, Millis, SECOND},
 };
 use farebox_gateway::{
-    ports::{Host, KeyValue, Ledger, UsageJournal},
+    ports::{Ledger, UsageJournal},
     settlement,
 };
-use farebox_memory::AppendFault;
 use fastrand::Rng;
 
 use crate::{
+    catalog::{PRODUCTS, package, plan},
     faulty::{Faulty, now},
     instance::Instance,
+    opening::{BEGIN, open, publish},
     oracle::Oracle,
 };
 
 const OPERATIONS: u32 = 250;
 const INSTANCES: usize = 3;
-/// 2026-11-28, so that many worlds see the month end.
-const BEGIN: i64 = 1_795_824_000_000;
+/// No clock of an instance is further from the truth.
+const WRONGEST: Millis = 30 * HOUR;
 
 pub(crate) struct World {
     rng: Rng,
@@ -35,229 +36,216 @@ pub(crate) struct World {
     accounts: Vec<AccountId>,
     instances: Vec<Instance>,
     born: u64,
+    /// What settlement runs that were held up have in their hands.
+    stalled: Vec<(AccountId, AccountBatch)>,
+    subscribed: Vec<(AccountId, SubscriptionId)>,
     oracle: Oracle,
 }
 
 impl World {
     pub(crate) fn new(seed: u64) -> Self {
-        let ports = Faulty::new(Timestamp::from_millis(BEGIN));
+        let ports = Faulty::new(BEGIN, seed);
         let accounts: Vec<AccountId> = (0..3).map(|n| format!("a{n}").parse().unwrap()).collect();
-        for account in &accounts {
-            now(ports.put(&format!("account/{account}"), b"{}")).unwrap();
-            now(ports.execute(account, None, &Command::Open { currency: "USD".parse().unwrap() })).unwrap().unwrap();
-        }
-        let credit = AccountTerms { credit_limit: Micros::new(30_000), ..AccountTerms::default() };
-        now(ports.execute(&accounts[1], None, &Command::SetTerms(credit))).unwrap().unwrap();
-        let instances = (0..INSTANCES).map(|n| Instance::new(n as u64)).collect();
-        let (rng, born) = (Rng::with_seed(seed), INSTANCES as u64);
-        Self { rng, ports, accounts, instances, born, oracle: Oracle::default() }
+        publish(&ports);
+        accounts.iter().for_each(|account| open(&ports, account));
+        let instances = (0..INSTANCES as u64).map(|number| Instance::new(&ports, 0, number)).collect();
+        let (rng, born, oracle) = (Rng::with_seed(seed), INSTANCES as u64, Oracle::default());
+        Self { rng, ports, accounts, instances, born, stalled: Vec::new(), subscribed: Vec::new(), oracle }
     }
 
     /// Plays the world to its end, brings everything home, and asks the oracle.
     pub(crate) fn play(mut self) {
         for step in 0..OPERATIONS {
             match self.rng.u32(0..100) {
-                0..5 => self.pay(step),
-                5..55 => self.call(),
-                55..67 => self.answer(),
-                67..80 => self.flush(),
-                80..84 => self.die(),
-                84..93 => self.settle(),
+                0..9 => self.order(step),
+                9..50 => self.call(),
+                50..64 => self.answer(),
+                64..70 => self.flush(),
+                70..74 => self.die(),
+                74..77 => self.set_clock(),
+                77..78 => self.break_journal(),
+                78..81 => self.stall(),
+                81..90 => self.settle(),
                 _ => self.pass_time(),
             }
         }
         self.come_home();
-        self.oracle.judge(&self.ports.memory, &self.accounts);
+        self.oracle.judge(&self.ports, &self.accounts);
     }
 
     fn account(&mut self) -> AccountId {
         self.accounts[self.rng.usize(0..self.accounts.len())].clone()
     }
 
-    /// Some answers of the ledger are lost, with or without what they answer to.
-    fn disturb(&mut self) {
-        match self.rng.u32(0..12) {
-            0 => self.ports.memory.fail_next_append(Some(AppendFault::Lost)),
-            1 => self.ports.memory.fail_next_append(Some(AppendFault::Unanswered)),
+    fn instance(&mut self) -> &mut Instance {
+        let index = self.rng.usize(0..INSTANCES);
+        &mut self.instances[index]
+    }
+
+    /// What the provider or the customer asks of an account.
+    fn command(&mut self, account: &AccountId) -> Command {
+        let rng = &mut self.rng;
+        let theirs: Vec<_> = self.subscribed.iter().filter(|(of, _)| of == account).map(|(_, id)| *id).collect();
+        let subscription = rng.choice(&theirs).copied().unwrap_or(SubscriptionId(1));
+        match rng.u32(0..20) {
+            0..6 => Command::Purchase(package(rng)),
+            6..8 => Command::Subscribe(plan(rng)),
+            8..10 => Command::ChangePlan { subscription, terms: plan(rng) },
+            10 => Command::Cancel { subscription, at_once: rng.bool() },
+            11 => Command::Refund { amount: Micros::new(rng.i64(1..100_000)), reference: None },
+            12 => Command::Adjust { amount: Micros::new(rng.i64(-20_000..20_000)), reason: "goodwill".into() },
+            13 => Command::SetStatus { suspended: rng.bool() },
+            14 => Command::SetTerms(AccountTerms {
+                credit_limit: Micros::new(rng.i64(0..2) * 30_000),
+                low_balance: Some(Micros::new(10_000)),
+                low_quota: Some(20),
+                time_zone: rng.bool().then(|| "Europe/Berlin".to_owned()),
+            }),
+            _ => {
+                let (amount, currency) = (Micros::new(rng.i64(1..200_000)), "USD".parse().unwrap());
+                Command::Recharge { amount, currency, reference: None }
+            }
+        }
+    }
+
+    /// Gives a command under a key, and gives it again until it is known what became of it.
+    fn order(&mut self, step: u32) {
+        let account = self.account();
+        let command = self.command(&account);
+        let key = IdempotencyKey(format!("key-{step}"));
+        self.ports.disturb();
+        let first = now(self.ports.execute(&account, Some(&key), &command));
+        self.ports.memory.fail_next_append(None);
+        let again = now(self.ports.execute(&account, Some(&key), &command)).unwrap();
+        if command.moves_money() {
+            assert!(first.is_err() || first == Ok(again.clone()), "{command:?}: {first:?} and then {again:?}");
+        }
+        let Ok(Answer::Booked { entry, .. }) = again else { return };
+        match command {
+            Command::Recharge { amount, .. } => self.oracle.paid(&account, amount.get()),
+            Command::Refund { amount, .. } => self.oracle.paid(&account, -amount.get()),
+            Command::Adjust { amount, .. } => self.oracle.corrected(&account, amount.get()),
+            Command::Subscribe(_) => self.subscribed.push((account, SubscriptionId(entry))),
             _ => {}
         }
     }
 
-    /// Moves money under a key, and tries again until it knows what became of it.
-    fn pay(&mut self, step: u32) {
-        let account = self.account();
-        let command = match self.rng.u32(0..6) {
-            0 => Command::Purchase(package("pack", Meter::Calls, self.rng.u64(1..60))),
-            1 => Command::Purchase(package("bytes", Meter::TotalBytes, self.rng.u64(1..9_000_000))),
-            2 => Command::Subscribe(plan(self.rng.u64(1..40))),
-            _ => {
-                let (amount, currency) = (Micros::new(self.rng.i64(1..200_000)), "USD".parse().unwrap());
-                Command::Recharge { amount, currency, reference: None }
-            }
-        };
-        let key = IdempotencyKey(format!("key-{step}"));
-        self.disturb();
-        let first = now(self.ports.execute(&account, Some(&key), &command));
-        let again = now(self.ports.execute(&account, Some(&key), &command)).unwrap();
-        assert!(first.is_err() || first == Ok(again.clone()), "{first:?} and then {again:?}");
-        if let (Ok(_), Command::Recharge { amount, .. }) = (again, &command) {
-            self.oracle.recharged(&account, *amount);
-        }
-    }
-
+    /// A caller calls one product a few times.
     fn call(&mut self) {
-        let (index, account) = (self.rng.usize(0..INSTANCES), self.account());
-        let product: ProductId = ["pack", "use", "bytes"][self.rng.usize(0..3)].parse().unwrap();
-        let time = self.ports.now().plus(self.instances[index].skew);
-        if self.instances[index].admit(&account, &product, time).is_some() {
-            return;
-        }
-        let command = Command::Lease {
-            rate: rate(&product),
-            product: product.clone(),
-            writer: self.instances[index].writer.clone(),
-            want: Usage { calls: self.rng.u64(1..60), ingress_bytes: 0, egress_bytes: self.rng.u64(0..2_000_000) },
-            lasting: self.rng.i64(1..90) * SECOND,
-        };
-        self.disturb();
-        if let Ok(Ok(Answer::Leased(lease))) = now(self.ports.execute(&account, None, &command)) {
-            self.instances[index].take(&account, &product, lease);
-            self.instances[index].admit(&account, &product, time);
-        }
+        let (account, product) = (self.account(), PRODUCTS[self.rng.usize(0..PRODUCTS.len())]);
+        let times = self.rng.u32(1..8);
+        let instance = self.instance();
+        let _ = (0..times).all(|_| instance.call(&account, product));
     }
 
     /// The upstream answers some of the calls in flight, or breaks off.
     fn answer(&mut self) {
         let index = self.rng.usize(0..INSTANCES);
-        for pocket in 0..self.instances[index].pockets.len() {
-            while self.instances[index].pockets[pocket].held.in_flight() > 0 && self.rng.u32(0..5) > 0 {
-                let (ingress_bytes, egress_bytes) = (self.rng.u64(0..1_000), self.rng.u64(0..400_000));
-                let answered = Usage { calls: 1, ingress_bytes, egress_bytes };
-                let usage = if self.rng.u32(0..10) > 0 { answered } else { Usage::default() };
-                self.instances[index].finish(pocket, &usage);
-            }
-        }
+        let rng = &mut self.rng;
+        self.instances[index].answer(|| {
+            let bytes = Usage { calls: 1, ingress_bytes: rng.u64(0..1_000), egress_bytes: rng.u64(0..400_000) };
+            let outcome = if rng.u32(0..10) > 0 { bytes } else { Usage::default() };
+            (rng.u32(0..9) > 0).then_some(outcome)
+        });
     }
 
     fn flush(&mut self) {
-        let index = self.rng.usize(0..INSTANCES);
-        let closes = self.rng.bool();
-        self.collect(index, closes);
-        self.write(index, true);
-    }
-
-    fn collect(&mut self, index: usize, closes: bool) {
-        let instance = &mut self.instances[index];
-        let time = self.ports.now().plus(instance.skew);
-        instance.collect(time, |pocket| closes || !pocket.held.pays(time));
-    }
-
-    /// Writes what is waiting. A write may fail, and may have taken effect all the same.
-    fn write(&mut self, index: usize, may_fail: bool) {
-        let (ports, rng) = (&self.ports, &mut self.rng);
-        let oracle = &mut self.oracle;
-        self.instances[index].waiting.retain(|waiting| {
-            let fate = if may_fail { rng.u32(0..8) } else { 7 };
-            if fate == 0 {
-                return true;
-            }
-            ports.show_from(waiting.window, &waiting.id, ports.now().plus(rng.i64(0..2 * MINUTE)));
-            now(ports.write(waiting.window, &waiting.id, &waiting.batch)).unwrap();
-            oracle.journaled(&waiting.id, &waiting.batch);
-            fate == 1
-        });
+        self.instance().flush();
     }
 
     /// An instance dies with all that it holds; another one takes its place.
     fn die(&mut self) {
         let index = self.rng.usize(0..INSTANCES);
-        let mut born = Instance::new(self.born);
-        born.skew = self.rng.i64(-90..90) * SECOND;
+        let skew = self.skew();
+        let born = Instance::new(&self.ports, skew, self.born);
         self.born += 1;
         let dead = std::mem::replace(&mut self.instances[index], born);
-        self.oracle.died(&dead);
+        self.oracle.ended(&dead);
+    }
+
+    /// How wrong a clock is: mostly by little, sometimes by hours.
+    fn skew(&mut self) -> Millis {
+        if self.rng.u32(0..4) > 0 { self.rng.i64(-90..90) * SECOND } else { self.rng.i64(-WRONGEST..WRONGEST) }
+    }
+
+    /// The clock of an instance jumps, ahead or back.
+    fn set_clock(&mut self) {
+        let skew = self.skew();
+        self.instance().set_skew(skew);
+    }
+
+    /// The journal takes no batch for a while.
+    fn break_journal(&mut self) {
+        let lasts = self.rng.i64(0..3 * HOUR);
+        self.ports.outage.set(self.ports.real().plus(lasts));
+    }
+
+    /// A settlement run reads a batch and is held up; or one that was goes on and hands it in.
+    fn stall(&mut self) {
+        if self.rng.bool() && !self.stalled.is_empty() {
+            let (account, batch) = self.stalled.swap_remove(self.rng.usize(0..self.stalled.len()));
+            let _ = now(self.ports.execute(&account, None, &Command::Settle { batches: vec![batch] }));
+            return;
+        }
+        let (mut found, from) = (Vec::new(), Window::of(BEGIN.plus(-2 * WRONGEST)));
+        let whole = now(self.ports.read(from, Window::of(self.ports.real()), async |page| found.extend(page)));
+        assert_eq!(whole, Ok(()));
+        let Some(found) = self.rng.choice(found) else { return };
+        let batch = found.batch.unwrap();
+        let account = self.account();
+        let lines: Vec<_> = batch.lines.iter().filter(|line| line.account == account).cloned().collect();
+        let closings: Vec<_> = batch.closings.iter().filter(|closing| closing.account == account).cloned().collect();
+        if !lines.is_empty() || !closings.is_empty() {
+            self.stalled.push((account, AccountBatch { id: found.id, window: found.window, lines, closings }));
+        }
     }
 
     /// A settlement run, that may be killed anywhere.
     fn settle(&mut self) {
         let lives = self.rng.bool().then(|| self.rng.u32(0..40));
         self.ports.die_after(lives);
-        self.disturb();
-        let _ = now(settlement::run(&self.ports, self.ports.now()));
+        self.ports.disturb();
+        let at = self.ports.real().plus(self.ports.skew());
+        let _ = now(settlement::run(&self.ports, at));
         self.ports.die_after(None);
+        self.ports.memory.fail_next_append(None);
     }
 
+    /// Time passes in steps in which the instances do their work, and the ledger's clock is set.
     fn pass_time(&mut self) {
-        let millis = match self.rng.u32(0..20) {
-            0 => self.rng.i64(0..2) * DAY + self.rng.i64(0..DAY),
-            1..4 => self.rng.i64(0..HOUR),
-            4 => -self.rng.i64(0..MINUTE),
-            _ => self.rng.i64(0..40 * SECOND),
+        let (steps, most) = match self.rng.u32(0..20) {
+            0 => (2, DAY),
+            1..4 => (3, HOUR / 2),
+            4..8 => (4, 8 * MINUTE),
+            _ => (2, 15 * SECOND),
         };
-        if millis > MINUTE {
-            // An instance does not keep batches for long: it writes them, or it is dead.
-            (0..INSTANCES).for_each(|index| self.write(index, false));
+        for _ in 0..steps {
+            let skew = if self.rng.u32(0..12) == 0 { -self.rng.i64(0..MINUTE) } else { 0 };
+            self.ports.pass(self.rng.i64(0..most), skew);
+            self.instances.iter_mut().for_each(Instance::work);
         }
-        self.ports.memory.set_now(self.ports.now().plus(millis));
     }
 
     /// All calls are answered, all batches written and shown, all leases over.
     fn come_home(&mut self) {
-        for index in 0..INSTANCES {
-            for pocket in 0..self.instances[index].pockets.len() {
-                while self.instances[index].pockets[pocket].held.in_flight() > 0 {
-                    self.instances[index].finish(pocket, &Usage { calls: 1, ingress_bytes: 5, egress_bytes: 7 });
-                }
-            }
-            self.collect(index, true);
-            self.write(index, false);
-        }
+        self.ports.calm.set(true);
         self.ports.memory.fail_next_append(None);
-        for _ in 0..3 {
-            self.ports.memory.set_now(self.ports.now().plus(30 * MINUTE));
-            let report = now(settlement::run(&self.ports, self.ports.now())).unwrap();
-            assert_eq!((report.refused, report.left), (0, 0), "{report:?}: {:?}", self.ports.memory.log_lines().last());
+        for instance in &mut self.instances {
+            while instance.is_calling() {
+                instance.answer(|| Some(Usage { calls: 1, ingress_bytes: 5, egress_bytes: 7 }));
+            }
         }
-    }
-}
-
-pub(crate) fn rate(product: &ProductId) -> Option<Rate> {
-    let tier = |up_to, price| Tier { up_to, per_block: Micros::new(price) };
-    let (meter, price) = match product.as_str() {
-        "use" => {
-            let tiers =
-                vec![tier(Some(10), 0), tier(Some(60), 700_000), tier(Some(90), 3_000_000), tier(None, 900_000)];
-            (Meter::Calls, Price { mode: TierMode::Volume, tiers })
+        self.ports.pass(MINUTE, 0);
+        for instance in &mut self.instances {
+            instance.flush();
+            self.oracle.judge_living(&self.ports, instance);
+            self.oracle.ended(instance);
         }
-        "bytes" => {
-            let tiers = vec![tier(Some(3_000_000), 9_000_000), tier(None, 20_000_000)];
-            (Meter::EgressBytes, Price { mode: TierMode::Graduated, tiers })
+        for pause in [0, 30 * MINUTE, 2 * WRONGEST, 30 * MINUTE] {
+            self.ports.pass(pause, 0);
+            let report = now(settlement::run(&self.ports, self.ports.real())).unwrap();
+            assert_eq!(report.left, 0, "{report:?}");
         }
-        _ => return None,
-    };
-    Some(Rate { prices: [(meter, price)].into_iter().collect(), minimum: Micros::ZERO })
-}
-
-fn package(product: &str, meter: Meter, quantity: u64) -> PackageTerms {
-    PackageTerms {
-        product: product.parse().unwrap(),
-        offer: "package".parse().unwrap(),
-        price: Micros::new(10_000),
-        quantities: [(meter, quantity)].into_iter().collect(),
-        valid: Some(5 * HOUR),
-        priority: 0,
-    }
-}
-
-fn plan(calls: u64) -> PlanTerms {
-    PlanTerms {
-        product: "use".parse().unwrap(),
-        offer: "plan".parse().unwrap(),
-        price: Micros::new(7_000),
-        every: Every::Days(1),
-        quantities: [(Meter::Calls, calls)].into_iter().collect(),
-        beyond: Beyond::Rate,
-        priority: 0,
-        grace: HOUR,
+        assert!(Window::of(self.ports.real()) > Window::of(BEGIN));
     }
 }

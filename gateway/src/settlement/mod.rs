@@ -4,33 +4,29 @@
 //! remembers what it booked. The checkpoint only saves work: it says up to which window everything was handed in that the
 //! store may show late ([`UsageJournal::shown_within`]); younger windows are walked again by the next run.
 
-use std::collections::BTreeMap;
+mod handing_in;
 
 use farebox_core::{
     id::AccountId,
-    journal::{self, TIME_TO_LIVE, Window},
-    ledger::{Answer, Command, Refusal, command::AccountBatch},
+    journal::{TIME_TO_LIVE, Window},
+    ledger::{REMEMBERED, command::AccountBatch},
     time::{HOUR, MINUTE, Millis, Timestamp},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use self::handing_in::Run;
+
 use crate::{
     log::tell,
     metrics::{self, TOTALS_HOLD},
-    ports::{Fault, Host, Journaled, KeyValue, Ledger, UsageJournal},
+    ports::{Fault, Host, KeyValue, Ledger, UsageJournal},
     stored::{read, write},
     webhooks::leave_notice,
 };
 
 /// How far ahead of ours the clock of an instance may be.
 const CLOCKS_DIFFER: Millis = 2 * MINUTE;
-
-/// How many batches an account is handed at once.
-const HANDED_AT_ONCE: usize = 500;
-
-/// How many accounts are looked after in one run beside those that have batches.
-const SWEPT: u32 = 200;
 
 /// How many reports are kept.
 const REPORTS: usize = 50;
@@ -186,20 +182,19 @@ pub(crate) async fn totals(ports: &impl KeyValue) -> Result<Totals, Fault> {
 
 async fn walk<P: SettlementPorts>(ports: &P, now: Timestamp) -> Result<(Report, Vec<AccountId>), Fault> {
     let mut checkpoint: Checkpoint = read(ports, CHECKPOINT_ENTRY).await?.unwrap_or_default();
-    let from = Window(checkpoint.settled);
+    let newest = Window::of(now.plus(-ports.shown_within()));
+    let from = first_window(checkpoint.settled, newest, now);
     let until = Window::of(now.plus(CLOCKS_DIFFER));
-    let mut run = Run { ports, report: Report { at: now, ..Report::default() }, due: BTreeMap::new() };
+    let mut run = Run::new(ports, now);
     // The first run walks all of time, in a few lists; but there is nothing older than a batch lives.
     let walked = from.max(Window::of(now.plus(-TIME_TO_LIVE)));
     run.report.windows = u64::try_from(until.0 - walked.0 + 1).unwrap_or(0);
     ports.read(from, until, async |found| run.take(found).await).await?;
     run.hand_in_all().await;
-    let settled = Window::of(now.plus(-ports.shown_within())).max(from);
+    let settled = newest.max(from);
     let whole = run.report.left == 0;
-    // Only a run that left nothing behind may say that what is older has all been handed in.
-    let settled_until = if whole { settled.start() } else { from.start() };
-    let swept = run.sweep(checkpoint.swept.clone(), settled_until).await?;
-    let (report, accounts) = (run.report, run.due.into_keys().collect());
+    let swept = run.sweep(checkpoint.swept.clone(), from.start(), settled.start()).await?;
+    let (report, accounts) = run.end();
     let before = std::mem::replace(&mut checkpoint.swept, swept);
     let moved = settled.0 - checkpoint.settled;
     if whole {
@@ -209,6 +204,12 @@ async fn walk<P: SettlementPorts>(ports: &P, now: Timestamp) -> Result<(Report, 
         write(ports, CHECKPOINT_ENTRY, &checkpoint).await?;
     }
     Ok((report, accounts))
+}
+
+/// Where a run begins to read: where the one before says, unless that one's clock was ahead of ours. Then it may have passed
+/// over batches, and what ledgers remember at least is read again.
+fn first_window(settled: i64, newest: Window, now: Timestamp) -> Window {
+    if settled <= newest.0 { Window(settled) } else { Window::of(now.plus(-REMEMBERED)) }
 }
 
 /// The last runs, the latest first.
@@ -226,132 +227,6 @@ pub const REFUSED: &str = "refused/";
 pub fn refused_entry(key: &str, account: Option<&AccountId>) -> String {
     format!("{REFUSED}{key}/{}", account.map_or("-", AccountId::as_str))
 }
-
-/// A run under way: batches wait by account until there are enough of them to be handed in.
-struct Run<'a, P> {
-    ports: &'a P,
-    report: Report,
-    due: BTreeMap<AccountId, Vec<AccountBatch>>,
-}
-
-impl<P: SettlementPorts> Run<'_, P> {
-    /// Sorts batches by account, and hands in where enough have come together.
-    async fn take(&mut self, found: Vec<Journaled>) {
-        for journaled in found {
-            self.report.batches += 1;
-            let Journaled { key, window, id, batch } = journaled;
-            let batch = match batch {
-                Ok(batch) => batch,
-                Err(reason) => {
-                    self.refuse(Refused { batch: key, account: None, reason, content: None }).await;
-                    continue;
-                }
-            };
-            let mut parts: BTreeMap<AccountId, AccountBatch> = BTreeMap::new();
-            let part = || AccountBatch { id: id.clone(), window, lines: Vec::new(), closings: Vec::new() };
-            for line in batch.lines {
-                parts.entry(line.account.clone()).or_insert_with(part).lines.push(line);
-            }
-            for closing in batch.closings {
-                parts.entry(closing.account.clone()).or_insert_with(part).closings.push(closing);
-            }
-            for (account, part) in parts {
-                let due = self.due.entry(account.clone()).or_default();
-                due.push(part);
-                if due.len() >= HANDED_AT_ONCE {
-                    let batches = std::mem::take(due);
-                    self.hand_in(&account, batches).await;
-                }
-            }
-        }
-    }
-
-    async fn hand_in_all(&mut self) {
-        // The accounts stay in the map, empty: they are the ones to be swept.
-        let accounts: Vec<AccountId> = self.due.keys().cloned().collect();
-        for account in accounts {
-            let batches = self.due.get_mut(&account).map(std::mem::take).unwrap_or_default();
-            if !batches.is_empty() {
-                self.hand_in(&account, batches).await;
-            }
-        }
-    }
-
-    /// Hands an account its batches.
-    async fn hand_in(&mut self, account: &AccountId, batches: Vec<AccountBatch>) {
-        let count = batches.len() as u64;
-        let command = Command::Settle { batches };
-        let answer = self.ports.execute(account, None, &command).await;
-        let Command::Settle { batches } = command else { return };
-        match answer {
-            Ok(Ok(Answer::Settled(settled))) => {
-                self.report.applied += settled.applied;
-                self.report.known += settled.known;
-                for (id, reason) in settled.refused {
-                    let content = batches.iter().find(|batch| batch.id == id).cloned();
-                    let batch = content.as_ref().map_or_else(String::new, |batch| journal::key(batch.window, &id));
-                    self.refuse(Refused { batch, account: Some(account.clone()), reason, content }).await;
-                }
-            }
-            Ok(Err(refusal)) => self.refuse_all(account, batches, &refusal).await,
-            Ok(Ok(other)) => {
-                tell(self.ports, "settlement.left", &[("account", account)], &format!("{other:?}"));
-                self.report.left += count;
-            }
-            Err(fault) => {
-                tell(self.ports, "settlement.left", &[("account", account), ("batches", &count)], &fault);
-                self.report.left += count;
-            }
-        }
-    }
-
-    async fn refuse_all(&mut self, account: &AccountId, batches: Vec<AccountBatch>, refusal: &Refusal) {
-        for content in batches {
-            let batch = journal::key(content.window, &content.id);
-            let (account, reason) = (Some(account.clone()), refusal.to_string());
-            self.refuse(Refused { batch, account, reason, content: Some(content) }).await;
-        }
-    }
-
-    /// Keeps a refused batch. One that cannot be kept is left for the next run, so that it is never dropped.
-    async fn refuse(&mut self, refused: Refused) {
-        let entry = refused_entry(&refused.batch, refused.account.as_ref());
-        match write(self.ports, &entry, &refused).await {
-            Ok(()) => self.report.refused += 1,
-            Err(fault) => {
-                tell(self.ports, "settlement.unkept", &[("refused", &entry)], &fault);
-                self.report.left += 1;
-            }
-        }
-    }
-
-    /// Lets the time pass for the accounts that had batches, and for some of the others in turn. Returns where the next
-    /// sweep goes on.
-    async fn sweep(&mut self, after: Option<String>, settled_until: Timestamp) -> Result<Option<String>, Fault> {
-        for account in self.due.keys() {
-            self.tick(account, settled_until).await;
-        }
-        let page = self.ports.list(ACCOUNTS, after.as_deref(), SWEPT).await?;
-        for key in &page.items {
-            let account = key.strip_prefix(ACCOUNTS).and_then(|id| id.parse().ok());
-            if let Some(account) = account.filter(|account| !self.due.contains_key(account)) {
-                self.tick(&account, settled_until).await;
-            }
-        }
-        Ok(page.cursor)
-    }
-
-    async fn tick(&self, account: &AccountId, settled_until: Timestamp) {
-        match self.ports.execute(account, None, &Command::Tick { settled_until }).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(refusal)) => tell(self.ports, "tick.refused", &[("account", account)], &refusal),
-            Err(fault) => tell(self.ports, "tick.failed", &[("account", account)], &fault),
-        }
-    }
-}
-
-/// Where the key-value store lists the accounts.
-const ACCOUNTS: &str = "account/";
 
 async fn keep<P: KeyValue>(ports: &P, report: &Report) -> Result<(), Fault> {
     let mut reports = reports(ports).await?;

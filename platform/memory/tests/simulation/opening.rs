@@ -1,0 +1,50 @@
+//! How a deployment begins: a catalog that is published, and accounts that have a credential.
+
+use farebox_core::{
+    catalog::CATALOG_ENTRY,
+    credential::{Credential, Secret, app_code_entry, credential_entry, hash_app_code},
+    id::{AccountId, CredentialKey},
+    ledger::Command,
+    time::Timestamp,
+};
+use farebox_gateway::ports::{KeyValue, Ledger};
+use serde_json::json;
+
+use crate::{
+    catalog::CATALOG,
+    faulty::{Faulty, now},
+    instance::master_key,
+};
+
+/// 2026-11-28, so that many worlds see the month end.
+pub(crate) const BEGIN: Timestamp = Timestamp::from_millis(1_795_824_000_000);
+
+/// Publishes the catalog.
+pub(crate) fn publish(ports: &Faulty) {
+    let published = json!({ "catalog": &*CATALOG });
+    now(ports.put(CATALOG_ENTRY, published.to_string().as_bytes())).unwrap();
+}
+
+/// Opens an account with a credential.
+pub(crate) fn open(ports: &Faulty, account: &AccountId) {
+    let key: CredentialKey = format!("ak_{account}").parse().unwrap();
+    let app_code_hash = hash_app_code(&format!("code-{account}"));
+    now(ports.put(&app_code_entry(&app_code_hash), key.as_str().as_bytes())).unwrap();
+    let credential = Credential {
+        sealed_secret: master_key().seal(&key, &Secret::new("hush"), [1; 12]).unwrap(),
+        account: account.clone(),
+        app_code_hash,
+        created: BEGIN,
+        revoked: None,
+        expires: None,
+        products: None,
+        addresses: None,
+        name: None,
+        asked: None,
+        key,
+    };
+    let entry = serde_json::to_vec(&credential).unwrap();
+    now(ports.put(&credential_entry(&credential.key), &entry)).unwrap();
+    now(ports.put(&format!("account/{account}"), b"{}")).unwrap();
+    now(ports.execute(account, None, &Command::Open { currency: "USD".parse().unwrap() })).unwrap().unwrap();
+}
