@@ -4,7 +4,7 @@
 //! that wait for a tick, periods counted from the one before, a refund of what is leased: each fails the test in
 //! `subscriptions` or `money` that says so.
 //!
-//! Each rule was broken on purpose to see its test fail. `simulation` is the one of the memory platform, 200 worlds of it.
+//! Each rule was broken on purpose to see its test fail. `simulation` is the one of the memory platform, some hundred worlds of it.
 //!
 //! | rule | broken on purpose | fails |
 //! | --- | --- | --- |
@@ -15,6 +15,11 @@
 //! | 1 | late usage is always rated | `leases::late_usage_never…` |
 //! | 1 | late usage is charged in full | `leases::late_usage_takes_only…` |
 //! | 2 | booked batches are forgotten | `settlement::a_batch_is_booked_once…`, `simulation` |
+//! | 2 | batches are forgotten by their time alone | `settlement::a_batch_that_was_forgotten…`, `simulation` |
+//! | 2 | batches are never forgotten | `settlement::a_snapshot_does_not_grow…`, `settlement::a_batch_that_was_forgotten…` |
+//! | 2 | a batch may name another instance's lease | `settlement::a_batch_that_no_instance…` |
+//! | 4 | usage that takes the books out of range is booked | `settlement::a_batch_that_no_instance…` |
+//! | 4 | what was given by a correction is paid back | `money::no_more_is_paid_back…` |
 //! | 2 | a batch that comes twice in one command counts twice | `settlement::a_batch_is_booked_once…` |
 //! | 2 | keys are not remembered | `settlement::a_key_moves_money_once…` |
 //! | 2 | a known key answers to another content | `settlement::a_key_moves_money_once…` |

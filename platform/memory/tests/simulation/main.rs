@@ -22,7 +22,7 @@ use std::{num::NonZero, panic, thread};
 use world::World;
 
 /// Worlds that are played when nobody says how many.
-const SEEDS: u64 = 500;
+const SEEDS: u64 = 10_000;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
