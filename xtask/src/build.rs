@@ -122,7 +122,7 @@ pub(crate) fn components(workers: &[Worker]) -> Result<()> {
 /// Builds `worker` into its `build/`. Needs what `setup::all` installs.
 pub(crate) fn build(worker: Worker) -> Result<()> {
     let package = worker.package();
-    let wasm = step(&format!("Compiling {package}"), || compile(package))?;
+    let wasm = step(&format!("Compiling {package}"), || compile(package, "release"))?;
     let (source, build) = (worker.directory().join("src"), worker.directory().join("build"));
     let scripts = files_with(&source, "js")?;
     let stamp = build.join("stamp");
@@ -145,16 +145,16 @@ pub(crate) fn build(worker: Worker) -> Result<()> {
     fs::write(stamp, now).context("cannot write the build stamp")
 }
 
-/// Compiles `package` for Workers and gives the path of the module that cargo made. Asked of cargo, because the target
-/// directory may be anywhere.
-pub(crate) fn compile(package: &str) -> Result<PathBuf> {
+/// Compiles `package` for Workers in a profile and gives the path of the module that cargo made. Asked of cargo, because the
+/// target directory may be anywhere.
+pub(crate) fn compile(package: &str, profile: &str) -> Result<PathBuf> {
     #[derive(Deserialize)]
     struct Message {
         #[serde(default)]
         filenames: Vec<PathBuf>,
     }
     let mut command = cargo();
-    command.args(["build", "--release", "--target", WASM_TARGET, "--package", package]);
+    command.args(["build", "--profile", profile, "--target", WASM_TARGET, "--package", package]);
     command.arg("--message-format=json-render-diagnostics").stdin(Stdio::null()).stderr(Stdio::inherit());
     let output = command.output().context("cannot start cargo")?;
     if !output.status.success() {

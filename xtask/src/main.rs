@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 
 mod bench;
 mod build;
+mod conformance;
 mod dev;
 mod guard;
 mod origin;
@@ -36,6 +37,8 @@ enum Command {
     Bench(bench::Options),
     /// Builds the Workers as they are deployed
     Build(build::Options),
+    /// Holds the ledger's store against what every store must do, inside the Workers' runtime
+    Conformance,
     /// Runs a program until standard input ends; what `dev` puts in front of a program that would outlive it
     #[command(hide = true)]
     Guard(guard::Options),
@@ -63,6 +66,7 @@ fn run(command: Command) -> Result<()> {
         Command::Test(options) => test::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Build(options) => build::run(&options),
+        Command::Conformance => conformance::durable_object(),
         Command::Guard(options) => guard::run(&options),
         Command::Tidy => tidy::run(),
         Command::Setup => setup::all().and_then(|()| setup::python_packages()).and_then(|()| servers::install()),

@@ -15,6 +15,7 @@ use clap::Args;
 
 use crate::{
     build::{self, Runtime},
+    conformance,
     process::{cargo, describe, npm_tool, path_with, root},
     scenarios::Table,
     servers,
@@ -23,8 +24,13 @@ use crate::{
 };
 
 /// The crates that are built for Workers.
-const WASM_CRATES: [&str; 4] =
-    ["farebox-cloudflare", "farebox-edge", "farebox-billing-worker", "farebox-passthrough-worker"];
+const WASM_CRATES: [&str; 5] = [
+    "farebox-cloudflare",
+    "farebox-edge",
+    "farebox-billing-worker",
+    "farebox-conformance",
+    "farebox-passthrough-worker",
+];
 
 /// The crates that are built for Spin.
 const SPIN_CRATES: [&str; 6] = [
@@ -97,6 +103,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         tests(for_wasm(cargo().args(["test", "--no-fail-fast"]).env("PATH", path)), &mut |_| {})
     });
     if !options.without.contains(&Runtime::Workers) {
+        step("conformance, workers", &|| conformance::durable_object().map(|()| one()));
         step("size of the Workers", &|| build::run(&build::Options::default()).map(|()| one()));
         step("deployment, dry", &|| {
             let configs = ["billing-worker/wrangler.toml", "wrangler.toml"];
@@ -108,7 +115,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         step("end to end, workers", &|| end_to_end("workers", &table));
     }
     if !options.without.contains(&Runtime::Spin) {
-        step("conformance", &|| {
+        step("conformance, spin", &|| {
             tests(cargo().args(["test", "--package", END_TO_END, "--test", "conformance"]), &mut |_| {})
         });
         step("end to end, spin", &|| end_to_end("spin", &table));

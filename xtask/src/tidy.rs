@@ -28,8 +28,8 @@ const ARROWS: [(&str, &[&str]); 12] = [
 ];
 
 /// The crates that may see a platform's SDK.
-const PLATFORM_CRATES: [&str; 6] =
-    ["platform/cloudflare", "platform/spin", "edge", "billing-worker", "benches/", "tests/host/"];
+const PLATFORM_CRATES: [&str; 7] =
+    ["platform/cloudflare", "platform/spin", "edge", "billing-worker", "benches/", "tests/host/", "tests/conformance"];
 
 /// What only platform crates may depend on.
 const SDKS: [&str; 4] = ["worker", "wasm-bindgen", "js-sys", "spin-sdk"];

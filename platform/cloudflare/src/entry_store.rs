@@ -18,13 +18,17 @@ const PORT: &str = "account storage";
 /// The most entries one statement inserts: Durable Objects bind at most 100 values.
 const INSERTED_AT_ONCE: usize = 30;
 
-/// Creates the tables, where they are missing. `body` is an entry's bytes, `state` the account's snapshot.
+/// A row holds at most 2 MB, and a snapshot of a busy account may be larger: it is kept in parts of this many bytes.
+const SNAPSHOT_PART: usize = 1 << 20;
+
+/// Creates the tables, where they are missing. `body` is an entry's bytes, `state` a part of the account's snapshot.
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS entries (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
     CREATE INDEX IF NOT EXISTS entries_at ON entries (at);
     CREATE TABLE IF NOT EXISTS nonces (nonce TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS nonces_at ON nonces (at);
-    CREATE TABLE IF NOT EXISTS snapshot (one INTEGER PRIMARY KEY CHECK (one = 1), state BLOB NOT NULL) STRICT;
+    CREATE TABLE IF NOT EXISTS snapshot_parts (part INTEGER PRIMARY KEY, state BLOB NOT NULL) STRICT;
+    DROP TABLE IF EXISTS snapshot;
 ";
 
 /// The book of the one account whose object this is.
@@ -55,13 +59,17 @@ impl SqlEntryStore {
 
 impl EntryStore for SqlEntryStore {
     async fn snapshot(&self, _account: &AccountId) -> Result<Option<Vec<u8>>, Fault> {
-        Ok(self.blobs("SELECT state FROM snapshot", Vec::new())?.pop())
+        let parts = self.blobs("SELECT state FROM snapshot_parts ORDER BY part", Vec::new())?;
+        Ok((!parts.is_empty()).then(|| parts.concat()))
     }
 
     async fn save_snapshot(&self, _account: &AccountId, snapshot: &[u8]) -> Result<(), Fault> {
-        let statement =
-            "INSERT INTO snapshot (one, state) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET state = excluded.state";
-        self.sql.exec(statement, vec![snapshot.to_vec().into()]).map(drop).map_err(fault(PORT))
+        self.sql.exec("DELETE FROM snapshot_parts", None).map_err(fault(PORT))?;
+        for (part, state) in (0u64..).zip(snapshot.chunks(SNAPSHOT_PART)) {
+            let row = vec![number(part), state.to_vec().into()];
+            self.sql.exec("INSERT INTO snapshot_parts (part, state) VALUES (?, ?)", row).map_err(fault(PORT))?;
+        }
+        Ok(())
     }
 
     async fn entries(&self, _account: &AccountId, range: &EntryRange) -> Result<Vec<Entry>, Fault> {

@@ -2,3 +2,5 @@
 
 #[cfg(all(target_arch = "wasm32", target_os = "wasi"))]
 mod spin;
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+pub mod workers;
