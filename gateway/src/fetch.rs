@@ -87,7 +87,8 @@ impl<P: EdgePorts> Gateway<P> {
     async fn decided(self: &Rc<Self>, facts: &Facts<'_>, body: Body<'_>) -> Step {
         let mut word = None;
         loop {
-            match self.admit_on(word.take(), facts, body, self.ports.now()) {
+            // Kept until it is used: asking may have taken so long that something else must be fetched again first.
+            match self.admit_on(word.clone(), facts, body, self.ports.now()) {
                 Step::Need(need @ Need::Body(_)) => return Step::Need(need),
                 Step::Need(Need::Word(account, product, nonce)) => {
                     match self.ask_for_one(&account, &product, nonce.as_deref()).await {

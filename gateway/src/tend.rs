@@ -72,16 +72,22 @@ impl State {
 impl<P: EdgePorts> Gateway<P> {
     /// Does what is due, and keeps doing it for a while. To be kept alive behind the response.
     pub async fn background(self: Rc<Self>) {
+        let is_short_lived = self.settings.lifetime.is_some();
         let refills = std::mem::take(&mut self.state().refills);
         for (account, product) in refills {
-            // Many calls can find the same lease low before the first of them gets here.
-            if !self.state().wallet(&account, &product).needs_refill() {
+            // Many calls can find the same lease low before the first of them gets here. What is scarce is not asked for ahead
+            // by one of many instances, which may have no call for it.
+            let is_wanted = {
+                let mut state = self.state();
+                let wallet = state.wallet(&account, &product);
+                wallet.needs_refill() && !(is_short_lived && wallet.is_scarce())
+            };
+            if !is_wanted {
                 continue;
             }
             let (this, name) = (Rc::clone(&self), format!("lease/{account}/{product}"));
             self.ports.once(name, async move { this.refill(account, product).await }).await;
         }
-        let is_short_lived = self.settings.lifetime.is_some();
         if is_short_lived && self.state().retire(Wallet::hoards) {
             self.flush().await;
         }
@@ -174,6 +180,10 @@ impl<P: EdgePorts> Gateway<P> {
     /// batch is in the journal already; settling it now or later, or both, comes to the same.
     async fn give_back(&self, window: Window, id: &BatchId, batch: &Batch) {
         let mut accounts: Vec<_> = batch.closings.iter().map(|closing| &closing.account).collect();
+        if self.settings.lifetime.is_some() {
+            // A lease comes back once all its usage is settled, and where instances are many, others wait for it.
+            accounts.extend(batch.lines.iter().map(|line| &line.account));
+        }
         accounts.sort();
         accounts.dedup();
         for account in accounts {

@@ -174,6 +174,11 @@ impl Wallet {
         self.postponed.take_if(|until| *until <= now);
     }
 
+    /// Whether the lease in use is smaller than what was asked for.
+    pub(crate) fn is_scarce(&self) -> bool {
+        self.is_scarce
+    }
+
     /// One more call waits for a lease, or one less.
     pub(crate) fn waits(&mut self, begins: bool) {
         self.waiting = if begins { self.waiting + 1 } else { self.waiting.saturating_sub(1) };

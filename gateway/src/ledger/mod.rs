@@ -131,6 +131,11 @@ impl Accounts {
         self.0.borrow_mut().remove(id)
     }
 
+    /// Drops what is known of an account: what was decided on it was not kept by the store.
+    pub fn forget(&self, id: &AccountId) {
+        self.0.borrow_mut().remove(id);
+    }
+
     /// Keeps the newer of `account` and what another command kept meanwhile.
     fn keep(&self, id: &AccountId, account: Account) {
         let mut accounts = self.0.borrow_mut();
@@ -159,35 +164,71 @@ pub async fn execute<S: EntryStore>(
     now: Timestamp,
 ) -> Result<Result<Answer, Refusal>, Fault> {
     for _ in 0..ATTEMPTS {
-        let mut account = current(store, accounts, id).await?;
-        let Decision { entries, answer } = match decide(&account, key, command, now) {
-            Ok(decision) => decision,
-            Err(refusal) => {
-                accounts.keep(id, account);
-                return Ok(Err(refusal));
-            }
-        };
-        if !entries.is_empty() {
-            match store.append(id, account.version(), &entries).await {
-                Ok(()) => {}
-                Err(AppendError::Conflict) => {
-                    // It is as good as before: only what the others appended must be read.
-                    accounts.keep(id, account);
-                    continue;
-                }
-                Err(AppendError::Fault(fault)) => return Err(fault),
-            }
-            let before = account.version();
-            entries.iter().for_each(|entry| account.evolve(entry));
-            if before / S::SNAPSHOT_EVERY != account.version() / S::SNAPSHOT_EVERY {
-                // The command was carried out whether or not this succeeds; the next snapshot will be tried in time.
-                let _ = store.save_snapshot(id, &account.to_snapshot()).await;
-            }
+        if let Some(done) = attempt(store, accounts, id, key, command, (now, true)).await? {
+            return Ok(done);
         }
-        accounts.keep(id, account);
-        return Ok(Ok(answer));
     }
     Err(busy())
+}
+
+/// Carries out `command` if nobody else appends meanwhile, and, where it may not append, if it appends nothing: for stores
+/// whose writers can queue. `None` when it was not carried out.
+///
+/// # Errors
+/// As [`execute`].
+pub async fn attempt<S: EntryStore>(
+    store: &S,
+    accounts: &Accounts,
+    id: &AccountId,
+    key: Option<&IdempotencyKey>,
+    command: &Command,
+    (now, may_append): (Timestamp, bool),
+) -> Result<Option<Result<Answer, Refusal>>, Fault> {
+    let mut account = current(store, accounts, id).await?;
+    let Decision { entries, answer } = match decide(&account, key, command, now) {
+        Ok(decision) => decision,
+        Err(refusal) => {
+            accounts.keep(id, account);
+            return Ok(Some(Err(refusal)));
+        }
+    };
+    if !entries.is_empty() {
+        let appended =
+            if may_append { store.append(id, account.version(), &entries).await } else { Err(AppendError::Conflict) };
+        match appended {
+            Ok(()) => {}
+            Err(AppendError::Conflict) => {
+                // It is as good as before: only what the others appended must be read.
+                accounts.keep(id, account);
+                return Ok(None);
+            }
+            Err(AppendError::Fault(fault)) => return Err(fault),
+        }
+        let before = account.version();
+        entries.iter().for_each(|entry| account.evolve(entry));
+        if before / S::SNAPSHOT_EVERY != account.version() / S::SNAPSHOT_EVERY {
+            // The command was carried out whether or not this succeeds; the next snapshot will be tried in time.
+            let _ = store.save_snapshot(id, &account.to_snapshot()).await;
+        }
+    }
+    accounts.keep(id, account);
+    Ok(Some(Ok(answer)))
+}
+
+/// Takes a call's nonce, over all instances. Says whether it was free.
+///
+/// # Errors
+/// The store failed; the nonce may have been taken.
+pub async fn take_nonce<S: EntryStore>(
+    store: &S,
+    id: &AccountId,
+    nonce: Option<&str>,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    match nonce {
+        Some(nonce) => store.take_nonce(id, nonce, now, now.plus(-nonces::KEPT)).await,
+        None => Ok(true),
+    }
 }
 
 /// Carries out a `Command::Lease` for one call whose nonce must not have been taken, over all instances. The nonce is taken
@@ -203,9 +244,7 @@ pub async fn admit<S: EntryStore>(
     command: &Command,
     now: Timestamp,
 ) -> Result<Result<Answer, Refusal>, Fault> {
-    if let Some(nonce) = nonce
-        && !store.take_nonce(id, nonce, now, now.plus(-nonces::KEPT)).await?
-    {
+    if !take_nonce(store, id, nonce, now).await? {
         return Ok(Err(Refusal::NonceUsed));
     }
     execute(store, accounts, id, None, command, now).await

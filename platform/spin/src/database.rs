@@ -85,6 +85,13 @@ impl Database {
         Self::Postgres(Postgres::new(address))
     }
 
+    /// Closes the connection that is kept, and with it ends the transaction that is open on it.
+    pub(crate) fn disconnect(&self) {
+        if let Self::Sqlite(sqlite) = self {
+            sqlite.disconnect();
+        }
+    }
+
     pub(crate) fn dialect(&self) -> &'static Dialect {
         match self {
             Self::Sqlite(_) => &sqlite::DIALECT,

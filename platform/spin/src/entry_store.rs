@@ -36,6 +36,11 @@ impl SqlEntryStore {
         Self { database, conflicts: Cell::new(0) }
     }
 
+    /// Whether an append of this instance has lost a race.
+    pub(crate) fn is_contended(&self) -> bool {
+        self.conflicts.get() > 0
+    }
+
     pub(crate) const fn database(&self) -> &Database {
         &self.database
     }

@@ -32,6 +32,10 @@ pub use spin_sdk::wasip3;
 /// All ports of one instance.
 pub struct Platform {
     books: SqlEntryStore,
+    /// The same books on a connection of their own, for one transaction at a time.
+    turns: SqlEntryStore,
+    accounts_in_turn: Accounts,
+    has_turn: Cell<bool>,
     accounts: Accounts,
     usage: OnceCell<Rc<Store>>,
     is_listing: Cell<bool>,
@@ -53,6 +57,9 @@ impl Platform {
         };
         Ok(Self {
             books: SqlEntryStore::new(database),
+            turns: SqlEntryStore::new(Database::sqlite()),
+            accounts_in_turn: Accounts::default(),
+            has_turn: Cell::new(false),
             accounts: Accounts::default(),
             usage: OnceCell::new(),
             is_listing: Cell::new(false),

@@ -53,6 +53,19 @@ fn what_is_scarce_is_given_back_as_soon_as_no_call_needs_it() {
 }
 
 #[test]
+fn a_lease_comes_back_whole_also_when_some_of_its_usage_was_written_before() {
+    let deployment = Deployment::new("10.00");
+    let instance = deployment.instance_for(1, Some(LIFETIME));
+    for _ in 0..2 {
+        let forward = send(&instance, &deployment.signed("/leased", "hush")).unwrap();
+        instance.finish(forward.call, true, 0, 0, START);
+        now(instance.flush());
+    }
+    now(instance.background());
+    assert_eq!(deployment.balance(), ("9.996".to_owned(), "0.00".to_owned()), "without waiting for a settlement");
+}
+
+#[test]
 fn a_call_waits_for_what_other_instances_will_give_back() {
     let deployment = Deployment::new("0.002");
     let (holder, waiting) = (deployment.instance_for(1, Some(LIFETIME)), deployment.instance_for(2, Some(LIFETIME)));

@@ -43,6 +43,10 @@ impl Sqlite {
         Ok(rows.into_iter().map(|mut row| row.values.pop().map_or(Value::Other, read)).collect())
     }
 
+    pub(super) fn disconnect(&self) {
+        self.0.borrow_mut().take();
+    }
+
     async fn connection(&self) -> Result<Rc<Connection>, Failure> {
         let kept = self.0.borrow().clone();
         match kept {
