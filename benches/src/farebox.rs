@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use farebox_core::{
     credential::Secret,
     request::Facts,
-    signature::xca::{Signer, sign},
+    signature::{Signer, xca::sign},
     time::Timestamp,
 };
 use http_body_util::{BodyExt, Full};

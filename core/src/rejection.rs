@@ -34,6 +34,8 @@ pub enum Rejection {
         /// What the server signed, for the caller to compare.
         string_to_sign: Option<String>,
     },
+    /// The signature cannot be used; says why, without what was signed.
+    SignatureUnusable(String),
     /// The timestamp is not a number of milliseconds.
     TimestampInvalid,
     /// The timestamp is outside the window of 15 minutes either way.
@@ -145,7 +147,7 @@ impl Rejection {
             Self::CredentialMissing => ("credential.missing", 401, "No credential"),
             Self::CredentialUnknown => ("credential.unknown", 401, "Unknown credential"),
             Self::CredentialRevoked => ("credential.revoked", 401, "Revoked credential"),
-            Self::SignatureMissing | Self::SignatureInvalid { .. } => {
+            Self::SignatureMissing | Self::SignatureUnusable(_) | Self::SignatureInvalid { .. } => {
                 ("signature.invalid", 401, "The signature does not match")
             }
             Self::TimestampInvalid | Self::SignatureExpired { .. } => {
@@ -176,9 +178,12 @@ impl Rejection {
     /// What happened here and what to do next.
     pub fn detail(&self) -> String {
         match self {
-            Self::CredentialMissing => "Sign the request with your key and secret: send X-Ca-Key, X-Ca-Timestamp, \
-                X-Ca-Nonce and X-Ca-Signature. `farebox call` does it for you."
-                .into(),
+            Self::CredentialMissing => {
+                "Sign the request with your key and secret, in a way that the product takes: send \
+                X-Ca-Key, X-Ca-Timestamp, X-Ca-Nonce and X-Ca-Signature, or Signature-Input and Signature (RFC 9421). \
+                `farebox call` does it for you."
+                    .into()
+            }
             Self::CredentialUnknown => "Nobody has this key or app code. Check it for typing errors, or ask your \
                 provider for a new credential."
                 .into(),
@@ -186,6 +191,7 @@ impl Rejection {
                 account, or ask your provider for one."
                 .into(),
             Self::SignatureMissing => "X-Ca-Key came without X-Ca-Signature. Sign the request.".into(),
+            Self::SignatureUnusable(why) => format!("The signature cannot be used: {why}. Sign the request anew."),
             Self::SignatureInvalid { string_to_sign: Some(text) } => format!(
                 "The signature was not made over what the server received. The server signed `{text}`. Compare with \
                 yours, or run `farebox explain`."
@@ -195,19 +201,23 @@ impl Rejection {
             }
             Self::TimestampInvalid => "X-Ca-Timestamp must be a number of milliseconds since 1970.".into(),
             Self::SignatureExpired { now } => format!(
-                "The timestamp is more than 15 minutes away from the server's time, {now}. Set the clock, and sign \
-                each request when it is sent."
+                "The signature was made more than 15 minutes away from the server's time, {now}, or has passed its own \
+                end. Set the clock, and sign each request when it is sent."
             ),
-            Self::NonceMissing => "This product demands a signed nonce and timestamp. Add X-Ca-Nonce and \
-                X-Ca-Timestamp to the signed headers."
-                .into(),
+            Self::NonceMissing => {
+                "This product demands a signed nonce and timestamp. Add X-Ca-Nonce and X-Ca-Timestamp \
+                to the signed headers, or `nonce` and `created` to Signature-Input."
+                    .into()
+            }
             Self::NonceUsed => "A request with this nonce was taken before. Use a new nonce for each request, also \
                 when you try again."
                 .into(),
             Self::DigestMismatch => "The body that arrived is not the one that was signed.".into(),
-            Self::DigestMissing => "This product demands a digest of the body. Add Content-MD5, the base64 of the \
-                body's MD5."
-                .into(),
+            Self::DigestMissing => {
+                "This product demands a digest of the body. Add Content-MD5, the base64 of the body's \
+                MD5, or with RFC 9421 a signed Content-Digest with sha-256 or sha-512."
+                    .into()
+            }
             Self::BodyEmpty => "A digest of the body came, but no body.".into(),
             Self::RouteUnknown => "No product has a route for this path. Check the path.".into(),
             Self::MethodUnsupported { allow } => format!("This path takes {allow}."),
@@ -272,6 +282,7 @@ impl Rejection {
                 let message = format!("Invalid Signature, Server StringToSign:`{text}`");
                 return XcaError { status: 400, code: "A403IS", message };
             }
+            Self::SignatureUnusable(_) => (400, "A403IS", "Invalid Signature"),
             Self::TimestampInvalid => (400, "A400IT", "Invalid Timestamp"),
             Self::SignatureExpired { .. } => (400, "A400TE", "Timestamp Expired"),
             Self::NonceMissing => (400, "A400MN", "Nonce Missing"),

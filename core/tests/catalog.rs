@@ -62,10 +62,11 @@ accounts = ["acc_1", "acc_2"]
 [[products]]
 id = "plain"
 upstream = "http://127.0.0.1:8080"
-auth = ["x-ca"]
+auth = ["x-ca", "rfc9421"]
 rate = { per_1000_calls = "0.50" }
 routes = [{ path = "/plain" }]
 admission = "strict"
+rfc9421_components = ["@target-uri", "content-type"]
 
   [[products.subscriptions]]
   id = "plain-pro"
@@ -93,6 +94,9 @@ fn every_key_of_a_good_catalog_is_understood() {
     assert_eq!((translate.timeout, plain.timeout), (Some(10 * SECOND), None));
     assert_eq!(translate.auth, [AuthScheme::XCa, AuthScheme::AppCode]);
     assert!(translate.hmac_sha1 && translate.strict_signature && !plain.hmac_sha1 && !plain.strict_signature);
+    assert_eq!(plain.auth, [AuthScheme::XCa, AuthScheme::Rfc9421]);
+    assert_eq!(plain.rfc9421_components, ["@target-uri", "content-type"]);
+    assert_eq!(translate.rfc9421_components, ["@method", "@authority", "@path", "@query", "content-digest"]);
     assert_eq!((translate.admission, plain.admission), (Admission::Leased, Admission::Strict));
     assert_eq!(translate.accounts.as_ref().map(Vec::len), Some(2));
     assert!(!translate.is_open_to(&"acc_3".parse().unwrap()) && plain.is_open_to(&"acc_3".parse().unwrap()));
@@ -152,13 +156,20 @@ const BAD: &[(&str, &str, usize, &str)] = &[
     ("upstream = \"http://127.0.0.1:8080\"", "upstream = \"https://o/?k=1\"", 49, "without ? and #"),
     ("timeout = \"10s\"", "timeout = \"soon\"", 9, "`soon` is not a duration"),
     ("timeout = \"10s\"", "timeout = \"0s\"", 9, "more than nothing"),
-    ("auth = [\"x-ca\"]", "auth = []", 50, "the list is empty"),
-    ("auth = [\"x-ca\"]", "auth = [\"basic\"]", 50, "`basic` is not an auth scheme: use x-ca, appcode"),
-    ("auth = [\"x-ca\"]", "auth = [\"x-ca\", \"x-ca\"]", 50, "in the list already"),
-    ("auth = [\"x-ca\"]", "", 47, "`auth` is missing"),
+    ("auth = [\"x-ca\", \"rfc9421\"]", "auth = []", 50, "the list is empty"),
+    (
+        "auth = [\"x-ca\", \"rfc9421\"]",
+        "auth = [\"basic\"]",
+        50,
+        "`basic` is not an auth scheme: use x-ca, rfc9421, appcode",
+    ),
+    ("auth = [\"x-ca\", \"rfc9421\"]", "auth = [\"x-ca\", \"x-ca\"]", 50, "in the list already"),
+    ("auth = [\"x-ca\", \"rfc9421\"]", "", 47, "`auth` is missing"),
     ("hmac_sha1 = true", "hmac_sha1 = \"yes\"", 11, "expected true or false, found a text"),
     ("accounts = [\"acc_1\", \"acc_2\"]", "accounts = [\"acc_1\", 2]", 13, "expected a text in quotes"),
     ("admission = \"strict\"", "admission = \"loose\"", 53, "use leased or strict"),
+    ("[\"@target-uri\", \"content-type\"]", "[\"@status\"]", 54, "`@status` is not a component"),
+    ("[\"@target-uri\", \"content-type\"]", "[\"Content-Type\"]", 54, "a header's name in lower case"),
     ("methods = [\"GET\", \"POST\"]", "methods = [\"get\"]", 16, "`get` is not a method"),
     ("methods = [\"GET\", \"POST\"]", "methods = []", 16, "the list is empty"),
     ("path = \"/v1/languages\"", "path = \"v1\"", 20, "must begin with a slash"),
@@ -190,12 +201,12 @@ const BAD: &[(&str, &str, usize, &str)] = &[
     ("valid = \"90d\"", "valid = \"3 months\"", 39, "is not a duration"),
     ("priority = -1", "priority = 3_000_000_000", 40, "out of range"),
     ("[[products.packages]]", "[[products.bundles]]", 34, "`bundles` is not known here"),
-    ("id = \"plain-pro\"", "id = \"translate-10k\"", 56, "this id is taken on line 35"),
-    ("every = \"1 month\"", "every = \"monthly\"", 59, "`monthly` is not a period"),
-    ("every = \"1 month\"", "", 55, "`every` is missing"),
-    ("beyond = \"rate\"", "beyond = \"never\"", 62, "use rate or reject"),
-    ("rate = { per_1000_calls = \"0.50\" }", "", 62, "the product has no `rate`"),
-    ("calls = 50_000\n  egress_bytes = \"1 GiB\"", "", 55, "at least one of `calls`"),
+    ("id = \"plain-pro\"", "id = \"translate-10k\"", 57, "this id is taken on line 35"),
+    ("every = \"1 month\"", "every = \"monthly\"", 60, "`monthly` is not a period"),
+    ("every = \"1 month\"", "", 56, "`every` is missing"),
+    ("beyond = \"rate\"", "beyond = \"never\"", 63, "use rate or reject"),
+    ("rate = { per_1000_calls = \"0.50\" }", "", 63, "the product has no `rate`"),
+    ("calls = 50_000\n  egress_bytes = \"1 GiB\"", "", 56, "at least one of `calls`"),
     ("[provider]", "[provider", 1, ""),
 ];
 
@@ -249,7 +260,7 @@ fn a_difference_names_what_changes_and_nothing_else() {
     let changes: Vec<_> =
         difference(Some(&good()), &compile(&changed).unwrap()).iter().map(ToString::to_string).collect();
     let expected = [
-        "+ product simple: admission strict, auth x-ca, price per 1,000 calls 0.50, routes all methods /plain, title simple, \
+        "+ product simple: admission strict, auth x-ca rfc9421, price per 1,000 calls 0.50, rfc9421_components @target-uri content-type, routes all methods /plain, title simple, \
          upstream http://127.0.0.1:8080",
         "+ plan plain-pro of simple: beyond rate, every 1 month, grace 5d, price 49.00, priority 2, quantity 50000 \
          calls, 1073741824 egress_bytes, title Pro",

@@ -14,7 +14,11 @@ use farebox_core::{
     meter::Meter,
     rejection::Rejection,
     request::Facts,
-    signature::{self, Body, Check, Presented, Profile, Verified, xca},
+    signature::{
+        self, Body, Check, Presented, Profile, Verified,
+        rfc9421::{self, Demands},
+        xca,
+    },
     time::Timestamp,
 };
 
@@ -137,7 +141,7 @@ impl State {
     /// Everything but the money: who calls what, and whether they may.
     fn check<'a>(
         &mut self,
-        presented: &Presented<'a>,
+        presented: &'a Presented<'a>,
         facts: &Facts<'a>,
         body: Body<'_>,
         now: Timestamp,
@@ -155,8 +159,7 @@ impl State {
         if sold.is_some_and(|product| !product.auth.contains(&presented.scheme())) {
             return Err(Rejection::CredentialMissing.into());
         }
-        let profile = sold.map_or(Profile::default(), profile_of);
-        let verified = verify(presented, facts, body, &caller, profile, now)?;
+        let verified = verify(presented, facts, body, &caller, sold, now)?;
         let target = routed?;
         let product = &shop.catalog.products[target.product];
         if !product.is_open_to(&caller.credential.account) || !caller.credential.may_use(&product.id) {
@@ -176,6 +179,7 @@ impl State {
         let by_code;
         let key = match presented {
             Presented::XCa(claim) => claim.key,
+            Presented::Rfc9421(claim) => self.signed_by(claim, now)?,
             Presented::AppCode(code) => {
                 let hash = hash_app_code(code);
                 let known = self.credentials.get_app_code(&hash, now);
@@ -183,6 +187,10 @@ impl State {
                 by_code.as_str()
             }
         };
+        self.caller_of(key, now)
+    }
+
+    fn caller_of(&mut self, key: &str, now: Timestamp) -> Result<Rc<Caller>, Stop> {
         match self.credentials.get(key, now) {
             Some(Known::Caller(caller)) => Ok(caller),
             Some(Known::Nobody) => Err(Rejection::CredentialUnknown.into()),
@@ -192,6 +200,19 @@ impl State {
                 Err(_) => Err(Rejection::CredentialUnknown.into()),
             },
         }
+    }
+
+    /// The key of the first signature that somebody has; others may be those of proxies on the way. Keys that are not in
+    /// memory are needed one after the other, so a request with one of ours first costs one look-up.
+    fn signed_by<'c>(&mut self, claim: &'c rfc9421::Claim, now: Timestamp) -> Result<&'c str, Stop> {
+        for signature in claim.signatures().map_err(|why| Rejection::SignatureUnusable(why.into()))? {
+            match self.caller_of(&signature.key, now) {
+                Err(Stop::Reject(Rejection::CredentialUnknown)) => {}
+                Err(stop) => return Err(stop),
+                Ok(_) => return Ok(&signature.key),
+            }
+        }
+        Err(Rejection::CredentialUnknown.into())
     }
 
     /// Takes the nonce and a place on a lease, both or none.
@@ -229,17 +250,28 @@ impl State {
     }
 }
 
-/// Checks the signature, where the scheme has one.
+/// Checks the signature, where the scheme has one, by what the product demands, where there is one.
 fn verify<'a>(
-    presented: &Presented<'a>,
+    presented: &'a Presented<'a>,
     facts: &Facts<'a>,
     body: Body<'_>,
     caller: &Caller,
-    profile: Profile,
+    product: Option<&Product>,
     now: Timestamp,
 ) -> Result<Verified<'a>, Stop> {
-    let Presented::XCa(claim) = presented else { return Ok(Verified { nonce: None, signed_at: None }) };
-    match xca::verify(claim, facts, body, &caller.secret, profile, now)? {
+    let secret = &caller.secret;
+    let check = match presented {
+        Presented::XCa(claim) => {
+            let profile = product.map_or(Profile::default(), profile_of);
+            xca::verify(claim, facts, body, secret, profile, now)?
+        }
+        Presented::Rfc9421(claim) => {
+            let signature = claim.signed_with(caller.credential.key.as_str()).ok_or(Rejection::CredentialUnknown)?;
+            rfc9421::verify(signature, facts, body, secret, demands_of(product), now)?
+        }
+        Presented::AppCode(_) => Check::Passed(Verified { nonce: None, signed_at: None }),
+    };
+    match check {
         Check::Passed(verified) => Ok(verified),
         Check::NeedsBody if facts.content_length().is_some_and(|length| length > SIGNED_BODY_LIMIT) => {
             Err(Rejection::BodyTooLarge { limit: SIGNED_BODY_LIMIT }.into())
@@ -251,6 +283,13 @@ fn verify<'a>(
 /// What a product demands of a signature.
 fn profile_of(product: &Product) -> Profile {
     Profile { sha1: product.hmac_sha1, strict: product.strict_signature }
+}
+
+/// What a product demands of a signature of RFC 9421; nothing where there is none, as the call goes nowhere.
+fn demands_of(product: Option<&Product>) -> Demands<'_> {
+    let none = Demands { components: &[], strict: false };
+    product
+        .map_or(none, |product| Demands { components: &product.rfc9421_components, strict: product.strict_signature })
 }
 
 /// The meter that `RateLimit` speaks of: calls where they are limited, else what is.

@@ -33,6 +33,10 @@ use crate::{
 /// What the ledger answers, when it does.
 type Answered = Result<Result<Answer, Refusal>, Fault>;
 
+/// How often a request looks up credentials. With several signatures, what was found for the first can be too old again when
+/// that for the second has come, where the store is slow.
+const MOST_LOOK_UPS: u32 = 16;
+
 /// The part of the published catalog that an instance needs.
 #[derive(Deserialize)]
 struct Published {
@@ -86,6 +90,7 @@ impl<P: EdgePorts> Gateway<P> {
 
     async fn decided(self: &Rc<Self>, facts: &Facts<'_>, body: Body<'_>) -> Step {
         let mut word = None;
+        let mut look_ups = 0;
         loop {
             // Kept until it is used: asking may have taken so long that something else must be fetched again first.
             match self.admit_on(word.clone(), facts, body, self.ports.now()) {
@@ -96,7 +101,13 @@ impl<P: EdgePorts> Gateway<P> {
                         Err(rejection) => return Step::Reject(self.reject(facts, &rejection)),
                     }
                 }
-                Step::Need(need) => self.fetch(need).await,
+                Step::Need(Need::Credential(_)) if look_ups == MOST_LOOK_UPS => {
+                    return Step::Reject(self.reject(facts, &Rejection::LedgerUnavailable));
+                }
+                Step::Need(need) => {
+                    look_ups += u32::from(matches!(need, Need::Credential(_)));
+                    self.fetch(need).await;
+                }
                 step => return step,
             }
         }

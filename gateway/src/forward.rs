@@ -172,7 +172,7 @@ impl Reject {
             _ => {}
         }
         if status == 401 {
-            fields.push(("www-authenticate", "X-Ca, APPCODE".to_owned()));
+            fields.push(("www-authenticate", "X-Ca, Signature, APPCODE".to_owned()));
         }
         Self { status, fields, body: rejection.problem(status, request_id) }
     }

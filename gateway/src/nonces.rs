@@ -12,12 +12,12 @@ use std::{
 
 use farebox_core::{
     id::CredentialKey,
-    signature::xca,
+    signature::WINDOW,
     time::{Millis, Timestamp},
 };
 
 /// How long a nonce is known: as long as a timestamp is good that was ahead of our clock by all that it may be.
-pub(crate) const KEPT: Millis = 2 * xca::WINDOW;
+pub(crate) const KEPT: Millis = 2 * WINDOW;
 
 /// The nonces this instance has seen.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use farebox_core::{
     credential::Secret,
     request::Facts,
-    signature::xca::{Signer, sign},
+    signature::{Signer, xca::sign},
     time::Timestamp,
 };
 use hyper::{HeaderMap, Method, Request, header::HeaderName};

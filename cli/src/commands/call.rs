@@ -13,6 +13,7 @@ Example:
   export FAREBOX_SECRET=…
   farebox call --key ak_1 '/v1/echo?city=Oslo'
   farebox call --credential-file bob.json /v1/echo
+  farebox call --key ak_1 --scheme rfc9421 '/v1/echo?city=Oslo'
   farebox call --key ak_1 --json '{\"a\":1}' -X PUT https://api.example/v1/echo")]
 pub(crate) struct Call {
     #[command(flatten)]

@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use farebox_cli::{
     http::{Answer, Client, Problem},
-    request::Request,
+    request::{Request, Scheme},
 };
 use farebox_core::{credential::Secret, time::Timestamp};
 use serde::Deserialize;
@@ -42,6 +42,10 @@ pub(super) struct Drafted {
     /// JSON body; `@FILE` takes it from a file, `@-` from standard input
     #[arg(long, value_name = "BODY")]
     json: Option<String>,
+
+    /// How to sign
+    #[arg(long, value_enum, default_value_t, value_name = "SCHEME")]
+    scheme: Scheme,
 
     /// Key to sign with; its secret comes from FAREBOX_SECRET, a file or a prompt
     #[arg(long, env = "FAREBOX_KEY", value_name = "KEY", required_unless_present = "credential_file")]
@@ -139,6 +143,11 @@ impl Drafted {
         }
     }
 
+    /// How it is signed.
+    pub(super) fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
     /// Signs the request and sends it; gives the string that was signed and the answer.
     ///
     /// When the gateway's clock is another than ours, the request is signed and sent once more by the gateway's.
@@ -146,7 +155,7 @@ impl Drafted {
         let (client, (key, secret)) = (Client::default(), self.signer()?);
         let mut sign_and_send = |now| {
             let nonce = uuid::Uuid::new_v4().to_string();
-            let string_to_sign = request.sign(&key, &secret, now, &nonce);
+            let string_to_sign = request.sign(self.scheme, &key, &secret, now, &nonce);
             Ok((string_to_sign, Answered::of(client.send(&request)?)?))
         };
         let since = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock stands before 1970")?;

@@ -107,7 +107,7 @@ id = "{id}"
 title = {title}
 # A call to /x of the gateway goes to this address with /x behind it.
 upstream = {upstream}
-auth = ["x-ca"]                    # how callers sign; "appcode" allows plain codes
+auth = ["x-ca"]                    # how callers sign; "rfc9421" and "appcode" are known too
 # timeout = "30s"                  # how long the upstream may take to begin its answer
 # admission = "strict"             # ask the account's ledger for each call: slower
 

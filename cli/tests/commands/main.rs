@@ -10,7 +10,7 @@ use farebox_core::{
     credential::Secret,
     ledger::{Account, Command as LedgerCommand, decide},
     request::Facts,
-    signature::{Body, Check, Presented, Profile, present, xca},
+    signature::{Body, Check, Presented, Profile, present, rfc9421, xca},
     time::Timestamp,
 };
 use serde_json::{Value, json};
@@ -70,6 +70,35 @@ fn what_call_sends_verifies_in_the_strict_profile() {
         let received = server.take();
         assert_eq!(verify(&received), Ok(true), "{call:?}");
     }
+}
+
+#[test]
+fn what_call_signs_by_rfc_9421_verifies_under_the_usual_demands() {
+    let server = Server::start(|_| Reply::json(200, json!({"echo": true})));
+    let calls: [&[&str]; 4] = [
+        &["/v1/echo?b=2&a=%26"],
+        &["/v1/Troms\u{f8}?q=\u{e9}", "-X", "delete"],
+        &["/v1/echo", "--json", "{}"],
+        &["/v1/echo", "-X", "POST"],
+    ];
+    for call in calls {
+        stdout(&farebox(&server, &[&["call", "--scheme", "rfc9421"], call].concat()));
+        let received = server.take();
+        let packed = received.packed().replacen("127.0.0.1", server.address().trim_start_matches("http://"), 1);
+        let facts = Facts::unpack(&packed).expect("a packed request");
+        let Ok(Presented::Rfc9421(claim)) = present(&facts) else { panic!("not rfc9421") };
+        let components = rfc9421::DEMANDED.map(str::to_owned);
+        let demands = rfc9421::Demands { components: &components, strict: true };
+        let (signature, secret) = (claim.signed_with("appKey").expect("signed"), Secret::new("appSecret"));
+        let check = rfc9421::verify(signature, &facts, Body::Read(&received.body), &secret, demands, now());
+        assert!(matches!(check, Ok(Check::Passed(_))), "{call:?}: {check:?}");
+    }
+}
+
+/// The time on this machine.
+fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    Timestamp::from_millis(i64::try_from(since.as_millis()).expect("a time"))
 }
 
 #[test]

@@ -17,7 +17,8 @@ use super::{
 use crate::id::{OfferId, ProductId};
 
 /// The schemes a product can accept, by their names in the source.
-const SCHEMES: [(&str, AuthScheme); 2] = [("x-ca", AuthScheme::XCa), ("appcode", AuthScheme::AppCode)];
+const SCHEMES: [(&str, AuthScheme); 3] =
+    [("x-ca", AuthScheme::XCa), ("rfc9421", AuthScheme::Rfc9421), ("appcode", AuthScheme::AppCode)];
 
 /// Reads a catalog.
 ///
@@ -71,6 +72,7 @@ fn product(table: &Table<'_>, index: usize, seen: &mut Seen) -> Option<Product> 
     let auth = table.required("auth").and_then(|item| list(&item, scheme));
     let hmac_sha1 = table.flag("hmac_sha1");
     let strict_signature = table.flag("strict_signature");
+    let rfc9421_components = table.maybe("rfc9421_components", |item| list(item, |item| item.read(value::component)));
     let admission = table.maybe("admission", |item| item.read(admission));
     let accounts = table.maybe("accounts", |item| list(item, |item| item.parse()));
     let routes = routes(table, index, seen);
@@ -92,6 +94,7 @@ fn product(table: &Table<'_>, index: usize, seen: &mut Seen) -> Option<Product> 
         auth: auth?,
         hmac_sha1: hmac_sha1?,
         strict_signature: strict_signature?,
+        rfc9421_components: rfc9421_components?.unwrap_or_else(super::demanded),
         admission: admission?.unwrap_or_default(),
         accounts: accounts?,
         routes: routes?,

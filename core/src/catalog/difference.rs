@@ -133,6 +133,7 @@ fn describe_product(product: &Product) -> Aspects {
         auth,
         hmac_sha1,
         strict_signature,
+        rfc9421_components,
         admission,
         accounts,
         routes,
@@ -142,6 +143,7 @@ fn describe_product(product: &Product) -> Aspects {
     } = product;
     let auth = auth.iter().map(|scheme| match scheme {
         AuthScheme::XCa => "x-ca",
+        AuthScheme::Rfc9421 => "rfc9421",
         AuthScheme::AppCode => "appcode",
     });
     let mut routes: Vec<String> = routes.iter().map(route).collect();
@@ -154,6 +156,7 @@ fn describe_product(product: &Product) -> Aspects {
         ("auth", auth.collect::<Vec<_>>().join(" ")),
         ("hmac_sha1", flag(*hmac_sha1)),
         ("strict_signature", flag(*strict_signature)),
+        ("rfc9421_components", rfc9421_components.join(" ")),
         ("admission", if *admission == Admission::Strict { "strict".to_owned() } else { String::new() }),
         ("accounts", accounts.iter().flatten().map(ToString::to_string).collect::<Vec<_>>().join(" ")),
         ("routes", routes.join("; ")),

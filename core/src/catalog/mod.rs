@@ -22,6 +22,7 @@ use crate::{
     meter::PerMeter,
     money::{Currency, Micros},
     rate::Rate,
+    signature::rfc9421::DEMANDED,
     time::Millis,
 };
 
@@ -32,6 +33,8 @@ pub enum AuthScheme {
     /// Alibaba Cloud API Gateway's signature.
     #[serde(rename = "x-ca")]
     XCa,
+    /// HTTP Message Signatures (RFC 9421) with `hmac-sha256`.
+    Rfc9421,
     /// `Authorization: APPCODE …`, unsigned.
     AppCode,
 }
@@ -85,9 +88,12 @@ pub struct Product {
     /// Whether x-ca may be signed with HMAC-SHA1 too.
     #[serde(default)]
     pub hmac_sha1: bool,
-    /// Whether x-ca must carry a signed timestamp and nonce, and a digest where there is a body.
+    /// Whether a signature must carry a signed timestamp and nonce, and a digest where there is a body.
     #[serde(default)]
     pub strict_signature: bool,
+    /// The components that a signature of RFC 9421 must cover where the request has them.
+    #[serde(default = "demanded")]
+    pub rfc9421_components: Vec<String>,
     /// How its calls are admitted.
     #[serde(default)]
     pub admission: Admission,
@@ -159,6 +165,11 @@ pub const SCHEMA: &str = include_str!("catalog.schema.json");
 
 /// Where the key-value store holds the published catalog.
 pub const CATALOG_ENTRY: &str = "catalog/current";
+
+/// What a signature of RFC 9421 must cover where the provider says nothing else.
+fn demanded() -> Vec<String> {
+    DEMANDED.map(str::to_owned).into()
+}
 
 impl Catalog {
     /// Nothing for sale.

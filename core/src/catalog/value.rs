@@ -7,6 +7,7 @@ use url::Url;
 
 use crate::{
     ledger::Every,
+    signature::rfc9421::requirement,
     time::{DAY, HOUR, MINUTE, Millis, SECOND},
 };
 
@@ -117,6 +118,11 @@ pub(super) fn method(text: &str) -> Result<String, String> {
         return Err(format!("{text} cannot be forwarded"));
     }
     Ok(text.to_owned())
+}
+
+/// The name of a component of RFC 9421 that a signature can be asked to cover.
+pub(super) fn component(text: &str) -> Result<String, String> {
+    requirement(text).map(|()| text.to_owned())
 }
 
 /// A path pattern, as far as it can be judged alone.

@@ -4,18 +4,32 @@
 //! Invariant: nothing here compares a signature in other than constant time, and no text made here holds a secret.
 
 pub mod appcode;
+pub mod rfc9421;
 pub mod xca;
+
+use std::borrow::Cow;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::{catalog::AuthScheme, rejection::Rejection, request::Facts, time::Timestamp};
+use crate::{
+    catalog::AuthScheme,
+    credential::Secret,
+    rejection::Rejection,
+    request::Facts,
+    time::{MINUTE, Millis, Timestamp},
+};
+
+/// How far a timestamp may be from the server's time, either way. A request can thus be sent again for twice as long.
+pub const WINDOW: Millis = 15 * MINUTE;
 
 /// What a request shows to say who sent it. Nothing of it is proven.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Presented<'a> {
     /// A key and a signature of Alibaba Cloud API Gateway's scheme, for [`xca::verify`].
     XCa(xca::Claim<'a>),
+    /// Signatures of RFC 9421, for [`rfc9421::verify`].
+    Rfc9421(rfc9421::Claim),
     /// An app code. Who knows it is who it belongs to: finding its hash in the store is the check.
     AppCode(&'a str),
 }
@@ -29,7 +43,21 @@ pub enum Body<'a> {
     Read(&'a [u8]),
 }
 
-/// What a product demands of a signature.
+impl Body<'_> {
+    /// Whether there is one, as far as can be known. A request that announces none and whose method gives none a meaning
+    /// (RFC 9110, section 9.3) has none.
+    fn is_there(self, facts: &Facts<'_>) -> bool {
+        match self {
+            Self::Read(bytes) => !bytes.is_empty(),
+            Self::Unread if matches!(facts.method, "GET" | "HEAD" | "DELETE" | "OPTIONS") => {
+                facts.content_length().is_some() || facts.header("transfer-encoding").is_some()
+            }
+            Self::Unread => true,
+        }
+    }
+}
+
+/// What a product demands of an x-ca signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Profile {
     /// HMAC-SHA1 is accepted too.
@@ -57,6 +85,28 @@ pub struct Verified<'a> {
     pub signed_at: Option<Timestamp>,
 }
 
+/// Who signs, and what makes this signature unlike every other.
+#[derive(Debug, Clone)]
+pub struct Signer<'a> {
+    /// The credential's key.
+    pub key: &'a str,
+    /// The credential's secret.
+    pub secret: &'a Secret,
+    /// When.
+    pub now: Timestamp,
+    /// Unique for this credential for at least 15 minutes.
+    pub nonce: &'a str,
+}
+
+/// A signature and what it was made over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signed {
+    /// The headers to add to the request: names in lower case, and values.
+    pub headers: Vec<(String, String)>,
+    /// What was signed, for [`xca::explain()`].
+    pub string_to_sign: String,
+}
+
 /// What the request claims to be signed with.
 ///
 /// # Errors
@@ -65,21 +115,25 @@ pub struct Verified<'a> {
 /// without a signature.
 pub fn present<'a>(facts: &Facts<'a>) -> Result<Presented<'a>, Rejection> {
     let mut claim = xca::Claim::default();
+    let mut signatures = rfc9421::Fields::default();
     let mut app_code = None;
     for &(name, value) in &facts.headers {
-        if !claim.take(name, value) && name == "authorization" {
+        if claim.take(name, value) {
+        } else if name == "authorization" {
             app_code = app_code.or(appcode::read(value));
+        } else {
+            signatures.take(name, value);
         }
     }
-    match app_code {
-        _ if !claim.key.is_empty() => {
-            if claim.signature.is_empty() {
-                return Err(Rejection::SignatureMissing);
-            }
-            Ok(Presented::XCa(claim))
-        }
-        Some(code) => Ok(Presented::AppCode(code)),
-        None => Err(Rejection::CredentialMissing),
+    if !claim.key.is_empty() {
+        return if claim.signature.is_empty() { Err(Rejection::SignatureMissing) } else { Ok(Presented::XCa(claim)) };
+    }
+    // A signature that cannot be ours may be somebody's on the way, and does not stand in the way of an app code.
+    match (signatures.claim(), app_code) {
+        (Some(claim), None) => Ok(Presented::Rfc9421(claim)),
+        (Some(claim), Some(_)) if claim.signatures().is_ok() => Ok(Presented::Rfc9421(claim)),
+        (_, Some(code)) => Ok(Presented::AppCode(code)),
+        (None, None) => Err(Rejection::CredentialMissing),
     }
 }
 
@@ -88,6 +142,7 @@ impl Presented<'_> {
     pub fn scheme(&self) -> AuthScheme {
         match self {
             Self::XCa(_) => AuthScheme::XCa,
+            Self::Rfc9421(_) => AuthScheme::Rfc9421,
             Self::AppCode(_) => AuthScheme::AppCode,
         }
     }
@@ -105,6 +160,16 @@ fn keyed<M: KeyInit>(key: &[u8]) -> M {
     M::new_from_slice(key).unwrap_or_else(|_| M::new(&Default::default()))
 }
 
+/// A header value as its sender meant it. Clients sign UTF-8 and send its bytes, which some platforms hand over one
+/// character per byte; text that reads as UTF-8 when taken back to bytes was such.
+fn as_sent(value: &str) -> Cow<'_, str> {
+    if value.is_ascii() {
+        return Cow::Borrowed(value);
+    }
+    let bytes: Option<Vec<u8>> = value.chars().map(|c| u8::try_from(c).ok()).collect();
+    bytes.and_then(|bytes| String::from_utf8(bytes).ok()).map_or(Cow::Borrowed(value), Cow::Owned)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,6 +179,10 @@ mod tests {
         let facts = Facts::unpack(&packed).unwrap();
         present(&facts).map(|presented| match &presented {
             Presented::XCa(claim) => (presented.scheme(), claim.key.to_owned()),
+            Presented::Rfc9421(claim) => {
+                let key = |signatures: &[rfc9421::Signature]| signatures[0].key.clone();
+                (presented.scheme(), claim.signatures().map_or_else(str::to_owned, key))
+            }
             Presented::AppCode(code) => (presented.scheme(), (*code).to_owned()),
         })
     }
@@ -124,6 +193,18 @@ mod tests {
         assert_eq!(presented("authorization: APPCODE c"), Ok((AuthScheme::AppCode, "c".into())));
         assert_eq!(presented("authorization: Bearer t"), Err(Rejection::CredentialMissing));
         assert_eq!(presented("accept: */*"), Err(Rejection::CredentialMissing));
+    }
+
+    #[test]
+    fn a_signature_that_cannot_be_ours_is_passed_over_for_an_app_code() {
+        let ours = "signature-input: s=(\"@method\");keyid=\"k\"\nsignature: s=:AA==:";
+        let foreign = "signature-input: s=(\"@method\");keyid=\"k\";alg=\"ed25519\"\nsignature: s=:AA==:";
+        assert_eq!(presented(ours), Ok((AuthScheme::Rfc9421, "k".into())));
+        assert_eq!(presented(&format!("{ours}\nauthorization: APPCODE c")), Ok((AuthScheme::Rfc9421, "k".into())));
+        assert_eq!(presented(&format!("{ours}\nx-ca-key: x\nx-ca-signature: y")), Ok((AuthScheme::XCa, "x".into())));
+        assert_eq!(presented(&format!("{foreign}\nauthorization: APPCODE c")), Ok((AuthScheme::AppCode, "c".into())));
+        assert_eq!(presented(foreign), Ok((AuthScheme::Rfc9421, "`alg` must be hmac-sha256".into())));
+        assert_eq!(presented("signature: keyId=k"), Err(Rejection::CredentialMissing));
     }
 
     #[test]

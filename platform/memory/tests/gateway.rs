@@ -13,6 +13,8 @@
 
 #[path = "gateway/lifetime.rs"]
 mod lifetime;
+#[path = "gateway/rfc9421_callers.rs"]
+mod rfc9421_callers;
 
 use std::{
     future::Future,
@@ -27,7 +29,7 @@ use farebox_core::{
     id::AccountId,
     ledger::{Command, Entry, Event, IdempotencyKey},
     request::Facts,
-    signature::{Body, xca},
+    signature::{Body, Signer, xca},
     time::{DAY, SECOND, Timestamp},
 };
 use farebox_gateway::{
@@ -43,15 +45,13 @@ const CATALOG: &str = r#"
 [provider]
 name = "Test"
 currency = "USD"
-
 [[products]]
 id = "leased"
 upstream = "http://origin.test"
-auth = ["x-ca"]
+auth = ["x-ca", "rfc9421"]
 routes = [{ path = "/leased" }]
 rate = { per_1000_calls = "2.00" }
 packages = [{ id = "hundred", price = "1.00", calls = 100, valid = "30d" }]
-
 [[products]]
 id = "strict"
 upstream = "http://origin.test"
@@ -141,7 +141,7 @@ impl Deployment {
         let nonce = format!("n{}", self.nonces.get());
         let bare = format!("GET\nhttp://gateway.test{path}");
         let secret = Secret::new(secret);
-        let signer = xca::Signer { key: "ak_1", secret: &secret, now: self.memory.now(), nonce: &nonce };
+        let signer = Signer { key: "ak_1", secret: &secret, now: self.memory.now(), nonce: &nonce };
         let signed = xca::sign(&Facts::unpack(&bare).unwrap(), b"", &signer);
         signed.headers.iter().fold(bare, |packed, (name, value)| format!("{packed}\n{name}: {value}"))
     }

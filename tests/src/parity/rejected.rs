@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use farebox_core::{
     credential::Secret,
     request::Facts,
-    signature::xca::{Signer, sign},
+    signature::{Signer, xca::sign},
     time::{HOUR, MINUTE},
 };
 

@@ -13,7 +13,7 @@ use super::{
     Claim,
     params::{Dialect, Params},
 };
-use crate::request::Facts;
+use crate::{request::Facts, signature::as_sent};
 
 /// Headers that stand in lines of their own or hold the signature.
 const NEVER_LISTED: [&str; 6] =
@@ -118,16 +118,6 @@ impl Canonical<'_, '_> {
         text.push_str(&as_sent(found.map_or("", |(_, value)| value)));
         text.push('\n');
     }
-}
-
-/// A header value as its sender meant it. Clients sign UTF-8 and send its bytes, which some platforms hand over one
-/// character per byte; text that reads as UTF-8 when taken back to bytes was such.
-fn as_sent(value: &str) -> Cow<'_, str> {
-    if value.is_ascii() {
-        return Cow::Borrowed(value);
-    }
-    let bytes: Option<Vec<u8>> = value.chars().map(|c| u8::try_from(c).ok()).collect();
-    bytes.and_then(|bytes| String::from_utf8(bytes).ok()).map_or(Cow::Borrowed(value), Cow::Owned)
 }
 
 /// The path percent-decoded, which some clients sign; `None` when that is no other text, or when the text could also be

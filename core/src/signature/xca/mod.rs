@@ -12,8 +12,8 @@ mod tests;
 mod verify;
 
 pub use explain::{Difference, explain, from_message, part};
-pub use sign::{Signed, Signer, sign, string_to_sign};
-pub use verify::{WINDOW, verify};
+pub use sign::{sign, string_to_sign};
+pub use verify::verify;
 
 /// What the headers say that the scheme gives a meaning to. A header that did not come is empty: the string to sign
 /// does not tell the two apart.

@@ -6,29 +6,10 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::{Claim, canonical::Canonical, verify::content_md5};
-use crate::{credential::Secret, request::Facts, signature::hmac_sha256, time::Timestamp};
-
-/// Who signs, and what makes this signature unlike every other.
-#[derive(Debug, Clone)]
-pub struct Signer<'a> {
-    /// The credential's key.
-    pub key: &'a str,
-    /// The credential's secret.
-    pub secret: &'a Secret,
-    /// When.
-    pub now: Timestamp,
-    /// Unique for this credential for at least 15 minutes.
-    pub nonce: &'a str,
-}
-
-/// A signature and what it was made over.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Signed {
-    /// The headers to add to the request: names in lower case, and values.
-    pub headers: Vec<(String, String)>,
-    /// For [`super::explain()`].
-    pub string_to_sign: String,
-}
+use crate::{
+    request::Facts,
+    signature::{Signed, Signer, hmac_sha256},
+};
 
 /// Signs the request of `facts` and `body`. Every `x-ca-…` header that is already there is signed too; those that the
 /// signature is about are made here and must not be.

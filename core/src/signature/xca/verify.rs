@@ -15,12 +15,9 @@ use crate::{
     credential::Secret,
     rejection::Rejection,
     request::Facts,
-    signature::{Body, Check, Profile, Verified, keyed},
-    time::{MINUTE, Millis, Timestamp},
+    signature::{Body, Check, Profile, Verified, WINDOW, keyed},
+    time::Timestamp,
 };
-
-/// How far a timestamp may be from the server's time, either way. A request can thus be sent again for twice as long.
-pub const WINDOW: Millis = 15 * MINUTE;
 
 /// Checks that `claim`, which came with `facts`, was made with `secret`.
 ///
@@ -81,21 +78,13 @@ fn timestamp(claim: &Claim<'_>, now: Timestamp) -> Result<Option<Timestamp>, Rej
     Ok(Some(timestamp))
 }
 
-/// What the strict profile demands before any cryptography. A request that announces no body and whose method gives
-/// none a meaning (RFC 9110, section 9.3) has none.
+/// What the strict profile demands before any cryptography.
 fn demand_strictness(claim: &Claim<'_>, facts: &Facts<'_>, body: Body<'_>, is_form: bool) -> Result<(), Rejection> {
     let has = |value: &str, name| !value.is_empty() && claim.signs(name);
     if !has(claim.timestamp, "x-ca-timestamp") || !has(claim.nonce, "x-ca-nonce") {
         return Err(Rejection::NonceMissing);
     }
-    let has_body = match body {
-        Body::Read(bytes) => !bytes.is_empty(),
-        Body::Unread if matches!(facts.method, "GET" | "HEAD" | "DELETE" | "OPTIONS") => {
-            facts.content_length().is_some() || facts.header("transfer-encoding").is_some()
-        }
-        Body::Unread => true,
-    };
-    if has_body && !is_form && claim.content_md5.is_empty() {
+    if body.is_there(facts) && !is_form && claim.content_md5.is_empty() {
         return Err(Rejection::DigestMissing);
     }
     Ok(())

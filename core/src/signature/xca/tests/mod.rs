@@ -10,7 +10,7 @@ use crate::{
     credential::Secret,
     rejection::Rejection,
     request::Facts,
-    signature::{Body, Check, Presented, Profile, Verified, hmac_sha256, present},
+    signature::{Body, Check, Presented, Profile, Signer, Verified, hmac_sha256, present},
     time::Timestamp,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -27,7 +27,7 @@ fn check<'a>(packed: &'a str, body: Body<'_>, profile: Profile, now: Timestamp) 
     let facts = Facts::unpack(packed).expect("a packed request");
     match present(&facts)? {
         Presented::XCa(claim) => verify(&claim, &facts, body, &secret(), profile, now),
-        Presented::AppCode(_) => Err(Rejection::CredentialUnknown),
+        Presented::AppCode(_) | Presented::Rfc9421(_) => Err(Rejection::CredentialUnknown),
     }
 }
 
