@@ -43,6 +43,10 @@ struct Published {
     catalog: Catalog,
 }
 
+/// How long the lease for one call lasts. It is used as soon as it is given, and counts from when it was asked for, which in a
+/// crowd is long before.
+const WORD_LASTS: Millis = 3 * LEASE_LASTS;
+
 /// How long to wait before asking again for what others hold, at first and at the most.
 const ASKED_AGAIN: std::ops::RangeInclusive<Millis> = 100..=800;
 
@@ -219,7 +223,7 @@ impl<P: EdgePorts> Gateway<P> {
         let asked = self.ports.now();
         let first = self.settings.lifetime.map(|lifetime| first_want(lifetime.calls));
         let want = self.state().wallet(account, product).ask(first, asked);
-        let command = self.lease_command(product, want);
+        let command = self.lease_command(product, want, LEASE_LASTS);
         (self.ports.execute(account, None, &command).await, asked)
     }
 
@@ -241,17 +245,17 @@ impl<P: EdgePorts> Gateway<P> {
         product: &ProductId,
         nonce: Option<&str>,
     ) -> Result<Lease, Rejection> {
-        let command = self.lease_command(product, Usage { calls: 1, ..Usage::default() });
+        let command = self.lease_command(product, Usage { calls: 1, ..Usage::default() }, WORD_LASTS);
         let asked = self.ports.now();
         let answer = self.ports.admit(account, nonce, &command).await;
         self.leased(account, answer, asked)
     }
 
-    fn lease_command(&self, product: &ProductId, want: Usage) -> Command {
+    fn lease_command(&self, product: &ProductId, want: Usage, lasting: Millis) -> Command {
         let state = self.state();
         let sold = state.shop.as_ref().and_then(|shop| shop.catalog.product(product));
         let rate = sold.and_then(|product| product.rate.clone());
-        Command::Lease { product: product.clone(), writer: state.writer.clone(), rate, want, lasting: LEASE_LASTS }
+        Command::Lease { product: product.clone(), writer: state.writer.clone(), rate, want, lasting }
     }
 
     /// The lease that an account answered with, or what to tell the caller. Notes how far our clock is from the ledger's.

@@ -8,7 +8,7 @@
 use farebox_core::{
     id::AccountId,
     ledger::{Answer, Command, IdempotencyKey, Refusal},
-    time::{Millis, Timestamp},
+    time::Millis,
 };
 use farebox_gateway::{
     ledger::{attempt, execute, report, take_nonce},
@@ -37,7 +37,7 @@ impl Ledger for Platform {
         let done = attempt(&self.books, &self.accounts, account, key, command, (now, may_append)).await?;
         match done {
             Some(done) => Ok(done),
-            None => self.in_turn(account, key, command, now).await,
+            None => self.in_turn(account, key, command).await,
         }
     }
 
@@ -101,9 +101,10 @@ impl Platform {
         account: &AccountId,
         key: Option<&IdempotencyKey>,
         command: &Command,
-        now: Timestamp,
     ) -> Result<Result<Answer, Refusal>, Fault> {
         let turn = Turn::begin(self, account).await?;
+        // The turn may have been long in coming, and a lease begins now.
+        let now = self.now();
         let Some(done) = attempt(&self.turns, &self.accounts_in_turn, account, key, command, (now, true)).await? else {
             return Err(Fault::Unavailable { port: "ledger", detail: "the lock did not hold".to_owned() });
         };
