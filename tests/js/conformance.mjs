@@ -37,6 +37,12 @@ const miniflare = new Miniflare(
   }),
 );
 
+// A rule that is not kept is a panic, which is printed and leaves the request without an answer.
+setTimeout(() => {
+  console.error("the suite did not come to its end within two minutes");
+  process.exit(1);
+}, 120_000);
+
 let kept = false;
 try {
   await miniflare.ready;
