@@ -23,6 +23,8 @@ macro_rules! every_scenario_on {
             rejections::an_account_with_nothing_left_is_rejected,
             rejections::calls_that_must_not_pass_are_rejected_and_not_charged,
             settlement::the_book_agrees_with_the_client_however_often_it_is_settled,
+            signatures::the_npm_library_signs_what_is_accepted,
+            signatures::the_pypi_library_signs_what_is_accepted,
             streams::a_client_that_disconnects_is_metered_for_what_was_sent,
             streams::a_large_answer_streams_in_constant_memory,
             streams::a_large_request_streams_in_constant_memory,
@@ -41,5 +43,6 @@ pub mod provider;
 pub mod rejections;
 pub mod settlement;
 pub mod several;
+pub mod signatures;
 pub mod streams;
 pub mod webhooks;
