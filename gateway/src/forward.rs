@@ -52,7 +52,7 @@ pub struct Reject {
 }
 
 /// Header fields that concern one connection only (RFC 9110, section 7.6.1), or that the platform makes itself.
-const HOP_BY_HOP: [&str; 11] = [
+pub const HOP_BY_HOP: [&str; 11] = [
     "connection",
     "keep-alive",
     "proxy-authenticate",

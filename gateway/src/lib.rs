@@ -28,5 +28,5 @@ mod wallet;
 pub mod webhooks;
 
 pub use admit::{Need, SIGNED_BODY_LIMIT, Step};
-pub use forward::{Field, Forward, Reject};
+pub use forward::{Field, Forward, HOP_BY_HOP, Reject};
 pub use instance::{Gateway, Lifetime, Settings};

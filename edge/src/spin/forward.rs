@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use farebox_core::{rejection::Rejection, time::Millis};
-use farebox_gateway::{Forward, Gateway, log::tell};
+use farebox_gateway::{Forward, Gateway, HOP_BY_HOP, log::tell};
 use farebox_spin::{
     Platform,
     http::{Head, Incoming, body, contents, fields, no_trailers, success},
@@ -29,19 +29,6 @@ const COUNTED_BY_LENGTH: u64 = 16 * 1024;
 const FIRST_PIECE: usize = 16 * 1024;
 
 const NANOS_PER_MILLI: u64 = 1_000_000;
-
-/// Header fields of one connection, which the runtime lets nobody set (RFC 9110, section 7.6.1).
-const HOP_BY_HOP: [&str; 9] = [
-    "connection",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "transfer-encoding",
-    "upgrade",
-    "host",
-    "http2-settings",
-];
 
 /// The body of a request.
 pub(super) enum Body {
@@ -130,8 +117,7 @@ fn request(
     ending: FutureReader<farebox_spin::http::Ending>,
 ) -> Result<Request, ()> {
     let stays = |name: &str| {
-        HOP_BY_HOP.contains(&name)
-            || to.remove.iter().any(|removed| removed == name)
+        to.remove.iter().any(|removed| removed == name)
             || to.set.iter().any(|(set, _)| *set == name)
             || (name == "content-length" && is_bodiless(&head.method))
     };
@@ -167,10 +153,8 @@ fn deliver(head: &Head, upstream: Response, to: &Forward, call: &Rc<Call>) -> Re
     let answered = upstream.get_headers().copy_all();
     let announced = answered.iter().find(|(name, _)| name == "content-length");
     let announced = length(announced.and_then(|(_, value)| std::str::from_utf8(value).ok()));
-    // Trailers come through neither runtime, so none are announced.
-    let stays = |name: &str| {
-        name == "trailer" || HOP_BY_HOP.contains(&name) || to.respond.iter().any(|(respond, _)| *respond == name)
-    };
+    // The runtime lets nobody set these; trailers come through neither runtime, so none are announced.
+    let stays = |name: &str| HOP_BY_HOP.contains(&name) || to.respond.iter().any(|(respond, _)| *respond == name);
     let mut list: Vec<(String, Vec<u8>)> = Vec::with_capacity(answered.len() + to.respond.len());
     list.extend(answered.into_iter().filter(|(name, _)| !stays(name)));
     list.extend(to.respond.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into_bytes())));
