@@ -2,7 +2,8 @@
 //!
 //! Invariant: whatever is interrupted, repeated or done twice at once, each batch is booked once, because the ledger
 //! remembers what it booked. The checkpoint only saves work: it says up to which window everything was handed in that the
-//! store may show late ([`UsageJournal::shown_within`]); younger windows are walked again by the next run.
+//! store may show late ([`UsageJournal::shown_within`]); younger windows are walked again by the next run. A run that is
+//! behind moves it page by page, so that one that is ended anywhere has come nearer.
 
 mod handing_in;
 
@@ -189,7 +190,21 @@ async fn walk<P: SettlementPorts>(ports: &P, now: Timestamp) -> Result<(Report, 
     // The first run walks all of time, in a few lists; but there is nothing older than a batch lives.
     let walked = from.max(Window::of(now.plus(-TIME_TO_LIVE)));
     run.report.windows = u64::try_from(until.0 - walked.0 + 1).unwrap_or(0);
-    ports.read(from, until, async |found| run.take(found).await).await?;
+    let mut reached = from;
+    ports
+        .read(from, until, async |found| {
+            let begun = found.last().map(|last| last.window);
+            run.take(found).await;
+            if let Some(begun) = begun.filter(|begun| reached < *begun && *begun < newest) {
+                reached = begun;
+                run.hand_in_all().await;
+                if run.report.left == 0 {
+                    checkpoint.settled = reached.0;
+                    save(ports, &checkpoint).await;
+                }
+            }
+        })
+        .await?;
     run.hand_in_all().await;
     let settled = newest.max(from);
     let whole = run.report.left == 0;
@@ -204,6 +219,14 @@ async fn walk<P: SettlementPorts>(ports: &P, now: Timestamp) -> Result<(Report, 
         write(ports, CHECKPOINT_ENTRY, &checkpoint).await?;
     }
     Ok((report, accounts))
+}
+
+/// Keeps how far a run has come that may be ended before it is through: a platform lets none run for ever, and after a long
+/// outage there is much to do. The batches come in order, so what was begun before the last one seen has all been handed in.
+async fn save<P: SettlementPorts>(ports: &P, checkpoint: &Checkpoint) {
+    if let Err(fault) = write(ports, CHECKPOINT_ENTRY, checkpoint).await {
+        tell(ports, "settlement.unsaved", &[], &fault);
+    }
 }
 
 /// Where a run begins to read: where the one before says, unless that one's clock was ahead of ours. Then it may have passed
