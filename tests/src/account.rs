@@ -71,8 +71,7 @@ impl Account {
 
     /// What was settled of `product` so far.
     pub(crate) async fn usage(&self, product: &str) -> Result<Usage> {
-        let answer = self.admin.get(&self.path("usage")).await?;
-        let items = answer["items"].as_array().context("usage without items")?;
+        let items = self.admin.list(&self.path("usage")).await?;
         let Some(item) = items.iter().find(|item| item["product"] == product) else { return Ok(Usage::default()) };
         let count = |meter: &str| item[meter].as_u64().with_context(|| format!("no `{meter}` in {item}"));
         Ok(Usage {
@@ -84,8 +83,8 @@ impl Account {
 
     /// The open leases, with the calls on each that nothing is booked for.
     pub(crate) async fn leases(&self) -> Result<BTreeMap<String, u64>> {
-        let answer = self.admin.get(&self.path("leases")).await?;
-        let open = answer["items"].as_array().context("leases without items")?.iter().map(|lease| {
+        let leases = self.admin.list(&self.path("leases")).await?;
+        let open = leases.iter().map(|lease| {
             let (allowance, used) = (lease["allowance"]["calls"].as_u64(), lease["used"]["calls"].as_u64());
             Ok((text(lease, "id")?, allowance.zip(used).map(|(of, used)| of.saturating_sub(used)).context("no calls")?))
         });
@@ -94,10 +93,9 @@ impl Account {
 
     /// The statements of all months, each verified.
     pub(crate) async fn statements(&self) -> Result<Vec<Statement>> {
-        let listed = self.admin.get(&self.path("statements")).await?;
         let mut statements = Vec::new();
-        for month in listed["items"].as_array().context("statements without items")? {
-            let statement = self.admin.get(&self.path(&format!("statements/{}", text(month, "period")?))).await?;
+        for month in self.admin.list(&self.path("statements")).await? {
+            let statement = self.admin.get(&self.path(&format!("statements/{}", text(&month, "period")?))).await?;
             statements.push(Statement::from_json(&statement.to_string())?);
         }
         Ok(statements)

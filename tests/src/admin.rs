@@ -45,6 +45,19 @@ impl Admin {
         succeeded(&format!("GET {path}"), &self.send(Method::GET, path, "").await?)
     }
 
+    /// Gets the items of all pages of a list.
+    pub(crate) async fn list(&self, path: &str) -> Result<Vec<Value>> {
+        let (mut items, mut page) = (Vec::new(), path.to_owned());
+        loop {
+            let answer = self.get(&page).await?;
+            items.extend(answer["items"].as_array().with_context(|| format!("{path} without items"))?.iter().cloned());
+            match answer["cursor"].as_str() {
+                Some(cursor) => page = format!("{path}?cursor={cursor}"),
+                None => return Ok(items),
+            }
+        }
+    }
+
     /// Posts JSON. Each post has an idempotency key of its own.
     pub(crate) async fn post(&self, path: &str, content: &Value) -> Result<Value> {
         succeeded(&format!("POST {path}"), &self.send(Method::POST, path, &content.to_string()).await?)

@@ -141,6 +141,8 @@ fn describe_product(product: &Product) -> Aspects {
         packages: _,
         subscriptions: _,
     } = product;
+    // What is demanded of a signature that is not accepted concerns nobody.
+    let components = if auth.contains(&AuthScheme::Rfc9421) { rfc9421_components.join(" ") } else { String::new() };
     let auth = auth.iter().map(|scheme| match scheme {
         AuthScheme::XCa => "x-ca",
         AuthScheme::Rfc9421 => "rfc9421",
@@ -156,7 +158,7 @@ fn describe_product(product: &Product) -> Aspects {
         ("auth", auth.collect::<Vec<_>>().join(" ")),
         ("hmac_sha1", flag(*hmac_sha1)),
         ("strict_signature", flag(*strict_signature)),
-        ("rfc9421_components", rfc9421_components.join(" ")),
+        ("rfc9421_components", components),
         ("admission", if *admission == Admission::Strict { "strict".to_owned() } else { String::new() }),
         ("accounts", accounts.iter().flatten().map(ToString::to_string).collect::<Vec<_>>().join(" ")),
         ("routes", routes.join("; ")),
