@@ -287,7 +287,7 @@ mod tests {
         metrics.leased(Outcome::Refused);
         metrics.written(false, false);
         let written = Written { at: now, counters: metrics.counters, leases_open: 1, journal_age: 1_500 };
-        let totals = Totals { whole: Some(now), applied: 7, refused: 1, left: 0, told: None };
+        let totals = Totals { whole: Some(now), applied: 7, known: 2, refused: 1, left: 0, told: None };
         let page = text(&BTreeMap::from([("w1".to_owned(), written)]), &totals, now.plus(2_250));
         for expected in [
             "farebox_calls_total{instance=\"w1\",product=\"echo\",outcome=\"answered\"} 2",
@@ -305,6 +305,7 @@ mod tests {
             "farebox_batches_total{instance=\"w1\",outcome=\"failed\"} 1",
             "farebox_journal_age_seconds{instance=\"w1\"} 1.500",
             "farebox_settlement_batches_total{outcome=\"applied\"} 7",
+            "farebox_settlement_batches_total{outcome=\"known\"} 2",
             "farebox_settlement_lag_seconds 2.250",
         ] {
             assert!(page.lines().any(|line| line == expected), "{expected} is not in\n{page}");

@@ -57,8 +57,9 @@ pub(crate) fn text(instances: &Instances, totals: &Totals, now: Timestamp) -> St
 
 fn settlement(page: &mut String, totals: &Totals, now: Timestamp) {
     head(page, "farebox_settlement_batches_total", "counter", "Batches that were met by the settlement.");
-    for (outcome, count) in [("applied", totals.applied), ("refused", totals.refused), ("left", totals.left)] {
-        line(page, "farebox_settlement_batches_total", &format!("outcome=\"{outcome}\""), &count);
+    let Totals { applied, known, refused, left, .. } = totals;
+    for (outcome, count) in [("applied", applied), ("known", known), ("refused", refused), ("left", left)] {
+        line(page, "farebox_settlement_batches_total", &format!("outcome=\"{outcome}\""), count);
     }
     let Some(whole) = totals.whole else { return };
     head(page, "farebox_settlement_lag_seconds", "gauge", "How long ago everything that could be seen was settled.");

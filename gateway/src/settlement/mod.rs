@@ -73,6 +73,9 @@ pub(crate) struct Totals {
     /// When a run last left nothing behind.
     pub(crate) whole: Option<Timestamp>,
     pub(crate) applied: u64,
+    /// Once for each run that met it again.
+    #[serde(default)]
+    pub(crate) known: u64,
     pub(crate) refused: u64,
     pub(crate) left: u64,
     /// When the provider was last told that it fails, where the last run did.
@@ -161,6 +164,7 @@ async fn add_up<P: SettlementPorts>(ports: &P, report: &Report, now: Timestamp) 
         return Ok(());
     }
     totals.applied += report.applied;
+    totals.known += report.known;
     totals.refused += report.refused;
     totals.left += report.left;
     if report.left == 0 {
