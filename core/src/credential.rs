@@ -11,12 +11,14 @@ use aes_gcm::{
     aead::{Aead, Payload},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
+use hmac::{Hmac, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
     address::{self, AddressRange},
     id::{AccountId, CredentialKey, ProductId},
+    signature::{hmac_sha256, keyed},
     time::Timestamp,
 };
 
@@ -25,8 +27,14 @@ use crate::{
 pub struct MasterKey([u8; 32]);
 
 /// A secret in the clear. Prints as dots.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+///
+/// It holds what HMAC-SHA256 makes of it as a key, which each call would make anew: two of the ten blocks that a usual
+/// signature is hashed in.
+#[derive(Clone)]
+pub struct Secret {
+    text: String,
+    keyed: Hmac<Sha256>,
+}
 
 /// Why a secret could not be opened, or a master key not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -120,7 +128,7 @@ impl MasterKey {
         secret: &Secret,
         nonce: [u8; 12],
     ) -> Result<String, SealError> {
-        let payload = Payload { msg: secret.0.as_bytes(), aad: key.borrow().as_bytes() };
+        let payload = Payload { msg: secret.text.as_bytes(), aad: key.borrow().as_bytes() };
         let sealed = self.cipher().encrypt(&Nonce::from(nonce), payload).map_err(|_| SealError::Sealed)?;
         Ok(STANDARD.encode([&nonce[..], &sealed].concat()))
     }
@@ -131,19 +139,19 @@ impl MasterKey {
         let (nonce, sealed) = bytes.split_first_chunk::<12>().ok_or(SealError::Sealed)?;
         let payload = Payload { msg: sealed, aad: key.borrow().as_bytes() };
         let secret = self.cipher().decrypt(&Nonce::from(*nonce), payload).map_err(|_| SealError::Sealed)?;
-        String::from_utf8(secret).map(Secret).map_err(|_| SealError::Sealed)
+        String::from_utf8(secret).map(Secret::new).map_err(|_| SealError::Sealed)
     }
 
     /// The secret with which the gateway signs what it sends to the upstream of `product`, so that the upstream can
     /// tell its calls from others'. Derived, so that nothing needs to be stored: HMAC-SHA256 of the product's id.
     pub fn upstream_secret(&self, product: &ProductId) -> Secret {
         let message = format!("farebox upstream {product}");
-        Secret(STANDARD.encode(crate::signature::hmac_sha256(&self.0, message.as_bytes())))
+        Secret::new(STANDARD.encode(hmac_sha256(&self.0, message.as_bytes())))
     }
 
     /// 32 bytes that nobody can guess without the master key, always the same for `purpose`.
     pub fn derive(&self, purpose: &str) -> [u8; 32] {
-        crate::signature::hmac_sha256(&self.0, format!("farebox derived {purpose}").as_bytes())
+        hmac_sha256(&self.0, format!("farebox derived {purpose}").as_bytes())
     }
 
     fn cipher(&self) -> Aes256Gcm {
@@ -154,14 +162,34 @@ impl MasterKey {
 impl Secret {
     /// A secret with this text.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        let text = text.into();
+        let keyed = keyed(text.as_bytes());
+        Self { text, keyed }
     }
 
     /// The text, to sign with or to show once.
     pub fn reveal(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// HMAC-SHA256 (RFC 2104) of `message` under the secret.
+    pub fn hmac_sha256(&self, message: &[u8]) -> [u8; 32] {
+        self.keyed.clone().chain_update(message).finalize().into_bytes().into()
+    }
+
+    /// HMAC-SHA256 under the secret, of nothing yet.
+    pub(crate) const fn keyed(&self) -> &Hmac<Sha256> {
+        &self.keyed
     }
 }
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Secret {}
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -192,6 +220,13 @@ mod tests {
         let other = MasterKey::from_base64(&STANDARD.encode([8; 32])).unwrap();
         assert_eq!(other.open(key, &sealed), Err(SealError::Sealed));
         assert_eq!(master().open(key, "AAAA"), Err(SealError::Sealed));
+    }
+
+    #[test]
+    fn a_secret_signs_as_its_text_does() {
+        for text in ["", "hush", &"long ".repeat(40)] {
+            assert_eq!(Secret::new(text).hmac_sha256(b"message"), hmac_sha256(text.as_bytes(), b"message"));
+        }
     }
 
     #[test]

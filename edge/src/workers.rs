@@ -150,9 +150,15 @@ fn pack(step: Step) -> String {
 
 fn pack_forward(forward: Forward) -> String {
     let Forward { call, url, remove, set, respond, timeout, background } = forward;
-    let mut packed = String::with_capacity(1_024);
-    let (timeout, background, remove) = (timeout.unwrap_or(0), u8::from(background), remove.join(","));
-    let _ = write!(packed, "F\n{call}\n{timeout}\n{background}\n{url}\n{remove}\n{}", set.len());
+    let mut packed = String::with_capacity(2_048);
+    let (timeout, background) = (timeout.unwrap_or(0), u8::from(background));
+    let _ = write!(packed, "F\n{call}\n{timeout}\n{background}\n");
+    packed.push_str(&url);
+    packed.push('\n');
+    for (at, name) in remove.iter().enumerate() {
+        packed.extend([if at == 0 { "" } else { "," }, name]);
+    }
+    let _ = write!(packed, "\n{}", set.len());
     pack_fields(&mut packed, &set);
     pack_fields(&mut packed, &respond);
     packed

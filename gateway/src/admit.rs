@@ -24,7 +24,7 @@ use farebox_core::{
 
 use crate::{
     credentials::{Caller, Known},
-    forward::{self, Forward, Reject},
+    forward::{self, Forward, Reject, push_number},
     instance::{CATALOG_EXPIRES, CATALOG_HOLDS, Call, Gateway, Shop, State},
     wallet::Pay,
 };
@@ -246,7 +246,10 @@ impl State {
     /// A name for a request: this instance's and a count.
     fn request_id(&mut self) -> String {
         self.requests += 1;
-        format!("{}-{:x}", self.writer, self.requests)
+        let mut id = String::with_capacity(32);
+        id.extend([self.writer.as_str(), "-"]);
+        push_number(&mut id, self.requests, 16);
+        id
     }
 }
 

@@ -9,7 +9,6 @@ use farebox_core::{
     meter::Meter,
     rejection::Rejection,
     request::Facts,
-    signature::hmac_sha256,
     time::{Millis, Timestamp},
 };
 
@@ -76,10 +75,10 @@ pub(crate) fn forward(
     now: Timestamp,
 ) -> Forward {
     let product = product_of(&paid.call);
-    let mut url = format!("{}{}", product.upstream, facts.path);
+    let mut url = String::with_capacity(256);
+    url.extend([product.upstream.as_str(), facts.path]);
     if let Some(query) = facts.query {
-        url.push('?');
-        url.push_str(query);
+        url.extend(["?", query]);
     }
     let timeout = product.timeout;
     let set = own_fields(&paid.call, facts, &url, &request_id, now);
@@ -114,28 +113,53 @@ fn removed(facts: &Facts<'_>, scheme: AuthScheme) -> Vec<String> {
 fn own_fields(call: &Call, facts: &Facts<'_>, url: &str, request_id: &str, now: Timestamp) -> Vec<Field> {
     let credential = &call.caller.credential;
     let product = product_of(call);
-    let mut fields = vec![
-        ("farebox-account", credential.account.to_string()),
-        ("farebox-credential", credential.key.to_string()),
-        ("farebox-product", product.id.to_string()),
+    let mut fields = Vec::with_capacity(6);
+    fields.extend([
+        ("farebox-account", credential.account.as_str().to_owned()),
+        ("farebox-credential", credential.key.as_str().to_owned()),
+        ("farebox-product", product.id.as_str().to_owned()),
         ("farebox-request-id", request_id.to_owned()),
-    ];
+    ]);
     let target = url.split_once("://").map_or(url, |(_, rest)| rest);
     let target = target.find('/').map_or("/", |at| &target[at..]);
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let mut base = format!("\"@method\": {}\n\"@path\": {path}\n\"@query\": ?{query}\n", facts.method);
-    let mut parameters = String::from("(\"@method\" \"@path\" \"@query\"");
+    let mut parameters = String::with_capacity(256);
+    parameters.push_str("farebox=");
+    let value_at = parameters.len();
+    parameters.push_str("(\"@method\" \"@path\" \"@query\"");
+    let mut base = String::with_capacity(512);
+    base.extend(["\"@method\": ", facts.method, "\n\"@path\": ", path, "\n\"@query\": ?", query, "\n"]);
     for (name, value) in &fields {
-        base.push_str(&format!("\"{name}\": {value}\n"));
-        parameters.push_str(&format!(" \"{name}\""));
+        base.extend(["\"", name, "\": ", value, "\n"]);
+        parameters.extend([" \"", name, "\""]);
     }
-    parameters.push_str(&format!(");created={};keyid=\"{}\";alg=\"hmac-sha256\"", now.seconds(), product.id));
-    base.push_str(&format!("\"@signature-params\": {parameters}"));
-    let secret = &call.shop.upstream_secrets[call.product];
-    let signature = STANDARD.encode(hmac_sha256(secret.reveal().as_bytes(), base.as_bytes()));
-    fields.push(("signature-input", format!("farebox={parameters}")));
-    fields.push(("signature", format!("farebox=:{signature}:")));
+    parameters.push_str(");created=");
+    push_number(&mut parameters, now.seconds().max(0).unsigned_abs(), 10);
+    parameters.extend([";keyid=\"", product.id.as_str(), "\";alg=\"hmac-sha256\""]);
+    base.extend(["\"@signature-params\": ", &parameters[value_at..]]);
+    let digest = call.shop.upstream_secrets[call.product].hmac_sha256(base.as_bytes());
+    let mut signature = String::with_capacity(64);
+    signature.push_str("farebox=:");
+    STANDARD.encode_string(digest, &mut signature);
+    signature.push(':');
+    fields.push(("signature-input", parameters));
+    fields.push(("signature", signature));
     fields
+}
+
+/// Appends a number's digits in `base`, of at most 16. The formatter of `core` would do, at several times the price.
+pub(crate) fn push_number(text: &mut String, mut number: u64, base: u64) {
+    let mut digits = [0; 20];
+    let mut first = digits.len();
+    loop {
+        first -= 1;
+        digits[first] = b"0123456789abcdef"[(number % base) as usize];
+        number /= base;
+        if number == 0 {
+            break;
+        }
+    }
+    text.extend(digits[first..].iter().map(|&digit| char::from(digit)));
 }
 
 /// `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers): what is left for this product.
@@ -145,10 +169,17 @@ fn limits(state: &mut State, call: &Call) -> Vec<Field> {
     let Some((lease, left)) = wallet.left(meter) else { return Vec::new() };
     let unit = if meter == Meter::Calls { "requests" } else { "content-bytes" };
     let quantity = lease.quantity.unwrap_or(left);
-    vec![
-        ("ratelimit-policy", format!("\"{}\";q={quantity};qu=\"{unit}\"", lease.policy)),
-        ("ratelimit", format!("\"{}\";r={left}", lease.policy)),
-    ]
+    let quoted = |rest: &str, number: u64| {
+        let mut value = String::with_capacity(64);
+        value.extend(["\"", &lease.policy, "\";", rest]);
+        push_number(&mut value, number, 10);
+        value
+    };
+    let mut policy = quoted("q=", quantity);
+    policy.extend([";qu=\"", unit, "\""]);
+    let mut fields = Vec::with_capacity(4);
+    fields.extend([("ratelimit-policy", policy), ("ratelimit", quoted("r=", left))]);
+    fields
 }
 
 impl Reject {

@@ -156,7 +156,7 @@ pub fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
 }
 
 /// An HMAC under `key`. HMAC takes keys of every length, so there is no error to give; the empty key stands for none.
-fn keyed<M: KeyInit>(key: &[u8]) -> M {
+pub(crate) fn keyed<M: KeyInit>(key: &[u8]) -> M {
     M::new_from_slice(key).unwrap_or_else(|_| M::new(&Default::default()))
 }
 

@@ -11,7 +11,7 @@ use crate::Platform;
 /// The runtime's own time, in milliseconds since the epoch.
 fn runtime_now() -> Millis {
     // The runtime's clock is whole milliseconds, far below where a float would round them.
-    worker::Date::now().as_millis() as Millis
+    js_sys::Date::now() as Millis
 }
 
 impl Host for Platform {

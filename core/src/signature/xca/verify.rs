@@ -8,7 +8,6 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, Mac};
 use md5::{Digest, Md5};
 use sha1::Sha1;
-use sha2::Sha256;
 
 use super::{Claim, canonical::Canonical};
 use crate::{
@@ -114,10 +113,9 @@ fn check_signature(
     secret: &Secret,
     profile: Profile,
 ) -> Result<(), Rejection> {
-    let key = secret.reveal().as_bytes();
     match method {
-        Method::Sha256 => compare(&keyed::<Hmac<Sha256>>(key), canonical, profile),
-        Method::Sha1 => compare(&keyed::<Hmac<Sha1>>(key), canonical, profile),
+        Method::Sha256 => compare(secret.keyed(), canonical, profile),
+        Method::Sha1 => compare(&keyed::<Hmac<Sha1>>(secret.reveal().as_bytes()), canonical, profile),
     }
 }
 
