@@ -136,8 +136,17 @@ impl Farebox {
 
     /// How many calls reached the origin of `product` so far: those that were forwarded.
     pub(crate) async fn forwarded(&self, product: &str) -> Result<u64> {
+        self.seen(product, "calls").await
+    }
+
+    /// How many bytes of request bodies reached the origin of `product` so far.
+    pub(crate) async fn received(&self, product: &str) -> Result<u64> {
+        self.seen(product, "ingress_bytes").await
+    }
+
+    async fn seen(&self, product: &str, what: &str) -> Result<u64> {
         let answer = Http::new().get(&format!("{}/_origin/seen/{product}", self.ready.origin)).await?;
-        answer.json()?["calls"].as_u64().context("the origin does not count")
+        answer.json()?[what].as_u64().context("the origin does not count")
     }
 
     /// The keys of the usage journal, with when each expires in seconds since 1970 (null for never). Read from the store

@@ -26,6 +26,7 @@ macro_rules! every_scenario_on {
             signatures::the_npm_library_signs_what_is_accepted,
             signatures::the_pypi_library_signs_what_is_accepted,
             streams::a_client_that_disconnects_is_metered_for_what_was_sent,
+            streams::a_client_that_disconnects_while_it_sends_is_metered_for_what_went_through,
             streams::a_large_answer_streams_in_constant_memory,
             streams::a_large_request_streams_in_constant_memory,
             webhooks::a_receiver_that_is_down_for_a_day_gets_everything_in_order,

@@ -4,6 +4,7 @@ use std::{
     convert::Infallible,
     pin::Pin,
     task::{Context as TaskContext, Poll},
+    time::Duration,
 };
 
 use anyhow::{Context, Result, bail, ensure};
@@ -13,7 +14,7 @@ use hyper::{
     body::{Body as HttpBody, Bytes, Frame, Incoming, SizeHint},
 };
 
-use crate::{Farebox, account::Account, call::Caller};
+use crate::{Farebox, account::Account, call::Caller, eventually};
 
 const LARGE: u64 = 200 << 20;
 
@@ -71,6 +72,27 @@ pub async fn a_client_that_disconnects_is_metered_for_what_was_sent(farebox: &Fa
     Ok(())
 }
 
+/// What the client below sends before it goes away.
+const SENT: u64 = 3 << 20;
+
+/// A client that goes away in the middle of its request pays for what the upstream got until then, to the byte.
+pub async fn a_client_that_disconnects_while_it_sends_is_metered_for_what_went_through(
+    farebox: &Farebox,
+) -> Result<()> {
+    let (account, caller) = Account::with_balance(farebox, "1.00").await?;
+    let call = caller.call(Method::POST, "/upload/sink", &[], b"")?;
+    let request = caller.request(call, Dots { left: LARGE, held_back: LARGE - SENT }.boxed())?;
+    let http = caller.http().clone();
+    let sending = tokio::spawn(async move { http.open(request).await.map(drop) });
+    let arrived = async || Ok((farebox.received("upload").await? == SENT).then_some(()));
+    eventually("the first bytes at the upstream", Duration::from_secs(60), arrived).await?;
+    sending.abort();
+    drop(caller);
+    let usage = account.settled("upload", 1).await?;
+    ensure!(usage.ingress_bytes == SENT, "metered {usage:?}");
+    Ok(())
+}
+
 /// The size of the answer that warms up.
 const WARM: u64 = 1 << 20;
 
@@ -83,7 +105,7 @@ async fn warm_up(farebox: &Farebox, caller: &Caller) -> Result<u64> {
 /// Opens a call with a body of `length` bytes that is made while it is sent, and not signed.
 async fn open(caller: &Caller, method: Method, target: &str, length: u64) -> Result<Response<Incoming>> {
     let call = caller.call(method, target, &[], b"")?;
-    let answer = caller.http().open(caller.request(call, Dots(length).boxed())?).await?;
+    let answer = caller.http().open(caller.request(call, Dots { left: length, held_back: 0 }.boxed())?).await?;
     if answer.status() != 200 {
         bail!("{target}: {:?} {:?}", answer.status(), answer.into_body().collect().await?.to_bytes());
     }
@@ -95,8 +117,11 @@ async fn next(answer: &mut Response<Incoming>) -> Result<Option<u64>> {
     Ok(Some(frame?.into_data().map_or(0, |data| data.len() as u64)))
 }
 
-/// A body of that many dots.
-struct Dots(u64);
+/// A body of dots that stops, and never ends, before the last few.
+struct Dots {
+    left: u64,
+    held_back: u64,
+}
 
 impl HttpBody for Dots {
     type Data = Bytes;
@@ -104,19 +129,22 @@ impl HttpBody for Dots {
 
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut TaskContext<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         static DOTS: [u8; 64 * 1024] = [b'.'; 64 * 1024];
-        if self.0 == 0 {
+        if self.left == 0 {
             return Poll::Ready(None);
         }
-        let length = self.0.min(DOTS.len() as u64);
-        self.0 -= length;
+        let length = (self.left - self.held_back).min(DOTS.len() as u64);
+        if length == 0 {
+            return Poll::Pending;
+        }
+        self.left -= length;
         Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&DOTS).slice(..length as usize)))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0 == 0
+        self.left == 0
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.0)
+        SizeHint::with_exact(self.left)
     }
 }
