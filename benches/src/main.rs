@@ -40,10 +40,10 @@ struct Options {
     #[arg(long, value_enum)]
     only: Option<Part>,
     /// Rounds in which each peer has a turn.
-    #[arg(long, default_value_t = 15)]
+    #[arg(long, default_value_t = 60)]
     rounds: usize,
     /// Length of a turn, in milliseconds.
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, default_value_t = 250)]
     turn: u64,
 }
 
@@ -57,6 +57,9 @@ enum Part {
     /// On the host for Spin components.
     Spin,
 }
+
+/// For how long calls are made whose storage operations are counted: what happens once in some seconds is among them.
+const STORAGE: Duration = Duration::from_secs(5);
 
 fn main() -> Result<()> {
     let options = Options::parse();
@@ -86,7 +89,7 @@ async fn on_workers(options: &Options, origin: SocketAddr, turn: Duration) -> Re
     if let [bare, .., peer] = peers.as_slice() {
         memory::measure(bare, peer, &farebox).await?;
         side_by_side::compare(&peers, options.rounds, turn).await?;
-        storage::measure(&farebox, &stores, peer, 5 * turn).await?;
+        storage::measure(&farebox, &stores, peer, STORAGE).await?;
     }
     drop(peers);
     let (peers, _farebox) = side_by_side::on_miniflare(&options.node, &options.root, origin).await?;

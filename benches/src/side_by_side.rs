@@ -20,7 +20,7 @@ pub(crate) const ANSWER: u64 = 1024;
 /// Connections to each peer.
 const CONNECTIONS: usize = 32;
 /// Rounds before it counts: the runtime compiles what is hot.
-const WARM_UP: usize = 2;
+const WARM_UP: usize = 8;
 
 /// What every peer is asked.
 pub(crate) const CALL: Call = Call {
@@ -90,7 +90,7 @@ pub(crate) async fn compare_throughput(peers: &[Peer], rounds: usize, turn: Dura
 }
 
 fn conditions(rounds: usize, turn: Duration) -> String {
-    format!("{rounds} rounds of {} ms each: median (least to greatest)", turn.as_millis())
+    format!("{rounds} rounds of {} ms each: median (middle half)", turn.as_millis())
 }
 
 /// Measures `peers` against the first of them and prints both tables.

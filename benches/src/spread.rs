@@ -1,14 +1,16 @@
-//! What many noisy measurements of one thing say: the middle, and the farthest on both sides of it.
+//! What many noisy measurements of one thing say: the middle, and where the middle half of them lies.
+//!
+//! The farthest on both sides would tell of whatever else the machine did in one short turn, and nothing of what is measured.
 
-/// The middle of some measurements, the least and the greatest.
+/// The middle of some measurements, and the quartiles.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Spread {
-    /// The least.
-    pub(crate) least: f64,
+    /// A quarter of the measurements are below.
+    pub(crate) lower: f64,
     /// Half of the measurements are below.
     pub(crate) median: f64,
-    /// The greatest.
-    pub(crate) greatest: f64,
+    /// A quarter of the measurements are above.
+    pub(crate) upper: f64,
 }
 
 impl Spread {
@@ -16,12 +18,12 @@ impl Spread {
     pub(crate) fn of(measurements: impl IntoIterator<Item = f64>) -> Self {
         let mut sorted: Vec<f64> = measurements.into_iter().collect();
         sorted.sort_by(f64::total_cmp);
-        Self { least: rank(&sorted, 0.0), median: rank(&sorted, 0.5), greatest: rank(&sorted, 1.0) }
+        Self { lower: rank(&sorted, 0.25), median: rank(&sorted, 0.5), upper: rank(&sorted, 0.75) }
     }
 
-    /// `0.94 (0.88 to 1.02)`, with this many digits after the point.
+    /// `0.94 (0.92 to 0.97)`, with this many digits after the point.
     pub(crate) fn text(&self, digits: usize) -> String {
-        format!("{:.digits$} ({:.digits$} to {:.digits$})", self.median, self.least, self.greatest)
+        format!("{:.digits$} ({:.digits$} to {:.digits$})", self.median, self.lower, self.upper)
     }
 }
 

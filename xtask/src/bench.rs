@@ -18,13 +18,14 @@ use crate::{
 
 /// What to measure, and for how long.
 #[derive(Args)]
-#[command(after_help = "Example: cargo xtask bench --rounds 30")]
+#[command(after_help = "Example: cargo xtask bench --rounds 120")]
 pub(crate) struct Options {
-    /// Rounds in which each peer has its turn; more rounds, less noise
-    #[arg(long, default_value_t = 15)]
+    /// Rounds in which each peer has its turn; many short ones say more than few long ones, where the machine does other
+    /// things too
+    #[arg(long, default_value_t = 60)]
     rounds: u32,
     /// Length of a turn in milliseconds
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, default_value_t = 250)]
     turn: u32,
     /// Measure a part only
     #[arg(long, value_parser = ["core", "workers", "spin"])]
