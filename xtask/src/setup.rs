@@ -43,51 +43,37 @@ pub(crate) fn target(platform: &str, target: &str) -> Result<()> {
 /// The directory that holds `wasm-bindgen` and `wasm-bindgen-test-runner`, of exactly the crate's version: their formats
 /// change with every release.
 pub(crate) fn wasm_bindgen() -> Result<PathBuf> {
-    let version = locked_version("wasm-bindgen")?;
-    let tools = root().join("target/tools");
-    let bin = tools.join("bin");
-    if is_version(&bin.join("wasm-bindgen"), &version) && bin.join("wasm-bindgen-test-runner").exists() {
-        return Ok(bin);
-    }
-    step(&format!("Installing wasm-bindgen {version} (once, a minute or two)"), || {
-        // Without --locked: the lock file that the crate ships names a version that was withdrawn. A debug build takes a
-        // third of the time to build and runs no slower here.
-        let mut install = cargo();
-        install.args(["install", "wasm-bindgen-cli", "--debug", "--force", "--version", &version, "--root"]);
-        run(install.arg(&tools).env_remove("CARGO_TARGET_DIR"))
-    })?;
-    Ok(bin)
+    // Not as locked: the lock file that the crate ships names a version that was withdrawn.
+    installed("wasm-bindgen-cli", "wasm-bindgen", &locked_version("wasm-bindgen")?, &[])
 }
 
 /// The program `worker-build`, which only `bench` needs, to build a peer as its users would.
 pub(crate) fn worker_build() -> Result<PathBuf> {
-    let version = locked_version("worker")?;
-    let tools = root().join("target/tools");
-    let program = tools.join("bin/worker-build");
-    if is_version(&program, &version) {
-        return Ok(program);
-    }
-    step(&format!("Installing worker-build {version} (once, a minute or two)"), || {
-        let mut install = cargo();
-        install.args(["install", "worker-build", "--locked", "--debug", "--force", "--version", &version, "--root"]);
-        run(install.arg(&tools).env_remove("CARGO_TARGET_DIR"))
-    })?;
-    Ok(program)
+    Ok(installed("worker-build", "worker-build", &locked_version("worker")?, &["--locked"])?.join("worker-build"))
 }
 
 /// The program `cargo-deny`, which only `test` needs.
 pub(crate) fn cargo_deny() -> Result<PathBuf> {
+    Ok(installed("cargo-deny", "cargo-deny", CARGO_DENY, &["--locked"])?.join("cargo-deny"))
+}
+
+/// The directory that holds the `program` of a crate in this version.
+fn installed(package: &str, program: &str, version: &str, options: &[&str]) -> Result<PathBuf> {
     let tools = root().join("target/tools");
-    let program = tools.join("bin/cargo-deny");
-    if is_version(&program, CARGO_DENY) {
-        return Ok(program);
+    let bin = tools.join("bin");
+    if is_version(&bin.join(program), version) {
+        return Ok(bin);
     }
-    step(&format!("Installing cargo-deny {CARGO_DENY} (once, some minutes)"), || {
+    step(&format!("Installing {package} {version} (once, some minutes)"), || {
+        // A debug build takes a third of the time to build and runs no slower here.
         let mut install = cargo();
-        install.args(["install", "cargo-deny", "--locked", "--debug", "--force", "--version", CARGO_DENY, "--root"]);
-        run(install.arg(&tools).env_remove("CARGO_TARGET_DIR"))
+        install.args(["install", package, "--debug", "--force", "--version", version]).args(options);
+        install.arg("--root").arg(&tools).env_remove("CARGO_TARGET_DIR");
+        // Cargo builds it where temporary files go, which may be small.
+        fs::create_dir_all(&tools)?;
+        run(install.env("TMPDIR", &tools))
     })?;
-    Ok(program)
+    Ok(bin)
 }
 
 /// The Python packages of `tests/py/requirements.txt`, which only the end-to-end tests need, in an environment of their own.
