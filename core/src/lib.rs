@@ -11,6 +11,7 @@ pub mod id;
 pub mod journal;
 pub mod lease;
 pub mod ledger;
+pub mod limit;
 pub mod meter;
 pub mod money;
 pub mod rate;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::time::Timestamp;
 
 /// Whose rate limit was hit; decides the message that existing x-ca clients match on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Limited {
     /// The limit of the whole product.
     Product,

@@ -8,6 +8,7 @@ use farebox_core::{
     meter::Meter,
     money::Micros,
     rate::TierMode,
+    rejection::Limited,
     time::{DAY, SECOND},
 };
 use proptest::prelude::*;
@@ -67,6 +68,7 @@ rate = { per_1000_calls = "0.50" }
 routes = [{ path = "/plain" }]
 admission = "strict"
 rfc9421_components = ["@target-uri", "content-type"]
+limits = { per_product = "500/second", per_account = "1000 / minute", per_credential = "9/hour" }
 
   [[products.subscriptions]]
   id = "plain-pro"
@@ -102,6 +104,11 @@ fn every_key_of_a_good_catalog_is_understood() {
     assert!(!translate.is_open_to(&"acc_3".parse().unwrap()) && plain.is_open_to(&"acc_3".parse().unwrap()));
     assert_eq!((translate.routes[0].methods.len(), translate.routes[1].methods.len()), (2, 0));
     assert_eq!(plain.title, "plain");
+    let limits: Vec<_> = plain.limits.each().map(|(limited, limit)| (limited, limit.to_string())).collect();
+    let expected =
+        [(Limited::Credential, "9/hour"), (Limited::Account, "1000/minute"), (Limited::Product, "500/second")];
+    assert_eq!(limits, expected.map(|(limited, limit)| (limited, limit.to_owned())));
+    assert_eq!(translate.limits.each().count(), 0);
 
     let rate = translate.rate.as_ref().unwrap();
     let calls = rate.prices.get(Meter::Calls).unwrap();
@@ -170,6 +177,15 @@ const BAD: &[(&str, &str, usize, &str)] = &[
     ("admission = \"strict\"", "admission = \"loose\"", 53, "use leased or strict"),
     ("[\"@target-uri\", \"content-type\"]", "[\"@status\"]", 54, "`@status` is not a component"),
     ("[\"@target-uri\", \"content-type\"]", "[\"Content-Type\"]", 54, "a header's name in lower case"),
+    ("\"500/second\"", "\"500/day\"", 55, "`500/day` is not a limit: write it as 100/second"),
+    ("\"500/second\"", "\"0/second\"", 55, "is not a limit"),
+    ("limits = { per_product", "limits = { per_day", 55, "`per_day` is not known here"),
+    (
+        "{ per_product = \"500/second\", per_account = \"1000 / minute\", per_credential = \"9/hour\" }",
+        "{}",
+        55,
+        "limits nothing",
+    ),
     ("methods = [\"GET\", \"POST\"]", "methods = [\"get\"]", 16, "`get` is not a method"),
     ("methods = [\"GET\", \"POST\"]", "methods = []", 16, "the list is empty"),
     ("path = \"/v1/languages\"", "path = \"v1\"", 20, "must begin with a slash"),
@@ -201,12 +217,12 @@ const BAD: &[(&str, &str, usize, &str)] = &[
     ("valid = \"90d\"", "valid = \"3 months\"", 39, "is not a duration"),
     ("priority = -1", "priority = 3_000_000_000", 40, "out of range"),
     ("[[products.packages]]", "[[products.bundles]]", 34, "`bundles` is not known here"),
-    ("id = \"plain-pro\"", "id = \"translate-10k\"", 57, "this id is taken on line 35"),
-    ("every = \"1 month\"", "every = \"monthly\"", 60, "`monthly` is not a period"),
-    ("every = \"1 month\"", "", 56, "`every` is missing"),
-    ("beyond = \"rate\"", "beyond = \"never\"", 63, "use rate or reject"),
-    ("rate = { per_1000_calls = \"0.50\" }", "", 63, "the product has no `rate`"),
-    ("calls = 50_000\n  egress_bytes = \"1 GiB\"", "", 56, "at least one of `calls`"),
+    ("id = \"plain-pro\"", "id = \"translate-10k\"", 58, "this id is taken on line 35"),
+    ("every = \"1 month\"", "every = \"monthly\"", 61, "`monthly` is not a period"),
+    ("every = \"1 month\"", "", 57, "`every` is missing"),
+    ("beyond = \"rate\"", "beyond = \"never\"", 64, "use rate or reject"),
+    ("rate = { per_1000_calls = \"0.50\" }", "", 64, "the product has no `rate`"),
+    ("calls = 50_000\n  egress_bytes = \"1 GiB\"", "", 57, "at least one of `calls`"),
     ("[provider]", "[provider", 1, ""),
 ];
 
@@ -260,7 +276,7 @@ fn a_difference_names_what_changes_and_nothing_else() {
     let changes: Vec<_> =
         difference(Some(&good()), &compile(&changed).unwrap()).iter().map(ToString::to_string).collect();
     let expected = [
-        "+ product simple: admission strict, auth x-ca rfc9421, price per 1,000 calls 0.50, rfc9421_components @target-uri content-type, routes all methods /plain, title simple, \
+        "+ product simple: admission strict, auth x-ca rfc9421, limits 9/hour a credential, 1000/minute an account, 500/second in all, price per 1,000 calls 0.50, rfc9421_components @target-uri content-type, routes all methods /plain, title simple, \
          upstream http://127.0.0.1:8080",
         "+ plan plain-pro of simple: beyond rate, every 1 month, grace 5d, price 49.00, priority 2, quantity 50000 \
          calls, 1073741824 egress_bytes, title Pro",
@@ -296,6 +312,7 @@ fn the_schema_has_the_keys_that_are_understood() {
     };
     let everywhere = "unheard_of = 1\nprovider = { unheard_of = 1 }\n[[products]]\nunheard_of = 1\n\
         routes = [{ unheard_of = 1 }]\npackages = [{ unheard_of = 1 }]\nsubscriptions = [{ unheard_of = 1 }]\n\
+        limits = { unheard_of = 1 }\n\
         rate = { unheard_of = 1, calls = [{ unheard_of = 1 }], egress = [{ unheard_of = 1 }] }";
     let places = [
         ("", &schema),
@@ -304,6 +321,7 @@ fn the_schema_has_the_keys_that_are_understood() {
         ("products[0].routes[0]", &schema["$defs"]["route"]),
         ("products[0].packages[0]", &schema["$defs"]["package"]),
         ("products[0].subscriptions[0]", &schema["$defs"]["plan"]),
+        ("products[0].limits", &schema["$defs"]["limits"]),
         ("products[0].rate", &schema["$defs"]["rate"]),
         ("products[0].rate.calls[0]", &schema["$defs"]["calls_tier"]),
         ("products[0].rate.egress[0]", &schema["$defs"]["bytes_tier"]),

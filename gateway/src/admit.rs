@@ -1,7 +1,7 @@
 //! Whether a call may pass, answered from memory: steps 1 to 5 of the way of a call.
 //!
-//! Invariant: nothing is taken (no nonce, no place on a lease) before everything else has been checked, and then both
-//! are taken at once, with no await in between. What is not in memory is named as a [`Need`]; after it was fetched, the
+//! Invariant: nothing is taken (no nonce, no place on a lease or within a limit) before everything else has been checked, and
+//! then all are taken at once, with no await in between. What is not in memory is named as a [`Need`]; after it was fetched, the
 //! same question is asked again from the start.
 
 use std::rc::Rc;
@@ -215,10 +215,13 @@ impl State {
         Err(Rejection::CredentialUnknown.into())
     }
 
-    /// Takes the nonce and a place on a lease, both or none.
+    /// Takes the nonce, a place on a lease and one within the limits: all or none.
     fn charge(&mut self, pass: &Pass<'_>, word: Option<Lease>, now: Timestamp) -> Result<Paid, Stop> {
         let credential = &pass.caller.credential;
         let product = &pass.shop.catalog.products[pass.product];
+        if word.is_none() {
+            self.throttle.check(product, credential, now)?;
+        }
         let wallet = self.wallet(&credential.account, &product.id);
         let (lease, refill) = match (product.admission, word) {
             (Admission::Leased, _) => match wallet.pay(now) {
@@ -236,6 +239,7 @@ impl State {
                 return Err(Need::Word(credential.account.clone(), product.id.clone(), nonce).into());
             }
         };
+        self.throttle.take(product, credential, now);
         if let Some(nonce) = pass.nonce {
             self.nonces.take(&credential.key, nonce, now);
         }

@@ -27,6 +27,7 @@ use crate::{
     metrics::Metrics,
     nonces::Nonces,
     skew::Skew,
+    throttle::Throttle,
     wallet::Wallet,
 };
 
@@ -83,6 +84,7 @@ pub(crate) struct State {
     pub(crate) shop_read: Timestamp,
     pub(crate) credentials: Credentials,
     pub(crate) nonces: Nonces,
+    pub(crate) throttle: Throttle,
     pub(crate) wallets: HashMap<AccountId, HashMap<ProductId, Wallet>>,
     pub(crate) calls: Slab<Call>,
     /// Leases to be asked for before they are needed.
@@ -136,6 +138,7 @@ impl<P> Gateway<P> {
             shop_read: now,
             credentials: Credentials::new(),
             nonces: Nonces::new(random[1], now),
+            throttle: Throttle::new(random[1]),
             wallets: HashMap::new(),
             calls: Slab::new(),
             refills: Vec::new(),

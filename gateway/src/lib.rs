@@ -24,6 +24,7 @@ pub mod settlement;
 mod skew;
 mod stored;
 mod tend;
+mod throttle;
 mod wallet;
 pub mod webhooks;
 

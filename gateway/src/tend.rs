@@ -52,6 +52,7 @@ impl State {
     /// Takes what was used since the last time out of the wallets, as a batch.
     fn drain(&mut self, now: Timestamp) {
         self.look(now);
+        self.throttle.forget(now);
         let mut batch = Batch::default();
         for (account, wallets) in &mut self.wallets {
             for (product, wallet) in wallets.iter_mut() {

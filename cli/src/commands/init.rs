@@ -110,6 +110,7 @@ upstream = {upstream}
 auth = ["x-ca"]                    # how callers sign; "rfc9421" and "appcode" are known too
 # timeout = "30s"                  # how long the upstream may take to begin its answer
 # admission = "strict"             # ask the account's ledger for each call: slower
+# limits = {{ per_account = "100/second" }}   # also per_credential, per_product; /minute, /hour
 
   [products.rate]                  # pay as you go, from the balance
   per_1000_calls = "{price}"

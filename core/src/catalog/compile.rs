@@ -14,7 +14,10 @@ use super::{
     source::{Item, Problem, Report, Table},
     value,
 };
-use crate::id::{OfferId, ProductId};
+use crate::{
+    id::{OfferId, ProductId},
+    limit::Limits,
+};
 
 /// The schemes a product can accept, by their names in the source.
 const SCHEMES: [(&str, AuthScheme); 3] =
@@ -74,6 +77,7 @@ fn product(table: &Table<'_>, index: usize, seen: &mut Seen) -> Option<Product> 
     let strict_signature = table.flag("strict_signature");
     let rfc9421_components = table.maybe("rfc9421_components", |item| list(item, |item| item.read(value::component)));
     let admission = table.maybe("admission", |item| item.read(admission));
+    let limits = table.maybe("limits", |item| item.table().and_then(|table| limits(&table)));
     let accounts = table.maybe("accounts", |item| list(item, |item| item.parse()));
     let routes = routes(table, index, seen);
     let rate = table.maybe("rate", |item| item.table().and_then(|table| rate(&table)));
@@ -96,12 +100,24 @@ fn product(table: &Table<'_>, index: usize, seen: &mut Seen) -> Option<Product> 
         strict_signature: strict_signature?,
         rfc9421_components: rfc9421_components?.unwrap_or_else(super::demanded),
         admission: admission?.unwrap_or_default(),
+        limits: limits?.unwrap_or_default(),
         accounts: accounts?,
         routes: routes?,
         rate: rate?,
         packages: packages?,
         subscriptions: subscriptions?,
     })
+}
+
+fn limits(table: &Table<'_>) -> Option<Limits> {
+    let limit = |key| table.maybe(key, Item::parse);
+    let [per_product, per_account, per_credential] = ["per_product", "per_account", "per_credential"].map(limit);
+    table.finish();
+    let limits = Limits { per_product: per_product?, per_account: per_account?, per_credential: per_credential? };
+    if limits == Limits::default() {
+        table.refuse("it limits nothing: give it `per_product`, `per_account` or `per_credential`".to_owned());
+    }
+    Some(limits)
 }
 
 /// What is sold under `key`, each with an id that no other offer has.

@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::{Admission, AuthScheme, Catalog, Package, Plan, Product, Provider, Route};
 use crate::{
     ledger::Beyond,
+    limit::Limits,
     meter::{Meter, PerMeter},
     rate::{Price, Rate, TierMode},
+    rejection::Limited,
     time::{DAY, HOUR, MINUTE, Millis, SECOND},
 };
 
@@ -135,6 +137,7 @@ fn describe_product(product: &Product) -> Aspects {
         strict_signature,
         rfc9421_components,
         admission,
+        limits,
         accounts,
         routes,
         rate,
@@ -160,6 +163,7 @@ fn describe_product(product: &Product) -> Aspects {
         ("strict_signature", flag(*strict_signature)),
         ("rfc9421_components", components),
         ("admission", if *admission == Admission::Strict { "strict".to_owned() } else { String::new() }),
+        ("limits", describe_limits(*limits)),
         ("accounts", accounts.iter().flatten().map(ToString::to_string).collect::<Vec<_>>().join(" ")),
         ("routes", routes.join("; ")),
         ("minimum", minimum.map(|minimum| minimum.to_string()).unwrap_or_default()),
@@ -169,6 +173,15 @@ fn describe_product(product: &Product) -> Aspects {
         aspects.insert(rate_aspect(meter), price.map(describe_price).unwrap_or_default());
     }
     aspects
+}
+
+fn describe_limits(limits: Limits) -> String {
+    let each = limits.each().map(|(limited, limit)| match limited {
+        Limited::Product => format!("{limit} in all"),
+        Limited::Account => format!("{limit} an account"),
+        Limited::Credential => format!("{limit} a credential"),
+    });
+    each.collect::<Vec<_>>().join(", ")
 }
 
 fn describe_package(package: &Package) -> Aspects {

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     id::{AccountId, OfferId, ProductId},
     ledger::{Beyond, Every, PlanTerms, command::PackageTerms},
+    limit::Limits,
     meter::PerMeter,
     money::{Currency, Micros},
     rate::Rate,
@@ -97,6 +98,9 @@ pub struct Product {
     /// How its calls are admitted.
     #[serde(default)]
     pub admission: Admission,
+    /// How often it may be called.
+    #[serde(default)]
+    pub limits: Limits,
     /// The accounts that may use it; `None` for all.
     #[serde(default)]
     pub accounts: Option<Vec<AccountId>>,

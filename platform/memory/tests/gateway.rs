@@ -7,14 +7,19 @@
 //! | the catalog is fresh without calls that pass | not reading it again | `a_catalog_is_noticed_by_an_instance_that_turned_all_calls_away` |
 //! | a late batch is not lost | keeping the minute of the first try | `what_could_not_be_written_for_long_is_settled_all_the_same` |
 //! | an instance that ends soon holds nothing | `is_over` or `hoards` that is never so | `an_instance_that_has_had_its_calls…`, `…falls_idle…` |
+//! | a limit is kept, and who it turns away loses nothing | `charge` that skips `check`, or `take`; one that takes before it checks | `no_more_pass_than_a_limit_names…` |
 //! | strict admission takes nonces over all instances | `admit` that skips `take_nonce` | `strict_admission_sees_a_nonce_on_every_instance` |
 
 #![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect must fail")]
 
 #[path = "gateway/lifetime.rs"]
 mod lifetime;
+#[path = "gateway/limits.rs"]
+mod limits;
 #[path = "gateway/rfc9421_callers.rs"]
 mod rfc9421_callers;
+#[path = "gateway/strict.rs"]
+mod strict;
 
 use std::{
     future::Future,
@@ -58,6 +63,21 @@ upstream = "http://origin.test"
 auth = ["x-ca"]
 admission = "strict"
 routes = [{ path = "/strict" }]
+rate = { per_1000_calls = "2.00" }
+[[products]]
+id = "slow"
+upstream = "http://origin.test"
+auth = ["x-ca"]
+limits = { per_credential = "3/minute", per_product = "1000/second" }
+routes = [{ path = "/slow" }]
+rate = { per_1000_calls = "2.00" }
+[[products]]
+id = "slow-strict"
+upstream = "http://origin.test"
+auth = ["x-ca"]
+admission = "strict"
+limits = { per_account = "3/minute" }
+routes = [{ path = "/slow-strict" }]
 rate = { per_1000_calls = "2.00" }
 "#;
 
@@ -301,37 +321,6 @@ fn a_wrong_signature_takes_nothing() {
     assert_eq!(deployment.balance().1, "0.00", "nothing is leased for it");
     assert!(send(&instance, &good).is_ok(), "and its nonce is free");
     assert_eq!(send(&instance, &good).unwrap_err(), "nonce.used");
-}
-
-#[test]
-fn strict_admission_sees_a_nonce_on_every_instance() {
-    let deployment = Deployment::new("10.00");
-    let instances = [1, 2].map(|seed| deployment.instance(seed));
-    let leased = deployment.signed("/leased", "hush");
-    assert!(instances.iter().all(|instance| send(instance, &leased).is_ok()), "each instance knows its own");
-    let strict = deployment.signed("/strict", "hush");
-    assert!(send(&instances[0], &strict).is_ok());
-    assert_eq!(send(&instances[1], &strict).unwrap_err(), "nonce.used");
-}
-
-#[test]
-fn strict_admission_admits_what_the_balance_pays_for() {
-    let deployment = Deployment::new("0.10");
-    let instances = [1, 2].map(|seed| deployment.instance(seed));
-    let mut admitted = 0;
-    for call in 0..100 {
-        match send(&instances[call % 2], &deployment.signed("/strict", "hush")) {
-            Ok(forward) => {
-                admitted += 1;
-                instances[call % 2].finish(forward.call, true, 0, 0, START);
-            }
-            Err(code) => assert_eq!(code, "balance.exhausted"),
-        }
-    }
-    assert_eq!(admitted, 50);
-    instances.iter().for_each(|instance| now(instance.flush()));
-    deployment.settle();
-    assert_eq!(deployment.balance(), ("0.00".to_owned(), "0.00".to_owned()));
 }
 
 #[test]
