@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// How long a moved clock may go unnoticed.
-const HOLDS: Millis = 250;
+pub(crate) const HOLDS: Millis = 250;
 
 /// A clock. What it is given as `runtime` is the runtime's own time, in milliseconds since the epoch.
 #[derive(Debug)]

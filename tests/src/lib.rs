@@ -28,6 +28,7 @@ mod processes;
 mod python;
 pub mod scenarios;
 mod servers;
+mod shell;
 
 /// Makes a test of each of these scenarios, on one runtime.
 #[macro_export]

@@ -178,10 +178,11 @@ fn one() -> Count {
     Count { passed: 1, failed: 0 }
 }
 
-/// Every scenario on one runtime.
+/// Every scenario on one runtime, with the command line that the tests on the host have built.
 fn end_to_end(runtime: &'static str, table: &RefCell<Table>) -> Result<Count> {
     let mut command = cargo();
     command.args(["test", "--package", END_TO_END, "--test", runtime]);
+    command.env("FAREBOX", root().join("target/debug/farebox"));
     tests(&mut command, &mut |line| table.borrow_mut().note(runtime, line))
 }
 

@@ -1,13 +1,14 @@
 //! The clock that development and tests can move, so that a month can be tried in a minute.
 //!
-//! Invariant: it only moves forward, and only where the deployment's settings allow it.
+//! Invariant: it only moves forward, and only where the deployment's settings allow it. Who is told that it was moved may go
+//! by it: every part of the gateway that has seen the store has noticed by then.
 
 use farebox_core::time::{DAY, Millis, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{AdminPorts, AdminResponse, Answered, Call, failure::Failure, store};
-use crate::schema::Time;
+use crate::{clock::HOLDS, schema::Time};
 
 /// Where the key-value store holds how far the clock was moved, as a JSON number of milliseconds. A platform's entry
 /// adds it to the time where the clock may be moved.
@@ -47,6 +48,7 @@ impl<P: AdminPorts> Call<'_, P> {
             Failure::Malformed("`advance_ms` must be 0 or more, and the clock within 100 years".to_owned())
         })?;
         store::write(self.ports, CLOCK_ENTRY, &moved).await?;
+        self.ports.sleep(HOLDS).await;
         AdminResponse::json(200, &Clock { now: self.now.plus(advance_ms), advanced_ms: moved })
     }
 

@@ -5,60 +5,16 @@
 //!
 //! Only what is another each time is replaced: addresses, ids, times, and the API itself, for which the demo origin stands.
 
-use std::{
-    io::Write,
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
-use crate::{Farebox, eventually, farebox::root};
+use crate::{Farebox, eventually, farebox::root, shell::Shell};
 
 /// A command of the page, and the lines that it prints there.
 struct Step {
     command: String,
     printed: Vec<String>,
-}
-
-/// The shell of somebody who follows the guide.
-struct Follower {
-    farebox: PathBuf,
-    home: PathBuf,
-}
-
-impl Follower {
-    /// With the command line built, in a directory of their own beside which the checkout's `tests` are.
-    fn new(directory: &Path) -> Result<Self> {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut build = Command::new(cargo);
-        build.current_dir(root()).args(["build", "--package", "farebox", "--message-format", "json"]);
-        let output = build.stderr(Stdio::inherit()).output().context("cargo build")?;
-        ensure!(output.status.success(), "the command line cannot be built");
-        let farebox = String::from_utf8(output.stdout)?.lines().find_map(|line| {
-            let message: serde_json::Value = serde_json::from_str(line).ok()?;
-            Some(PathBuf::from(message["executable"].as_str()?))
-        });
-        let home = directory.join("guide");
-        std::fs::create_dir_all(&home)?;
-        std::os::unix::fs::symlink(root().join("tests"), home.join("tests"))?;
-        Ok(Self { farebox: farebox.context("cargo names no executable")?, home })
-    }
-
-    /// What a command prints; an error when it fails.
-    fn run(&self, command: &str, input: &str) -> Result<String> {
-        let path = self.farebox.parent().context("no directory")?;
-        let paths = std::env::var_os("PATH").unwrap_or_default();
-        let path = std::env::join_paths([path.to_owned()].into_iter().chain(std::env::split_paths(&paths)))?;
-        let mut shell = Command::new("sh");
-        shell.args(["-c", command]).current_dir(&self.home).env_clear().env("PATH", path).env("HOME", &self.home);
-        let mut shell = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        shell.stdin.take().context("no input")?.write_all(input.as_bytes())?;
-        let output = shell.wait_with_output()?;
-        ensure!(output.status.success(), "`{command}`: {}", String::from_utf8_lossy(&output.stderr));
-        Ok(String::from_utf8(output.stdout)?)
-    }
 }
 
 /// The commands that the page shows with what they print.
@@ -91,7 +47,8 @@ fn fixed(line: &str) -> String {
 pub async fn the_commands_of_the_guide_take_an_openapi_document_to_a_selling_gateway(farebox: &Farebox) -> Result<()> {
     // The catalog is the guide's own.
     let farebox = farebox.another("guide")?;
-    let follower = Follower::new(farebox.directory())?;
+    let follower = Shell::at(farebox.directory().join("guide"))?;
+    std::os::unix::fs::symlink(root().join("tests"), follower.home().join("tests"))?;
     let page = std::fs::read_to_string(root().join("docs/sell-an-api.md"))?;
     ensure!(page.contains("\nfarebox profile set dev http://127.0.0.1:8787\n"), "the page begins in another way");
     follower.run(&format!("farebox profile set dev {}", farebox.gateway()), farebox.admin_token())?;
@@ -119,7 +76,7 @@ pub async fn the_commands_of_the_guide_take_an_openapi_document_to_a_selling_gat
         })
         .await?;
         if command.starts_with("farebox init") {
-            let catalog = follower.home.join("catalog.toml");
+            let catalog = follower.home().join("catalog.toml");
             let text = std::fs::read_to_string(&catalog)?;
             ensure!(text.contains("\"https://api.apis.guru/v2\""), "{text}");
             std::fs::write(&catalog, text.replace("https://api.apis.guru/v2", farebox.origin()))?;

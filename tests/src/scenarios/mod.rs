@@ -30,6 +30,7 @@ macro_rules! every_scenario_on {
             streams::a_large_answer_streams_in_constant_memory,
             streams::a_large_request_streams_in_constant_memory,
             webhooks::a_receiver_that_is_down_for_a_day_gets_everything_in_order,
+            year::a_year_agrees_with_a_spreadsheet_and_one_changed_byte_is_found,
         }
     };
 }
@@ -47,3 +48,4 @@ pub mod several;
 pub mod signatures;
 pub mod streams;
 pub mod webhooks;
+pub mod year;
