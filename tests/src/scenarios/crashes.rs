@@ -137,7 +137,7 @@ async fn use_up(farebox: &Farebox, account: &Account, caller: &Caller, paid: u64
     let clock = admin.get("clock").await?;
     let now = clock["now"].as_str().and_then(|time| time.parse().ok()).context("no time")?;
     eventually("all that was paid for to be used up", PATIENCE, async || {
-        // Not every part of the gateway has seen at once that the clock was moved, so some are turned away at first.
+        // Whoever finds everything leased to others stops: what those give back is there for the next try.
         outcomes(&mut load(caller, now)).await?;
         settle_all(&admin).await?;
         Ok((account.usage("crash").await?.calls >= paid).then_some(()))
