@@ -162,7 +162,8 @@ fn report(outcomes: &[Outcome]) -> Result<()> {
         println!("{:>7.1} s  {name:22} {:>5} passed  {verdict}", took.as_secs_f32(), count.passed);
     }
     let total = outcomes.iter().fold(Count::default(), |sum, outcome| sum + outcome.count);
-    println!("{} passed, {} failed", total.passed, total.failed);
+    let took: Duration = outcomes.iter().map(|outcome| outcome.took).sum();
+    println!("{:>7.1} s  {} passed, {} failed", took.as_secs_f32(), total.passed, total.failed);
     if total.failed > 0 {
         bail!("not everything passed");
     }

@@ -1,7 +1,8 @@
 //! The demo: a catalog whose origin is ours, and an account with 10.00 USD that can call it.
 //!
 //! Invariant: the catalog is published at every start, since the origin's port is another one each time; the account is
-//! made once per state directory.
+//! made once per state directory, also when the start that made it was ended before it could remember it. What it gets,
+//! ids too, follows from the directory's secrets alone.
 
 use std::{fs, path::Path};
 
@@ -43,8 +44,8 @@ pub(super) async fn set_up(state: &State, gateway: &str, origin: &str, catalog: 
 }
 
 async fn create(admin: &Admin) -> Result<Demo> {
-    let account = text(&admin.post("accounts", None, &json!({ "name": "Demo" })).await?, "id")?;
-    let credential = admin.post(&format!("accounts/{account}/credentials"), None, &json!({})).await?;
+    let account = text(&admin.post("accounts", Some("dev-account"), &json!({ "name": "Demo" })).await?, "id")?;
+    let credential = admin.post(&format!("accounts/{account}/credentials"), Some("dev-credential"), &json!({})).await?;
     let recharge = json!({ "amount": "10.00", "currency": "USD" });
     admin.post(&format!("accounts/{account}/recharges"), Some("dev-recharge"), &recharge).await?;
     Ok(Demo {
