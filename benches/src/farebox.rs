@@ -123,13 +123,20 @@ impl Farebox {
     }
 
     /// Starts Farebox in front of `origin` on the host for Spin components.
-    pub(crate) async fn on_spin(host: &Path, root: &Path, origin: SocketAddr) -> Result<(Self, Runtime)> {
-        let variables = [
+    pub(crate) async fn on_spin(
+        host: &Path,
+        root: &Path,
+        origin: SocketAddr,
+        instance_calls: Option<u32>,
+    ) -> Result<(Self, Runtime)> {
+        let mut variables = vec![
             ("master_key", MASTER_KEY.to_owned()),
             ("admin_token", ADMIN_TOKEN.to_owned()),
             ("upstreams", format!("http://{origin}")),
         ];
-        let runtime = Runtime::spin(host, &root.join("spin.toml"), &variables)?;
+        variables.extend(instance_calls.map(|calls| ("instance_calls", calls.to_string())));
+        let flags: Vec<_> = instance_calls.iter().map(|calls| format!("--max-instance-reuse-count={calls}")).collect();
+        let runtime = Runtime::spin(host, &root.join("spin.toml"), &flags, &variables)?;
         Ok((Self::provision(&runtime, &root.join("benches/peers"), origin).await?, runtime))
     }
 

@@ -1,5 +1,5 @@
-//! Farebox on Spin beside a component that only passes on, both on the host for tests, and the same with a journal that
-//! has piled up.
+//! Farebox on Spin beside a component that only passes on, both on the host for tests; the same with a journal that has
+//! piled up, and with instances that are kept for more calls than Spin keeps them by itself.
 
 use std::{net::SocketAddr, path::Path, time::Duration};
 
@@ -16,21 +16,26 @@ use crate::{
 /// Batches in the store that has piled up.
 const BATCHES: u64 = 100_000;
 
+/// Calls that an instance serves where it lasts: so many that what it does once in its life does not show.
+const LASTING: u32 = 10_000;
+
 /// How long a running Farebox may take until it has written its first batch.
 const FIRST_BATCH: Duration = Duration::from_secs(30);
 
 /// Measures them and prints the table.
 pub(crate) async fn measure(host: &Path, root: &Path, origin: SocketAddr, rounds: usize, turn: Duration) -> Result<()> {
-    let (empty, empty_runtime) = Farebox::on_spin(host, root, origin).await?;
-    let (full, full_runtime) = Farebox::on_spin(host, root, origin).await?;
+    let (empty, empty_runtime) = Farebox::on_spin(host, root, origin, None).await?;
+    let (full, full_runtime) = Farebox::on_spin(host, root, origin, None).await?;
+    let (lasting, lasting_runtime) = Farebox::on_spin(host, root, origin, Some(LASTING)).await?;
     let manifest = root.join("benches/peers/passthrough-spin.toml");
-    let bare = Runtime::spin(host, &manifest, &[("origin", origin.to_string())])?;
+    let bare = Runtime::spin(host, &manifest, &[], &[("origin", origin.to_string())])?;
     let peers = [
         peer("component that passes on", bare, &empty.caller),
         peer("Farebox, signed and metered", empty_runtime, &empty.caller),
         peer("Farebox, 100,000 batches stored", full_runtime, &full.caller),
+        peer("Farebox, instances that last", lasting_runtime, &lasting.caller),
     ];
-    let [.., piled_up] = &peers;
+    let [_, _, piled_up, _] = &peers;
     pile_up(piled_up).await?;
     compare_saturated("On Spin", &peers, rounds, turn).await.map(drop)
 }

@@ -72,11 +72,11 @@ impl Runtime {
     }
 
     /// Runs the Spin application of `manifest` on the host for tests, with `variables`.
-    pub(crate) fn spin(host: &Path, manifest: &Path, variables: &[(&str, String)]) -> Result<Self> {
+    pub(crate) fn spin(host: &Path, manifest: &Path, flags: &[String], variables: &[(&str, String)]) -> Result<Self> {
         let state = TempDir::new()?;
         let mut command = Command::new(host);
         command.args(["up", "--listen", "127.0.0.1:0", "--end-with-stdin", "--from"]).arg(manifest);
-        command.arg("--state-dir").arg(state.path());
+        command.arg("--state-dir").arg(state.path()).args(flags);
         for (name, value) in variables {
             command.arg("--variable").arg(format!("{name}={value}"));
         }

@@ -10,7 +10,13 @@ mod forward;
 
 use std::{cell::OnceCell, rc::Rc};
 
-use farebox_core::{credential::MasterKey, rejection::Rejection, request::Facts, signature::Body, time::SECOND};
+use farebox_core::{
+    credential::MasterKey,
+    rejection::Rejection,
+    request::Facts,
+    signature::Body,
+    time::{Millis, SECOND},
+};
 use farebox_gateway::{
     Gateway, Lifetime, Need, Reject, SIGNED_BODY_LIMIT, Settings, Step,
     ports::{Fault, Host},
@@ -29,9 +35,8 @@ use farebox_spin::{
 
 use self::forward::forward;
 
-/// When Spin ends an instance, as long as nobody has told it otherwise (`--max-instance-reuse-count`,
-/// `--idle-instance-timeout`).
-const LIFETIME: Lifetime = Lifetime { calls: 128, idle: SECOND };
+/// How long Spin keeps an instance without calls, as long as nobody has told it otherwise (`--idle-instance-timeout`).
+const IDLE: Millis = SECOND;
 
 thread_local! {
     static GATEWAY: OnceCell<Rc<Gateway<Platform>>> = const { OnceCell::new() };
@@ -65,7 +70,7 @@ async fn gateway() -> Result<Rc<Gateway<Platform>>, Fault> {
         flush_every: variable::number::<i64>("flush_seconds").await? * SECOND,
         address_header: ADDRESS_FIELD,
         metrics_every: variable::number::<i64>("metrics_seconds").await? * SECOND,
-        lifetime: Some(LIFETIME),
+        lifetime: Some(Lifetime { calls: variable::number("instance_calls").await?, idle: IDLE }),
     };
     let (now, seed) = (platform.now(), [u64::from_le_bytes(random()), u64::from_le_bytes(random())]);
     // Several first calls can get here together; all go on with the gateway of one.

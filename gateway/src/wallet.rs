@@ -23,10 +23,13 @@ const LEASE_COVERS: Millis = 10 * SECOND;
 /// How many calls the least lease is asked for, and the most that one is.
 const WANT: std::ops::RangeInclusive<u64> = 32..=1_000_000;
 
+/// The most calls that a first lease is asked for, while nothing is known of how fast it is spent.
+const FIRST_WANT_AT_MOST: u64 = 1_024;
+
 /// How many calls the first lease is asked for where an instance serves `calls` in its life: so many that it is not low
 /// before they are over, and the next one is asked for in vain.
-pub(crate) const fn first_want(calls: u64) -> u64 {
-    calls.saturating_add(calls.div_ceil(3))
+pub(crate) fn first_want(calls: u64) -> u64 {
+    calls.saturating_add(calls.div_ceil(3)).min(FIRST_WANT_AT_MOST)
 }
 
 /// How long a refusal is believed before the ledger is asked again.
