@@ -34,6 +34,7 @@ async fn suite(store: &str, postgres: Option<String>) -> Result<()> {
     let mut command = Command::new(host()?);
     command.args(["up", "--from"]).arg(root().join("tests/conformance/spin.toml"));
     command.args(["--listen", "127.0.0.1:0", "--state-dir"]).arg(state.path());
+    command.env("SPIN_VARIABLE_LEDGER", store);
     command.envs(postgres.map(|address| ("SPIN_VARIABLE_POSTGRES", address)));
     // Ours ends with its input; Spin is ended by us.
     let mut running =

@@ -1,9 +1,10 @@
-//! What every store of entries must do, as one suite that each platform runs over its own.
+//! What every store of entries and every ledger must do, as one suite that each platform runs over its own.
 //!
-//! A store that passes keeps the books of [`super::execute`] exact; the checks need nothing of a store but its port, and
-//! an empty one to begin with. They panic with the rule that does not hold.
+//! A store that passes keeps the books of [`super::execute`] exact; a ledger that passes bears a crowd, whatever it does so that
+//! its writers do not race. The checks need nothing but the ports, and an empty store to begin with. They panic with the rule
+//! that does not hold.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use farebox_core::{
     id::AccountId,
@@ -12,7 +13,10 @@ use farebox_core::{
     time::{SECOND, Timestamp},
 };
 
+use futures_util::future::join_all;
+
 use super::{Accounts, AppendError, EntryRange, EntryStore, ask, execute};
+use crate::ports::Ledger;
 
 /// Entries of the book that the suite writes: more than one page of any store.
 const ENTRIES: u64 = 2_345;
@@ -31,6 +35,38 @@ pub async fn check<S: EntryStore>(mut stores: impl FnMut() -> S, account: &Accou
     entries_are_found_by_time(&one, account).await;
     a_snapshot_saves_a_replay_and_changes_nothing(&one, account).await;
     a_nonce_is_taken_once_by_all(&one, &other, account).await;
+}
+
+/// Commands that each instance of a crowd sends at once.
+const EACH: usize = 40;
+
+/// Lets `instances` of a ledger carry out commands on one account all at once, each command sent by two of them. `store` is
+/// where they keep the books; it must not know `account` yet. Broken on purpose, and seen to fail, was Spin's ledger in three
+/// ways: a transaction that does not begin with the lock, two at a time on one connection, and one that is never committed.
+///
+/// # Panics
+/// When the ledger does not keep a rule.
+pub async fn check_crowd<L: Ledger, S: EntryStore>(instances: &[L], store: &S, account: &AccountId) {
+    let open = instances[0].execute(account, None, &Command::Open { currency: Currency::NONE }).await;
+    assert!(matches!(open, Ok(Ok(_))), "an account opens: {open:?}");
+    let commands = instances.iter().enumerate().flat_map(|(at, instance)| {
+        (0..EACH).map(move |number| async move {
+            let key = IdempotencyKey(format!("pair-{}-{number}", at / 2));
+            (key.clone(), instance.execute(account, Some(&key), &recharge(1)).await)
+        })
+    });
+    let mut booked: BTreeMap<IdempotencyKey, BTreeSet<u64>> = BTreeMap::new();
+    for (key, answer) in join_all(commands).await {
+        let Ok(Ok(Answer::Booked { entry, .. })) = answer else { panic!("a recharge in a crowd got {answer:?}") };
+        booked.entry(key).or_default().insert(entry);
+    }
+    assert!(booked.values().all(|entries| entries.len() == 1), "who sends a command again is told of the same entry");
+    let book = all(store, account).await;
+    assert!(verify(0, Default::default(), &book).is_ok(), "a crowd leaves one unbroken book");
+    let numbers: Vec<u64> = book.iter().map(|entry| entry.seq).skip(1).collect();
+    let told: BTreeSet<u64> = booked.into_values().flatten().collect();
+    assert_eq!(numbers, told.into_iter().collect::<Vec<_>>(), "each command is in the book, once, and nothing else");
+    assert_eq!(numbers.len(), instances.len().div_ceil(2) * EACH, "no command is lost");
 }
 
 fn recharge(amount: i64) -> Command {

@@ -13,6 +13,17 @@ use farebox_memory::Memory;
 fn the_memory_platform_keeps_books_as_every_platform_must() {
     let memory = Memory::default();
     let account = "a".parse().unwrap();
-    let suite = conformance::check(|| &memory, &account);
+    at_once(conformance::check(|| &memory, &account));
+}
+
+#[test]
+fn the_memory_platform_bears_a_crowd() {
+    let instances = [Memory::default()];
+    let [memory] = &instances;
+    at_once(conformance::check_crowd(&instances, &memory, &"a".parse().unwrap()));
+}
+
+/// Runs what never waits.
+fn at_once(suite: impl Future<Output = ()>) {
     assert_eq!(pin!(suite).poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(()));
 }

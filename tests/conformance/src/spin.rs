@@ -1,10 +1,10 @@
-//! The suite in a component of Spin: `GET /sqlite` and `GET /postgres` run it over the store of that name, which must be empty,
-//! and answer `kept`. A rule that is not kept is a panic: 500, and the rule is in the log.
+//! The suite in a component of Spin: `GET /sqlite` and `GET /postgres` run it over the store of that name, which must be empty
+//! and the one that the variable `ledger` names, and answer `kept`. A rule that is not kept is a panic: 500, and the rule is in the log.
 #![allow(unsafe_code)] // what `export!` expands to
 
-use farebox_gateway::ledger::conformance::check;
+use farebox_gateway::ledger::conformance::{check, check_crowd};
 use farebox_spin::{
-    Database, SqlEntryStore,
+    Database, Platform, SqlEntryStore,
     http::{Head, respond},
     variable,
     wasip3::{
@@ -20,15 +20,26 @@ wasip3::http::service::export!(Suite);
 
 impl Guest for Suite {
     async fn handle(request: Request) -> Result<Response, ErrorCode> {
-        let account = "acc_suite".parse().expect("it is an id");
         match Head::new(&request).path_and_query().0 {
-            "/sqlite" => check(|| SqlEntryStore::new(Database::sqlite()), &account).await,
+            "/sqlite" => suite(|| SqlEntryStore::new(Database::sqlite())).await,
             "/postgres" => {
                 let address = variable::get("postgres").await.expect("the manifest gives it");
-                check(|| SqlEntryStore::new(Database::postgres(address.clone())), &account).await;
+                suite(|| SqlEntryStore::new(Database::postgres(address.clone()))).await;
             }
             _ => return Ok(respond(404, [("content-type", "text/plain")], "no such store")),
         }
         Ok(respond(200, [("content-type", "text/plain")], "kept"))
     }
+}
+
+/// Instances of the ledger that write one book at the same time.
+const CROWD: usize = 4;
+
+async fn suite(store: impl Fn() -> SqlEntryStore) {
+    check(&store, &"acc_suite".parse().expect("it is an id")).await;
+    let mut crowd = Vec::new();
+    for _ in 0..CROWD {
+        crowd.push(Platform::new().await.expect("the manifest gives the variables"));
+    }
+    check_crowd(&crowd, &store(), &"acc_crowd".parse().expect("it is an id")).await;
 }
