@@ -11,7 +11,7 @@ use std::{
 
 use farebox_core::{
     id::{AccountId, BatchId},
-    journal::{Batch, Line, Window, key},
+    journal::{Batch, Line, Window, key, parse_key},
     ledger::{Answer, Command, IdempotencyKey, Refusal},
     time::{MINUTE, Millis, Timestamp},
 };
@@ -145,6 +145,12 @@ impl Faulty {
         self.memory.write(window, id, batch).await?;
         self.offer(id, batch, true);
         if is_out || self.strikes(8) { lost() } else { Ok(()) }
+    }
+
+    /// The latest minute that a batch was journaled in.
+    pub(crate) fn latest_window(&self) -> Window {
+        let shown = self.shown.borrow();
+        shown.keys().next_back().map_or(Window(0), |key| parse_key(key).unwrap().0)
     }
 
     fn is_shown(&self, key: &str) -> bool {
