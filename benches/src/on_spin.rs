@@ -10,7 +10,7 @@ use crate::{
     farebox::Farebox,
     rounds::Peer,
     runtime::Runtime,
-    side_by_side::{compare_saturated, peer},
+    side_by_side::{peer, print_saturated, warm_turns},
 };
 
 /// Batches in the store that has piled up.
@@ -37,7 +37,8 @@ pub(crate) async fn measure(host: &Path, root: &Path, origin: SocketAddr, rounds
     ];
     let [_, _, piled_up, _] = &peers;
     pile_up(piled_up).await?;
-    compare_saturated("On Spin", &peers, rounds, turn).await.map(drop)
+    print_saturated("On Spin", &peers, &warm_turns(&peers, rounds, turn).await?, turn);
+    Ok(())
 }
 
 /// Copies a batch that `peer` wrote itself under so many other writers' names.

@@ -77,8 +77,7 @@ pub(crate) fn peer(name: &'static str, runtime: Runtime, caller: &Rc<Caller>) ->
 
 /// Measures the throughput of `peers` on Miniflare against the first of them and prints it.
 pub(crate) async fn compare_throughput(peers: &[Peer], rounds: usize, turn: Duration) -> Result<()> {
-    saturate(peers, WARM_UP, turn).await?;
-    let turns = saturate(peers, rounds, turn).await?;
+    let turns = warm_turns(peers, rounds, turn).await?;
     table::print(
         &format!("On Miniflare, {}", conditions(rounds, turn)),
         &["saturated", "calls a second", "of the first"],
@@ -93,11 +92,10 @@ fn conditions(rounds: usize, turn: Duration) -> String {
     format!("{rounds} rounds of {} ms each: median (middle half)", turn.as_millis())
 }
 
-/// Measures `peers` against the first of them and prints both tables.
-pub(crate) async fn compare(peers: &[Peer], rounds: usize, turn: Duration) -> Result<()> {
-    let turns = compare_saturated("On workerd", peers, rounds, turn).await?;
+/// Measures the latency of `peers` against the first of them, where that one can do `most` calls a second, and prints it.
+pub(crate) async fn compare_latency(peers: &[Peer], most: f64, rounds: usize, turn: Duration) -> Result<()> {
     let conditions = conditions(rounds, turn);
-    let third = Spread::of(turns[0].iter().map(|turn| turn.rate)).median / 3.0;
+    let third = most / 3.0;
     let latencies = pace(peers, rounds, third, turn).await?;
     table::print(
         &format!(
@@ -109,24 +107,23 @@ pub(crate) async fn compare(peers: &[Peer], rounds: usize, turn: Duration) -> Re
     Ok(())
 }
 
-/// Measures what `peers` can do against the first of them, prints the table, and gives the turns.
-pub(crate) async fn compare_saturated(
-    place: &str,
-    peers: &[Peer],
-    rounds: usize,
-    turn: Duration,
-) -> Result<Vec<Vec<Turn>>> {
+/// What `peers` did in `rounds` rounds, once they were warm.
+pub(crate) async fn warm_turns(peers: &[Peer], rounds: usize, turn: Duration) -> Result<Vec<Vec<Turn>>> {
     saturate(peers, WARM_UP, turn).await?;
-    let turns = saturate(peers, rounds, turn).await?;
-    let conditions = conditions(rounds, turn);
+    saturate(peers, rounds, turn).await
+}
+
+/// Prints what `peers` did in their turns, against the first of them. Returns how many calls a second that one can do.
+pub(crate) fn print_saturated(place: &str, peers: &[Peer], turns: &[Vec<Turn>], turn: Duration) -> f64 {
+    let conditions = conditions(turns[0].len(), turn);
     table::print(
         &format!(
             "{place}, {ANSWER}-byte answers over {CONNECTIONS} connections, {conditions}. More of bare is better."
         ),
         &["saturated", "processor time a call, µs", "calls a processor second, of bare", "calls a second", "of bare"],
-        &rows(peers, &turns, saturated),
+        &rows(peers, turns, saturated),
     );
-    Ok(turns)
+    Spread::of(turns[0].iter().map(|turn| turn.rate)).median
 }
 
 fn rows<T>(peers: &[Peer], measured: &[Vec<T>], cells: impl Fn(&[T], &[T]) -> Vec<String>) -> Vec<Vec<String>> {
