@@ -105,7 +105,9 @@ async fn on_workers(options: &Options, origin: SocketAddr, turn: Duration) -> Re
     let most = side_by_side::print_saturated(&place, &peers, &turns, turn);
     if let [_, idiomatic, sold] = turns.as_slice() {
         let of_idiomatic = rounds::ratio(sold, idiomatic, |turn| 1.0 / turn.cost).text(2);
-        println!("\nFarebox does {of_idiomatic} of the calls of the worker crate's pass-through in a processor second.");
+        println!(
+            "\nFarebox does {of_idiomatic} of the calls of the worker crate's pass-through in a processor second."
+        );
     }
     if let [.., peer] = peers.as_slice() {
         side_by_side::compare_latency(&peers, most, options.rounds, turn).await?;

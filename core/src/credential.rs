@@ -81,6 +81,24 @@ pub struct Credential {
 }
 
 impl Credential {
+    /// The credential `key` of `account` with a sealed secret, as it is unless somebody asks for less: for every product, from
+    /// everywhere, for ever, and without an app code.
+    pub const fn new(key: CredentialKey, account: AccountId, sealed_secret: String, created: Timestamp) -> Self {
+        Self {
+            key,
+            account,
+            sealed_secret,
+            app_code_hash: String::new(),
+            created,
+            revoked: None,
+            expires: None,
+            products: None,
+            addresses: None,
+            name: None,
+            asked: None,
+        }
+    }
+
     /// Whether the credential may be used at `now`.
     pub fn is_active(&self, now: Timestamp) -> bool {
         [self.revoked, self.expires].into_iter().flatten().all(|end| now < end)

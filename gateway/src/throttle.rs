@@ -84,19 +84,7 @@ mod tests {
     "#;
 
     fn credential(key: &str, account: &str) -> Credential {
-        Credential {
-            key: key.parse().unwrap(),
-            account: account.parse().unwrap(),
-            sealed_secret: String::new(),
-            app_code_hash: String::new(),
-            created: Timestamp::default(),
-            revoked: None,
-            expires: None,
-            products: None,
-            addresses: None,
-            name: None,
-            asked: None,
-        }
+        Credential::new(key.parse().unwrap(), account.parse().unwrap(), String::new(), Timestamp::default())
     }
 
     #[test]

@@ -209,19 +209,16 @@ impl<P: AdminPorts> Call<'_, P> {
         let key = new_key(seed)?;
         let (secret, app_code) = secrets(seed);
         let sealed = self.settings.master_key.seal(&key, &Secret::new(secret.clone()), seed.nonce());
+        let sealed = sealed.map_err(|error| Failure::Unwritable(error.to_string()))?;
         let Wanted { name, products, addresses, expires } = wanted;
         let credential = Credential {
-            key: key.clone(),
-            account: account.clone(),
-            sealed_secret: sealed.map_err(|error| Failure::Unwritable(error.to_string()))?,
             app_code_hash: hash_app_code(&app_code),
-            created: self.now,
-            revoked: None,
             expires,
             products,
             addresses,
             name,
             asked: seed.asked.clone(),
+            ..Credential::new(key.clone(), account.clone(), sealed, self.now)
         };
         self.ports.put(&format!("{}{key}", keys_of(&account)), b"").await?;
         self.ports.put(&app_code_entry(&credential.app_code_hash), key.as_str().as_bytes()).await?;

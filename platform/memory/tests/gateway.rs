@@ -105,19 +105,8 @@ impl Deployment {
         let published = json!({ "catalog": compile(CATALOG).unwrap() });
         now(memory.put(CATALOG_ENTRY, published.to_string().as_bytes())).unwrap();
         let key = "ak_1".parse().unwrap();
-        let credential = Credential {
-            sealed_secret: master_key().seal(&key, &Secret::new("hush"), [1; 12]).unwrap(),
-            account: account.clone(),
-            app_code_hash: String::new(),
-            created: START,
-            revoked: None,
-            expires: None,
-            products: None,
-            addresses: None,
-            name: None,
-            asked: None,
-            key,
-        };
+        let sealed = master_key().seal(&key, &Secret::new("hush"), [1; 12]).unwrap();
+        let credential = Credential::new(key, account.clone(), sealed, START);
         let entry = serde_json::to_vec(&credential).unwrap();
         now(memory.put(&credential_entry(&credential.key), &entry)).unwrap();
         now(memory.put("account/acc_1", b"{}")).unwrap();

@@ -30,19 +30,8 @@ pub(crate) fn open(ports: &Faulty, account: &AccountId) {
     let key: CredentialKey = format!("ak_{account}").parse().unwrap();
     let app_code_hash = hash_app_code(&format!("code-{account}"));
     now(ports.put(&app_code_entry(&app_code_hash), key.as_str().as_bytes())).unwrap();
-    let credential = Credential {
-        sealed_secret: master_key().seal(&key, &Secret::new("hush"), [1; 12]).unwrap(),
-        account: account.clone(),
-        app_code_hash,
-        created: BEGIN,
-        revoked: None,
-        expires: None,
-        products: None,
-        addresses: None,
-        name: None,
-        asked: None,
-        key,
-    };
+    let sealed = master_key().seal(&key, &Secret::new("hush"), [1; 12]).unwrap();
+    let credential = Credential { app_code_hash, ..Credential::new(key, account.clone(), sealed, BEGIN) };
     let entry = serde_json::to_vec(&credential).unwrap();
     now(ports.put(&credential_entry(&credential.key), &entry)).unwrap();
     now(ports.put(&format!("account/{account}"), b"{}")).unwrap();
