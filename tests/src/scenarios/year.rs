@@ -25,9 +25,19 @@ use crate::{
     shell::Shell,
 };
 
-/// The plans of the price list: price in micro-units, calls a month.
-const PLANS: [(&str, i64, u64); 3] =
-    [("year-small", 1_000_000, 10), ("year-medium", 1_700_000, 20), ("year-large", 2_900_000, 40)];
+/// A plan of the price list.
+#[derive(Clone, Copy)]
+struct Plan {
+    offer: &'static str,
+    /// What a month costs, in micro-units.
+    price: i64,
+    /// The calls of a month.
+    calls: u64,
+}
+
+const SMALL: Plan = Plan { offer: "year-small", price: 1_000_000, calls: 10 };
+const MEDIUM: Plan = Plan { offer: "year-medium", price: 1_700_000, calls: 20 };
+const LARGE: Plan = Plan { offer: "year-large", price: 2_900_000, calls: 40 };
 
 /// What a package of 20 calls costs.
 const PACKAGE: i64 = 300_000;
@@ -47,7 +57,7 @@ pub async fn a_year_agrees_with_a_spreadsheet_and_one_changed_byte_is_found(fare
     let farebox = farebox.another("year")?;
     let admin = farebox.admin();
     let (account, caller) = Account::with_balance(&farebox, "60.00").await?;
-    let subscription = admin.post(&account.path("subscriptions"), &plan("year-small")).await?;
+    let subscription = admin.post(&account.path("subscriptions"), &plan(SMALL.offer)).await?;
     let subscription = subscription["subscription"].as_str().context("no subscription")?.to_owned();
     let upgrade = async |to: &str| {
         pass(&admin, 20 * MINUTE).await?;
@@ -71,8 +81,8 @@ pub async fn a_year_agrees_with_a_spreadsheet_and_one_changed_byte_is_found(fare
         calls += more;
         account.settled("year", calls).await?;
         match step {
-            4 => drop(upgrade("year-medium").await?),
-            7 => drop(upgrade("year-large").await?),
+            4 => drop(upgrade(MEDIUM.offer).await?),
+            7 => drop(upgrade(LARGE.offer).await?),
             _ => {}
         }
     }
@@ -172,8 +182,7 @@ struct Sheet {
 /// A paid period of a plan.
 #[derive(Clone, Copy)]
 struct Running {
-    /// As the price list has it.
-    plan: (&'static str, i64, u64),
+    plan: Plan,
     grant: GrantId,
     paid: i64,
     quantity: u64,
@@ -218,21 +227,22 @@ impl Sheet {
 
     /// What an entry moves into the balance, but for use.
     fn row(&mut self, seq: u64, at: Timestamp, event: &Event) -> Result<i64> {
-        let whole = |plan: (&'static str, i64, u64), period| {
-            Some(Running { plan, grant: GrantId(seq), paid: plan.1, quantity: plan.2, period, used: 0 })
+        let whole = |plan: Plan, period| {
+            Some(Running { plan, grant: GrantId(seq), paid: plan.price, quantity: plan.calls, period, used: 0 })
         };
         Ok(match event {
             Event::Recharged { .. } => 60_000_000,
             Event::Refunded { .. } => -3_210_000,
             Event::Purchased { .. } => -PACKAGE,
             Event::Subscribed(begun) => {
-                self.running = whole(listed(begun.terms.offer.as_str())?, begun.period);
-                -PLANS[0].1
+                let plan = listed(begun.terms.offer.as_str())?;
+                self.running = whole(plan, begun.period);
+                -plan.price
             }
             Event::Renewed { period, .. } => {
                 let plan = self.running.context("nothing to renew")?.plan;
                 self.running = whole(plan, *period);
-                -plan.1
+                -plan.price
             }
             Event::PlanChanged(change) => {
                 let old = self.running.context("nothing to change")?;
@@ -240,8 +250,8 @@ impl Sheet {
                 let (rest, whole) = (old.period.until.since(at), old.period.until.since(old.period.from));
                 let unused = old.paid - share(old.paid, i64::try_from(old.used)?, i64::try_from(old.quantity)?)?;
                 let credit = unused.min(share(old.paid, rest, whole)?);
-                let paid = share(plan.1, rest, whole)?;
-                let quantity = u64::try_from(share(i64::try_from(plan.2)?, rest, whole)?)? + 1;
+                let paid = share(plan.price, rest, whole)?;
+                let quantity = u64::try_from(share(i64::try_from(plan.calls)?, rest, whole)?)? + 1;
                 ensure!(
                     change.quantities.get(Meter::Calls) == Some(&quantity),
                     "{quantity} calls are left, not {change:?}"
@@ -265,8 +275,8 @@ impl Sheet {
 }
 
 /// What the price list says of a plan.
-fn listed(offer: &str) -> Result<(&'static str, i64, u64)> {
-    PLANS.into_iter().find(|plan| plan.0 == offer).with_context(|| format!("no plan {offer}"))
+fn listed(offer: &str) -> Result<Plan> {
+    [SMALL, MEDIUM, LARGE].into_iter().find(|plan| plan.offer == offer).with_context(|| format!("no plan {offer}"))
 }
 
 /// This part of an amount, rounded down.
