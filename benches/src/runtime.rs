@@ -71,7 +71,7 @@ impl Runtime {
         Self::start(command, Some(order), state, serving)
     }
 
-    /// Runs the Spin application of `manifest` on the host for tests, with `variables`.
+    /// Runs the Spin application of `manifest` on the host for tests, with more `flags` of `spin up`, and `variables`.
     pub(crate) fn spin(host: &Path, manifest: &Path, flags: &[String], variables: &[(&str, String)]) -> Result<Self> {
         let state = TempDir::new()?;
         let mut command = Command::new(host);

@@ -27,7 +27,7 @@ const WANT: std::ops::RangeInclusive<u64> = 32..=1_000_000;
 const FIRST_WANT_AT_MOST: u64 = 1_024;
 
 /// How many calls the first lease is asked for where an instance serves `calls` in its life: so many that it is not low
-/// before they are over, and the next one is asked for in vain.
+/// before they are over, and the next one is asked for in vain; [`FIRST_WANT_AT_MOST`] where they are more.
 pub(crate) fn first_want(calls: u64) -> u64 {
     calls.saturating_add(calls.div_ceil(3)).min(FIRST_WANT_AT_MOST)
 }

@@ -91,6 +91,15 @@ impl Account {
         open.collect()
     }
 
+    /// Settles until nobody holds a lease: then what was used, and what nobody can account for, is known.
+    pub(crate) async fn without_leases(&self) -> Result<()> {
+        eventually("all leases to end", SETTLING, async || {
+            self.admin.settle().await?;
+            Ok(self.leases().await?.is_empty().then_some(()))
+        })
+        .await
+    }
+
     /// The statements of all months, each verified.
     pub(crate) async fn statements(&self) -> Result<Vec<Statement>> {
         let mut statements = Vec::new();

@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use farebox_core::time::Timestamp;
 use hyper::{
     Method, Request,
     header::{AUTHORIZATION, CONTENT_TYPE},
@@ -75,6 +76,12 @@ impl Admin {
             bail!("DELETE {path}: {answer:?}");
         }
         Ok(())
+    }
+
+    /// The gateway's time, which may have been moved.
+    pub(crate) async fn now(&self) -> Result<Timestamp> {
+        let clock = self.get("clock").await?;
+        clock["now"].as_str().and_then(|now| now.parse().ok()).with_context(|| format!("no time: {clock}"))
     }
 
     /// Runs a settlement.

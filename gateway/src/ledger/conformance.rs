@@ -12,7 +12,6 @@ use farebox_core::{
     money::{Currency, Micros},
     time::{SECOND, Timestamp},
 };
-
 use futures_util::future::join_all;
 
 use super::{Accounts, AppendError, EntryRange, EntryStore, ask, execute};

@@ -16,14 +16,7 @@ use farebox_core::{
 };
 use serde_json::json;
 
-use crate::{
-    Farebox,
-    account::Account,
-    admin::{Admin, SETTLING},
-    call::Caller,
-    eventually,
-    shell::Shell,
-};
+use crate::{Farebox, account::Account, admin::Admin, call::Caller, shell::Shell};
 
 /// A plan of the price list.
 #[derive(Clone, Copy)]
@@ -61,7 +54,7 @@ pub async fn a_year_agrees_with_a_spreadsheet_and_one_changed_byte_is_found(fare
     let subscription = subscription["subscription"].as_str().context("no subscription")?.to_owned();
     let upgrade = async |to: &str| {
         pass(&admin, 20 * MINUTE).await?;
-        no_leases(&account, &admin).await?;
+        account.without_leases().await?;
         admin.patch(&account.path(&format!("subscriptions/{subscription}")), &plan(to)).await
     };
 
@@ -87,7 +80,7 @@ pub async fn a_year_agrees_with_a_spreadsheet_and_one_changed_byte_is_found(fare
         }
     }
     pass(&admin, 20 * MINUTE).await?;
-    no_leases(&account, &admin).await?;
+    account.without_leases().await?;
 
     let shell = Shell::at(farebox.directory().join("year"))?;
     shell.run(&format!("farebox profile set dev {}", farebox.gateway()), farebox.admin_token())?;
@@ -115,19 +108,9 @@ async fn pass(admin: &Admin, time: i64) -> Result<()> {
     admin.settle().await.map(drop)
 }
 
-/// Settles until nobody holds a lease: then what is left of a period is known.
-async fn no_leases(account: &Account, admin: &Admin) -> Result<()> {
-    eventually("all leases to end", SETTLING, async || {
-        admin.settle().await?;
-        Ok(account.leases().await?.is_empty().then_some(()))
-    })
-    .await
-}
-
 /// Makes so many calls, all of which pass.
 async fn call(caller: &Caller, admin: &Admin, calls: u64) -> Result<()> {
-    let clock = admin.get("clock").await?;
-    let now: Timestamp = clock["now"].as_str().and_then(|time| time.parse().ok()).context("no time")?;
+    let now = admin.now().await?;
     for number in 0..calls {
         let answer = caller.get_at(now, "/year/call").await?;
         ensure!(answer.status == 200, "call {number} of {calls}: {answer:?}");
