@@ -1,5 +1,6 @@
 //! Farebox on Spin beside a component that only passes on, both on the host for tests; the same with a journal that has
-//! piled up, and with instances that are kept for more calls than Spin keeps them by itself.
+//! piled up, and with instances that are kept for more calls than Spin keeps them by itself. What a component reaches that
+//! only exchanges header fields, as every gateway must, is the most that is to be had.
 
 use std::{net::SocketAddr, path::Path, time::Duration};
 
@@ -28,14 +29,17 @@ pub(crate) async fn measure(host: &Path, root: &Path, origin: SocketAddr, rounds
     let (full, full_runtime) = Farebox::on_spin(host, root, origin, None).await?;
     let (lasting, lasting_runtime) = Farebox::on_spin(host, root, origin, Some(LASTING)).await?;
     let manifest = root.join("benches/peers/passthrough-spin.toml");
-    let bare = Runtime::spin(host, &manifest, &[], &[("origin", origin.to_string())])?;
+    let pass_on = |exchanges: &str| {
+        Runtime::spin(host, &manifest, &[], &[("origin", origin.to_string()), ("exchanges", exchanges.to_owned())])
+    };
     let peers = [
-        peer("component that passes on", bare, &empty.caller),
+        peer("component that passes on", pass_on("0")?, &empty.caller),
+        peer("the same, header fields exchanged", pass_on("1")?, &empty.caller),
         peer("Farebox, signed and metered", empty_runtime, &empty.caller),
         peer("Farebox, 100,000 batches stored", full_runtime, &full.caller),
         peer("Farebox, instances that last", lasting_runtime, &lasting.caller),
     ];
-    let [_, _, piled_up, _] = &peers;
+    let [_, _, _, piled_up, _] = &peers;
     pile_up(piled_up).await?;
     print_saturated("On Spin", &peers, &warm_turns(&peers, rounds, turn).await?, turn);
     Ok(())

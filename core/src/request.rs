@@ -31,7 +31,8 @@ impl<'a> Facts<'a> {
     pub fn unpack(packed: &'a str) -> Option<Self> {
         let mut lines = packed.split('\n');
         let method = lines.next().filter(|method| !method.is_empty())?;
-        let (scheme, rest) = lines.next()?.split_once("://")?;
+        let (scheme, rest) = lines.next()?.split_once(':')?;
+        let rest = rest.strip_prefix("//")?;
         let rest = rest.split_once('#').map_or(rest, |(before, _)| before);
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, target) = rest.split_at(end);
@@ -40,7 +41,10 @@ impl<'a> Facts<'a> {
             None => (target, None),
         };
         let path = if path.is_empty() { "/" } else { path };
-        let headers = lines.filter_map(|line| line.split_once(": ")).collect();
+        // By one character each: looking for two is a search with a preparation of its own, for every line.
+        let header =
+            |line: &'a str| line.split_once(':').and_then(|(name, rest)| Some((name, rest.strip_prefix(' ')?)));
+        let headers = lines.filter_map(header).collect();
         Some(Self { method, scheme, authority, path, query, headers })
     }
 

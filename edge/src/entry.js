@@ -25,6 +25,7 @@ const COUNTED_BY_LENGTH = 16 * 1024;
 const SMALLEST_PIECE = 64 * 1024;
 const LARGEST_PIECE = 512 * 1024;
 const NO_BODY = { body: null, bytes: 0 };
+const LISTED = new Map();
 // What `fetch` changes in a URL: dot segments, plain or coded, and characters that it encodes. It is changed before anybody
 // routes by the path, or a call would reach a path of the upstream that its product does not sell.
 const NOT_NORMAL = /[^\w\-.~/?&=%+:,;@!$()*[\]]|\/\.|\/%2e/i;
@@ -41,10 +42,13 @@ export default {
     if (url.startsWith("/_farebox/", url.indexOf("/", 8))) return env.BILLING.fetch(request);
     try {
       if (!started) begin(env);
-      const facts = pack(request, url);
-      if (movableClock) return kept(run(synchronize()).then(() => proceed(admit(facts), facts, undefined, request, ctx)), ctx);
-      const answered = proceed(admit(facts), facts, undefined, request, ctx);
-      return answered instanceof Promise ? kept(answered, ctx) : answered;
+      const asked = pack(request, url);
+      const answered = movableClock
+        ? run(synchronize()).then(() => proceed(admit(asked.facts), asked, undefined, ctx)).catch(failed)
+        : proceed(admit(asked.facts), asked, undefined, ctx);
+      // It is worked on also when the caller has gone: what the upstream was asked for must be counted.
+      if (answered instanceof Promise) ctx.waitUntil(answered);
+      return answered;
     } catch (error) {
       return failed(error);
     }
@@ -56,13 +60,6 @@ function begin(env) {
   start(env);
   movableClock = has_movable_clock();
   started = true;
-}
-
-// An answer that is worked on also when the caller has gone: what the upstream was asked for must be counted.
-function kept(answered, ctx) {
-  const answer = answered.catch(failed);
-  ctx.waitUntil(answer);
-  return answer;
 }
 
 // The answer when we are at fault. A panic leaves an instance in pieces, so the next call begins a new one; what the old
@@ -101,30 +98,41 @@ async function run(task) {
   }
 }
 
-// Does what was decided. Promises are chained by hand: each `async` function on the way costs a call measurably.
-function proceed(decision, facts, body, request, ctx) {
+// Does what was decided. An answer that comes later is a promise that never rejects. Promises are chained by hand: each
+// `async` function on the way, and each link more, costs a call measurably.
+function proceed(decision, asked, body, ctx) {
   switch (decision[0]) {
     case "F":
-      return forward(decision.split("\n"), facts, body, request, ctx);
+      return forward(decision.split("\n"), asked, body, ctx);
     case "B":
-      return readAtMost(request, Number(decision.slice(2))).then((read) =>
-        read === null
-          ? answer(reject(facts, "body.too_large"))
-          : proceed(admit(facts, read), facts, read, request, ctx),
-      );
+      return readAtMost(asked.request, Number(decision.slice(2)))
+        .then((read) =>
+          read === null
+            ? answer(reject(asked.facts, "body.too_large"))
+            : proceed(admit(asked.facts, read), asked, read, ctx),
+        )
+        .catch(failed);
     case "N":
-      return run(decide(facts, body)).then((decision) => proceed(decision, facts, body, request, ctx));
+      return run(decide(asked.facts, body))
+        .then((decision) => proceed(decision, asked, body, ctx))
+        .catch(failed);
     default:
       return answer(decision);
   }
 }
 
+// A request with its facts, packed, and its header fields.
 function pack(request, url) {
-  let facts = request.method + "\n" + url;
+  const method = request.method;
+  const names = [];
+  const values = [];
+  let facts = method + "\n" + url;
   request.headers.forEach((value, name) => {
     facts += "\n" + name + ": " + value;
+    names.push(name);
+    values.push(value);
   });
-  return facts;
+  return { request, method, facts, names, values };
 }
 
 // The whole body, or null when it is longer than `limit` bytes.
@@ -141,21 +149,18 @@ async function readAtMost(request, limit) {
   return new Uint8Array(await new Blob(parts).arrayBuffer());
 }
 
-function forward(parts, facts, body, request, ctx) {
+function forward(parts, asked, body, ctx) {
+  const { request, method } = asked;
   const call = { id: Number(parts[1]), instance: instances };
-  const headers = new Headers(request.headers);
-  if (parts[5] !== "") for (const name of parts[5].split(",")) headers.delete(name);
-  const respondFrom = 7 + 2 * Number(parts[6]);
-  for (let at = 7; at < respondFrom; at += 2) headers.set(parts[at], parts[at + 1]);
+  const own = listed(parts[6]);
+  const shown = { names: listed(parts[7]), parts, from: 8 + own.length };
   if (parts[3] === "1") tend(ctx);
 
-  const bodiless = request.method === "GET" || request.method === "HEAD";
+  const bodiless = method === "GET" || method === "HEAD";
   const ingress = bodiless ? NO_BODY : body !== undefined ? whole(body) : counted(request.body, request.headers);
-  // The runtime sends no body with these (Fetch standard, 5.4), and one there means nothing (RFC 9110, section 9.3.1).
-  if (bodiless) headers.delete("content-length");
   const init = {
-    method: request.method,
-    headers,
+    method,
+    headers: going(asked, parts[5], own, parts),
     body: ingress.body,
     redirect: "manual",
     encodeResponseBody: "manual", // the bytes that are counted are those on the wire, not what they decode to
@@ -164,16 +169,36 @@ function forward(parts, facts, body, request, ctx) {
   return fetch(parts[4], init).then(
     (upstream) => {
       if (watch !== null) clearTimeout(watch.timer);
-      return deliver(call, upstream, ingress, parts, respondFrom, ctx);
+      return deliver(call, upstream, ingress, shown, ctx);
     },
     () => {
       if (watch !== null) clearTimeout(watch.timer);
-      // A caller who went away in the middle of its body has used what went through until then.
-      if (ingress.abandoned) end(call, ingress.bytes, 0, ctx);
-      const code = watch !== null && watch.signal.aborted ? "upstream.timeout" : "upstream.unreachable";
-      return answer(reject(facts, code, call.instance === instances ? call.id : undefined));
+      return unanswered(call, asked, ingress, watch !== null && watch.signal.aborted, ctx);
     },
   );
+}
+
+// The names in `list`, taken apart once: there are few such lists.
+function listed(list) {
+  let names = LISTED.get(list);
+  if (names === undefined) LISTED.set(list, (names = list === "" ? [] : list.split(",")));
+  return names;
+}
+
+// The header fields for the upstream: those of the caller that are marked, and our own. They are written anew, which costs a
+// call less than a copy of which some are deleted and others set. It would lose what the runtime could not read as UTF-8,
+// and join cookies by commas, which may not be joined so (RFC 6265, section 5.4), or at all.
+function going({ request, facts, names, values }, marks, own, parts) {
+  if (facts.includes("\uFFFD") || names.includes("cookie") || names.includes("set-cookie")) {
+    const headers = new Headers(request.headers);
+    for (let at = 0; at < names.length; at += 1) if (marks[at] === "0") headers.delete(names[at]);
+    for (let at = 0; at < own.length; at += 1) headers.set(own[at], parts[8 + at]);
+    return headers;
+  }
+  const headers = Object.create(null); // a field may be called `__proto__`
+  for (let at = 0; at < names.length; at += 1) if (marks[at] === "1") headers[names[at]] = values[at];
+  for (let at = 0; at < own.length; at += 1) headers[own[at]] = parts[8 + at];
+  return headers;
 }
 
 // Ends the upstream's time for its head after `millis`.
@@ -184,17 +209,34 @@ function limit(init, millis) {
 }
 
 // Hands the upstream's answer on, and ends the call once both bodies have gone through.
-function deliver(call, upstream, ingress, parts, respondFrom, ctx) {
-  const egress = counted(upstream.body, upstream.headers);
-  if (ingress.done || egress.done) {
-    const gone = Promise.all([ingress.done, egress.done]);
-    ctx.waitUntil(gone.then(() => end(call, ingress.bytes, egress.bytes, ctx)).catch(recover));
-  } else {
-    end(call, ingress.bytes, egress.bytes, ctx);
+function deliver(call, upstream, ingress, { names, parts, from }, ctx) {
+  try {
+    const egress = counted(upstream.body, upstream.headers);
+    if (ingress.done || egress.done) {
+      const gone = Promise.all([ingress.done, egress.done]);
+      ctx.waitUntil(gone.then(() => end(call, ingress.bytes, egress.bytes, ctx)).catch(recover));
+    } else {
+      end(call, ingress.bytes, egress.bytes, ctx);
+    }
+    const response = new Response(egress.body, upstream);
+    const { headers } = response;
+    for (let at = 0; at < names.length; at += 1) headers.set(names[at], parts[from + at]);
+    return response;
+  } catch (error) {
+    return failed(error);
   }
-  const response = new Response(egress.body, upstream);
-  for (let at = respondFrom; at < parts.length; at += 2) response.headers.set(parts[at], parts[at + 1]);
-  return response;
+}
+
+// The answer when the upstream gave none.
+function unanswered(call, asked, ingress, late, ctx) {
+  try {
+    // A caller who went away in the middle of its body has used what went through until then.
+    if (ingress.abandoned) end(call, ingress.bytes, 0, ctx);
+    const code = late ? "upstream.timeout" : "upstream.unreachable";
+    return answer(reject(asked.facts, code, call.instance === instances ? call.id : undefined));
+  } catch (error) {
+    return failed(error);
+  }
 }
 
 // Ends an admitted call, in the instance that admitted it.

@@ -5,20 +5,22 @@
 //! platform's own means; it decides nothing. The packed form of a decision is lines:
 //!
 //! ```text
-//! forward  F, call, timeout (0: none), background, URL, names to remove, count n, n × (name, value), then m × (name, value)
+//! forward  F, call, timeout (0: none), background, URL, which fields of the caller go along (`1` or `0` each),
+//!          n names, m names (either with commas between), n values, then m values
 //! reject   R, status, count n, n × (name, value), body
 //! need     B, limit: read the body, of at most `limit` bytes, and ask again with it
 //!          N: ask `decide`, which may wait
 //! ```
 //!
-//! where the n pairs go to the upstream and the m pairs to the caller. No value holds a line feed.
+//! where the n fields go to the upstream and the m fields to the caller. No value holds a line feed. The names of a forward
+//! stand by themselves, since they are the same from call to call: JavaScript takes them apart once.
 #![allow(unsafe_code)] // what `#[wasm_bindgen]` expands to
 
 use std::{cell::OnceCell, fmt::Write, rc::Rc};
 
 use farebox_cloudflare::{Platform, Task, random};
 use farebox_core::{credential::MasterKey, rejection::Rejection, request::Facts, signature::Body, time::SECOND};
-use farebox_gateway::{Field, Forward, Gateway, Need, Reject, Settings, Step, ports::Host};
+use farebox_gateway::{Forward, Gateway, Need, Reject, Settings, Step, ports::Host};
 use wasm_bindgen::prelude::*;
 use worker::Env;
 
@@ -149,34 +151,32 @@ fn pack(step: Step) -> String {
 }
 
 fn pack_forward(forward: Forward) -> String {
-    let Forward { call, url, remove, set, respond, timeout, background } = forward;
+    let Forward { call, url, goes, set, respond, timeout, background } = forward;
     let mut packed = String::with_capacity(2_048);
     let (timeout, background) = (timeout.unwrap_or(0), u8::from(background));
     let _ = write!(packed, "F\n{call}\n{timeout}\n{background}\n");
     packed.push_str(&url);
     packed.push('\n');
-    for (at, name) in remove.iter().enumerate() {
-        packed.extend([if at == 0 { "" } else { "," }, name]);
+    packed.extend(goes.iter().map(|goes| if *goes { '1' } else { '0' }));
+    for fields in [&set, &respond] {
+        for (at, (name, _)) in fields.iter().enumerate() {
+            packed.push(if at == 0 { '\n' } else { ',' });
+            packed.push_str(name);
+        }
     }
-    let _ = write!(packed, "\n{}", set.len());
-    pack_fields(&mut packed, &set);
-    pack_fields(&mut packed, &respond);
+    for (_, value) in set.iter().chain(&respond) {
+        packed.push('\n');
+        packed.push_str(value);
+    }
     packed
 }
 
 fn pack_reject(reject: Reject) -> String {
     let mut packed = format!("R\n{}\n{}", reject.status, reject.fields.len());
-    pack_fields(&mut packed, &reject.fields);
+    for (name, value) in &reject.fields {
+        packed.extend(["\n", name, "\n", value]);
+    }
     packed.push('\n');
     packed.push_str(&reject.body);
     packed
-}
-
-fn pack_fields(packed: &mut String, fields: &[Field]) {
-    for (name, value) in fields {
-        packed.push('\n');
-        packed.push_str(name);
-        packed.push('\n');
-        packed.push_str(value);
-    }
 }

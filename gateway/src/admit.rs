@@ -24,8 +24,9 @@ use farebox_core::{
 
 use crate::{
     credentials::{Caller, Known},
-    forward::{self, Forward, Reject, push_number},
+    forward::{self, Field, Forward, Reject, push_number},
     instance::{CATALOG_EXPIRES, CATALOG_HOLDS, Call, Gateway, Shop, State},
+    nonces::Fingerprint,
     wallet::Pay,
 };
 
@@ -128,13 +129,15 @@ struct Pass<'a> {
     shop: Rc<Shop>,
     product: usize,
     caller: Rc<Caller>,
-    nonce: Option<&'a str>,
+    nonce: Option<(&'a str, Fingerprint)>,
 }
 
 /// A call that is paid for.
 pub(crate) struct Paid {
     pub(crate) call: Call,
     pub(crate) refill: bool,
+    /// What is left to pay with, for the caller.
+    pub(crate) limits: Vec<Field>,
 }
 
 impl State {
@@ -168,10 +171,11 @@ impl State {
         if !caller.credential.may_call_from(|| facts.header(self.address_header)) {
             return Err(Rejection::AddressForbidden.into());
         }
-        if verified.nonce.is_some_and(|nonce| !self.nonces.is_free(&caller.credential.key, nonce)) {
+        let nonce = verified.nonce.map(|nonce| (nonce, self.nonces.fingerprint(&caller.credential.key, nonce)));
+        if nonce.is_some_and(|(_, fingerprint)| !self.nonces.is_free(fingerprint)) {
             return Err(Rejection::NonceUsed.into());
         }
-        Ok(Pass { product: target.product, shop, caller, nonce: verified.nonce })
+        Ok(Pass { product: target.product, shop, caller, nonce })
     }
 
     /// Who presents this credential.
@@ -235,16 +239,17 @@ impl State {
                 (id, false)
             }
             (Admission::Strict, None) => {
-                let nonce = pass.nonce.map(|nonce| format!("{} {nonce}", credential.key));
+                let nonce = pass.nonce.map(|(nonce, _)| format!("{} {nonce}", credential.key));
                 return Err(Need::Word(credential.account.clone(), product.id.clone(), nonce).into());
             }
         };
+        let limits = forward::limits(wallet);
         self.throttle.take(product, credential, now);
-        if let Some(nonce) = pass.nonce {
-            self.nonces.take(&credential.key, nonce, now);
+        if let Some((_, fingerprint)) = pass.nonce {
+            self.nonces.take(fingerprint, now);
         }
         let (caller, shop) = (Rc::clone(&pass.caller), Rc::clone(&pass.shop));
-        Ok(Paid { call: Call { caller, shop, product: pass.product, lease, began: now }, refill })
+        Ok(Paid { call: Call { caller, shop, product: pass.product, lease, began: now }, refill, limits })
     }
 
     /// A name for a request: this instance's and a count.

@@ -15,6 +15,7 @@ use farebox_core::{
 use crate::{
     admit::{Paid, product_of, shown_meter},
     instance::{Call, State},
+    wallet::Wallet,
 };
 
 /// A header field: name in lower case, and value.
@@ -27,8 +28,8 @@ pub struct Forward {
     pub call: usize,
     /// Where it goes.
     pub url: String,
-    /// The caller's header fields that do not go along.
-    pub remove: Vec<String>,
+    /// For each of the caller's header fields, in the order of the facts, whether it goes along.
+    pub goes: Vec<bool>,
     /// The gateway's own, which do.
     pub set: Vec<Field>,
     /// What the answer gets beside the upstream's own fields.
@@ -82,7 +83,7 @@ pub(crate) fn forward(
     }
     let timeout = product.timeout;
     let set = own_fields(&paid.call, facts, &url, &request_id, now);
-    let mut respond = limits(state, &paid.call);
+    let mut respond = paid.limits;
     if scheme == AuthScheme::XCa {
         respond.push(("x-ca-request-id", request_id.clone()));
     }
@@ -92,21 +93,24 @@ pub(crate) fn forward(
     }
     let background = paid.refill || state.needs_tending(now);
     let call = state.calls.insert(paid.call);
-    Forward { call, url, remove: removed(facts, scheme), set, respond, timeout, background }
+    Forward { call, url, goes: going(facts, scheme), set, respond, timeout, background }
 }
 
-/// The caller's fields that stay behind: those of the connection, the credentials, and whatever looks like ours.
-fn removed(facts: &Facts<'_>, scheme: AuthScheme) -> Vec<String> {
+/// Which of the caller's fields go along: not those of the connection, the credentials, and whatever looks like ours. The
+/// length of a body that does not go along either (on GET or HEAD it means nothing: RFC 9110, section 9.3.1) stays behind too.
+fn going(facts: &Facts<'_>, scheme: AuthScheme) -> Vec<bool> {
     let named = facts.header("connection").unwrap_or_default();
+    let is_bodiless = matches!(facts.method, "GET" | "HEAD");
     let stays = |name: &str| {
         HOP_BY_HOP.contains(&name)
             || name.starts_with("x-ca-")
             || name.starts_with("farebox-")
             || matches!(name, "signature" | "signature-input")
             || (name == "authorization" && scheme == AuthScheme::AppCode)
+            || (name == "content-length" && is_bodiless)
             || named.split(',').any(|token| token.trim().eq_ignore_ascii_case(name))
     };
-    facts.headers.iter().filter(|(name, _)| stays(name)).map(|(name, _)| (*name).to_owned()).collect()
+    facts.headers.iter().map(|(name, _)| !stays(name)).collect()
 }
 
 /// Who calls, for the upstream, signed with HTTP Message Signatures (RFC 9421) under the product's upstream secret.
@@ -120,7 +124,7 @@ fn own_fields(call: &Call, facts: &Facts<'_>, url: &str, request_id: &str, now: 
         ("farebox-product", product.id.as_str().to_owned()),
         ("farebox-request-id", request_id.to_owned()),
     ]);
-    let target = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let target = url.split_once(':').and_then(|(_, rest)| rest.strip_prefix("//")).unwrap_or(url);
     let target = target.find('/').map_or("/", |at| &target[at..]);
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let mut parameters = String::with_capacity(256);
@@ -162,9 +166,8 @@ pub(crate) fn push_number(text: &mut String, mut number: u64, base: u64) {
     text.extend(digits[first..].iter().map(|&digit| char::from(digit)));
 }
 
-/// `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers): what is left for this product.
-fn limits(state: &mut State, call: &Call) -> Vec<Field> {
-    let wallet = state.wallet(&call.caller.credential.account, &product_of(call).id);
+/// `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers): what `wallet` has left.
+pub(crate) fn limits(wallet: &Wallet) -> Vec<Field> {
     let Some(meter) = shown_meter(|meter| wallet.left(meter).is_some()) else { return Vec::new() };
     let Some((lease, left)) = wallet.left(meter) else { return Vec::new() };
     let unit = if meter == Meter::Calls { "requests" } else { "content-bytes" };

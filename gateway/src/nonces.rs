@@ -23,35 +23,39 @@ pub(crate) const KEPT: Millis = 2 * WINDOW;
 #[derive(Debug)]
 pub(crate) struct Nonces {
     seed: u64,
-    young: HashSet<u64>,
-    old: HashSet<u64>,
+    young: HashSet<Fingerprint>,
+    old: HashSet<Fingerprint>,
     young_since: Timestamp,
 }
+
+/// A nonce of one credential, as one instance knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Fingerprint(u64);
 
 impl Nonces {
     pub(crate) fn new(seed: u64, now: Timestamp) -> Self {
         Self { seed, young: HashSet::new(), old: HashSet::new(), young_since: now }
     }
 
-    /// Whether `nonce` may be used: it was not taken before.
-    pub(crate) fn is_free(&self, key: &CredentialKey, nonce: &str) -> bool {
-        let fingerprint = self.fingerprint(key, nonce);
-        !self.young.contains(&fingerprint) && !self.old.contains(&fingerprint)
+    /// What stands for the nonce `nonce` of `key` here.
+    pub(crate) fn fingerprint(&self, key: &CredentialKey, nonce: &str) -> Fingerprint {
+        let mut hasher = DefaultHasher::new();
+        (self.seed, key, nonce).hash(&mut hasher);
+        Fingerprint(hasher.finish())
     }
 
-    /// Takes `nonce`.
-    pub(crate) fn take(&mut self, key: &CredentialKey, nonce: &str, now: Timestamp) {
+    /// Whether a nonce may be used: it was not taken before.
+    pub(crate) fn is_free(&self, nonce: Fingerprint) -> bool {
+        !self.young.contains(&nonce) && !self.old.contains(&nonce)
+    }
+
+    /// Takes a nonce.
+    pub(crate) fn take(&mut self, nonce: Fingerprint, now: Timestamp) {
         if now.since(self.young_since) >= KEPT {
             self.old = std::mem::take(&mut self.young);
             self.young_since = now;
         }
-        self.young.insert(self.fingerprint(key, nonce));
-    }
-
-    fn fingerprint(&self, key: &CredentialKey, nonce: &str) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        (self.seed, key, nonce).hash(&mut hasher);
-        hasher.finish()
+        self.young.insert(nonce);
     }
 }
 
@@ -64,14 +68,16 @@ mod tests {
         let (a, b): (CredentialKey, CredentialKey) = ("a".parse().unwrap(), "b".parse().unwrap());
         let start = Timestamp::from_millis(0);
         let mut nonces = Nonces::new(7, start);
-        nonces.take(&a, "n", start.plus(KEPT - 1));
-        assert!(!nonces.is_free(&a, "n"));
-        assert!(nonces.is_free(&b, "n"));
-        nonces.take(&a, "m", start.plus(KEPT));
-        assert!(!nonces.is_free(&a, "n"), "still within its time");
-        nonces.take(&a, "o", start.plus(3 * KEPT));
-        assert!(!nonces.is_free(&a, "m"), "dropped only with its generation");
-        nonces.take(&a, "p", start.plus(4 * KEPT));
-        assert!(nonces.is_free(&a, "n"));
+        let [a_n, b_n, a_m, a_o, a_p] =
+            [(&a, "n"), (&b, "n"), (&a, "m"), (&a, "o"), (&a, "p")].map(|(key, nonce)| nonces.fingerprint(key, nonce));
+        nonces.take(a_n, start.plus(KEPT - 1));
+        assert!(!nonces.is_free(a_n));
+        assert!(nonces.is_free(b_n));
+        nonces.take(a_m, start.plus(KEPT));
+        assert!(!nonces.is_free(a_n), "still within its time");
+        nonces.take(a_o, start.plus(3 * KEPT));
+        assert!(!nonces.is_free(a_m), "dropped only with its generation");
+        nonces.take(a_p, start.plus(4 * KEPT));
+        assert!(nonces.is_free(a_n));
     }
 }

@@ -116,13 +116,9 @@ fn request(
     contents: Option<StreamReader<u8>>,
     ending: FutureReader<farebox_spin::http::Ending>,
 ) -> Result<Request, ()> {
-    let stays = |name: &str| {
-        to.remove.iter().any(|removed| removed == name)
-            || to.set.iter().any(|(set, _)| *set == name)
-            || (name == "content-length" && is_bodiless(&head.method))
-    };
+    let staying: Vec<&str> = head.names().zip(&to.goes).filter(|(_, goes)| !**goes).map(|(name, _)| name).collect();
     let mut list: Vec<(String, Vec<u8>)> = Vec::with_capacity(head.fields.len() + to.set.len());
-    list.extend(head.fields.iter().filter(|(name, _)| !stays(name)).cloned());
+    list.extend(head.fields.iter().filter(|(name, _)| !staying.contains(&name.as_str())).cloned());
     list.extend(to.set.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into_bytes())));
     // Said of itself, or the runtime would send no body as one in chunks.
     if contents.is_none() && !is_bodiless(&head.method) && !list.iter().any(|(name, _)| name == "content-length") {

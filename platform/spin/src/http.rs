@@ -86,6 +86,11 @@ impl Head {
         }
     }
 
+    /// The names of the header fields, in the order of the facts.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.texts.iter().map(|(name, _)| name.as_str())
+    }
+
     /// The path as sent, and the query, where there is a `?`.
     pub fn path_and_query(&self) -> (&str, Option<&str>) {
         match self.target.split_once('?') {

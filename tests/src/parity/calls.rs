@@ -43,7 +43,7 @@ const ANSWERS: [&str; 34] = [
 ];
 
 /// Header fields of a request that say something to the gateway, to the connection or to nobody.
-const FIELDS: [(&str, &str); 18] = [
+const FIELDS: [(&str, &str); 21] = [
     ("duplicates", "X-Twice: one\r\nX-Twice: two\r\nAccept: a/b\r\nAccept: c/d\r\n"),
     ("an empty field", "X-Empty:\r\nX-Blank:   \r\n"),
     (
@@ -64,8 +64,18 @@ const FIELDS: [(&str, &str); 18] = [
     ("a client of its own", "User-Agent: own/1.0\r\nAccept-Language: de\r\nCache-Control: no-cache\r\nPragma: x\r\n"),
     ("an upgrade", "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n"),
     ("trailers announced", "Trailer: X-Later\r\n"),
+    ("names that objects have", "__proto__: 1\r\nconstructor: 2\r\n7: 3\r\n"),
+    ("a field in UTF-8", "X-Place: caf\u{e9} \u{6771}\u{4eac}\r\n"),
+    ("cookies to set", "Set-Cookie: a=1\r\nSet-Cookie: b=2\r\n"),
     ("a priority", "Priority: u=1\r\nExpect-CT: x\r\nDNT: 1\r\nX_Under: 1\r\n"),
 ];
+
+/// A call with a field that is no UTF-8: the one byte of `é` in ISO 8859-1.
+pub(super) fn latin(world: &World) -> Vec<u8> {
+    let fields = format!("Authorization: APPCODE {}\r\nX-Latin: caf?\r\n", world.rich.app_code);
+    let request = raw("GET", "/open/echo", &fields, b"");
+    request.into_iter().map(|byte| if byte == b'?' { 0xe9 } else { byte }).collect()
+}
 
 /// Calls of the rich one, by app code.
 pub(super) fn cases(world: &World) -> Result<Vec<Case>> {

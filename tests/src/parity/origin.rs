@@ -64,7 +64,10 @@ fn read(reader: &mut impl BufRead) -> Result<Received> {
     loop {
         let mut field = Vec::new();
         reader.read_until(b'\n', &mut field)?;
-        let field = String::from_utf8_lossy(&field).trim_end().to_owned();
+        // What is no UTF-8 is shown byte for character, so that a byte which was lost on the way is missed.
+        let field = String::from_utf8(field)
+            .unwrap_or_else(|field| field.as_bytes().iter().map(|byte| char::from(*byte)).collect());
+        let field = field.trim_end();
         let Some((name, value)) = field.split_once(':') else { break };
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }

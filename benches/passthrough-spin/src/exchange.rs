@@ -1,0 +1,51 @@
+//! Header fields exchanged as Farebox exchanges them: as many of each, as long as its own are.
+
+use spin_sdk::wasip3::{
+    http::types::{Fields, Response},
+    wit_future,
+};
+
+/// What the upstream gets.
+const TO_UPSTREAM: [(&str, &str); 6] = [
+    ("farebox-account", "acc_0000000000000000"),
+    ("farebox-credential", "key_0000000000000000"),
+    ("farebox-product", "bench"),
+    ("farebox-request-id", "0000000000000000-00000"),
+    (
+        "signature-input",
+        "farebox=(\"@method\" \"@path\" \"@query\" \"farebox-account\" \"farebox-credential\" \"farebox-product\" \
+         \"farebox-request-id\");created=1700000000;keyid=\"bench\";alg=\"hmac-sha256\"",
+    ),
+    ("signature", "farebox=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:"),
+];
+
+/// What the caller gets.
+const TO_CALLER: [(&str, &str); 4] = [
+    ("ratelimit-policy", "\"balance\";q=1000000;qu=\"requests\""),
+    ("ratelimit", "\"balance\";r=1000000"),
+    ("x-ca-request-id", "0000000000000000-00000"),
+    ("farebox-request-id", "0000000000000000-00000"),
+];
+
+/// The caller's fields without its credentials and those of the connection, and the gateway's own.
+pub(crate) fn of_request(fields: &Fields) -> Fields {
+    let mut list = fields.copy_all();
+    list.retain(|(name, _)| name != "host" && !name.starts_with("x-ca-") && !name.starts_with("spin-"));
+    with(list, &TO_UPSTREAM)
+}
+
+/// The upstream's answer with more fields. Its body does not come through the component.
+pub(crate) fn of_response(answer: Response) -> Response {
+    let (status, list) = (answer.get_status_code(), answer.get_headers().copy_all());
+    let (_, fine) = wit_future::new(|| Ok(()));
+    let (body, trailers) = Response::consume_body(answer, fine);
+    let (response, _sent) = Response::new(with(list, &TO_CALLER), Some(body), trailers);
+    // It is the upstream's, and came through the same runtime.
+    let _ = response.set_status_code(status);
+    response
+}
+
+fn with(mut list: Vec<(String, Vec<u8>)>, more: &[(&str, &str)]) -> Fields {
+    list.extend(more.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())));
+    Fields::from_list(&list).unwrap_or_else(|_| Fields::new())
+}
