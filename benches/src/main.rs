@@ -85,7 +85,7 @@ async fn run(options: &Options) -> Result<()> {
 
 /// How often the peers on workerd are started anew. One process differs from the next by more than what is compared here:
 /// by where its code and data come to lie.
-const STARTS: usize = 6;
+const STARTS: usize = 12;
 
 async fn on_workers(options: &Options, origin: SocketAddr, turn: Duration) -> Result<()> {
     let configurations = options.root.join("benches/peers");

@@ -116,10 +116,11 @@ fn request(
     contents: Option<StreamReader<u8>>,
     ending: FutureReader<farebox_spin::http::Ending>,
 ) -> Result<Request, ()> {
-    let staying: Vec<&str> = head.names().zip(&to.goes).filter(|(_, goes)| !**goes).map(|(name, _)| name).collect();
+    let bytes = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
     let mut list: Vec<(String, Vec<u8>)> = Vec::with_capacity(head.fields.len() + to.set.len());
-    list.extend(head.fields.iter().filter(|(name, _)| !staying.contains(&name.as_str())).cloned());
-    list.extend(to.set.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into_bytes())));
+    let going = head.fields.iter().zip(&to.goes).filter(|(_, goes)| **goes);
+    list.extend(going.map(|((name, value), _)| bytes(name, value)));
+    list.extend(to.set.iter().map(|(name, value)| bytes(name, value)));
     // Said of itself, or the runtime would send no body as one in chunks.
     if contents.is_none() && !is_bodiless(&head.method) && !list.iter().any(|(name, _)| name == "content-length") {
         list.push(("content-length".to_owned(), b"0".to_vec()));

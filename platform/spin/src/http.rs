@@ -29,6 +29,9 @@ const SPIN_FIELDS: [&str; 6] = [
 /// The field in which Spin says where a request came from: address and port.
 pub const ADDRESS_FIELD: &str = "spin-client-addr";
 
+/// Fields of which several may not be joined by commas (RFC 6265, sections 3 and 5.4).
+const APART: [&str; 2] = ["cookie", "set-cookie"];
+
 /// Pieces in which a body is read.
 const PIECE: usize = 16 * 1024;
 
@@ -40,40 +43,38 @@ pub struct Head {
     scheme: &'static str,
     authority: String,
     target: String,
-    /// The header fields as they came, without Spin's own.
-    pub fields: Vec<(String, Vec<u8>)>,
-    /// The same as text, several of one name joined.
-    texts: Vec<(String, String)>,
+    /// The header fields as text, without Spin's own; several of one name are joined where they may be.
+    pub fields: Vec<(String, String)>,
+    /// What Spin says in other ways, as fields.
+    told: Vec<(&'static str, String)>,
 }
 
 impl Head {
     /// Reads the head of a request.
     pub fn new(request: &Request) -> Self {
-        let mut fields = request.get_headers().copy_all();
-        let address = fields.iter().rev().find(|(name, _)| name == ADDRESS_FIELD).map(|(_, value)| text(value));
-        fields.retain(|(name, _)| name != ADDRESS_FIELD && !SPIN_FIELDS.contains(&name.as_str()));
-        let mut texts: Vec<(String, String)> = Vec::with_capacity(fields.len() + 1);
-        for (name, value) in &fields {
-            match texts.last_mut().filter(|(last, _)| last == name) {
-                Some((_, values)) => {
-                    values.push_str(", ");
-                    values.push_str(&text(value));
+        let sent = request.get_headers().copy_all();
+        let mut fields: Vec<(String, String)> = Vec::with_capacity(sent.len());
+        let mut address = None;
+        for (name, value) in sent {
+            if name == ADDRESS_FIELD {
+                address = Some(text(value));
+            } else if !SPIN_FIELDS.contains(&name.as_str()) {
+                match fields.last_mut().filter(|(last, _)| *last == name && !APART.contains(&name.as_str())) {
+                    Some((_, values)) => values.extend([", ", &text(value)]),
+                    None => fields.push((name, text(value))),
                 }
-                None => texts.push((name.clone(), text(value))),
             }
         }
-        texts.extend(address.map(|address| (ADDRESS_FIELD.to_owned(), address)));
         let scheme = if matches!(request.get_scheme(), Some(Scheme::Https)) { "https" } else { "http" };
         let sent = (request.get_authority().unwrap_or_default(), request.get_path_with_query().unwrap_or_default());
         let (authority, target) = normal(scheme, sent);
         // Some versions of the runtime keep it from us.
-        if !texts.iter().any(|(name, _)| name == "host") {
-            texts.push(("host".to_owned(), authority.clone()));
-        }
-        Self { method: request.get_method(), scheme, authority, target, fields, texts }
+        let host = (!fields.iter().any(|(name, _)| name == "host")).then(|| ("host", authority.clone()));
+        let told = address.map(|address| (ADDRESS_FIELD, address)).into_iter().chain(host).collect();
+        Self { method: request.get_method(), scheme, authority, target, fields, told }
     }
 
-    /// What the gateway decides by.
+    /// What the gateway decides by. The header fields come first, in their order.
     pub fn facts(&self) -> Facts<'_> {
         let (path, query) = self.path_and_query();
         Facts {
@@ -82,13 +83,13 @@ impl Head {
             authority: &self.authority,
             path,
             query,
-            headers: self.texts.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+            headers: self
+                .fields
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str()))
+                .chain(self.told.iter().map(|(name, value)| (*name, value.as_str())))
+                .collect(),
         }
-    }
-
-    /// The names of the header fields, in the order of the facts.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.texts.iter().map(|(name, _)| name.as_str())
     }
 
     /// The path as sent, and the query, where there is a `?`.
@@ -102,7 +103,7 @@ impl Head {
 
     /// The value of a header field, whose name is in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.texts.iter().find(|(have, _)| have == name).map(|(_, value)| value.as_str())
+        self.fields.iter().find(|(have, _)| have == name).map(|(_, value)| value.as_str())
     }
 }
 
@@ -128,12 +129,9 @@ fn normal(scheme: &str, (authority, target): (String, String)) -> (String, Strin
     }
 }
 
-/// A field's value as text: in UTF-8 where it is, else byte for character.
-fn text(value: &[u8]) -> String {
-    match std::str::from_utf8(value) {
-        Ok(text) => text.to_owned(),
-        Err(_) => value.iter().map(|byte| char::from(*byte)).collect(),
-    }
+/// A field's value as text: in UTF-8, as Spin demands it, or else byte for character.
+fn text(value: Vec<u8>) -> String {
+    String::from_utf8(value).unwrap_or_else(|value| value.as_bytes().iter().map(|byte| char::from(*byte)).collect())
 }
 
 /// A method's name.
