@@ -40,9 +40,12 @@ function startScheduler(miniflare, worker, crons) {
   const wait = () => 60_000 - (Date.now() % 60_000);
   const tick = async () => {
     setTimeout(tick, wait());
-    const fetcher = await miniflare.getWorker(worker);
-    for (const cron of crons) {
-      await fetcher.scheduled({ cron }).catch((error) => console.error(`the scheduled run failed: ${error}`));
+    // A runtime that is just being started again refuses at any of these, not only in what they promise.
+    try {
+      const fetcher = await miniflare.getWorker(worker);
+      for (const cron of crons) await fetcher.scheduled({ cron });
+    } catch (error) {
+      console.error(`the scheduled run failed: ${error}`);
     }
   };
   setTimeout(tick, wait());
