@@ -16,7 +16,8 @@ const files = readdirSync(process.argv[2], { recursive: true })
   .map((name) => join(process.argv[2], name));
 
 const entries = files.flatMap((file) => {
-  const database = new DatabaseSync(file, { readOnly: true });
+  // The gateway goes on writing: a writer of its is waited for.
+  const database = new DatabaseSync(file, { readOnly: true, timeout: 10_000 });
   const tables = database.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all();
   const query = tables.map(({ name }) => QUERIES[name]).find((query) => query);
   const found = query ? database.prepare(query).all() : [];
