@@ -1,7 +1,7 @@
 //! Header fields exchanged as Farebox exchanges them: as many of each, as long as its own are.
 
 use spin_sdk::wasip3::{
-    http::types::{Fields, Response},
+    http::types::{ErrorCode, Fields, Response},
     wit_future,
 };
 
@@ -28,24 +28,25 @@ const TO_CALLER: [(&str, &str); 4] = [
 ];
 
 /// The caller's fields without its credentials and those of the connection, and the gateway's own.
-pub(crate) fn of_request(fields: &Fields) -> Fields {
+pub(crate) fn of_request(fields: &Fields) -> Result<Fields, ErrorCode> {
     let mut list = fields.copy_all();
     list.retain(|(name, _)| name != "host" && !name.starts_with("x-ca-") && !name.starts_with("spin-"));
     with(list, &TO_UPSTREAM)
 }
 
 /// The upstream's answer with more fields. Its body does not come through the component.
-pub(crate) fn of_response(answer: Response) -> Response {
+pub(crate) fn of_response(answer: Response) -> Result<Response, ErrorCode> {
     let (status, list) = (answer.get_status_code(), answer.get_headers().copy_all());
     let (_, fine) = wit_future::new(|| Ok(()));
     let (body, trailers) = Response::consume_body(answer, fine);
-    let (response, _sent) = Response::new(with(list, &TO_CALLER), Some(body), trailers);
+    let (response, _sent) = Response::new(with(list, &TO_CALLER)?, Some(body), trailers);
     // It is the upstream's, and came through the same runtime.
     let _ = response.set_status_code(status);
-    response
+    Ok(response)
 }
 
-fn with(mut list: Vec<(String, Vec<u8>)>, more: &[(&str, &str)]) -> Fields {
+fn with(mut list: Vec<(String, Vec<u8>)>, more: &[(&str, &str)]) -> Result<Fields, ErrorCode> {
     list.extend(more.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())));
-    Fields::from_list(&list).unwrap_or_else(|_| Fields::new())
+    // An error, so that nothing is measured that sends fewer.
+    Fields::from_list(&list).map_err(|_| ErrorCode::ConfigurationError)
 }

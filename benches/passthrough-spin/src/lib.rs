@@ -41,7 +41,7 @@ impl spin_sdk::wasip3::exports::http::handler::Guest for PassThrough {
     async fn handle(request: Request) -> Result<Response, ErrorCode> {
         let settings = settings().await.map_err(|_| ErrorCode::ConfigurationError)?;
         let (method, path, fields) = (request.get_method(), request.get_path_with_query(), request.get_headers());
-        let fields = if settings.exchanges { exchange::of_request(&fields) } else { fields };
+        let fields = if settings.exchanges { exchange::of_request(&fields)? } else { fields };
         let (_, fine) = wit_future::new(|| Ok(()));
         let (body, trailers) = Request::consume_body(request, fine);
         let body = (!matches!(method, Method::Get | Method::Head)).then_some(body);
@@ -53,7 +53,7 @@ impl spin_sdk::wasip3::exports::http::handler::Guest for PassThrough {
             .and_then(|()| outgoing.set_path_with_query(path.as_deref()));
         fits.map_err(|()| ErrorCode::HttpRequestUriInvalid)?;
         let answer = client::send(outgoing).await?;
-        Ok(if settings.exchanges { exchange::of_response(answer) } else { answer })
+        if settings.exchanges { exchange::of_response(answer) } else { Ok(answer) }
     }
 }
 
