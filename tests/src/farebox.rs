@@ -94,8 +94,8 @@ impl Farebox {
     }
 
     fn start_in(runtime: Runtime, state: &Path, more: &[&str]) -> Result<Self> {
-        let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        command.current_dir(root()).args(["xtask", "dev", "--json", "--port", "0", "--runtime", runtime.name()]);
+        let mut command = xtask();
+        command.args(["dev", "--json", "--port", "0", "--runtime", runtime.name()]).args(how_built());
         command.arg("--state").arg(state).arg("--catalog").arg(root().join("tests/catalog.toml")).args(more);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().context("cargo xtask dev")?;
         let mut line = String::new();
@@ -196,6 +196,25 @@ impl Drop for Farebox {
 /// Where a gateway keeps its data, empty but for what a run of the tests that had the same process id left there.
 fn directory(runtime: Runtime, name: &str) -> PathBuf {
     root().join(format!("target/tmp/{}-{}-{name}", runtime.name(), std::process::id()))
+}
+
+/// `cargo xtask`; the program itself where `cargo xtask test` names it.
+pub(crate) fn xtask() -> Command {
+    let mut command = match env::var_os("FAREBOX_XTASK") {
+        Some(program) => Command::new(program),
+        None => {
+            let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+            cargo.arg("xtask");
+            cargo
+        }
+    };
+    command.current_dir(root());
+    command
+}
+
+/// What `dev` runs: what `cargo xtask test` has built, as it is deployed; else what builds quickly, built now.
+fn how_built() -> &'static [&'static str] {
+    if env::var_os("FAREBOX_XTASK").is_some() { &["--release", "--no-build"] } else { &[] }
 }
 
 /// A script, to be run on the Node of the lock file.

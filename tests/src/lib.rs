@@ -1,12 +1,12 @@
 //! End to end: the scenarios that Farebox must pass on a real runtime, with real clients and a real origin.
 //!
 //! A scenario is written once, against a running [`Farebox`]; a file in `tests/` per runtime runs them all there. One gateway
-//! serves all the scenarios of a runtime, one after the other; each has a product and accounts of its own, so that none sees
-//! what another did.
+//! serves all the scenarios of a runtime, some of them at once; each has a product and accounts of its own, so that none sees
+//! what another did. One that looks at what all of them share has the gateway for itself.
 
 use std::{
     future::Future,
-    sync::{Mutex, OnceLock, PoisonError},
+    sync::{OnceLock, PoisonError, RwLock},
     time::{Duration, Instant},
 };
 
@@ -30,37 +30,57 @@ pub mod scenarios;
 mod servers;
 mod shell;
 
-/// Makes a test of each of these scenarios, on one runtime.
+/// Makes a test of each of these scenarios, on one runtime. `$turn` is the name of a [`Turn`].
 #[macro_export]
 macro_rules! scenarios_on {
-    ($runtime:expr; $($module:ident::$scenario:ident,)*) => {
+    ($runtime:expr; $turn:ident: $($module:ident::$scenario:ident,)*) => {
         $(
             #[test]
             fn $scenario() {
-                $crate::run($runtime, $crate::scenarios::$module::$scenario);
+                let name = stringify!($scenario);
+                $crate::run($runtime, name, $crate::Turn::$turn, $crate::scenarios::$module::$scenario);
             }
         )*
     };
 }
 
-/// Runs a scenario on the gateway of this process, which is started for the first one.
+/// What may run at the same time on the gateway that all scenarios of a runtime share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// Others too.
+    Beside,
+    /// Nothing else: it measures the runtime's memory, watches a settlement, or loads the machine.
+    Alone,
+}
+
+/// Runs a scenario on the gateway of this process, which is started for the first one, and prints what came of it.
 ///
 /// # Panics
 ///
 /// When the gateway does not start, or the scenario fails.
-pub fn run(runtime: Runtime, scenario: impl AsyncFnOnce(&Farebox) -> Result<()>) {
+pub fn run(runtime: Runtime, name: &str, turn: Turn, scenario: impl AsyncFnOnce(&Farebox) -> Result<()>) {
     static RUNNING: OnceLock<Result<Farebox, String>> = OnceLock::new();
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    static TURNS: RwLock<()> = RwLock::new(());
 
-    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let farebox = RUNNING.get_or_init(|| Farebox::start(runtime).map_err(|error| format!("{error:#}")));
+    let _beside = (turn == Turn::Beside).then(|| TURNS.read().unwrap_or_else(PoisonError::into_inner));
+    let _alone = (turn == Turn::Alone).then(|| TURNS.write().unwrap_or_else(PoisonError::into_inner));
+    let start = Instant::now();
     let result = match farebox {
         Ok(farebox) => executor().and_then(|executor| executor.block_on(scenario(farebox))),
         Err(error) => Err(anyhow::anyhow!("{error}")),
     };
+    let verdict = if result.is_ok() { "ok" } else { "FAILED" };
+    // `cargo xtask test` reads this line.
+    println!("scenario {name}: {verdict} in {:.1} s", start.elapsed().as_secs_f32());
     if let Err(error) = result {
         panic!("{error:#}");
     }
+}
+
+/// Whether to do everything in full: more worlds, larger crowds, more crashes (`cargo xtask test --thorough`).
+fn thorough() -> bool {
+    std::env::var_os("FAREBOX_THOROUGH").is_some_and(|value| !value.is_empty())
 }
 
 fn executor() -> Result<tokio::runtime::Runtime> {

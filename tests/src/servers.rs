@@ -19,7 +19,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::{eventually, farebox::root};
+use crate::{eventually, farebox::xtask};
 
 /// How long a server may take to be there.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -116,8 +116,8 @@ impl Drop for Server {
 }
 
 fn guarded(program: &std::path::Path) -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(root()).args(["xtask", "guard"]).arg(program);
+    let mut command = xtask();
+    command.arg("guard").arg(program);
     command
 }
 

@@ -4,7 +4,7 @@ use farebox_tests::{Runtime, every_scenario_on, scenarios_on};
 
 every_scenario_on! { Runtime::Spin }
 
-scenarios_on! { Runtime::Spin;
+scenarios_on! { Runtime::Spin; Alone:
     several::a_crowd_at_two_processes_on_one_sqlite_file,
     several::a_crowd_at_two_processes_on_postgresql_and_redis,
 }

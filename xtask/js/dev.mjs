@@ -1,14 +1,15 @@
 // Runs both Workers on Miniflare for `cargo xtask dev`, and nothing else: building, the demo origin and the demo account
 // are xtask's.
 //
-// In: one line of JSON on standard input: {root, port, state, bindings}. Out: one line of JSON on standard output when the
+// In: one line of JSON on standard input: {root, port, state, builds, bindings}; `builds` names the directory that each Worker
+// was built into. Out: one line of JSON on standard output when the
 // gateway serves: {gateway}. Everything else that anybody prints goes to standard error.
 // Invariant: ends, with workerd, when standard input ends. So it cannot outlive the xtask that started it, however that died.
 
 import { createInterface } from "node:readline";
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, join } from "node:path";
 
 console.log = console.error;
 const { Miniflare, convertV4MiniflareOptions } = await import("miniflare");
@@ -16,13 +17,12 @@ const { unstable_getMiniflareWorkerOptions, unstable_readConfig } = await import
 
 const MODULE_TYPES = { ".js": "ESModule", ".wasm": "CompiledWasm" };
 
-/** What `wrangler.toml` at `config` says, as Miniflare wants it, with `bindings` beside those it names. */
-function worker(config, bindings) {
+/** What `wrangler.toml` at `config` says of the Worker in `build`, as Miniflare wants it, with `bindings` beside those it names. */
+function worker(config, build, bindings) {
   const { workerOptions, main } = unstable_getMiniflareWorkerOptions(config);
-  const build = dirname(main);
   const path = (name) => join(build, name);
   const type = (name) => MODULE_TYPES[name.slice(name.lastIndexOf("."))];
-  const entry = main.slice(build.length + 1);
+  const entry = basename(main);
   const others = readdirSync(build, { recursive: true }).filter((name) => name !== entry && type(name));
   const { modulesRules: _, ...options } = workerOptions;
   return {
@@ -53,11 +53,11 @@ function startScheduler(miniflare, worker, crons) {
 
 const input = createInterface({ input: process.stdin });
 const [line] = await once(input, "line");
-const { root, port, state, bindings } = JSON.parse(line);
+const { root, port, state, builds, bindings } = JSON.parse(line);
 
 const billingConfig = join(root, "billing-worker/wrangler.toml");
-const edge = worker(join(root, "wrangler.toml"), bindings);
-const billing = worker(billingConfig, bindings);
+const edge = worker(join(root, "wrangler.toml"), builds.edge, bindings);
+const billing = worker(billingConfig, builds.billing, bindings);
 
 const miniflare = new Miniflare(
   convertV4MiniflareOptions({

@@ -11,9 +11,10 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::{
-    build::{self, Worker},
-    process::{self, cargo, describe, npm_tool, output, root, step},
-    setup,
+    build::{self, Profile, Worker},
+    jobs::{self, Job, Log},
+    process::{cargo, describe, npm_tool, output, root},
+    setup::{self, Tool},
 };
 
 /// What to measure, and for how long.
@@ -34,19 +35,22 @@ pub(crate) struct Options {
 
 /// `cargo xtask bench`.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    setup::all()?;
     let measured = |part| options.only.as_deref().is_none_or(|only| only == part);
+    let mut tools = vec![Tool::Targets, Tool::Npm];
     if measured("workers") {
+        tools.push(Tool::WorkerBuild);
+    }
+    setup::ensure(&tools)?;
+    if measured("workers") {
+        jobs::all(&build::workers_of(&Worker::ALL, Profile::Release))?;
         for worker in Worker::ALL {
-            build::build(worker)?;
-            build::report_size(worker)?;
+            println!("{}", build::size(worker)?);
         }
-        let peers = root().join("benches/peers");
-        step("Building the peers", || build_peers(&peers))?;
+        jobs::all(&[Job::new("peers on Workers", &[], |log| build_peers(&root().join("benches/peers"), log))])?;
     }
     if measured("spin") {
-        build::components(&Worker::ALL)?;
-        step("Building the peer on Spin, and the host", build_for_spin)?;
+        jobs::all(&build::components(&Worker::ALL, Profile::Release))?;
+        jobs::all(&[Job::new("peer on Spin, and the host", &[], build_for_spin)])?;
     }
     let mut rig = cargo();
     rig.args(["run", "--quiet", "--profile", "rig", "--package", "farebox-benches", "--"]);
@@ -70,33 +74,34 @@ fn workerd() -> Result<PathBuf> {
 }
 
 /// Makes what the configurations in `peers` embed, under its `build/`.
-fn build_peers(peers: &Path) -> Result<()> {
+fn build_peers(peers: &Path, log: &Log) -> Result<()> {
     let build = peers.join("build");
     fs::create_dir_all(&build)?;
-    passthrough_worker(&build)?;
-    bundle(&Worker::Edge.directory().join("build/entry.js"), &build.join("edge.js"))?;
-    bundle(&Worker::BillingWorker.directory().join("build/entry.js"), &build.join("billing.js"))
+    passthrough_worker(&build, log)?;
+    let entry = |worker: Worker| worker.build_directory(Profile::Release).join("entry.js");
+    bundle(&entry(Worker::Edge), &build.join("edge.js"), log)?;
+    bundle(&entry(Worker::BillingWorker), &build.join("billing.js"), log)
 }
 
 /// Builds the component that passes on and, optimised as the rig is, the host: a slower one would hide what the others cost.
-fn build_for_spin() -> Result<()> {
+fn build_for_spin(log: &Log) -> Result<()> {
     let component = ["--target", setup::SPIN_TARGET, "--package", "farebox-passthrough-spin"];
-    process::run(cargo().args(["build", "--release"]).args(component))?;
-    process::run(cargo().args(["build", "--profile", "rig", "--package", "farebox-spin-host"]))
+    log.run(cargo().args(["build", "--release"]).args(component))?;
+    log.run(cargo().args(["build", "--profile", "rig", "--package", "farebox-spin-host"]))
 }
 
 /// Builds the pass-through on the worker crate with that crate's own tool, as its users do.
-fn passthrough_worker(build: &Path) -> Result<()> {
+fn passthrough_worker(build: &Path, log: &Log) -> Result<()> {
     let directory = root().join("benches/passthrough-worker");
     let tool = |name| root().join("node_modules/.bin").join(name);
-    let mut worker_build = std::process::Command::new(setup::worker_build()?);
+    let mut worker_build = std::process::Command::new(setup::worker_build());
     worker_build
         .arg("--release")
         .current_dir(&directory)
-        .env("WASM_BINDGEN_BIN", setup::wasm_bindgen()?.join("wasm-bindgen"))
+        .env("WASM_BINDGEN_BIN", build::wasm_bindgen(log)?)
         .env("WASM_OPT_BIN", tool("wasm-opt"))
         .env("ESBUILD_BIN", tool("esbuild"));
-    process::run(&mut worker_build)?;
+    log.run(&mut worker_build)?;
     fs::copy(directory.join("build/index.js"), build.join("passthrough-worker.js"))?;
     fs::copy(directory.join("build/index_bg.wasm"), build.join("index_bg.wasm"))?;
     Ok(())
@@ -104,8 +109,8 @@ fn passthrough_worker(build: &Path) -> Result<()> {
 
 /// Bundles `entry` and what it imports into one script, as wrangler does. The scripts of the `worker` crate's bindings
 /// have names that change with its version, which no configuration could list.
-fn bundle(entry: &Path, script: &Path) -> Result<()> {
+fn bundle(entry: &Path, script: &Path, log: &Log) -> Result<()> {
     let mut esbuild = npm_tool("esbuild")?;
     esbuild.arg(entry).args(["--bundle", "--format=esm", "--external:*.wasm", "--external:cloudflare:*"]);
-    process::run(esbuild.arg("--log-level=warning").arg(format!("--outfile={}", script.display())))
+    log.run(esbuild.arg("--log-level=warning").arg(format!("--outfile={}", script.display())))
 }

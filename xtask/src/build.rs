@@ -1,14 +1,15 @@
-//! Building a Worker as it is deployed: Rust to wasm, bindings, optimiser, and our own entry beside them. A component for Spin
-//! is what cargo makes.
+//! Building a Worker: Rust to wasm, bindings, optimiser, and our own entry beside them. A component for Spin is what cargo
+//! makes.
 //!
 //! The entry (`src/entry.js`) is written by hand because the way of a call through it is: see ARCHITECTURE.md.
-//! Invariant: what is in `build/` was made from the sources that are there now. When nothing changed, nothing is done.
+//! Invariant: what is in a build directory was made from the sources that are there now. When nothing changed, nothing is
+//! done. What is deployed and what `dev` runs have directories of their own, so that neither stands for the other.
 
 use std::{
     fs,
     io::Write,
     path::{Path, PathBuf},
-    process::Stdio,
+    process::Command,
 };
 
 use anyhow::{Context, Result, bail};
@@ -18,8 +19,9 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    process::{self, cargo, describe, npm_tool, root, step},
-    setup::{self, SPIN_TARGET, WASM_TARGET},
+    jobs::{self, Job, Log},
+    process::{cargo, npm_tool, root},
+    setup::{SPIN_TARGET, Tool, WASM_BINDGEN, WASM_TARGET},
 };
 
 /// What the edge Worker may weigh, gzipped, in bytes.
@@ -57,6 +59,16 @@ pub(crate) enum Runtime {
     Spin,
 }
 
+/// How a Worker is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Profile {
+    /// As it is deployed: small and fast, minutes to build
+    #[default]
+    Release,
+    /// As `cargo xtask dev` runs it: quick to build
+    Dev,
+}
+
 /// What to build.
 #[derive(Args, Default)]
 #[command(after_help = "Example: cargo xtask build edge")]
@@ -72,12 +84,20 @@ impl Worker {
     /// Every Worker.
     pub(crate) const ALL: [Self; 2] = [Self::Edge, Self::BillingWorker];
 
-    /// The directory of its crate, which has its `src/entry.js` and gets its `build/`.
-    pub(crate) fn directory(self) -> PathBuf {
-        root().join(match self {
+    /// The name of its crate's directory.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
             Self::Edge => "edge",
             Self::BillingWorker => "billing-worker",
-        })
+        }
+    }
+
+    /// Where it is built, by profile: beside its `wrangler.toml`'s `main`, or where only `dev` looks.
+    pub(crate) fn build_directory(self, profile: Profile) -> PathBuf {
+        match profile {
+            Profile::Release => root().join(self.name()).join("build"),
+            Profile::Dev => root().join("target/dev").join(self.name()),
+        }
     }
 
     /// How hard to optimise. The edge is on the way of each call; for the other one, a third of the time is enough.
@@ -88,10 +108,25 @@ impl Worker {
         }
     }
 
-    fn package(self) -> &'static str {
+    pub(crate) const fn package(self) -> &'static str {
         match self {
             Self::Edge => "farebox-edge",
             Self::BillingWorker => "farebox-billing-worker",
+        }
+    }
+
+    /// The file that cargo makes of it for Workers.
+    fn module(self) -> String {
+        format!("{}.wasm", self.package().replace('-', "_"))
+    }
+}
+
+impl Profile {
+    /// As cargo calls it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Dev => "dev",
         }
     }
 }
@@ -99,90 +134,129 @@ impl Worker {
 /// `cargo xtask build`.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let workers = options.worker.map_or_else(|| Worker::ALL.to_vec(), |worker| vec![worker]);
-    if options.runtime == Runtime::Spin {
-        return components(&workers);
-    }
-    setup::all()?;
-    for worker in workers {
-        build(worker)?;
-        report_size(worker)?;
-    }
-    Ok(())
-}
-
-/// Builds the components for Spin, as `spin build` does by `spin.toml`.
-pub(crate) fn components(workers: &[Worker]) -> Result<()> {
-    setup::target("Spin", SPIN_TARGET)?;
-    let mut command = cargo();
-    command.args(["build", "--release", "--target", SPIN_TARGET]);
-    command.args(workers.iter().flat_map(|worker| ["--package", worker.package()]));
-    step("Compiling for Spin", || process::run(&mut command))
-}
-
-/// Builds `worker` into its `build/`. Needs what `setup::all` installs.
-pub(crate) fn build(worker: Worker) -> Result<()> {
-    let package = worker.package();
-    let wasm = step(&format!("Compiling {package}"), || compile(package, "release"))?;
-    let (source, build) = (worker.directory().join("src"), worker.directory().join("build"));
-    let scripts = files_with(&source, "js")?;
-    let stamp = build.join("stamp");
-    let now = fingerprint(scripts.iter().chain([&wasm]))?;
-    if fs::read_to_string(&stamp).is_ok_and(|then| then == now) {
-        return Ok(());
-    }
-    step(&format!("Packing {package}"), || {
-        if build.exists() {
-            fs::remove_dir_all(&build)?;
+    match options.runtime {
+        Runtime::Spin => jobs::all(&components(&workers, Profile::Release)),
+        Runtime::Workers => {
+            jobs::all(&workers_of(&workers, Profile::Release))?;
+            for worker in workers {
+                println!("{}", size(worker)?);
+            }
+            Ok(())
         }
-        fs::create_dir_all(&build)?;
-        bind(&wasm, &build)?;
-        optimise(&build.join("bindings_bg.wasm"), worker.effort())?;
-        for script in &scripts {
-            fs::copy(script, build.join(script.file_name().unwrap_or_default()))?;
-        }
-        Ok(())
-    })?;
-    fs::write(stamp, now).context("cannot write the build stamp")
+    }
 }
 
-/// Compiles `package` for Workers in a profile and gives the path of the module that cargo made. Asked of cargo, because the
-/// target directory may be anywhere.
-pub(crate) fn compile(package: &str, profile: &str) -> Result<PathBuf> {
+/// The jobs that build Workers, those that install what they need included.
+pub(crate) fn workers_of(workers: &[Worker], profile: Profile) -> Vec<Job<'static, ()>> {
+    let mut jobs = missing(&[Tool::Targets, Tool::Npm]);
+    let (compiled, packed) = (workers.to_vec(), workers.to_vec());
+    jobs.push(Job::new("Workers", &["Rust targets"], move |log| compile(&compiled, profile, log).map(drop)));
+    jobs.push(Job::new("wasm-bindgen", &[], |log| wasm_bindgen(log).map(drop)));
+    jobs.push(Job::new("packing the Workers", &["Workers", "wasm-bindgen", "npm packages"], move |log| {
+        pack_all(&packed, profile, &wasm_bindgen(log)?, log)
+    }));
+    jobs
+}
+
+/// The jobs that build components for Spin, as `spin build` does by `spin.toml`, and install what they need.
+pub(crate) fn components(workers: &[Worker], profile: Profile) -> Vec<Job<'static, ()>> {
+    let mut jobs = missing(&[Tool::Targets]);
+    let workers = workers.to_vec();
+    jobs.push(Job::new("components", &["Rust targets"], move |log| compile_components(&workers, profile, log)));
+    jobs
+}
+
+/// Compiles components for Spin.
+pub(crate) fn compile_components(workers: &[Worker], profile: Profile, log: &Log) -> Result<()> {
+    let mut build = cargo();
+    build.args(["build", "--profile", profile.name(), "--target", SPIN_TARGET]);
+    log.run(build.args(workers.iter().flat_map(|worker| ["--package", worker.package()])))
+}
+
+/// Compiles Workers and packs them, with the program `wasm_bindgen`.
+pub(crate) fn pack_all(workers: &[Worker], profile: Profile, wasm_bindgen: &Path, log: &Log) -> Result<()> {
+    let modules = compile(workers, profile, log)?;
+    workers.iter().zip(&modules).try_for_each(|(worker, module)| pack(*worker, module, profile, wasm_bindgen, log))
+}
+
+/// Jobs for what is not there.
+pub(crate) fn missing(tools: &[Tool]) -> Vec<Job<'static, ()>> {
+    tools.iter().filter(|tool| !tool.is_there()).map(|tool| tool.job()).collect()
+}
+
+/// Compiles Workers and gives the module that cargo made of each.
+pub(crate) fn compile(workers: &[Worker], profile: Profile, log: &Log) -> Result<Vec<PathBuf>> {
+    let mut build = cargo();
+    build.args(["build", "--profile", profile.name(), "--target", WASM_TARGET]);
+    build.args(workers.iter().flat_map(|worker| ["--package", worker.package()]));
+    made(&mut build, &workers.iter().map(|worker| worker.module()).collect::<Vec<_>>(), log)
+}
+
+/// The program `wasm-bindgen` of our lock file.
+pub(crate) fn wasm_bindgen(log: &Log) -> Result<PathBuf> {
+    let program = WASM_BINDGEN.to_owned();
+    Ok(made(cargo().args(["build", "--package", WASM_BINDGEN]), &[program], log)?.remove(0))
+}
+
+/// Runs a `cargo build` and gives the paths of the `files` that it made, in their order. Asked of cargo, because the target
+/// directory may be anywhere.
+pub(crate) fn made(build: &mut Command, files: &[String], log: &Log) -> Result<Vec<PathBuf>> {
     #[derive(Deserialize)]
     struct Message {
         #[serde(default)]
         filenames: Vec<PathBuf>,
     }
-    let mut command = cargo();
-    command.args(["build", "--profile", profile, "--target", WASM_TARGET, "--package", package]);
-    command.arg("--message-format=json-render-diagnostics").stdin(Stdio::null()).stderr(Stdio::inherit());
-    let output = command.output().context("cannot start cargo")?;
-    if !output.status.success() {
-        bail!("`{}` failed", describe(&command));
+    let mut all = Vec::new();
+    log.watch(build.arg("--message-format=json-render-diagnostics"), &mut |line| {
+        all.extend(serde_json::from_str::<Message>(line).into_iter().flat_map(|message| message.filenames));
+    })?;
+    let found = files.iter().map(|file| {
+        let path = all.iter().rev().find(|path| path.ends_with(file));
+        path.cloned().with_context(|| format!("cargo made no {file}"))
+    });
+    found.collect()
+}
+
+/// Makes a Worker of its module and its scripts, when one of them changed.
+fn pack(worker: Worker, wasm: &PathBuf, profile: Profile, wasm_bindgen: &Path, log: &Log) -> Result<()> {
+    let (source, build) = (root().join(worker.name()).join("src"), worker.build_directory(profile));
+    let scripts = files_with(&source, "js")?;
+    let stamp = build.join("stamp");
+    let now = fingerprint(scripts.iter().chain([wasm]))?;
+    if fs::read_to_string(&stamp).is_ok_and(|then| then == now) {
+        return Ok(());
     }
-    let module = format!("{}.wasm", package.replace('-', "_"));
-    let messages = serde_json::Deserializer::from_slice(&output.stdout).into_iter::<Message>().flatten();
-    let made = messages.flat_map(|message| message.filenames).filter(|path| path.ends_with(&module)).last();
-    made.with_context(|| format!("cargo made no {module}; is the crate a cdylib?"))
+    if build.exists() {
+        fs::remove_dir_all(&build)?;
+    }
+    fs::create_dir_all(&build)?;
+    bind(wasm, &build, wasm_bindgen, log)?;
+    if profile == Profile::Release {
+        optimise(&build.join("bindings_bg.wasm"), worker.effort(), log)?;
+    }
+    for script in &scripts {
+        fs::copy(script, build.join(script.file_name().unwrap_or_default()))?;
+    }
+    fs::write(stamp, now).context("cannot write the build stamp")
 }
 
 /// Makes `bindings.js` and `bindings_bg.wasm` of the module `wasm`, in `build`.
-pub(crate) fn bind(wasm: &Path, build: &Path) -> Result<()> {
-    let mut command = std::process::Command::new(setup::wasm_bindgen()?.join("wasm-bindgen"));
+pub(crate) fn bind(wasm: &Path, build: &Path, wasm_bindgen: &Path, log: &Log) -> Result<()> {
+    let mut command = Command::new(wasm_bindgen);
     command.args(["--target", "web", "--no-typescript", "--out-name", "bindings"]);
     // Lets the entry begin a new instance after a panic.
     command.args(["--experimental-reset-state-function", "--out-dir"]);
-    process::run(command.arg(build).arg(wasm))
+    log.run(command.arg(build).arg(wasm))
 }
 
 /// Makes `wasm` smaller and faster, in place.
-pub(crate) fn optimise(wasm: &Path, effort: &str) -> Result<()> {
-    process::run(npm_tool("wasm-opt")?.arg(effort).args(WASM_FEATURES).arg(wasm).arg("-o").arg(wasm))
+fn optimise(wasm: &Path, effort: &str, log: &Log) -> Result<()> {
+    log.run(npm_tool("wasm-opt")?.arg(effort).args(WASM_FEATURES).arg(wasm).arg("-o").arg(wasm))
 }
 
-/// Prints what `worker` weighs as it is uploaded; an edge Worker over its budget is an error.
-pub(crate) fn report_size(worker: Worker) -> Result<()> {
-    let build = worker.directory().join("build");
+/// What `worker` weighs as it is uploaded, in words; an edge Worker over its budget is an error.
+pub(crate) fn size(worker: Worker) -> Result<String> {
+    let build = worker.build_directory(Profile::Release);
     let mut archive = GzEncoder::new(Vec::new(), Compression::default());
     let mut plain = 0;
     for module in modules(&build)? {
@@ -192,11 +266,10 @@ pub(crate) fn report_size(worker: Worker) -> Result<()> {
     }
     let packed = archive.finish()?.len();
     let package = worker.package();
-    println!("{package}: {:.1} KiB, {:.1} KiB gzipped", kib(plain), kib(packed));
     if worker == Worker::Edge && packed > EDGE_LIMIT {
         bail!("{package} is {:.1} KiB gzipped; it may be {:.1}", kib(packed), kib(EDGE_LIMIT));
     }
-    Ok(())
+    Ok(format!("{package}: {:.1} KiB, {:.1} KiB gzipped", kib(plain), kib(packed)))
 }
 
 fn kib(bytes: usize) -> f64 {

@@ -7,14 +7,16 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+use crate::setup::Tool;
+
 mod bench;
 mod build;
 mod conformance;
 mod dev;
 mod guard;
+mod jobs;
 mod origin;
 mod process;
-mod scenarios;
 mod servers;
 mod setup;
 mod test;
@@ -33,6 +35,9 @@ enum Command {
     Dev(dev::Options),
     /// Runs everything that must pass: format, lints, unit and property tests, and end to end on the runtimes
     Test(test::Options),
+    /// Builds and installs what `dev` runs
+    #[command(hide = true)]
+    Prepare(dev::PrepareOptions),
     /// Measures side by side with what a user would pick instead, and prints the tables
     Bench(bench::Options),
     /// Builds the Workers as they are deployed
@@ -63,12 +68,13 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<()> {
     match command {
         Command::Dev(options) => dev::run(&options),
+        Command::Prepare(options) => dev::prepare(&options),
         Command::Test(options) => test::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Build(options) => build::run(&options),
-        Command::Conformance => conformance::durable_object(),
+        Command::Conformance => conformance::run(),
         Command::Guard(options) => guard::run(&options),
         Command::Tidy => tidy::run(),
-        Command::Setup => setup::all().and_then(|()| setup::python_packages()).and_then(|()| servers::install()),
+        Command::Setup => setup::ensure(&[Tool::Targets, Tool::Npm, Tool::Nextest, Tool::Python, Tool::Servers]),
     }
 }

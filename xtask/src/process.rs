@@ -6,7 +6,6 @@ use std::{
     env,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    time::Instant,
 };
 
 use anyhow::{Context, Result, bail};
@@ -36,32 +35,6 @@ pub(crate) fn path_with(first: &Path) -> Result<std::ffi::OsString> {
     let rest = env::var_os("PATH").unwrap_or_default();
     env::join_paths(std::iter::once(first.to_path_buf()).chain(env::split_paths(&rest)))
         .context("cannot build a search path")
-}
-
-/// Says what begins, runs it, and says how long it took when that was long enough to wonder.
-pub(crate) fn step<T>(what: &str, run: impl FnOnce() -> Result<T>) -> Result<T> {
-    eprintln!("==> {what}");
-    let start = Instant::now();
-    let result = run().with_context(|| what.to_owned());
-    let took = start.elapsed();
-    if took.as_secs() > 0 {
-        eprintln!("    {what}: {:.1} s", took.as_secs_f32());
-    }
-    result
-}
-
-/// Runs `command` to its end; its output goes to standard error. Anything but success is an error that names it.
-pub(crate) fn run(command: &mut Command) -> Result<()> {
-    let name = describe(command);
-    let status = command
-        .stdin(Stdio::null())
-        .stdout(std::io::stderr())
-        .status()
-        .with_context(|| format!("cannot start `{name}`; is it installed?"))?;
-    if !status.success() {
-        bail!("`{name}` failed ({status})");
-    }
-    Ok(())
 }
 
 /// Runs `command` to its end and returns what it wrote to standard output.

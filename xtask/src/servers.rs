@@ -7,29 +7,31 @@ use std::{env, fs, path::Path, process::Command};
 
 use anyhow::{Result, bail};
 
-use crate::process::{run, step};
+use crate::jobs::Log;
 
 /// A program of each, and Debian's package of it.
 const SERVERS: [(&str, &str); 2] = [("redis-server", "redis-server"), ("postgres", "postgresql")];
 
+/// Debian's packages of those that are not there.
+pub(crate) fn missing() -> Vec<&'static str> {
+    SERVERS.iter().filter(|(program, _)| !is_there(program)).map(|(_, package)| *package).collect()
+}
+
 /// Sees to it that both are there.
-pub(crate) fn install() -> Result<()> {
-    let missing: Vec<_> =
-        SERVERS.iter().filter(|(program, _)| !is_there(program)).map(|(_, package)| *package).collect();
+pub(crate) fn install(log: &Log) -> Result<()> {
+    let missing = missing();
     if missing.is_empty() {
         return Ok(());
     }
-    let words = missing.join(" and ");
     if !rustix::process::geteuid().is_root() || !Path::new("/usr/bin/apt-get").exists() {
         bail!(
-            "the tests on Spin need {words}: install it (`apt-get install {}`), or say `--without spin`",
+            "the tests on Spin need {}: install it (`apt-get install {}`), or say `--without spin`",
+            missing.join(" and "),
             missing.join(" ")
         );
     }
-    step(&format!("Installing {words}"), || {
-        run(apt_get().arg("update"))?;
-        run(apt_get().args(["install", "--yes", "--no-install-recommends"]).args(&missing))
-    })
+    log.run(apt_get().arg("update"))?;
+    log.run(apt_get().args(["install", "--yes", "--no-install-recommends"]).args(&missing))
 }
 
 fn apt_get() -> Command {

@@ -1,7 +1,9 @@
 //! Having the tools: on a machine with rustup, Node and npm, installs what else is needed and is not there yet.
 //!
-//! Invariants: nothing is written outside the checkout and cargo's own home; what is there already costs no more than a
-//! look; the versions come from the two lock files, so that two machines with one checkout have the same tools.
+//! What is missing is installed side by side: most of it waits for a registry while the rest compiles.
+//! Invariants: nothing is written outside the checkout and cargo's own home, but for Debian's servers (see `servers`);
+//! what is there already costs no more than a look; the versions come from the lock files, so that two machines with one
+//! checkout have the same tools.
 
 use std::{
     fs,
@@ -11,7 +13,11 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use crate::process::{cargo, output, root, run, step};
+use crate::{
+    jobs::{self, Job, Log},
+    process::{cargo, output, root},
+    servers,
+};
 
 /// The target of the Workers.
 pub(crate) const WASM_TARGET: &str = "wasm32-unknown-unknown";
@@ -19,96 +25,169 @@ pub(crate) const WASM_TARGET: &str = "wasm32-unknown-unknown";
 /// The target of the components on Spin.
 pub(crate) const SPIN_TARGET: &str = "wasm32-wasip2";
 
+/// The package whose programs are wasm-bindgen's, and the one of them that makes bindings.
+pub(crate) const WASM_BINDGEN: &str = "farebox-wasm-bindgen";
+
 /// Checks licences and sources of the dependencies.
 const CARGO_DENY: &str = "0.20.2";
 
-/// Everything that any command needs.
-pub(crate) fn all() -> Result<()> {
-    target("Workers", WASM_TARGET)?;
-    target("Spin", SPIN_TARGET)?;
-    wasm_bindgen()?;
-    npm_packages()
+/// Runs tests: each in a process of its own, with its time.
+const NEXTEST: &str = "0.9.143";
+
+/// Something that a command needs and may have to install.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tool {
+    /// Rust's standard library for both runtimes.
+    Targets,
+    /// The npm packages of `package-lock.json`, among them the Node that runs the others.
+    Npm,
+    /// The Python packages of `tests/py/requirements.txt`, which only the end-to-end tests need.
+    Python,
+    /// Redis and PostgreSQL, which only the end-to-end tests on Spin need.
+    Servers,
+    /// `cargo-deny`, which only `test` needs.
+    Deny,
+    /// `cargo-nextest`, which only `test` needs.
+    Nextest,
+    /// `worker-build`, which only `bench` needs, to build a peer as its users would.
+    WorkerBuild,
 }
 
-/// The standard library for the target of a platform.
-pub(crate) fn target(platform: &str, target: &str) -> Result<()> {
-    let directory = output(rustc().args(["--print", "target-libdir", "--target", target]))?;
-    if Path::new(directory.trim()).is_dir() {
-        return Ok(());
+impl Tool {
+    /// What it is called where it is installed.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Targets => "Rust targets",
+            Self::Npm => "npm packages",
+            Self::Python => "Python packages",
+            Self::Servers => "Redis and PostgreSQL",
+            Self::Deny => "cargo-deny",
+            Self::Nextest => "cargo-nextest",
+            Self::WorkerBuild => "worker-build",
+        }
     }
-    let name = format!("Installing the Rust target for {platform}");
-    step(&name, || run(Command::new("rustup").args(["target", "add", target])))
-}
 
-/// The directory that holds `wasm-bindgen` and `wasm-bindgen-test-runner`, of exactly the crate's version: their formats
-/// change with every release.
-pub(crate) fn wasm_bindgen() -> Result<PathBuf> {
-    // Not as locked: the lock file that the crate ships names a version that was withdrawn.
-    installed("wasm-bindgen-cli", "wasm-bindgen", &locked_version("wasm-bindgen")?, &[])
-}
-
-/// The program `worker-build`, which only `bench` needs, to build a peer as its users would.
-pub(crate) fn worker_build() -> Result<PathBuf> {
-    Ok(installed("worker-build", "worker-build", &locked_version("worker")?, &["--locked"])?.join("worker-build"))
-}
-
-/// The program `cargo-deny`, which only `test` needs.
-pub(crate) fn cargo_deny() -> Result<PathBuf> {
-    Ok(installed("cargo-deny", "cargo-deny", CARGO_DENY, &["--locked"])?.join("cargo-deny"))
-}
-
-/// The directory that holds the `program` of a crate in this version.
-fn installed(package: &str, program: &str, version: &str, options: &[&str]) -> Result<PathBuf> {
-    let tools = root().join("target/tools");
-    let bin = tools.join("bin");
-    if is_version(&bin.join(program), version) {
-        return Ok(bin);
+    /// Whether it is there, in the right version.
+    pub(crate) fn is_there(self) -> bool {
+        match self {
+            Self::Targets => missing_targets().is_ok_and(|missing| missing.is_empty()),
+            Self::Npm => is_stamped(&npm_stamp(), &root().join("package-lock.json")),
+            Self::Python => is_stamped(&python().join("installed.txt"), &root().join(REQUIREMENTS)),
+            Self::Servers => servers::missing().is_empty(),
+            Self::Deny => is_version(&deny(), CARGO_DENY),
+            Self::Nextest => nextest().is_some(),
+            Self::WorkerBuild => worker_build_version().is_ok_and(|version| is_version(&worker_build(), &version)),
+        }
     }
-    step(&format!("Installing {package} {version} (once, some minutes)"), || {
-        // A debug build takes a third of the time to build and runs no slower here.
-        let mut install = cargo();
-        install.args(["install", package, "--debug", "--force", "--version", version]).args(options);
-        install.arg("--root").arg(&tools).env_remove("CARGO_TARGET_DIR");
-        // Cargo builds it where temporary files go, which may be small.
-        fs::create_dir_all(&tools)?;
-        run(install.env("TMPDIR", &tools))
-    })?;
-    Ok(bin)
-}
 
-/// The Python packages of `tests/py/requirements.txt`, which only the end-to-end tests need, in an environment of their own.
-pub(crate) fn python_packages() -> Result<()> {
-    let environment = root().join("target/tools/python");
-    let requirements = root().join("tests/py/requirements.txt");
-    let wanted = fs::read(&requirements).context("tests/py/requirements.txt")?;
-    let stamp = environment.join("installed.txt");
-    if fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
-        return Ok(());
+    /// Installs it.
+    pub(crate) fn install(self, log: &Log) -> Result<()> {
+        match self {
+            Self::Targets => log.run(Command::new("rustup").args(["target", "add"]).args(missing_targets()?)),
+            Self::Npm => npm_packages(log),
+            Self::Python => python_packages(log),
+            Self::Servers => servers::install(log),
+            Self::Deny => install(log, "cargo-deny", CARGO_DENY),
+            Self::Nextest => install(log, "cargo-nextest", NEXTEST),
+            Self::WorkerBuild => install(log, "worker-build", &worker_build_version()?),
+        }
     }
-    step("Installing the Python packages of the tests", || {
-        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment))?;
-        let mut install = Command::new(environment.join("bin/python"));
-        install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]);
-        run(install.arg(&requirements))
-    })?;
-    fs::write(&stamp, wanted).context("target/tools/python")
+
+    /// A job that installs it.
+    pub(crate) fn job<'a>(self) -> Job<'a, ()> {
+        Job::new(self.name(), &[], move |log| self.install(log))
+    }
 }
 
-/// The npm packages of `package-lock.json`, among them the Node that runs the others.
-pub(crate) fn npm_packages() -> Result<()> {
+/// Sees to it that all of `tools` are there.
+pub(crate) fn ensure(tools: &[Tool]) -> Result<()> {
+    let missing: Vec<_> = tools.iter().filter(|tool| !tool.is_there()).map(|tool| tool.job()).collect();
+    jobs::all(&missing)
+}
+
+/// The targets whose standard library is not installed.
+fn missing_targets() -> Result<Vec<&'static str>> {
+    let mut missing = Vec::new();
+    for target in [WASM_TARGET, SPIN_TARGET] {
+        let directory = output(rustc().args(["--print", "target-libdir", "--target", target]))?;
+        if !Path::new(directory.trim()).is_dir() {
+            missing.push(target);
+        }
+    }
+    Ok(missing)
+}
+
+/// The program `cargo-deny`.
+pub(crate) fn deny() -> PathBuf {
+    tools().join("bin/cargo-deny")
+}
+
+/// The program `worker-build`.
+pub(crate) fn worker_build() -> PathBuf {
+    tools().join("bin/worker-build")
+}
+
+/// The program `cargo-nextest`: the user's own where it is of a version that does, else ours.
+pub(crate) fn nextest() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let ours = std::iter::once(tools().join("bin"));
+    let found = ours.chain(std::env::split_paths(&path)).map(|directory| directory.join("cargo-nextest"));
+    found.into_iter().find(|program| program.is_file() && is_at_least(program, NEXTEST))
+}
+
+fn tools() -> PathBuf {
+    root().join("target/tools")
+}
+
+/// Installs the programs of a crate below `target/tools`.
+fn install(log: &Log, package: &str, version: &str) -> Result<()> {
+    let tools = tools();
+    let mut install = cargo();
+    // A debug build takes a third of the time to build and runs no slower here.
+    install.args(["install", package, "--debug", "--force", "--locked", "--version", version, "--root"]).arg(&tools);
+    install.env_remove("CARGO_TARGET_DIR").env("CARGO_PROFILE_DEV_DEBUG", "0");
+    // Cargo builds it where temporary files go, which may be small.
+    fs::create_dir_all(&tools)?;
+    log.run(install.env("TMPDIR", &tools))
+}
+
+const REQUIREMENTS: &str = "tests/py/requirements.txt";
+
+fn python() -> PathBuf {
+    tools().join("python")
+}
+
+/// An environment of its own, with the packages of the tests.
+fn python_packages(log: &Log) -> Result<()> {
+    let (environment, requirements) = (python(), root().join(REQUIREMENTS));
+    log.run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment))?;
+    let mut install = Command::new(environment.join("bin/python"));
+    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]);
+    log.run(install.arg(&requirements))?;
+    fs::copy(&requirements, environment.join("installed.txt")).context(REQUIREMENTS).map(drop)
+}
+
+fn npm_stamp() -> PathBuf {
+    root().join("node_modules/.installed-lock.json")
+}
+
+fn npm_packages(log: &Log) -> Result<()> {
     let root = root();
-    let wanted = fs::read(root.join("package-lock.json")).context("package-lock.json")?;
-    let stamp = root.join("node_modules/.installed-lock.json");
-    if fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
-        return Ok(());
-    }
-    step("Installing the npm packages", || {
-        run(Command::new("npm").args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&root))
-    })?;
+    log.run(Command::new("npm").args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&root))?;
     if !root.join("node_modules/.bin/node").exists() {
         bail!("npm did not install the package `node`; does it run install scripts?");
     }
-    fs::write(&stamp, wanted).context("node_modules")
+    fs::copy(root.join("package-lock.json"), npm_stamp()).context("node_modules").map(drop)
+}
+
+/// Whether what was installed from `wanted` is what `stamp` says.
+fn is_stamped(stamp: &Path, wanted: &Path) -> bool {
+    fs::read(stamp).is_ok_and(|installed| fs::read(wanted).is_ok_and(|wanted| installed == wanted))
+}
+
+/// The version of `worker-build` that belongs to the crate `worker`.
+fn worker_build_version() -> Result<String> {
+    locked_version("worker")
 }
 
 /// The version of `package` in `Cargo.lock`.
@@ -120,9 +199,21 @@ fn locked_version(package: &str) -> Result<String> {
     Ok(version.with_context(|| format!("Cargo.lock has no {package}"))?.to_owned())
 }
 
-fn is_version(program: &Path, version: &str) -> bool {
+/// The words that a program answers to `--version`.
+fn version_of(program: &Path) -> Vec<String> {
     let answer = Command::new(program).arg("--version").output();
-    answer.is_ok_and(|answer| String::from_utf8_lossy(&answer.stdout).split_whitespace().any(|word| word == version))
+    let text = answer.map(|answer| String::from_utf8_lossy(&answer.stdout).into_owned()).unwrap_or_default();
+    text.split_whitespace().map(str::to_owned).collect()
+}
+
+fn is_version(program: &Path, version: &str) -> bool {
+    version_of(program).iter().any(|word| word == version)
+}
+
+fn is_at_least(program: &Path, version: &str) -> bool {
+    let numbers = |text: &str| text.split('.').map(str::parse).collect::<Result<Vec<u32>, _>>().ok();
+    let found = version_of(program).iter().find_map(|word| numbers(word));
+    found.is_some_and(|found| Some(found) >= numbers(version))
 }
 
 fn rustc() -> Command {

@@ -17,13 +17,15 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::{origin, process::root};
+use crate::{build::Profile, origin, process::root};
 
+pub(crate) use self::prepare::{Options as PrepareOptions, run as prepare};
 use self::{demo::Demo, runtime::Runtime, state::State};
 
 mod api;
 mod demo;
 mod group;
+mod prepare;
 mod runtime;
 mod schedule;
 mod spin;
@@ -86,8 +88,20 @@ pub(crate) struct Options {
     /// Print one line of JSON when it is ready, and nothing else
     #[arg(long)]
     json: bool,
+    /// Run it as it is deployed, which takes minutes to build, instead of what builds quickly
+    #[arg(long)]
+    release: bool,
+    /// Run what was built before, as it is
+    #[arg(long, hide = true)]
+    no_build: bool,
     #[command(flatten)]
     spin: SpinOptions,
+}
+
+impl Options {
+    fn profile(&self) -> Profile {
+        if self.release { Profile::Release } else { Profile::Dev }
+    }
 }
 
 /// What `--json` prints. Other programs rely on the names.
@@ -109,7 +123,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     tokio::runtime::Runtime::new()?.block_on(async {
         let (start, mut end) = (Instant::now(), End::watch()?);
         tokio::select! {
-            built = runtime::build(options.runtime) => built?,
+            built = runtime::build(options) => built?,
             () = end.told() => return Ok(()),
         }
         serve(options, start, &mut end).await
@@ -191,13 +205,11 @@ fn announce(options: &Options, ready: &Ready<'_>, start: Instant) {
         "
 Farebox is running, {took:.1} s after the start. Ctrl-C ends it.
 
-  gateway      {gateway}
-  admin token  {token}
-  demo origin  {origin}
-  account      {account}
-  credential   key {key}, secret {secret}, app code {app_code}
+A paid call to paste:
 
-A signed call to paste:
+  curl -H 'Authorization: APPCODE {app_code}' '{gateway}{call}'
+
+The same, signed, by the command line:
 
   FAREBOX_SECRET={secret} cargo run -q -p farebox -- call --key {key} '{gateway}{call}'
 
@@ -205,6 +217,12 @@ What it cost:
 
   export FAREBOX_GATEWAY={gateway} FAREBOX_ADMIN_TOKEN={token}
   cargo run -q -p farebox -- settle && cargo run -q -p farebox -- balance {account}
+
+  gateway      {gateway}
+  admin token  {token}
+  demo origin  {origin}
+  account      {account}
+  credential   key {key}, secret {secret}, app code {app_code}
 ",
         took = start.elapsed().as_secs_f32(),
         token = state.admin_token,

@@ -5,7 +5,6 @@ use std::process::{Command, ExitStatus};
 use anyhow::{Result, bail};
 
 use super::{Options, Platform, group::Group, spin::Spin, state::State, workers::Workers};
-use crate::process::describe;
 
 /// A running gateway with its billing worker.
 pub(super) enum Runtime {
@@ -19,8 +18,8 @@ impl Runtime {
     /// Starts what was built, and waits until it serves.
     pub(super) async fn start(options: &Options, state: &State) -> Result<Self> {
         Ok(match options.runtime {
-            Platform::Workers => Self::Workers(Workers::start(state, options.port).await?.into()),
-            Platform::Spin => Self::Spin(Spin::start(state, options.port, &options.spin).await?),
+            Platform::Workers => Self::Workers(Workers::start(state, options).await?.into()),
+            Platform::Spin => Self::Spin(Spin::start(state, options).await?),
         })
     }
 
@@ -49,23 +48,16 @@ impl Runtime {
     }
 }
 
-/// Builds what `platform` runs, and installs what that needs. Processes of their own, so that they can be ended half way
-/// with every compiler they have started.
-pub(super) async fn build(platform: Platform) -> Result<()> {
-    for command in match platform {
-        Platform::Workers => super::workers::build()?,
-        Platform::Spin => super::spin::build()?,
-    } {
-        finish(command).await?;
+/// Builds what is to run, and installs what that needs.
+pub(super) async fn build(options: &Options) -> Result<()> {
+    if options.no_build {
+        return Ok(());
     }
-    Ok(())
-}
-
-async fn finish(command: Command) -> Result<()> {
-    let name = describe(&command);
-    let status = Group::start(command, std::io::stderr().into())?.ended().await?;
+    let mut prepare = Command::new(std::env::current_exe()?);
+    prepare.args(["prepare", "--runtime", options.runtime.name(), "--profile", options.profile().name()]);
+    let status = Group::start(prepare, std::io::stderr().into())?.ended().await?;
     if !status.success() {
-        bail!("`{name}` failed");
+        bail!("not everything could be built; what failed is above");
     }
     Ok(())
 }

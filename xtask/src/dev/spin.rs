@@ -5,9 +5,9 @@
 //! again on its port and its data, as Miniflare does with workerd.
 
 use std::{
-    env,
+    env, fs,
     path::PathBuf,
-    process::{Command, ExitStatus, Stdio},
+    process::{ExitStatus, Stdio},
 };
 
 use anyhow::{Context, Result, bail};
@@ -18,23 +18,11 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{SpinOptions, group::Group, schedule::Schedule, state::State};
-use crate::{
-    guard,
-    process::{cargo, root},
-};
+use super::{Options, group::Group, schedule::Schedule, state::State};
+use crate::{build::Profile, guard, process::root, setup::SPIN_TARGET};
 
 /// The host for tests: its package and its program.
-const HOST: &str = "farebox-spin-host";
-
-/// Builds both components, and the host where it is needed.
-pub(super) fn build() -> Result<Vec<Command>> {
-    let mut components = Command::new(env::current_exe()?);
-    components.args(["build", "--runtime", "spin"]);
-    let mut host = cargo();
-    host.args(["build", "--package", HOST]);
-    Ok(if installed().is_some() { vec![components] } else { vec![components, host] })
-}
+pub(super) const HOST: &str = "farebox-spin-host";
 
 /// The running processes.
 pub(super) struct Spin {
@@ -48,12 +36,12 @@ pub(super) struct Spin {
 
 impl Spin {
     /// Starts as many as are wanted, and waits until they serve. Port 0 picks free ones; of several, the first has `port`.
-    pub(super) async fn start(state: &State, port: u16, options: &SpinOptions) -> Result<Self> {
+    pub(super) async fn start(state: &State, options: &Options) -> Result<Self> {
         let (stop, stopped) = watch::channel(());
         let (mut gateways, mut running) = (Vec::new(), JoinSet::new());
         let order = Order::new(state, options)?;
-        for number in 0..options.processes {
-            let listen = format!("127.0.0.1:{}", if number == 0 { port } else { 0 });
+        for number in 0..options.spin.processes {
+            let listen = format!("127.0.0.1:{}", if number == 0 { options.port } else { 0 });
             let (process, address) = order.start(&listen).await?;
             gateways.push(format!("http://{address}"));
             running.spawn(order.clone().keep(process, address, stopped.clone()));
@@ -89,15 +77,15 @@ struct Order {
 }
 
 impl Order {
-    fn new(state: &State, options: &SpinOptions) -> Result<Self> {
+    fn new(state: &State, options: &Options) -> Result<Self> {
         let text = |path: PathBuf| path.into_os_string().into_string().ok().context("a path that is not text");
         let program = match installed() {
             Some(program) => program,
             None => env::current_exe()?.with_file_name(HOST),
         };
-        let mut arguments = vec!["--from".to_owned(), text(root().join("spin.toml"))?];
+        let mut arguments = vec!["--from".to_owned(), text(manifest(options.profile())?)?];
         arguments.extend(["--state-dir".to_owned(), text(state.data())?]);
-        if let Some(file) = &options.runtime_config_file {
+        if let Some(file) = &options.spin.runtime_config_file {
             arguments.extend(["--runtime-config-file".to_owned(), text(file.clone())?]);
         }
         let ours = [
@@ -107,7 +95,7 @@ impl Order {
             "metrics_seconds=1",
             "dev_clock=1",
         ];
-        let variables = ours.into_iter().chain(options.variables.iter().map(String::as_str));
+        let variables = ours.into_iter().chain(options.spin.variables.iter().map(String::as_str));
         arguments.extend(variables.flat_map(|variable| ["--variable", variable]).map(str::to_owned));
         let secrets = [
             ("SPIN_VARIABLE_MASTER_KEY", state.master_key.clone()),
@@ -150,6 +138,18 @@ impl Order {
     }
 }
 
+/// The manifest of what was built in a profile: the project's own, or a copy that names the components of another profile.
+fn manifest(profile: Profile) -> Result<PathBuf> {
+    let ours = root().join("spin.toml");
+    let (built, release) = (root().join("target").join(SPIN_TARGET), format!("target/{SPIN_TARGET}/release/"));
+    let Profile::Dev = profile else { return Ok(ours) };
+    let text = fs::read_to_string(&ours).context("spin.toml")?;
+    let copy = root().join("target/dev/spin.toml");
+    fs::create_dir_all(root().join("target/dev"))?;
+    fs::write(&copy, text.replace(&release, &format!("{}/debug/", built.display())))?;
+    Ok(copy)
+}
+
 /// Copies the rest of what it prints: standard output is ours.
 async fn show(mut lines: Lines<BufReader<ChildStdout>>) {
     while let Ok(Some(line)) = lines.next_line().await {
@@ -158,7 +158,7 @@ async fn show(mut lines: Lines<BufReader<ChildStdout>>) {
 }
 
 /// Spin, where it is installed.
-fn installed() -> Option<PathBuf> {
+pub(super) fn installed() -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     env::split_paths(&path).map(|directory| directory.join("spin")).find(|program| program.is_file())
 }

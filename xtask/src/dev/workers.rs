@@ -1,21 +1,17 @@
 //! The Node process that runs both Workers (`js/dev.mjs`).
 
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{ExitStatus, Stdio};
 
 use anyhow::{Result, bail};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
-use super::{group::Group, state::State};
-use crate::process::{npm_tool, root};
-
-/// Builds both Workers, and installs what that needs.
-pub(super) fn build() -> Result<Vec<Command>> {
-    let mut build = Command::new(std::env::current_exe()?);
-    build.arg("build");
-    Ok(vec![build])
-}
+use super::{Options, group::Group, state::State};
+use crate::{
+    build::Worker,
+    process::{npm_tool, root},
+};
 
 /// The running Workers.
 pub(super) struct Workers {
@@ -30,8 +26,9 @@ struct Serving {
 }
 
 impl Workers {
-    /// Starts the Workers that `build` made, and waits until they serve. Port 0 picks a free one.
-    pub(super) async fn start(state: &State, port: u16) -> Result<Self> {
+    /// Starts the Workers that were built, and waits until they serve. Port 0 picks a free one.
+    pub(super) async fn start(state: &State, options: &Options) -> Result<Self> {
+        let (port, profile) = (options.port, options.profile());
         let mut command = npm_tool("node")?;
         command.arg(root().join("xtask/js/dev.mjs"));
         let mut node = Group::start(command, Stdio::piped())?;
@@ -39,6 +36,10 @@ impl Workers {
             "root": root(),
             "port": port,
             "state": state.data(),
+            "builds": {
+                "edge": Worker::Edge.build_directory(profile),
+                "billing": Worker::BillingWorker.build_directory(profile),
+            },
             "bindings": {
                 "MASTER_KEY": state.master_key,
                 "ADMIN_TOKEN": state.admin_token,

@@ -22,8 +22,9 @@ use std::{num::NonZero, panic, thread};
 
 use world::World;
 
-/// Worlds that are played when nobody says how many.
-const SEEDS: u64 = 10_000;
+/// Worlds that are played when nobody says how many; in full, by `cargo xtask test --thorough`.
+const SEEDS: u64 = 2_000;
+const SEEDS_IN_FULL: u64 = 10_000;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
@@ -39,7 +40,8 @@ fn whatever_goes_wrong_the_money_is_exact() {
     if let Some(seed) = number("FAREBOX_SEED") {
         return play(seed);
     }
-    let seeds = number("FAREBOX_SEEDS").unwrap_or(SEEDS);
+    let thorough = std::env::var_os("FAREBOX_THOROUGH").is_some_and(|value| !value.is_empty());
+    let seeds = number("FAREBOX_SEEDS").unwrap_or(if thorough { SEEDS_IN_FULL } else { SEEDS });
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
     thread::scope(|scope| {
         for first in 0..threads as u64 {

@@ -1,0 +1,93 @@
+//! `cargo xtask test`: everything that must pass before something is merged.
+//!
+//! A list of steps (`steps`), run side by side and to the end even after one failed, so that one run shows all there is to
+//! mend. Invariant: the exit code is zero only when every step of the printed list ran and passed.
+
+use std::{sync::Mutex, thread, time::Instant};
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::{
+    build::{self, Runtime},
+    jobs::{self, AfterFailure, Job},
+    setup::Tool,
+};
+
+use self::{count::Found, scenarios::Table};
+
+mod count;
+mod report;
+mod scenarios;
+mod steps;
+
+pub(crate) use steps::{BUILD, wasm_crates};
+
+/// How many steps run at once beside one for each core: scenarios and downloads wait most of their time.
+const WAITING: usize = 2;
+
+/// What to leave out, and how much to do.
+#[derive(Args)]
+#[command(after_help = "Example: cargo xtask test --fast")]
+pub(crate) struct Options {
+    /// Leave out the scenarios on this runtime
+    #[arg(long, value_enum, value_name = "RUNTIME")]
+    without: Vec<Runtime>,
+    /// Only what takes minutes, for after each edit: format, tidy, lints, units
+    #[arg(long, conflicts_with = "thorough")]
+    fast: bool,
+    /// The same checks with the full numbers: more worlds, larger crowds, more crashes
+    #[arg(long)]
+    thorough: bool,
+}
+
+impl Options {
+    fn on(&self, runtime: Runtime) -> bool {
+        !self.fast && !self.without.contains(&runtime)
+    }
+}
+
+/// Runs them all.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let table = Mutex::new(Table::default());
+    let mut jobs = steps::always(options.fast, options.thorough);
+    if options.on(Runtime::Workers) {
+        jobs.extend(steps::workers(&table, options.thorough));
+    }
+    if options.on(Runtime::Spin) {
+        jobs.extend(steps::spin(&table, options.thorough));
+    }
+    if options.on(Runtime::Workers) && options.on(Runtime::Spin) {
+        jobs.push(steps::parity());
+    }
+    // The tools last: what compiles begins at once, while they wait for their registries.
+    jobs.extend(tools(options).into_iter().map(counted));
+    let (start, at_once) = (Instant::now(), thread::available_parallelism().map_or(2, |cores| cores.get()) + WAITING);
+    let done = jobs::run(&jobs, at_once, AfterFailure::GoOn);
+    drop(jobs);
+    let table = table.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if !table.is_empty() {
+        println!("\n{table}");
+    }
+    for runtime in [Runtime::Workers, Runtime::Spin].into_iter().filter(|runtime| !options.on(*runtime)) {
+        println!("skipped: everything that needs {runtime:?}, because the options say so");
+    }
+    report::print(&done, start.elapsed())
+}
+
+/// What has to be installed first.
+fn tools(options: &Options) -> Vec<Job<'static, ()>> {
+    let mut tools = vec![Tool::Targets, Tool::Npm, Tool::Nextest];
+    if !options.fast {
+        tools.extend([Tool::Deny, Tool::Python]);
+    }
+    if options.on(Runtime::Spin) {
+        tools.push(Tool::Servers);
+    }
+    build::missing(&tools)
+}
+
+/// The same job; it counts nothing.
+fn counted<'a>(job: Job<'a, ()>) -> Job<'a, Found> {
+    Job { name: job.name, needs: job.needs, work: Box::new(move |log| (job.work)(log).map(|()| Found::default())) }
+}

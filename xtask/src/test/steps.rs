@@ -1,0 +1,270 @@
+//! The steps of `cargo xtask test`: what each runs and what it needs.
+//!
+//! Each crate is compiled once for a target. The compiler of these builds is clippy's, which says what it finds and goes on
+//! to make code: so the lints cost no second build of everything. Whoever edits uses `cargo clippy` as ever.
+//! Invariant: every crate of the workspace is in exactly one of the groups below, so that none goes without lints.
+
+use std::{env, path::PathBuf, process::Command, sync::Mutex};
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+
+use super::{count::Found, scenarios::Table};
+use crate::{
+    build::{self, Profile, Worker},
+    conformance,
+    jobs::{Job, Log},
+    process::{cargo, npm_tool, path_with, root},
+    setup::{self, SPIN_TARGET, WASM_BINDGEN, WASM_TARGET},
+    tidy,
+};
+
+/// The crates that are built for Workers.
+const WASM_CRATES: [&str; 5] = [
+    "farebox-cloudflare",
+    "farebox-edge",
+    "farebox-billing-worker",
+    "farebox-conformance",
+    "farebox-passthrough-worker",
+];
+
+/// The crates that are built for Spin.
+const SPIN_CRATES: [&str; 6] = [
+    "farebox-spin",
+    "farebox-edge",
+    "farebox-billing-worker",
+    "farebox-conformance",
+    "farebox-passthrough-spin",
+    "farebox-spin-fixture",
+];
+
+/// The crate of the end-to-end scenarios, whose tests need what others build.
+const END_TO_END: &str = "farebox-tests";
+
+/// Advisories are left to the machines that can reach the advisory database.
+const DENY: [&str; 5] = ["--all-features", "check", "bans", "licenses", "sources"];
+
+/// Tells the tests to do everything in full.
+const THOROUGH: &str = "FAREBOX_THOROUGH";
+
+type Step<'a> = Job<'a, Found>;
+
+/// What needs no runtime.
+pub(super) fn always<'a>(fast: bool, thorough: bool) -> Vec<Step<'a>> {
+    let mut steps = vec![
+        Job::new("tidy", &[], |_| tidy::run().map(|()| Found::one())),
+        Job::new("format", &[], |log| check(log, cargo().args(["fmt", "--all", "--check"]))),
+        Job::new("build, host", &[], |log| built_all(log, &mut host_crates(&BUILD))),
+        Job::new("lints, host", &["build, host"], |log| no_warning(log, &mut host_crates(&BUILD))),
+        Job::new("tests, host", &["build, host", "cargo-nextest"], move |log| {
+            let mut tests = host_crates(&["nextest", "run"]);
+            tests.env(THOROUGH, if thorough { "1" } else { "" });
+            run(log, tests.args(NEXTEST).args(["--filterset", &format!("not package({END_TO_END})")]), &mut |_| {})
+        }),
+        Job::new("tests, documentation", &["build, host"], |log| {
+            run(log, &mut host_crates(&["test", "--doc"]), &mut |_| {})
+        }),
+        Job::new("build, Workers", &["Rust targets", "build, host"], |log| built_all(log, &mut wasm_crates(&BUILD))),
+        Job::new("lints, Workers", &["build, Workers"], |log| no_warning(log, &mut wasm_crates(&BUILD))),
+        Job::new("tests, Workers", &["build, Workers", "build, host", "npm packages"], |log| {
+            let path = path_with(&built(""))?;
+            run(log, wasm_crates(&["test", "--no-fail-fast"]).env("PATH", path), &mut |_| {})
+        }),
+        Job::new("lints, Spin", &["Rust targets", "components as they are deployed"], |log| {
+            // In the profile of the components, whose macros and build scripts are there already.
+            let mut clippy = cargo();
+            clippy.args(["clippy", "--release", "--target", SPIN_TARGET]).args(packages(&SPIN_CRATES));
+            check(log, clippy.args(["--", "-D", "warnings"]))
+        }),
+    ];
+    if !fast {
+        steps.push(Job::new("licences and sources", &["cargo-deny"], |log| {
+            check(log, Command::new(setup::deny()).args(DENY).current_dir(root()))
+        }));
+    }
+    steps
+}
+
+/// What needs the Workers' runtime.
+pub(super) fn workers<'a>(table: &'a Mutex<Table>, thorough: bool) -> Vec<Step<'a>> {
+    vec![
+        // Apart from the packing, because it needs nothing that the host's build makes.
+        Job::new("Workers as they are deployed, compiled", &["Rust targets"], |log| {
+            build::compile(&Worker::ALL, Profile::Release, log).map(|_| Found::default())
+        }),
+        Job::new(
+            "Workers as they are deployed",
+            &["Workers as they are deployed, compiled", "build, host", "npm packages"],
+            |log| {
+                build::pack_all(&Worker::ALL, Profile::Release, &built(WASM_BINDGEN), log)?;
+                for worker in Worker::ALL {
+                    log.say(&build::size(worker)?);
+                }
+                Ok(Found::one())
+            },
+        ),
+        Job::new("deployment, dry", &["Workers as they are deployed"], |log| {
+            for config in ["billing-worker/wrangler.toml", "wrangler.toml"] {
+                log.run(npm_tool("wrangler")?.args(["deploy", "--dry-run", "--config", config]))?;
+            }
+            Ok(Found::one())
+        }),
+        Job::new("conformance, Workers", &["build, Workers", "npm packages"], |log| {
+            conformance::durable_object(&built(WASM_BINDGEN), log).map(|()| Found::one())
+        }),
+        Job::new(
+            "scenarios, Workers",
+            &["Workers as they are deployed", "build, host", "npm packages", "Python packages"],
+            move |log| scenarios("workers", table, thorough, log),
+        ),
+    ]
+}
+
+/// What needs Spin's runtime, or the host that stands in for it.
+pub(super) fn spin<'a>(table: &'a Mutex<Table>, thorough: bool) -> Vec<Step<'a>> {
+    vec![
+        Job::new("components as they are deployed", &["Rust targets"], |log| {
+            build::compile_components(&Worker::ALL, Profile::Release, log).map(|()| Found::default())
+        }),
+        Job::new(
+            "conformance, Spin",
+            &["build, host", "Redis and PostgreSQL", "components as they are deployed"],
+            |log| end_to_end("conformance", false, log, &mut |_| {}),
+        ),
+        Job::new(
+            "scenarios, Spin",
+            &[
+                "build, host",
+                "components as they are deployed",
+                "npm packages",
+                "Python packages",
+                "Redis and PostgreSQL",
+            ],
+            move |log| scenarios("spin", table, thorough, log),
+        ),
+    ]
+}
+
+/// What needs both.
+pub(super) fn parity<'a>() -> Step<'a> {
+    let built = &["build, host", "components as they are deployed", "Workers as they are deployed"];
+    Job::new("parity", built, |log| end_to_end("parity", false, log, &mut |_| {}))
+}
+
+/// What builds everything that a crate has.
+pub(crate) const BUILD: [&str; 2] = ["build", "--all-targets"];
+
+/// How nextest runs and prints: every test, each with its time, in lines.
+const NEXTEST: [&str; 7] = [
+    "--no-fail-fast",
+    "--color=never",
+    "--status-level=pass",
+    "--final-status-level=fail",
+    "--show-progress=none",
+    "--no-tests=fail",
+    "--no-input-handler",
+];
+
+/// A cargo command for the crates of the host, as clippy compiles them.
+fn host_crates(arguments: &[&str]) -> Command {
+    let mut command = cargo();
+    command.args(arguments).arg("--workspace");
+    let others = WASM_CRATES.iter().chain(&SPIN_CRATES);
+    command.args(others.flat_map(|name| ["--exclude", name]));
+    linted(&mut command);
+    command
+}
+
+/// A cargo command for the crates of the Workers, as clippy compiles them.
+pub(crate) fn wasm_crates(arguments: &[&str]) -> Command {
+    let mut command = cargo();
+    command.args(arguments).args(["--target", WASM_TARGET]).args(packages(&WASM_CRATES));
+    linted(&mut command);
+    command
+}
+
+/// A program that the build for the host has made.
+fn built(program: &str) -> PathBuf {
+    root().join("target/debug").join(program)
+}
+
+fn packages<'a>(names: &'a [&str]) -> impl Iterator<Item = &'a str> {
+    names.iter().flat_map(|name| ["--package", *name])
+}
+
+/// Lets clippy compile the crates of the workspace. Whatever it finds is a warning at first, so that the tests run all the
+/// same; the steps for the lints fail for it.
+fn linted(command: &mut Command) -> &mut Command {
+    command.env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver");
+    command.env("CLIPPY_ARGS", "--cap-lints__CLIPPY_HACKERY__warn__CLIPPY_HACKERY__")
+}
+
+/// A build that succeeds or not, and counts as nothing by itself.
+fn built_all(log: &Log, build: &mut Command) -> Result<Found> {
+    log.run(build).map(|()| Found::default())
+}
+
+/// A build that was made already, whose warnings cargo shows again: any is an error.
+fn no_warning(log: &Log, build: &mut Command) -> Result<Found> {
+    let mut warnings = 0;
+    log.watch(build, &mut |line| warnings += u32::from(line.starts_with("warning") || line.starts_with("error")))?;
+    ensure!(warnings == 0, "{warnings} warnings, and a warning is an error");
+    Ok(Found::one())
+}
+
+/// A command that succeeds or not.
+fn check(log: &Log, command: &mut Command) -> Result<Found> {
+    log.run(command).map(|()| Found::one())
+}
+
+/// A test runner: counts by what it prints, and shows that to `see`.
+fn run(log: &Log, command: &mut Command, see: &mut dyn FnMut(&str)) -> Result<Found> {
+    let mut found = Found::default();
+    let ended = log.watch(command, &mut |line| {
+        found.note(line);
+        see(line);
+    });
+    match ended {
+        Ok(()) => Ok(found),
+        Err(error) => Err(error.context(found)),
+    }
+}
+
+/// Every scenario on one runtime.
+fn scenarios(runtime: &'static str, table: &Mutex<Table>, thorough: bool, log: &Log) -> Result<Found> {
+    end_to_end(runtime, thorough, log, &mut |line| {
+        table.lock().unwrap_or_else(std::sync::PoisonError::into_inner).note(runtime, line);
+    })
+}
+
+/// One of the test programs of `farebox-tests`, on what the steps before it built.
+fn end_to_end(test: &str, thorough: bool, log: &Log, see: &mut dyn FnMut(&str)) -> Result<Found> {
+    let mut program = Command::new(test_program(test, log)?);
+    program.arg("--nocapture").current_dir(root().join("tests"));
+    program.env("CARGO", cargo().get_program()).env("FAREBOX_XTASK", env::current_exe()?);
+    program.env("FAREBOX", built("farebox"));
+    program.env(THOROUGH, if thorough { "1" } else { "" });
+    run(log, &mut program, see)
+}
+
+/// Where cargo has put the test program of this name.
+fn test_program(test: &str, log: &Log) -> Result<PathBuf> {
+    #[derive(Deserialize)]
+    struct Message {
+        executable: PathBuf,
+        target: Target,
+    }
+    #[derive(Deserialize)]
+    struct Target {
+        name: String,
+        kind: Vec<String>,
+    }
+    let mut found = None;
+    let mut build = host_crates(&BUILD);
+    log.watch(build.arg("--message-format=json-render-diagnostics"), &mut |line| {
+        let made = serde_json::from_str::<Message>(line).ok();
+        let made = made.filter(|made| made.target.name == test && made.target.kind == ["test"]);
+        found = made.map(|made| made.executable).or(found.take());
+    })?;
+    found.with_context(|| format!("cargo made no test `{test}`"))
+}
