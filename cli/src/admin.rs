@@ -1,6 +1,6 @@
 //! The gateway's admin API, as the commands use it.
 
-use std::{io::IsTerminal, path::PathBuf};
+use std::{io::IsTerminal, path::PathBuf, thread};
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -11,7 +11,10 @@ use farebox_cli::{
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::config::{self, Config};
+use crate::{
+    config::{self, Config},
+    given,
+};
 
 /// Where a gateway listens that runs on this machine.
 const LOCAL: &str = "http://127.0.0.1:8787";
@@ -20,7 +23,7 @@ const LOCAL: &str = "http://127.0.0.1:8787";
 #[derive(Debug, Args)]
 pub(crate) struct Connection {
     /// Address of the gateway [env: FAREBOX_GATEWAY] [default: the profile's, or http://127.0.0.1:8787]
-    #[arg(long, global = true, value_name = "URL", help_heading = "Gateway")]
+    #[arg(long, global = true, value_name = "URL", value_parser = given::address, help_heading = "Gateway")]
     gateway: Option<Url>,
 
     /// Gateway and token that are kept under this name [env: FAREBOX_PROFILE]
@@ -69,7 +72,7 @@ impl Connection {
         }
         let in_environment = std::env::var("FAREBOX_GATEWAY").ok().filter(|_| self.profile.is_none());
         if let Some(gateway) = in_environment {
-            return elsewhere(gateway.parse().context("FAREBOX_GATEWAY is not an address")?);
+            return elsewhere(given::address(&gateway).context("FAREBOX_GATEWAY")?);
         }
         let config = Config::load()?;
         let named = self.profile.clone().or_else(|| std::env::var("FAREBOX_PROFILE").ok());
@@ -98,12 +101,21 @@ impl Connection {
                 ),
             },
         };
-        let base = gateway.join("/_farebox/admin/v1/").context("the gateway's address cannot have a path")?;
-        Ok(Admin { http: Client::default(), base, token: token.trim().to_owned() })
+        Admin::new(&gateway, &token)
     }
 }
 
 impl Admin {
+    /// The admin API of a gateway.
+    ///
+    /// # Errors
+    ///
+    /// When the address cannot have a path.
+    pub(crate) fn new(gateway: &Url, token: &str) -> anyhow::Result<Self> {
+        let base = gateway.join("/_farebox/admin/v1/").context("the gateway's address cannot have a path")?;
+        Ok(Self { http: Client::default(), base, token: token.trim().to_owned() })
+    }
+
     /// What is at `path`, which is relative to the API's root.
     pub(crate) fn get(&self, path: &str) -> anyhow::Result<Value> {
         self.send(self.request("GET", path)?)
@@ -116,7 +128,8 @@ impl Admin {
 
     /// The first `most` items of the list at `path`.
     pub(crate) fn first(&self, path: &str, most: usize) -> anyhow::Result<Vec<Value>> {
-        let mut items = self.pages(path, &[("limit", "100")], most)?;
+        let limit = most.clamp(1, 100).to_string();
+        let mut items = self.pages(path, &[("limit", &limit)], most)?;
         items.truncate(most);
         Ok(items)
     }
@@ -230,4 +243,27 @@ impl Admin {
         }
         serde_json::from_str(&text).context("the answer is not JSON: is this the gateway's address?")
     }
+}
+
+/// How many requests are under way at once.
+const AT_ONCE: usize = 8;
+
+/// Asks something for each of `items`, several at once; gives the answers in the order of the items.
+pub(crate) fn at_once<T: Sync, R: Send>(
+    items: &[T],
+    ask: impl Fn(&T) -> anyhow::Result<R> + Sync,
+) -> anyhow::Result<Vec<R>> {
+    let share = items.len().div_ceil(AT_ONCE).max(1);
+    let ask = &ask;
+    thread::scope(|scope| {
+        let shares: Vec<_> = items
+            .chunks(share)
+            .map(|share| scope.spawn(move || share.iter().map(ask).collect::<anyhow::Result<Vec<R>>>()))
+            .collect();
+        let mut answers = Vec::with_capacity(items.len());
+        for share in shares {
+            answers.extend(share.join().map_err(|_| anyhow::anyhow!("a part of the program broke"))??);
+        }
+        Ok(answers)
+    })
 }

@@ -6,6 +6,7 @@ use anyhow::Context;
 use farebox_core::{catalog, time::Timestamp};
 use serde::Deserialize;
 use ureq::{Agent, Body, config::AutoHeaderValue, http};
+use url::Url;
 
 use crate::request::Request;
 
@@ -38,6 +39,13 @@ pub struct Problem {
     pub problems: Vec<catalog::Problem>,
 }
 
+/// That no answer came, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unanswered {
+    origin: String,
+    reason: String,
+}
+
 impl Default for Client {
     fn default() -> Self {
         let config = Agent::config_builder()
@@ -67,9 +75,40 @@ impl Client {
         } else {
             self.0.run(built.body(request.body.as_slice())?)
         };
-        answer.map(Answer).with_context(|| format!("no answer from {}", request.url.origin().ascii_serialization()))
+        answer.map(Answer).map_err(|error| Unanswered::new(&request.url, &error).into())
     }
 }
+
+impl Unanswered {
+    fn new(url: &Url, error: &ureq::Error) -> Self {
+        let (told, is_tls) = (error.to_string(), url.scheme() == "https");
+        let reason = match error {
+            ureq::Error::HostNotFound => "there is no such host".to_owned(),
+            // What a server that speaks in plain sends back to the first words of TLS is no message of TLS.
+            _ if is_tls && told.contains("InvalidContentType") => {
+                "it speaks http there, not https: begin the address with http://".to_owned()
+            }
+            ureq::Error::Protocol(_) if !is_tls => {
+                format!(
+                    "what answers does not speak http; where it speaks https, begin the address with https:// ({told})"
+                )
+            }
+            _ if told.contains("UnknownIssuer") => {
+                "its certificate is of an authority that is not known here".to_owned()
+            }
+            _ => told,
+        };
+        Self { origin: url.origin().ascii_serialization(), reason }
+    }
+}
+
+impl fmt::Display for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no answer from {}: {}", self.origin, self.reason.replace('\n', " "))
+    }
+}
+
+impl std::error::Error for Unanswered {}
 
 impl Answer {
     /// The HTTP status.

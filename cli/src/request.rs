@@ -61,6 +61,11 @@ impl Request {
         self.headers.push((name, value.into()));
     }
 
+    /// Adds a header field, beside those of that name.
+    pub fn add(&mut self, name: &str, value: impl Into<String>) {
+        self.headers.push((name.to_ascii_lowercase(), value.into()));
+    }
+
     /// Signs it; gives the string that was signed. Signing again replaces the signature.
     pub fn sign(&mut self, scheme: Scheme, key: &str, secret: &Secret, now: Timestamp, nonce: &str) -> String {
         self.headers.retain(|(name, _)| !scheme.made_here().contains(&name.as_str()));

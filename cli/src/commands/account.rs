@@ -8,9 +8,16 @@ use farebox_core::{id::AccountId, money::Micros};
 use serde_json::{Value, json};
 
 use super::{Format, credential, read};
-use crate::admin::{Admin, Connection, Idempotency};
+use crate::{
+    admin::{Admin, Connection, Idempotency, at_once},
+    given,
+    named::Named,
+};
 
-const COLUMNS: [&str; 4] = ["id", "name", "status", "created"];
+const COLUMNS: [&str; 6] = ["id", "name", "status", "balance", "currency", "created"];
+
+/// The members of a balance that a list shows with each account.
+const MONEY: [&str; 4] = ["balance", "available", "leased", "currency"];
 
 /// Accounts: who pays
 #[derive(Debug, Subcommand)]
@@ -24,7 +31,7 @@ Example:
         /// The customer's name, for people
         name: String,
         /// Add this much to its balance, in the catalog's currency
-        #[arg(long, value_name = "AMOUNT")]
+        #[arg(long, value_name = "AMOUNT", value_parser = given::money_in)]
         recharge: Option<Micros>,
         /// Make a credential, and write it to this file, which only you can read
         #[arg(long, value_name = "FILE")]
@@ -32,25 +39,28 @@ Example:
         #[command(flatten)]
         format: Format,
     },
-    /// List all accounts
-    #[command(after_help = "Example:\n  farebox account list")]
+    /// List all accounts, with their balances
+    #[command(after_help = "Example:\n  farebox account list\n  farebox account list --no-balance")]
     List {
+        /// List them without balances: each of them is a request of its own
+        #[arg(long)]
+        no_balance: bool,
         #[command(flatten)]
         format: Format,
     },
     /// Show one account
     #[command(after_help = "Example:\n  farebox account show acc_1")]
     Show {
-        /// The account's id
-        account: AccountId,
+        /// The account: its id, or its name
+        account: Named,
         #[command(flatten)]
         format: Format,
     },
     /// Give an account another name
     #[command(after_help = "Example:\n  farebox account rename acc_1 'Bob & Sons'")]
     Rename {
-        /// The account's id
-        account: AccountId,
+        /// The account: its id, or its name
+        account: Named,
         /// The customer's name, for people
         name: String,
         #[command(flatten)]
@@ -72,16 +82,16 @@ Example:
     /// Turn an account's calls away, at the latest in 20 seconds
     #[command(after_help = "Example:\n  farebox account suspend acc_1")]
     Suspend {
-        /// The account's id
-        account: AccountId,
+        /// The account: its id, or its name
+        account: Named,
         #[command(flatten)]
         format: Format,
     },
     /// Let a suspended account call again
     #[command(after_help = "Example:\n  farebox account activate acc_1")]
     Activate {
-        /// The account's id
-        account: AccountId,
+        /// The account: its id, or its name
+        account: Named,
         #[command(flatten)]
         format: Format,
     },
@@ -98,16 +108,24 @@ impl Account {
                 let mut made = admin.post("accounts", &json!({ "name": name }))?;
                 let id = made["id"].as_str().context("the gateway answered without `id`")?.to_owned();
                 if let Some(amount) = recharge {
-                    made["balance"] = add_money(&admin, &id, amount).with_context(|| format!("{id} is open"))?;
+                    add_money(&admin, &mut made, &id, amount).with_context(|| format!("{id} is open"))?;
                 }
                 if let Some(file) = credential_file {
                     let key = credential::make(&admin, &id, &json!({}), &file);
                     made["key"] = key.with_context(|| format!("{id} is open"))?;
                 }
-                format.record(&made, &["id", "name", "status", "balance", "key", "created"]);
+                format.record(&made, &["id", "name", "status", "balance", "currency", "key", "created"]);
             }
-            Self::List { format } => format.list(admin.list("accounts", &[])?, &COLUMNS),
-            Self::Show { account, format } => format.record(&admin.get(&format!("accounts/{account}"))?, &COLUMNS),
+            Self::List { no_balance, format } => {
+                let accounts = admin.list("accounts", &[])?;
+                let accounts =
+                    if no_balance { accounts } else { at_once(&accounts, |account| with_money(&admin, account))? };
+                format.list(accounts, &COLUMNS);
+            }
+            Self::Show { account, format } => {
+                let account = admin.get(&format!("accounts/{}", account.id(&admin)?))?;
+                format.record(&with_money(&admin, &account)?, &COLUMNS);
+            }
             Self::Rename { account, name, format } => change(&admin, &account, &json!({ "name": name }), &format)?,
             Self::Restore { account, file, name, format } => {
                 let count = restore(&admin, &account, &file, name.as_deref())?;
@@ -148,14 +166,28 @@ fn restore(admin: &Admin, account: &AccountId, file: &Path, name: Option<&str>) 
     Ok(entries.len())
 }
 
-fn change(admin: &Admin, account: &AccountId, change: &Value, format: &Format) -> anyhow::Result<()> {
-    format.record(&admin.change(&format!("accounts/{account}"), change)?, &COLUMNS);
+fn change(admin: &Admin, account: &Named, change: &Value, format: &Format) -> anyhow::Result<()> {
+    let path = format!("accounts/{}", account.id(admin)?);
+    format.record(&admin.change(&path, change)?, &COLUMNS);
     Ok(())
 }
 
-/// Adds money in the currency that the account is kept in; gives the balance.
-fn add_money(admin: &Admin, id: &str, amount: Micros) -> anyhow::Result<Value> {
+/// The account with its balance.
+fn with_money(admin: &Admin, account: &Value) -> anyhow::Result<Value> {
+    let id = account["id"].as_str().context("the gateway lists an account without `id`")?;
+    let (mut account, mut money) = (account.clone(), admin.get(&format!("accounts/{id}/balance"))?);
+    for member in MONEY {
+        account[member] = money[member].take();
+    }
+    Ok(account)
+}
+
+/// Adds money in the currency that the account is kept in, and notes its balance.
+fn add_money(admin: &Admin, account: &mut Value, id: &str, amount: Micros) -> anyhow::Result<()> {
     let currency = admin.get(&format!("accounts/{id}/balance"))?["currency"].take();
     let body = json!({ "amount": amount, "currency": currency });
-    Ok(admin.pay(&format!("accounts/{id}/recharges"), &body, Idempotency::default())?["balance"].take())
+    let mut booked = admin.pay(&format!("accounts/{id}/recharges"), &body, Idempotency::default())?;
+    account["balance"] = booked["balance"].take();
+    account["currency"] = currency;
+    Ok(())
 }

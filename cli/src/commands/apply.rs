@@ -15,7 +15,10 @@ use farebox_core::catalog::difference::Change;
 use serde_json::Value;
 
 use super::{Format, read};
-use crate::admin::{Admin, Connection};
+use crate::{
+    admin::{Admin, Connection},
+    failure::Different,
+};
 
 /// Publish the catalog: what is for sale, where it comes from and what it costs
 ///
@@ -47,7 +50,7 @@ pub(crate) struct Diff {
     #[arg(default_value = "catalog.toml")]
     file: PathBuf,
 
-    /// Fail when something would change
+    /// Exit with 2 when something would change
     #[arg(long)]
     exit_code: bool,
 
@@ -104,7 +107,7 @@ impl Diff {
         }
         let count = answer["changes"].as_array().map_or(0, Vec::len);
         if self.exit_code && count > 0 {
-            bail!("{count} {}", if count == 1 { "change" } else { "changes" });
+            bail!(Different(count));
         }
         Ok(())
     }

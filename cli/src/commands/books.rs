@@ -1,17 +1,17 @@
 //! What an account has and used: `farebox balance`, `grants`, `leases`, `usage`.
 
 use clap::Args;
-use farebox_core::{id::AccountId, time::Timestamp};
+use farebox_core::time::Timestamp;
 
 use super::Format;
-use crate::admin::Connection;
+use crate::{admin::Connection, given, named::Named};
 
 /// Show an account's balance, and how much of it is set aside for running calls
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  farebox balance acc_1")]
 pub(crate) struct Balance {
-    /// The account's id
-    account: AccountId,
+    /// The account: its id, or its name
+    account: Named,
     #[command(flatten)]
     format: Format,
 }
@@ -20,8 +20,8 @@ pub(crate) struct Balance {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  farebox grants acc_1")]
 pub(crate) struct Grants {
-    /// The account's id
-    account: AccountId,
+    /// The account: its id, or its name
+    account: Named,
     #[command(flatten)]
     format: Format,
 }
@@ -30,23 +30,26 @@ pub(crate) struct Grants {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  farebox leases acc_1")]
 pub(crate) struct Leases {
-    /// The account's id
-    account: AccountId,
+    /// The account: its id, or its name
+    account: Named,
     #[command(flatten)]
     format: Format,
 }
 
 /// Show what an account has used and was settled, by product
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  farebox usage acc_1 --from 2026-11-01T00:00:00Z")]
+#[command(after_help = "\
+Example:
+  farebox usage acc_1 --from 2026-11-01
+  farebox usage Bob --from -7d")]
 pub(crate) struct Usage {
-    /// The account's id
-    account: AccountId,
-    /// From this time on (RFC 3339)
-    #[arg(long, value_name = "TIME")]
+    /// The account: its id, or its name
+    account: Named,
+    /// From this time on: a day, a moment, or a distance such as -7d
+    #[arg(long, value_name = "TIME", value_parser = given::moment, allow_hyphen_values = true)]
     from: Option<Timestamp>,
-    /// Up to this time (RFC 3339)
-    #[arg(long, value_name = "TIME")]
+    /// Up to this time, written likewise
+    #[arg(long, value_name = "TIME", value_parser = given::moment, allow_hyphen_values = true)]
     to: Option<Timestamp>,
     #[command(flatten)]
     format: Format,
@@ -54,7 +57,8 @@ pub(crate) struct Usage {
 
 impl Balance {
     pub(crate) fn run(self, connection: &Connection) -> anyhow::Result<()> {
-        let balance = connection.admin()?.get(&format!("accounts/{}/balance", self.account))?;
+        let admin = connection.admin()?;
+        let balance = admin.get(&format!("accounts/{}/balance", self.account.id(&admin)?))?;
         self.format.record(&balance, &["balance", "available", "leased", "currency"]);
         Ok(())
     }
@@ -62,7 +66,8 @@ impl Balance {
 
 impl Grants {
     pub(crate) fn run(self, connection: &Connection) -> anyhow::Result<()> {
-        let grants = connection.admin()?.list(&format!("accounts/{}/grants", self.account), &[])?;
+        let admin = connection.admin()?;
+        let grants = admin.list(&format!("accounts/{}/grants", self.account.id(&admin)?), &[])?;
         let columns = ["id", "product", "package", "meter", "quantity", "remaining", "leased", "until"];
         self.format.list(grants, &columns);
         Ok(())
@@ -71,7 +76,8 @@ impl Grants {
 
 impl Leases {
     pub(crate) fn run(self, connection: &Connection) -> anyhow::Result<()> {
-        let leases = connection.admin()?.list(&format!("accounts/{}/leases", self.account), &[])?;
+        let admin = connection.admin()?;
+        let leases = admin.list(&format!("accounts/{}/leases", self.account.id(&admin)?), &[])?;
         self.format.list(leases, &["id", "product", "writer", "source", "allowance", "used", "until"]);
         Ok(())
     }
@@ -82,7 +88,8 @@ impl Usage {
         let (from, to) = (self.from.map(|time| time.to_string()), self.to.map(|time| time.to_string()));
         let bounds = [("from", from.as_deref()), ("to", to.as_deref())];
         let query: Vec<_> = bounds.into_iter().filter_map(|(name, time)| Some((name, time?))).collect();
-        let usage = connection.admin()?.list(&format!("accounts/{}/usage", self.account), &query)?;
+        let admin = connection.admin()?;
+        let usage = admin.list(&format!("accounts/{}/usage", self.account.id(&admin)?), &query)?;
         self.format.list(usage, &["product", "calls", "ingress_bytes", "egress_bytes"]);
         Ok(())
     }

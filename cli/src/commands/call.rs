@@ -2,11 +2,15 @@
 
 use anyhow::bail;
 use clap::Args;
+use farebox_cli::http::Problem;
+use url::Url;
 
 use super::drafted::{Answered, Drafted};
 use crate::admin::Connection;
 
 /// Sign a request and send it, like curl
+///
+/// Without a credential it is sent unsigned, and the gateway says what the product takes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
@@ -27,14 +31,19 @@ pub(crate) struct Call {
 impl Call {
     pub(crate) fn run(self, connection: &Connection) -> anyhow::Result<()> {
         let request = self.drafted.request(&connection.settings()?.gateway)?;
-        let (_, answered) = self.drafted.send(request)?;
+        let (url, method) = (request.url.clone(), request.method.clone());
+        let answered = if self.drafted.has_credential() {
+            self.drafted.send(request)?.1
+        } else {
+            self.drafted.send_unsigned(&request)?
+        };
         let answer = match answered {
             Answered::Passed(answer) => answer,
             Answered::Refused { problem, head, .. } => {
                 if self.include {
                     println!("{head}");
                 }
-                bail!(problem)
+                bail!(with_a_line(problem, &method, &url))
             }
         };
         if self.include {
@@ -47,4 +56,13 @@ impl Call {
         }
         Ok(())
     }
+}
+
+/// The problem; where the gateway takes an app code and got no credential, with the line that sends one.
+fn with_a_line(mut problem: Problem, method: &str, url: &Url) -> Problem {
+    if problem.code == "credential.missing" && problem.detail.contains("APPCODE") {
+        let method = if method == "GET" { String::new() } else { format!("-X {method} ") };
+        problem.detail += &format!(" As a line: curl {method}-H 'Authorization: APPCODE …' '{url}'");
+    }
+    problem
 }

@@ -11,15 +11,16 @@ use std::{
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use farebox_core::{
-    id::{AccountId, CredentialKey, ProductId},
+    id::{CredentialKey, ProductId},
     time::Timestamp,
 };
 use serde_json::{Value, json};
 
-use super::{Format, clock};
+use super::Format;
 use crate::{
     admin::{Admin, Connection},
-    config,
+    config, given,
+    named::Named,
 };
 
 /// Credentials: the keys that an account's programs call with
@@ -31,8 +32,8 @@ Example:
   farebox credential create acc_1
   farebox credential create acc_1 --file bob.json --product maps --address 192.0.2.0/24")]
     Create {
-        /// The account's id
-        account: AccountId,
+        /// The account: its id, or its name
+        account: Named,
         /// Write it to this file, which only you can read, and show no secret
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
@@ -44,8 +45,8 @@ Example:
     /// List the keys of an account
     #[command(after_help = "Example:\n  farebox credential list acc_1")]
     List {
-        /// The account's id
-        account: AccountId,
+        /// The account: its id, or its name
+        account: Named,
         #[command(flatten)]
         format: Format,
     },
@@ -55,8 +56,8 @@ Example:
   farebox credential change acc_1 ak_1 --product maps --product text
   farebox credential change acc_1 ak_1 --any-product --no-expiry")]
     Change {
-        /// The account's id
-        account: AccountId,
+        /// The account: its id, or its name
+        account: Named,
         /// The key
         key: CredentialKey,
         #[command(flatten)]
@@ -76,12 +77,12 @@ Example:
     /// Make a key in place of another, which goes on for a while beside it
     #[command(after_help = "Example:\n  farebox credential rotate acc_1 ak_1 --overlap 2d")]
     Rotate {
-        /// The account's id
-        account: AccountId,
+        /// The account: its id, or its name
+        account: Named,
         /// The key that is replaced
         key: CredentialKey,
         /// How long that one goes on: a number and s, m, h or d [default: 7d]
-        #[arg(long, value_name = "TIME", value_parser = clock::millis)]
+        #[arg(long, value_name = "TIME", value_parser = given::millis, allow_hyphen_values = true)]
         overlap: Option<i64>,
         /// Write the new one to this file, which only you can read, and show no secret
         #[arg(long, value_name = "FILE")]
@@ -92,8 +93,8 @@ Example:
     /// Refuse a key from now on
     #[command(after_help = "Example:\n  farebox credential revoke acc_1 ak_1")]
     Revoke {
-        /// The account's id
-        account: AccountId,
+        /// The account: its id, or its name
+        account: Named,
         /// The key
         key: CredentialKey,
         #[command(flatten)]
@@ -113,8 +114,8 @@ pub(crate) struct Limits {
     /// An address or a range it may be used from, such as 192.0.2.0/24; may be given several times
     #[arg(long = "address", value_name = "RANGE")]
     addresses: Vec<String>,
-    /// From when on it is refused (RFC 3339)
-    #[arg(long, value_name = "TIME")]
+    /// From when on it is refused: a day, a moment, or a distance such as +30d
+    #[arg(long, value_name = "TIME", value_parser = given::moment, allow_hyphen_values = true)]
     expires: Option<Timestamp>,
 }
 
@@ -140,13 +141,14 @@ impl Credential {
         let admin = connection.admin()?;
         match self {
             Self::Create { account, file, limits, format } => {
+                let account = account.id(&admin)?;
                 let made = in_file(file.as_deref(), || {
                     admin.post(&format!("accounts/{account}/credentials"), &limits.body())
                 })?;
                 format.record(&made, &SHOWN);
             }
             Self::List { account, format } => {
-                format.list(admin.list(&format!("accounts/{account}/credentials"), &[])?, &LISTED);
+                format.list(admin.list(&format!("accounts/{}/credentials", account.id(&admin)?), &[])?, &LISTED);
             }
             Self::Change { account, key, limits, any_product, any_address, no_expiry, format } => {
                 let mut body = limits.body();
@@ -157,15 +159,16 @@ impl Credential {
                 if body.as_object().is_some_and(serde_json::Map::is_empty) {
                     bail!("nothing to change: see --help");
                 }
-                format.record(&admin.change(&format!("accounts/{account}/credentials/{key}"), &body)?, &LISTED);
+                let path = format!("accounts/{}/credentials/{key}", account.id(&admin)?);
+                format.record(&admin.change(&path, &body)?, &LISTED);
             }
             Self::Rotate { account, key, overlap, file, format } => {
                 let body = overlap.map_or(json!({}), |overlap| json!({ "overlap_seconds": overlap / 1_000 }));
-                let path = format!("accounts/{account}/credentials/{key}/rotations");
+                let path = format!("accounts/{}/credentials/{key}/rotations", account.id(&admin)?);
                 format.record(&in_file(file.as_deref(), || admin.post(&path, &body))?, &SHOWN);
             }
             Self::Revoke { account, key, format } => {
-                let answer = admin.delete(&format!("accounts/{account}/credentials/{key}"))?;
+                let answer = admin.delete(&format!("accounts/{}/credentials/{key}", account.id(&admin)?))?;
                 format.done(&answer, &format!("{key} is revoked"));
             }
         }

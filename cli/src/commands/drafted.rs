@@ -1,6 +1,7 @@
 //! The request that `farebox call` sends and `farebox explain` explains, as it is given on the command line.
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::{IsTerminal, Read},
     path::PathBuf,
@@ -16,6 +17,8 @@ use farebox_cli::{
 use farebox_core::{credential::Secret, time::Timestamp};
 use serde::Deserialize;
 use url::{Url, form_urlencoded};
+
+use crate::given;
 
 /// A request and who signs it; the options are curl's where curl has them.
 #[derive(Debug, Args)]
@@ -48,7 +51,7 @@ pub(super) struct Drafted {
     scheme: Scheme,
 
     /// Key to sign with; its secret comes from FAREBOX_SECRET, a file or a prompt
-    #[arg(long, env = "FAREBOX_KEY", value_name = "KEY", required_unless_present = "credential_file")]
+    #[arg(long, env = "FAREBOX_KEY", value_name = "KEY")]
     key: Option<String>,
 
     /// File that holds the secret, in place of the environment's FAREBOX_SECRET
@@ -95,7 +98,7 @@ impl Answered {
 impl Drafted {
     /// The request, unsigned.
     pub(super) fn request(&self, gateway: &Url) -> anyhow::Result<Request> {
-        let url = gateway.join(&self.url).with_context(|| format!("`{}` is not an address", self.url))?;
+        let url = target(gateway, &self.url)?;
         let mut request = Request::new("GET", url);
         if let Some(json) = &self.json {
             request.body = content(json)?;
@@ -112,11 +115,18 @@ impl Drafted {
         let has_body = self.json.is_some() || self.data.is_some() || !self.form.is_empty();
         let method = self.method.as_deref().unwrap_or(if has_body { "POST" } else { "GET" });
         request.method = method.to_ascii_uppercase();
+        let mut given = BTreeSet::new();
         for header in &self.headers {
             let Some((name, value)) = header.split_once(':') else {
                 bail!("`{header}` is not a header: write it `NAME: VALUE`")
             };
-            request.set(name.trim(), value.trim());
+            // In place of what is sent unless it is given, and beside others that are given under the same name.
+            let name = name.trim().to_ascii_lowercase();
+            if given.insert(name.clone()) {
+                request.set(&name, value.trim());
+            } else {
+                request.add(&name, value.trim());
+            }
         }
         Ok(request)
     }
@@ -146,6 +156,16 @@ impl Drafted {
     /// How it is signed.
     pub(super) fn scheme(&self) -> Scheme {
         self.scheme
+    }
+
+    /// Whether there is a credential to sign with.
+    pub(super) fn has_credential(&self) -> bool {
+        self.key.is_some() || self.credential_file.is_some()
+    }
+
+    /// Sends the request as it is, unsigned.
+    pub(super) fn send_unsigned(&self, request: &Request) -> anyhow::Result<Answered> {
+        Answered::of(Client::default().send(request)?)
     }
 
     /// Signs the request and sends it; gives the string that was signed and the answer.
@@ -180,6 +200,16 @@ impl Drafted {
         let secret = rpassword::prompt_password(format!("Secret of {key}: "))?;
         Ok(Secret::new(secret))
     }
+}
+
+/// Where a request goes: to an address, or to a path on the gateway.
+fn target(gateway: &Url, given: &str) -> anyhow::Result<Url> {
+    // What has a colon before its first slash, such as `localhost:8787/x`, is meant as an address.
+    let first = given.split(['/', '?', '#']).next().unwrap_or_default();
+    if first.contains(':') {
+        return given::address(given);
+    }
+    gateway.join(given).with_context(|| format!("`{given}` is not a path"))
 }
 
 /// A body as it is given: itself, or the file that `@` names.

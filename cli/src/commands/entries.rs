@@ -6,28 +6,28 @@
 use anyhow::Context;
 use clap::Args;
 use farebox_core::{
-    id::AccountId,
     ledger::{Book, Entry, Event, Hash, verify},
     money::Micros,
 };
 use serde_json::{Value, json};
 
 use super::Format;
-use crate::{admin::Connection, output};
+use crate::{admin::Connection, named::Named, output};
 
 /// List the ledger's entries of an account, and verify that they follow from one another
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  farebox entries acc_1")]
 pub(crate) struct Entries {
-    /// The account's id
-    account: AccountId,
+    /// The account: its id, or its name
+    account: Named,
     #[command(flatten)]
     format: Format,
 }
 
 impl Entries {
     pub(crate) fn run(self, connection: &Connection) -> anyhow::Result<()> {
-        let items = connection.admin()?.list(&format!("accounts/{}/entries", self.account), &[])?;
+        let admin = connection.admin()?;
+        let items = admin.list(&format!("accounts/{}/entries", self.account.id(&admin)?), &[])?;
         let entries: Vec<Entry> = serde_json::from_value(Value::Array(items.clone()))
             .context("the gateway's entries are of another version than this program")?;
         if self.format.json {

@@ -11,10 +11,10 @@ use farebox_core::signature::{rfc9421, xca};
 use super::drafted::{Answered, Drafted};
 use crate::admin::Connection;
 
-/// Show where your string to sign and the server's part
+/// Compare your string-to-sign with the server's
 ///
 /// Give the request as your program sends it. With `--message` it is compared with what the server said to your
-/// program; without, it is sent, and compared with what the server says to it.
+/// program; without, it is sent, and compared with what the server says to it. Exits with 1 when the signature does not hold.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
@@ -62,7 +62,7 @@ impl Explain {
         };
         let mine = self.mine.map_or(ours, |mine| if mine.contains('\n') { mine } else { mine.replace('#', "\n") });
         print!("{}", side_by_side(self.drafted.scheme(), &mine, &server));
-        Ok(())
+        bail!("the signature does not hold")
     }
 }
 

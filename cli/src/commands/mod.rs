@@ -16,7 +16,7 @@ mod profile;
 mod reprice;
 mod settle;
 mod statement;
-mod subscribe;
+mod subscription;
 mod terms;
 mod token;
 mod watch;
@@ -25,7 +25,7 @@ mod webhook;
 use std::{fs::File, io::Read, path::Path};
 
 use anyhow::Context;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use serde_json::Value;
 
 use crate::{admin::Connection, output};
@@ -66,10 +66,8 @@ enum Command {
     Refund(pay::Refund),
     Adjust(pay::Adjust),
     Buy(pay::Buy),
-    Subscribe(subscribe::Subscribe),
-    Subscriptions(subscribe::Subscriptions),
-    Plan(subscribe::Plan),
-    Unsubscribe(subscribe::Unsubscribe),
+    #[command(subcommand)]
+    Subscription(subscription::Subscription),
     Balance(books::Balance),
     Grants(books::Grants),
     Leases(books::Leases),
@@ -104,6 +102,12 @@ struct Format {
 }
 
 impl Cli {
+    /// Reads the command line.
+    pub(crate) fn read() -> Result<Self, clap::Error> {
+        let mut matches = with_negative_numbers(Self::command()).try_get_matches()?;
+        Self::from_arg_matches_mut(&mut matches)
+    }
+
     /// Carries the command out.
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let connection = &self.connection;
@@ -120,10 +124,7 @@ impl Cli {
             Command::Refund(refund) => refund.run(connection),
             Command::Adjust(adjust) => adjust.run(connection),
             Command::Buy(buy) => buy.run(connection),
-            Command::Subscribe(subscribe) => subscribe.run(connection),
-            Command::Subscriptions(subscriptions) => subscriptions.run(connection),
-            Command::Plan(plan) => plan.run(connection),
-            Command::Unsubscribe(unsubscribe) => unsubscribe.run(connection),
+            Command::Subscription(subscription) => subscription.run(connection),
             Command::Balance(balance) => balance.run(connection),
             Command::Grants(grants) => grants.run(connection),
             Command::Leases(leases) => leases.run(connection),
@@ -169,6 +170,16 @@ impl Format {
     }
 }
 
+/// The same command, whose every value may be a negative number. So what may not be negative says so itself, and no
+/// number is taken for an option that does not exist.
+fn with_negative_numbers(command: clap::Command) -> clap::Command {
+    let allowed = |arg: clap::Arg| {
+        let takes_values = arg.get_action().takes_values();
+        arg.allow_negative_numbers(takes_values)
+    };
+    command.mut_args(allowed).mut_subcommands(with_negative_numbers)
+}
+
 /// The text of a file; of standard input for `-`.
 fn read(file: &Path) -> anyhow::Result<String> {
     let mut text = String::new();
@@ -183,21 +194,51 @@ fn read(file: &Path) -> anyhow::Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
+
+    /// Every command that does something, by its whole name.
+    fn leaves() -> Vec<(String, clap::Command)> {
+        fn walk(name: &str, command: &clap::Command, leaves: &mut Vec<(String, clap::Command)>) {
+            if !command.has_subcommands() {
+                leaves.push((name.to_owned(), command.clone()));
+            }
+            for sub in command.get_subcommands() {
+                walk(format!("{name} {}", sub.get_name()).trim(), sub, leaves);
+            }
+        }
+        let mut leaves = Vec::new();
+        walk("", &with_negative_numbers(Cli::command()), &mut leaves);
+        leaves
+    }
+
+    #[test]
+    fn every_command_can_answer_in_json() {
+        // A call prints what the API answers, and its `--json` is a body. Completions are a script.
+        let others = ["call", "explain", "completions", "init"];
+        for (name, command) in leaves() {
+            let flag = command.get_arguments().find(|arg| arg.get_long() == Some("json"));
+            let is_format = flag.is_some_and(|flag| !flag.get_action().takes_values());
+            assert!(is_format || others.contains(&name.as_str()), "`{name}` has no --json");
+        }
+    }
+
+    #[test]
+    fn no_value_is_taken_for_an_option_because_it_is_negative() {
+        for (name, command) in leaves() {
+            let values = command.get_arguments().filter(|arg| arg.get_action().takes_values());
+            for arg in values {
+                let allowed = arg.is_allow_negative_numbers_set() || arg.is_allow_hyphen_values_set();
+                assert!(allowed, "`{name}`: {}", arg.get_id());
+            }
+        }
+    }
 
     #[test]
     fn every_command_has_an_example_and_the_definitions_hold() {
-        fn check(command: &clap::Command) {
-            if !command.has_subcommands() {
-                let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-                assert!(help.contains("farebox"), "`{}` has no example", command.get_name());
-            }
-            command.get_subcommands().for_each(check);
+        Cli::command().debug_assert();
+        for (name, command) in leaves() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("farebox"), "`{name}` has no example");
         }
-        let cli = Cli::command();
-        cli.clone().debug_assert();
-        check(&cli);
     }
 }

@@ -4,13 +4,17 @@
 
 use clap::Args;
 use farebox_core::{
-    id::{AccountId, OfferId, ProductId},
+    id::{OfferId, ProductId},
     money::{Currency, Micros},
 };
 use serde_json::{Value, json};
 
 use super::Format;
-use crate::admin::{Connection, Idempotency};
+use crate::{
+    admin::{Connection, Idempotency},
+    given,
+    named::Named,
+};
 
 const COLUMNS: [&str; 4] = ["entry", "grant", "balance", "idempotency_key"];
 
@@ -18,9 +22,10 @@ const COLUMNS: [&str; 4] = ["entry", "grant", "balance", "idempotency_key"];
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  farebox recharge acc_1 10.00 USD --reference invoice-7")]
 pub(crate) struct Recharge {
-    /// The account's id
-    account: AccountId,
+    /// The account: its id, or its name
+    account: Named,
     /// How much, as a decimal
+    #[arg(value_parser = given::money_in)]
     amount: Micros,
     /// The currency, such as USD
     currency: Currency,
@@ -37,9 +42,10 @@ pub(crate) struct Recharge {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  farebox refund acc_1 4.00 --reference invoice-7")]
 pub(crate) struct Refund {
-    /// The account's id
-    account: AccountId,
+    /// The account: its id, or its name
+    account: Named,
     /// How much, as a decimal; no more than is available
+    #[arg(value_parser = given::money_back)]
     amount: Micros,
     /// Your own reference: an invoice, a payment
     #[arg(long, value_name = "TEXT")]
@@ -54,10 +60,9 @@ pub(crate) struct Refund {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  farebox adjust acc_1 -1.50 'charged twice by invoice-7'")]
 pub(crate) struct Adjust {
-    /// The account's id
-    account: AccountId,
+    /// The account: its id, or its name
+    account: Named,
     /// How much to add, as a decimal; a negative one takes away
-    #[arg(allow_negative_numbers = true)]
     amount: Micros,
     /// Why, for the statement
     reason: String,
@@ -71,8 +76,8 @@ pub(crate) struct Adjust {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  farebox buy acc_1 demo demo-100")]
 pub(crate) struct Buy {
-    /// The account's id
-    account: AccountId,
+    /// The account: its id, or its name
+    account: Named,
     /// The product's id in the catalog
     product: ProductId,
     /// The package's id in the catalog
@@ -85,36 +90,40 @@ pub(crate) struct Buy {
 
 impl Recharge {
     pub(crate) fn run(self, connection: &Connection) -> anyhow::Result<()> {
-        let body = json!({ "amount": self.amount, "currency": self.currency });
-        let (path, body) = (format!("accounts/{}/recharges", self.account), with_reference(body, self.reference));
-        self.format.record(&connection.admin()?.pay(&path, &body, self.idempotency)?, &COLUMNS);
+        let admin = connection.admin()?;
+        let path = format!("accounts/{}/recharges", self.account.id(&admin)?);
+        let body = with_reference(json!({ "amount": self.amount, "currency": self.currency }), self.reference);
+        self.format.record(&admin.pay(&path, &body, self.idempotency)?, &COLUMNS);
         Ok(())
     }
 }
 
 impl Refund {
     pub(crate) fn run(self, connection: &Connection) -> anyhow::Result<()> {
+        let admin = connection.admin()?;
         let body = with_reference(json!({ "amount": self.amount }), self.reference);
-        let path = format!("accounts/{}/refunds", self.account);
-        self.format.record(&connection.admin()?.pay(&path, &body, self.idempotency)?, &COLUMNS);
+        let path = format!("accounts/{}/refunds", self.account.id(&admin)?);
+        self.format.record(&admin.pay(&path, &body, self.idempotency)?, &COLUMNS);
         Ok(())
     }
 }
 
 impl Adjust {
     pub(crate) fn run(self, connection: &Connection) -> anyhow::Result<()> {
+        let admin = connection.admin()?;
         let body = json!({ "amount": self.amount, "reason": self.reason });
-        let path = format!("accounts/{}/adjustments", self.account);
-        self.format.record(&connection.admin()?.pay(&path, &body, self.idempotency)?, &COLUMNS);
+        let path = format!("accounts/{}/adjustments", self.account.id(&admin)?);
+        self.format.record(&admin.pay(&path, &body, self.idempotency)?, &COLUMNS);
         Ok(())
     }
 }
 
 impl Buy {
     pub(crate) fn run(self, connection: &Connection) -> anyhow::Result<()> {
+        let admin = connection.admin()?;
         let body = json!({ "product": self.product, "package": self.package });
-        let path = format!("accounts/{}/purchases", self.account);
-        self.format.record(&connection.admin()?.pay(&path, &body, self.idempotency)?, &COLUMNS);
+        let path = format!("accounts/{}/purchases", self.account.id(&admin)?);
+        self.format.record(&admin.pay(&path, &body, self.idempotency)?, &COLUMNS);
         Ok(())
     }
 }

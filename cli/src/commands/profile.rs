@@ -1,36 +1,53 @@
 //! `farebox profile`: gateways under names, so that their addresses and tokens need not be given each time.
+//!
+//! Invariant: what is kept has worked once, unless the user asked for no check.
 
 use std::{io::IsTerminal, path::PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
+use farebox_cli::http::Problem;
 use serde_json::json;
 use url::Url;
 
 use super::Format;
-use crate::config::{self, Config, Profile as Kept};
+use crate::{
+    admin::Admin,
+    config::{self, Config, Profile as Kept},
+    given,
+};
 
 /// Profiles: gateways under names, kept in ~/.config/farebox
 #[derive(Debug, Subcommand)]
 pub(crate) enum Profile {
     /// Keep a gateway and its admin token under a name; the first one is used when none is named
-    #[command(after_help = "Example:\n  farebox profile set production https://api.acme.example")]
+    #[command(after_help = "\
+Example:
+  farebox profile set production https://api.acme.example
+  farebox profile set production https://api.acme.example --from-file admin.token")]
     Set {
         /// The name: letters, digits, - and _
         #[arg(value_parser = name)]
         name: String,
         /// Address of the gateway
-        #[arg(value_name = "URL")]
+        #[arg(value_name = "URL", value_parser = given::address)]
         address: Url,
         /// File that holds the admin token; without, it is asked for, or read from standard input
         #[arg(long = "from-file", value_name = "FILE")]
         from_file: Option<PathBuf>,
+        /// Keep it without trying whether the gateway answers and takes the token
+        #[arg(long)]
+        no_check: bool,
+        #[command(flatten)]
+        format: Format,
     },
     /// Use a profile from now on when none is named
     #[command(after_help = "Example:\n  farebox profile use production")]
     Use {
         /// The name
         name: String,
+        #[command(flatten)]
+        format: Format,
     },
     /// List the profiles
     #[command(after_help = "Example:\n  farebox profile list")]
@@ -43,6 +60,8 @@ pub(crate) enum Profile {
     Remove {
         /// The name
         name: String,
+        #[command(flatten)]
+        format: Format,
     },
 }
 
@@ -50,26 +69,34 @@ impl Profile {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let mut config = Config::load()?;
         match self {
-            Self::Set { name, address, from_file } => {
+            Self::Set { name, address, from_file, no_check, format } => {
                 let token = match from_file {
                     Some(file) => config::secret(&file)?,
                     None => token(&address)?,
                 };
                 if token.is_empty() {
-                    bail!("the admin token is empty");
+                    bail!("the admin token is empty: give --from-file FILE, or pipe the token to standard input");
+                }
+                if !no_check {
+                    check(&address, &token)
+                        .with_context(|| format!("{name} is not kept (--no-check keeps it untried)"))?;
                 }
                 let token_file = Some(config.keep_token(&name, &token)?);
-                config.profiles.insert(name.clone(), Kept { gateway: address, token_file });
+                config.profiles.insert(name.clone(), Kept { gateway: address.clone(), token_file });
                 config.profile.get_or_insert_with(|| name.clone());
                 config.save()?;
                 let is_default = config.profile.as_deref() == Some(&name);
-                println!("{name} is kept{}", if is_default { ", and used when none is named" } else { "" });
+                let answer =
+                    json!({ "profile": name, "gateway": address, "default": is_default, "checked": !no_check });
+                let used = if is_default { ", and used when none is named" } else { "" };
+                format.done(&answer, &format!("{name} is kept{used}"));
             }
-            Self::Use { name } => {
-                config.profile(&name)?;
-                println!("{name} is used when none is named");
-                config.profile = Some(name);
+            Self::Use { name, format } => {
+                let gateway = config.profile(&name)?.gateway.clone();
+                config.profile = Some(name.clone());
                 config.save()?;
+                let answer = json!({ "profile": name, "gateway": gateway, "default": true });
+                format.done(&answer, &format!("{name} is used when none is named"));
             }
             Self::List { format } => {
                 let row = |(name, profile): (&String, &Kept)| {
@@ -78,7 +105,7 @@ impl Profile {
                 };
                 format.list(config.profiles.iter().map(row).collect(), &["profile", "gateway", "default"]);
             }
-            Self::Remove { name } => {
+            Self::Remove { name, format } => {
                 config.profile(&name)?;
                 config.profiles.remove(&name);
                 config.drop_token(&name);
@@ -86,11 +113,22 @@ impl Profile {
                     config.profile = None;
                 }
                 config.save()?;
-                println!("{name} is forgotten");
+                format.done(&json!({ "profile": name, "removed": true }), &format!("{name} is forgotten"));
             }
         }
         Ok(())
     }
+}
+
+/// Tries whether a gateway answers there and takes the token. Any role may list accounts.
+fn check(gateway: &Url, token: &str) -> anyhow::Result<()> {
+    Admin::new(gateway, token)?.first("accounts", 1).map(drop).map_err(|error| {
+        match error.downcast_ref::<Problem>().map(|problem| problem.status) {
+            Some(401) => error.context(format!("{gateway} does not take this token")),
+            Some(404) => error.context(format!("{gateway} is no gateway of Farebox")),
+            _ => error,
+        }
+    })
 }
 
 fn token(gateway: &Url) -> anyhow::Result<String> {

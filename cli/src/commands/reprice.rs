@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use url::form_urlencoded;
 
 use super::{Format, apply::send, read};
-use crate::{admin::Connection, output};
+use crate::{admin::Connection, given, output};
 
 const COLUMNS: [&str; 7] = ["account", "product", "calls", "before", "after", "difference", "unsold_calls"];
 
@@ -18,20 +18,18 @@ const COLUMNS: [&str; 7] = ["account", "product", "calls", "before", "after", "d
 /// What was booked in the time is priced anew, by account and product: use by the rates, packages and periods by their
 /// prices, with what they include. Offers that the other catalog does not have keep their price.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example:\n  farebox reprice --catalog new.toml --from 2026-10-01T00:00:00Z --to 2026-11-01T00:00:00Z"
-)]
+#[command(after_help = "Example:\n  farebox reprice --catalog new.toml --from 2026-10-01 --to 2026-11-01")]
 pub(crate) struct Reprice {
     /// The other catalog, in TOML; `-` for standard input
     #[arg(long, value_name = "FILE")]
     catalog: PathBuf,
 
-    /// What was booked from this time on (RFC 3339) [default: all]
-    #[arg(long, value_name = "TIME")]
+    /// What was booked from this time on: a day, a moment, or a distance such as -30d [default: all]
+    #[arg(long, value_name = "TIME", value_parser = given::moment, allow_hyphen_values = true)]
     from: Option<Timestamp>,
 
-    /// What was booked before this time (RFC 3339) [default: all]
-    #[arg(long, value_name = "TIME")]
+    /// What was booked before this time, written likewise [default: all]
+    #[arg(long, value_name = "TIME", value_parser = given::moment, allow_hyphen_values = true)]
     to: Option<Timestamp>,
 
     #[command(flatten)]

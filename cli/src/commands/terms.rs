@@ -1,11 +1,11 @@
 //! `farebox terms`: what is agreed with an account beside prices: credit, notices, its time zone.
 
 use clap::Subcommand;
-use farebox_core::{id::AccountId, money::Micros};
+use farebox_core::money::Micros;
 use serde_json::{Value, json};
 
 use super::Format;
-use crate::admin::Connection;
+use crate::{admin::Connection, given, named::Named};
 
 const COLUMNS: [&str; 4] = ["credit_limit", "low_balance", "low_quota", "time_zone"];
 
@@ -15,18 +15,18 @@ pub(crate) enum Terms {
     /// Show what is agreed
     #[command(after_help = "Example:\n  farebox terms show acc_1")]
     Show {
-        /// The account's id
-        account: AccountId,
+        /// The account: its id, or its name
+        account: Named,
         #[command(flatten)]
         format: Format,
     },
     /// Change what is agreed; what is not named stays
     #[command(after_help = "Example:\n  farebox terms set acc_1 --credit-limit 100.00 --low-balance 5.00")]
     Set {
-        /// The account's id
-        account: AccountId,
+        /// The account: its id, or its name
+        account: Named,
         /// How far below nothing the balance may go
-        #[arg(long, value_name = "AMOUNT")]
+        #[arg(long, value_name = "AMOUNT", value_parser = given::not_negative)]
         credit_limit: Option<Micros>,
         /// A balance below this raises a notice
         #[arg(long, value_name = "AMOUNT")]
@@ -47,10 +47,10 @@ impl Terms {
         let admin = connection.admin()?;
         match self {
             Self::Show { account, format } => {
-                format.record(&admin.get(&format!("accounts/{account}/terms"))?, &COLUMNS);
+                format.record(&admin.get(&format!("accounts/{}/terms", account.id(&admin)?))?, &COLUMNS);
             }
             Self::Set { account, credit_limit, low_balance, low_quota, time_zone, format } => {
-                let path = format!("accounts/{account}/terms");
+                let path = format!("accounts/{}/terms", account.id(&admin)?);
                 let mut terms = admin.get(&path)?;
                 let given: [(&str, Option<Value>); 4] = [
                     ("credit_limit", credit_limit.map(|amount| json!(amount))),

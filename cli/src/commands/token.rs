@@ -5,7 +5,7 @@ use farebox_core::time::Timestamp;
 use serde_json::json;
 
 use super::Format;
-use crate::admin::Connection;
+use crate::{admin::Connection, given};
 
 const COLUMNS: [&str; 7] = ["id", "name", "role", "token", "created", "expires", "revoked"];
 
@@ -30,8 +30,8 @@ pub(crate) enum Token {
         name: String,
         /// What it may do
         role: Role,
-        /// From when on it is refused (RFC 3339) [default: never]
-        #[arg(long, value_name = "TIME")]
+        /// From when on it is refused: a day, a moment, or a distance such as +30d [default: never]
+        #[arg(long, value_name = "TIME", value_parser = given::moment, allow_hyphen_values = true)]
         expires: Option<Timestamp>,
         #[command(flatten)]
         format: Format,

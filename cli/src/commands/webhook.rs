@@ -1,11 +1,12 @@
 //! `farebox webhook`: where the gateway tells the provider's own systems what was booked.
 
-use clap::Subcommand;
+use clap::{Subcommand, builder::PossibleValuesParser};
+use farebox_core::webhook::TYPES;
 use serde_json::json;
 use url::Url;
 
 use super::Format;
-use crate::admin::Connection;
+use crate::{admin::Connection, given};
 
 const COLUMNS: [&str; 7] = ["id", "url", "events", "secret", "created", "failing_since", "recovered"];
 
@@ -18,9 +19,10 @@ pub(crate) enum Webhook {
     )]
     Add {
         /// Where to send to
+        #[arg(value_parser = given::address)]
         url: Url,
         /// A type of message that it wants; may be given several times [default: all]
-        #[arg(long = "event", value_name = "TYPE")]
+        #[arg(long = "event", value_name = "TYPE", value_parser = PossibleValuesParser::new(TYPES))]
         events: Vec<String>,
         #[command(flatten)]
         format: Format,

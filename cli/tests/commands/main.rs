@@ -1,8 +1,11 @@
 //! The `farebox` binary against an HTTP server of the test's own: what it sends, what it prints, how it fails.
 
+mod guides;
 mod server;
+mod settle;
 mod shop;
 mod statement;
+mod texts;
 
 use std::process::{Command, Output};
 
@@ -33,10 +36,15 @@ fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).expect("text")
 }
 
-/// The one line of a failure.
+/// The one line of a failure that asking again does not change.
 fn failure(output: &Output) -> String {
+    failure_of(output, 1)
+}
+
+/// The one line of a failure with this exit code.
+fn failure_of(output: &Output, code: i32) -> String {
     let text = String::from_utf8(output.stderr.clone()).expect("text");
-    assert_eq!((output.status.code(), text.lines().count()), (Some(1), 1), "{text}");
+    assert_eq!((output.status.code(), text.lines().count()), (Some(code), 1), "{text}");
     text
 }
 
@@ -125,11 +133,11 @@ fn call_signs_again_by_the_gateways_clock_when_that_is_another() {
 #[test]
 fn money_moves_under_a_name_that_is_made_or_given() {
     let server = Server::start(|_| Reply::json(201, json!({"entry": 7, "balance": "15.00"})));
-    let paid = stdout(&farebox(&server, &["recharge", "acc-1", "10.00", "USD", "--json"]));
+    let paid = stdout(&farebox(&server, &["recharge", "acc_1", "10.00", "USD", "--json"]));
     let received = server.take();
     assert_eq!(
         (received.method.as_str(), received.target.as_str()),
-        ("POST", "/_farebox/admin/v1/accounts/acc-1/recharges")
+        ("POST", "/_farebox/admin/v1/accounts/acc_1/recharges")
     );
     assert_eq!(received.header("authorization"), Some("Bearer token-1"));
     assert_eq!(received.json(), json!({"amount": "10.00", "currency": "USD"}));
@@ -137,7 +145,7 @@ fn money_moves_under_a_name_that_is_made_or_given() {
     let name = received.header("idempotency-key").expect("a name");
     assert_eq!((paid["idempotency_key"].as_str(), name.len()), (Some(name), 36));
 
-    let bought = stdout(&farebox(&server, &["buy", "acc-1", "demo", "demo-100", "--idempotency-key", "order-7"]));
+    let bought = stdout(&farebox(&server, &["buy", "acc_1", "demo", "demo-100", "--idempotency-key", "order-7"]));
     let received = server.take();
     assert_eq!(received.header("idempotency-key"), Some("order-7"));
     assert_eq!(received.json(), json!({"product": "demo", "package": "demo-100"}));
@@ -149,34 +157,39 @@ fn each_command_that_moves_money_has_a_method_a_path_and_a_body() {
     let server = Server::start(|_| Reply::json(200, json!({"entry": 7, "balance": "15.00"})));
     let running = "subscriptions/subscription-3";
     let commands: [(&[&str], &str, String, Value); 7] = [
-        (&["refund", "acc-1", "4.00"], "POST", "refunds".into(), json!({"amount": "4.00"})),
+        (&["refund", "acc_1", "4.00"], "POST", "refunds".into(), json!({"amount": "4.00"})),
         (
-            &["refund", "acc-1", "4.00", "--reference", "invoice-7"],
+            &["refund", "acc_1", "4.00", "--reference", "invoice-7"],
             "POST",
             "refunds".into(),
             json!({"amount": "4.00", "reference": "invoice-7"}),
         ),
         (
-            &["adjust", "acc-1", "-1.50", "charged twice"],
+            &["adjust", "acc_1", "-1.50", "charged twice"],
             "POST",
             "adjustments".into(),
             json!({"amount": "-1.50", "reason": "charged twice"}),
         ),
         (
-            &["subscribe", "acc-1", "demo", "small"],
+            &["subscription", "create", "acc_1", "demo", "small"],
             "POST",
             "subscriptions".into(),
             json!({"product": "demo", "plan": "small"}),
         ),
         (
-            &["plan", "acc-1", "subscription-3", "demo", "large"],
+            &["subscription", "change", "acc_1", "subscription-3", "demo", "large"],
             "PATCH",
             running.into(),
             json!({"product": "demo", "plan": "large"}),
         ),
-        (&["unsubscribe", "acc-1", "subscription-3"], "DELETE", format!("{running}?at_once=false"), Value::Null),
         (
-            &["unsubscribe", "acc-1", "subscription-3", "--at-once"],
+            &["subscription", "cancel", "acc_1", "subscription-3"],
+            "DELETE",
+            format!("{running}?at_once=false"),
+            Value::Null,
+        ),
+        (
+            &["subscription", "cancel", "acc_1", "subscription-3", "--at-once"],
             "DELETE",
             format!("{running}?at_once=true"),
             Value::Null,
@@ -191,7 +204,7 @@ fn each_command_that_moves_money_has_a_method_a_path_and_a_body() {
         );
         let received = server.take();
         assert_eq!(received.header("idempotency-key"), Some("order-7"), "{command:?}");
-        let target = format!("/_farebox/admin/v1/accounts/acc-1/{path}");
+        let target = format!("/_farebox/admin/v1/accounts/acc_1/{path}");
         assert_eq!((received.method.as_str(), received.target.as_str()), (method, target.as_str()), "{command:?}");
         let sent = if received.body.is_empty() { Value::Null } else { received.json() };
         assert_eq!(sent, body, "{command:?}");
@@ -204,21 +217,33 @@ fn a_payment_that_may_have_been_made_says_under_which_name_to_repeat_it() {
         Some("order-7") => Reply::problem(503, json!({"title": "Not available at the moment"})),
         _ => Reply::problem(402, json!({"title": "The balance does not cover it"})),
     });
-    let pay = |name| failure(&farebox(&server, &["recharge", "acc-1", "1.00", "USD", "--idempotency-key", name]));
+    let pay = |name, code| {
+        failure_of(&farebox(&server, &["recharge", "acc_1", "1.00", "USD", "--idempotency-key", name]), code)
+    };
     let repeat = "it may have been booked; repeat it with --idempotency-key order-7";
-    assert_eq!(pay("order-7"), format!("farebox: {repeat}: Not available at the moment\n"));
-    assert_eq!(pay("order-8"), "farebox: The balance does not cover it\n");
+    assert_eq!(pay("order-7", 3), format!("farebox: {repeat}: Not available at the moment\n"));
+    assert_eq!(pay("order-8", 1), "farebox: The balance does not cover it\n");
 }
 
 #[test]
 fn a_list_is_followed_to_its_last_page() {
     let server = Server::start(|received| {
+        if received.target.ends_with("/balance") {
+            let balance = if received.target.contains("acc_1") { "9.998" } else { "12.00" };
+            return Reply::json(
+                200,
+                json!({"balance": balance, "available": balance, "leased": "0.00", "currency": "USD"}),
+            );
+        }
         let second = received.target.ends_with("?cursor=p2");
-        let (id, cursor) = if second { ("acc-2", Value::Null) } else { ("acc-1", json!("p2")) };
+        let (id, cursor) = if second { ("acc_2", Value::Null) } else { ("acc_1", json!("p2")) };
         Reply::json(200, json!({"items": [{"id": id, "name": "Bob", "status": "active"}], "cursor": cursor}))
     });
     let listed = stdout(&farebox(&server, &["account", "list"]));
-    assert_eq!(listed, "ID     NAME  STATUS\nacc-1  Bob   active\nacc-2  Bob   active\n");
+    let rows = "ID     NAME  STATUS  BALANCE  CURRENCY\nacc_1  Bob   active    9.998  USD\nacc_2  Bob   active    12.00  USD\n";
+    assert_eq!(listed, rows);
+    let listed = stdout(&farebox(&server, &["account", "list", "--no-balance"]));
+    assert_eq!(listed, "ID     NAME  STATUS\nacc_1  Bob   active\nacc_2  Bob   active\n");
 }
 
 #[test]
@@ -274,6 +299,12 @@ fn entries_are_shown_and_a_changed_book_is_found_out() {
     assert_eq!(found, "farebox: the book is not as it was written: entry 2 was changed\n");
 }
 
+/// What `explain` shows of a signature that does not hold.
+fn refused(output: &Output) -> String {
+    assert_eq!(failure(output), "farebox: the signature does not hold\n");
+    String::from_utf8(output.stdout.clone()).expect("text")
+}
+
 #[test]
 fn explain_marks_where_the_gateway_signed_something_else() {
     let server = Server::start(|received| {
@@ -283,7 +314,7 @@ fn explain_marks_where_the_gateway_signed_something_else() {
         let text = xca::string_to_sign(&facts, &received.body);
         Reply::problem(400, json!({"title": "The signature does not match", "string_to_sign": text}))
     });
-    let explained = stdout(&farebox(&server, &["explain", "/v1/echo?a=1&b=2"]));
+    let explained = refused(&farebox(&server, &["explain", "/v1/echo?a=1&b=2"]));
     let lines: Vec<_> = explained.lines().collect();
     let at = lines.iter().position(|line| line.starts_with("path and parameters")).expect("the path's line");
     assert!(lines[at].contains("/v1/echo?a=1&b=2") && lines[at].ends_with("/v1/echo?b=2"), "{explained}");
@@ -295,9 +326,9 @@ fn explain_reads_the_message_that_another_client_got() {
     let server = Server::start(|_| panic!("nothing is sent"));
     let message =
         "Invalid Signature, Server StringToSign:`GET#*/*####X-Ca-Key:appKey#X-Ca-Nonce:n#X-Ca-Timestamp:5#/a?b`";
-    let explained = stdout(&farebox(&server, &["explain", "/a?b=", "--message", message]));
+    let explained = refused(&farebox(&server, &["explain", "/a?b=", "--message", message]));
     assert!(explained.contains("Both are the same"), "{explained}");
-    let explained = stdout(&farebox(&server, &["explain", "/a?c", "--message", message]));
+    let explained = refused(&farebox(&server, &["explain", "/a?c", "--message", message]));
     assert!(explained.contains("^ first difference"), "{explained}");
 }
 
@@ -305,7 +336,7 @@ fn explain_reads_the_message_that_another_client_got() {
 fn a_failure_is_one_line_that_says_what_to_do() {
     let server = Server::start(|_| Reply::json(200, json!({})));
     let without_token = Command::new(env!("CARGO_BIN_EXE_farebox"))
-        .args(["balance", "acc-1", "--gateway", &server.address()])
+        .args(["balance", "acc_1", "--gateway", &server.address()])
         .env_remove("FAREBOX_ADMIN_TOKEN")
         .stdin(std::process::Stdio::null())
         .output()
@@ -314,11 +345,11 @@ fn a_failure_is_one_line_that_says_what_to_do() {
     let address = server.address();
     drop(server);
     let gone = Command::new(env!("CARGO_BIN_EXE_farebox"))
-        .args(["balance", "acc-1", "--gateway", &address])
+        .args(["balance", "acc_1", "--gateway", &address])
         .env("FAREBOX_ADMIN_TOKEN", "token-1")
         .output()
         .expect("farebox runs");
-    assert!(failure(&gone).contains("no answer from http://127.0.0.1:"));
+    assert!(failure_of(&gone, 3).contains("no answer from http://127.0.0.1:"));
 }
 
 #[test]

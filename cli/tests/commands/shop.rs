@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Runs `farebox` in a directory that is its home too, with nothing in the environment.
-fn at_home(home: &TempDir, args: &[&str], input: Option<&str>) -> Output {
+pub(crate) fn at_home(home: &TempDir, args: &[&str], input: Option<&str>) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_farebox"));
     command.args(args).current_dir(home.path()).env_clear().env("HOME", home.path());
     let Some(input) = input else { return command.stdin(Stdio::null()).output().expect("farebox runs") };
@@ -31,7 +31,7 @@ fn at_home(home: &TempDir, args: &[&str], input: Option<&str>) -> Output {
     child.wait_with_output().expect("farebox runs")
 }
 
-fn home() -> TempDir {
+pub(crate) fn home() -> TempDir {
     tempfile::tempdir().expect("a directory")
 }
 
@@ -118,7 +118,12 @@ fn a_profile_gives_its_token_to_its_own_gateway_alone() {
     let (home, address) = (home(), server.address());
     let kept = stdout(&at_home(&home, &["profile", "set", "one", &address], Some("token-of-one\n")));
     assert_eq!(kept, "one is kept, and used when none is named\n");
-    stdout(&at_home(&home, &["profile", "set", "two", "http://127.0.0.1:9"], Some("token-of-two\n")));
+    let tried = server.take();
+    assert_eq!(
+        (tried.target.as_str(), tried.header("authorization")),
+        ("/_farebox/admin/v1/accounts?limit=1", Some("Bearer token-of-one"))
+    );
+    stdout(&at_home(&home, &["profile", "set", "two", "http://127.0.0.1:9", "--no-check"], Some("token-of-two\n")));
     let directory = home.path().join(".config/farebox");
     assert!(is_private(&directory.join("one.token")) && is_private(&directory.join("config.toml")));
     let config = fs::read_to_string(directory.join("config.toml")).expect("the configuration");

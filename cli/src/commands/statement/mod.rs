@@ -10,10 +10,10 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use farebox_core::{id::AccountId, time::Month};
+use farebox_core::time::Month;
 
 use super::{Format, read};
-use crate::admin::Connection;
+use crate::{admin::Connection, named::Named};
 
 /// Statements: what an account had, used and paid, month by month
 #[derive(Debug, Subcommand)]
@@ -27,8 +27,8 @@ pub(crate) enum Statement {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  farebox statement list acc_1")]
 pub(crate) struct List {
-    /// The account's id
-    account: AccountId,
+    /// The account: its id, or its name
+    account: Named,
     #[command(flatten)]
     format: Format,
 }
@@ -40,8 +40,8 @@ Example:
   farebox statement show acc_1
   farebox statement show acc_1 2026-11 --json > 2026-11.json")]
 pub(crate) struct Show {
-    /// The account's id
-    account: AccountId,
+    /// The account: its id, or its name
+    account: Named,
     /// The month, in UTC [default: the latest]
     month: Option<Month>,
     /// Print it as CSV, for a spreadsheet
@@ -76,7 +76,8 @@ impl Statement {
 
 impl List {
     fn run(self, connection: &Connection) -> anyhow::Result<()> {
-        let months = connection.admin()?.list(&format!("accounts/{}/statements", self.account), &[])?;
+        let admin = connection.admin()?;
+        let months = admin.list(&format!("accounts/{}/statements", self.account.id(&admin)?), &[])?;
         self.format.list(months, &["period", "from", "until"]);
         Ok(())
     }
@@ -85,7 +86,7 @@ impl List {
 impl Show {
     fn run(self, connection: &Connection) -> anyhow::Result<()> {
         let admin = connection.admin()?;
-        let path = format!("accounts/{}/statements", self.account);
+        let path = format!("accounts/{}/statements", self.account.id(&admin)?);
         let month = match self.month {
             Some(month) => month.to_string(),
             None => {
