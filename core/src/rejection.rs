@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use crate::time::Timestamp;
+use crate::{catalog::AuthScheme, time::Timestamp};
 
 /// Whose rate limit was hit; decides the message that existing x-ca clients match on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -21,8 +21,9 @@ pub enum Limited {
 /// Why a call was not forwarded. The texts carried along are shown to the caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rejection {
-    /// Nothing to identify the caller by.
-    CredentialMissing,
+    /// Nothing to identify the caller by that the product takes; holds what it does take, and nothing where no product is
+    /// known.
+    CredentialMissing(Vec<AuthScheme>),
     /// A key or an app code that nobody has.
     CredentialUnknown,
     /// A credential that was revoked or has expired.
@@ -125,6 +126,15 @@ struct Problem<'a> {
 /// headers, and a signed form can be longer than that.
 const SHOWN: usize = 8_000;
 
+/// How a caller proves who it is, in words.
+const fn way(scheme: AuthScheme) -> &'static str {
+    match scheme {
+        AuthScheme::AppCode => "your app code (curl -H 'Authorization: APPCODE …')",
+        AuthScheme::XCa => "a signature in X-Ca-Key, X-Ca-Timestamp, X-Ca-Nonce and X-Ca-Signature",
+        AuthScheme::Rfc9421 => "a signature in Signature-Input and Signature (RFC 9421)",
+    }
+}
+
 impl Rejection {
     /// The stable code.
     pub fn code(&self) -> &'static str {
@@ -144,7 +154,7 @@ impl Rejection {
     /// Code, status and title.
     fn row(&self) -> (&'static str, u16, &'static str) {
         match self {
-            Self::CredentialMissing => ("credential.missing", 401, "No credential"),
+            Self::CredentialMissing(_) => ("credential.missing", 401, "No credential"),
             Self::CredentialUnknown => ("credential.unknown", 401, "Unknown credential"),
             Self::CredentialRevoked => ("credential.revoked", 401, "Revoked credential"),
             Self::SignatureMissing | Self::SignatureUnusable(_) | Self::SignatureInvalid { .. } => {
@@ -178,11 +188,11 @@ impl Rejection {
     /// What happened here and what to do next.
     pub fn detail(&self) -> String {
         match self {
-            Self::CredentialMissing => {
-                "Sign the request with your key and secret, in a way that the product takes: send \
-                X-Ca-Key, X-Ca-Timestamp, X-Ca-Nonce and X-Ca-Signature, or Signature-Input and Signature (RFC 9421). \
-                `farebox call` does it for you."
-                    .into()
+            Self::CredentialMissing(takes) => {
+                let all: &[AuthScheme] = &[AuthScheme::AppCode, AuthScheme::XCa, AuthScheme::Rfc9421];
+                let takes = if takes.is_empty() { all } else { takes };
+                let ways: Vec<&str> = takes.iter().map(|scheme| way(*scheme)).collect();
+                format!("Send {}. `farebox call` signs for you.", ways.join(", or "))
             }
             Self::CredentialUnknown => "Nobody has this key or app code. Check it for typing errors, or ask your \
                 provider for a new credential."
@@ -274,7 +284,7 @@ impl Rejection {
     /// How the same rejection looks to a client that signed with the x-ca scheme.
     pub fn xca(&self) -> XcaError {
         let (status, code, message): (u16, &'static str, &str) = match self {
-            Self::CredentialMissing | Self::SignatureMissing => (401, "A401ES", "Empty Signature"),
+            Self::CredentialMissing(_) | Self::SignatureMissing => (401, "A401ES", "Empty Signature"),
             Self::CredentialUnknown | Self::CredentialRevoked => (400, "A400IK", "Invalid AppKey"),
             Self::SignatureInvalid { string_to_sign } => {
                 let mut text = header_text(string_to_sign.as_deref().unwrap_or_default());
@@ -335,6 +345,15 @@ mod tests {
         let shown = rejection.xca();
         assert_eq!(shown.message, "Invalid Signature, Server StringToSign:`GET##/caf%C3%A9`");
         assert_eq!((shown.status, rejection.status()), (400, 401));
+    }
+
+    #[test]
+    fn who_brings_no_credential_gets_the_line_that_sends_an_app_code_where_one_is_taken() {
+        let detail = |takes: &[AuthScheme]| Rejection::CredentialMissing(takes.to_vec()).detail();
+        let line = "curl -H 'Authorization: APPCODE …'";
+        assert!(detail(&[AuthScheme::XCa, AuthScheme::AppCode]).contains(line));
+        assert!(!detail(&[AuthScheme::XCa]).contains("APPCODE"));
+        assert!(detail(&[]).contains(line) && detail(&[]).contains("X-Ca-Key"));
     }
 
     #[test]

@@ -98,10 +98,11 @@ impl<P> Gateway<P> {
         let request_id = state.request_id();
         let presented = signature::present(facts);
         let scheme = presented.as_ref().map_or(AuthScheme::XCa, Presented::scheme);
-        let passed = presented.map_err(Stop::Reject).and_then(|presented| {
-            let pass = state.check(&presented, facts, body, now)?;
-            state.charge(&pass, word, now)
-        });
+        let passed = match presented {
+            Ok(presented) => state.check(&presented, facts, body, now).and_then(|pass| state.charge(&pass, word, now)),
+            Err(Rejection::CredentialMissing(_)) => Err(state.nobody(facts, now)),
+            Err(rejection) => Err(rejection.into()),
+        };
         match passed {
             Ok(paid) => Step::Forward(forward::forward(&mut state, paid, facts, scheme, request_id, now)),
             Err(Stop::Need(need)) => Step::Need(need),
@@ -149,7 +150,7 @@ impl State {
         body: Body<'_>,
         now: Timestamp,
     ) -> Result<Pass<'a>, Stop> {
-        let shop = self.shop.clone().filter(|_| now.since(self.shop_read) < CATALOG_EXPIRES).ok_or(Need::Catalog)?;
+        let shop = self.shop(now).cloned().ok_or(Need::Catalog)?;
         let caller = self.caller(presented, now)?;
         if !caller.credential.is_active(now) {
             return Err(Rejection::CredentialRevoked.into());
@@ -160,7 +161,7 @@ impl State {
         }
         let sold = routed.as_ref().ok().map(|target| &shop.catalog.products[target.product]);
         if sold.is_some_and(|product| !product.auth.contains(&presented.scheme())) {
-            return Err(Rejection::CredentialMissing.into());
+            return Err(self.nobody(facts, now));
         }
         let verified = verify(presented, facts, body, &caller, sold, now)?;
         let target = routed?;
@@ -176,6 +177,19 @@ impl State {
             return Err(Rejection::NonceUsed.into());
         }
         Ok(Pass { product: target.product, shop, caller, nonce })
+    }
+
+    /// What is for sale, as long as it may be used.
+    fn shop(&self, now: Timestamp) -> Option<&Rc<Shop>> {
+        self.shop.as_ref().filter(|_| now.since(self.shop_read) < CATALOG_EXPIRES)
+    }
+
+    /// Why a call does not pass that brings nothing which its product takes.
+    fn nobody(&self, facts: &Facts<'_>, now: Timestamp) -> Stop {
+        let Some(shop) = self.shop(now) else { return Need::Catalog.into() };
+        let target = shop.router.route(facts.method, facts.path);
+        let takes = target.map(|target| shop.catalog.products[target.product].auth.clone());
+        Rejection::CredentialMissing(takes.unwrap_or_default()).into()
     }
 
     /// Who presents this credential.

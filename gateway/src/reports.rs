@@ -46,6 +46,9 @@ pub enum Query {
     Entries {
         /// Only entries with a higher number.
         after: u64,
+        /// Only entries booked then or later.
+        #[serde(default)]
+        from: Option<Timestamp>,
         /// At most so many.
         limit: u16,
     },

@@ -133,7 +133,7 @@ pub fn present<'a>(facts: &Facts<'a>) -> Result<Presented<'a>, Rejection> {
         (Some(claim), None) => Ok(Presented::Rfc9421(claim)),
         (Some(claim), Some(_)) if claim.signatures().is_ok() => Ok(Presented::Rfc9421(claim)),
         (_, Some(code)) => Ok(Presented::AppCode(code)),
-        (None, None) => Err(Rejection::CredentialMissing),
+        (None, None) => Err(Rejection::CredentialMissing(Vec::new())),
     }
 }
 
@@ -191,8 +191,8 @@ mod tests {
     fn a_request_says_which_scheme_it_uses() {
         assert_eq!(presented("x-ca-key: k\nx-ca-signature: s"), Ok((AuthScheme::XCa, "k".into())));
         assert_eq!(presented("authorization: APPCODE c"), Ok((AuthScheme::AppCode, "c".into())));
-        assert_eq!(presented("authorization: Bearer t"), Err(Rejection::CredentialMissing));
-        assert_eq!(presented("accept: */*"), Err(Rejection::CredentialMissing));
+        assert_eq!(presented("authorization: Bearer t"), Err(Rejection::CredentialMissing(Vec::new())));
+        assert_eq!(presented("accept: */*"), Err(Rejection::CredentialMissing(Vec::new())));
     }
 
     #[test]
@@ -204,7 +204,7 @@ mod tests {
         assert_eq!(presented(&format!("{ours}\nx-ca-key: x\nx-ca-signature: y")), Ok((AuthScheme::XCa, "x".into())));
         assert_eq!(presented(&format!("{foreign}\nauthorization: APPCODE c")), Ok((AuthScheme::AppCode, "c".into())));
         assert_eq!(presented(foreign), Ok((AuthScheme::Rfc9421, "`alg` must be hmac-sha256".into())));
-        assert_eq!(presented("signature: keyId=k"), Err(Rejection::CredentialMissing));
+        assert_eq!(presented("signature: keyId=k"), Err(Rejection::CredentialMissing(Vec::new())));
     }
 
     #[test]

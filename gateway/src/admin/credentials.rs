@@ -21,6 +21,7 @@ use super::{
     AdminPorts, AdminResponse, Answered, Call, Items,
     accounts::account_id,
     failure::Failure,
+    money::unheard,
     names,
     resource::base32,
     retry::{SECRETS_REPEATED, Seed},
@@ -314,7 +315,7 @@ impl<P: AdminPorts> Call<'_, P> {
         let Some(products) = products else { return Ok(()) };
         let published = self.published().await?.ok_or(Failure::CatalogMissing)?;
         let unknown = products.iter().find(|id| published.catalog.product(id).is_none());
-        unknown.map_or(Ok(()), |id| Err(Failure::ProductUnknown(id.to_string())))
+        unknown.map_or(Ok(()), |id| Err(unheard(id, &published.catalog)))
     }
 }
 

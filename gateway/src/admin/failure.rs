@@ -2,7 +2,14 @@
 //!
 //! Invariant: every failure has a stable code; what a port says about its fault goes to the log and not into the answer.
 
-use farebox_core::{catalog::Problem, ledger::Refusal};
+use std::fmt::{self, Display};
+
+use farebox_core::{
+    catalog::Problem,
+    id::AccountId,
+    ledger::Refusal,
+    time::{Month, Timestamp},
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -54,12 +61,16 @@ pub(super) enum Failure {
     WebhooksFull(usize),
     #[error("A statement is of a month, such as 2026-11.")]
     StatementUnknown,
-    #[error("The catalog has no product `{0}`.")]
-    ProductUnknown(String),
-    #[error("The product has no package `{0}`.")]
-    PackageUnknown(String),
-    #[error("The product has no plan `{0}`.")]
-    PlanUnknown(String),
+    #[error("{account} was opened on {}; its first statement is {}.", day(.opened), Month::of(*.opened))]
+    StatementEarly { account: AccountId, opened: Timestamp },
+    #[error("{0} has not begun, so it has no statement yet.")]
+    StatementLate(Month),
+    #[error("The catalog has no product `{0}`. {1}")]
+    ProductUnknown(String, Choice),
+    #[error("The product has no package `{0}`. {1}")]
+    PackageUnknown(String, Choice),
+    #[error("The product has no plan `{0}`. {1}")]
+    PlanUnknown(String, Choice),
     #[error("The account has no subscription of this id.")]
     SubscriptionUnknown,
     #[error("The product is not sold to this account.")]
@@ -106,17 +117,19 @@ impl Failure {
             Self::CatalogMissing => (409, "catalog.missing", "No catalog"),
             Self::CatalogInvalid(_) => (422, "catalog.invalid", "The catalog is not valid"),
             Self::CurrencyFixed => (409, "catalog.currency_fixed", "The currency cannot change"),
-            Self::AccountUnknown | Self::Refused(Refusal::NotOpen) => (404, "account.unknown", "No such account"),
+            Self::AccountUnknown => (404, "account.unknown", "No such account"),
             Self::CredentialUnknown => (404, "credential.unknown", "No such credential"),
             Self::CredentialEnded => (409, "credential.revoked", "Credential has ended"),
             Self::SecretsShown => (409, "idempotency_key.expired", "Secrets are not shown again"),
             Self::TokenUnknown => (404, "admin_token.unknown", "No such admin token"),
             Self::WebhookUnknown => (404, "webhook.unknown", "No such webhook"),
             Self::WebhooksFull(_) => (409, "webhook.too_many", "Too many webhooks"),
-            Self::StatementUnknown => (404, "statement.unknown", "No such statement"),
-            Self::ProductUnknown(_) => (422, "product.unknown", "No such product"),
-            Self::PackageUnknown(_) => (422, "package.unknown", "No such package"),
-            Self::PlanUnknown(_) => (422, "plan.unknown", "No such plan"),
+            Self::StatementUnknown | Self::StatementEarly { .. } | Self::StatementLate(_) => {
+                (404, "statement.unknown", "No such statement")
+            }
+            Self::ProductUnknown(..) => (422, "product.unknown", "No such product"),
+            Self::PackageUnknown(..) => (422, "package.unknown", "No such package"),
+            Self::PlanUnknown(..) => (422, "plan.unknown", "No such plan"),
             Self::SubscriptionUnknown | Self::Refused(Refusal::NoSubscription) => {
                 (404, "subscription.unknown", "No such subscription")
             }
@@ -167,10 +180,43 @@ impl Failure {
     }
 }
 
+/// An account that is not there is named as such: of a question, "nothing was booked" would be no answer.
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
+        match refusal {
+            Refusal::NotOpen => Self::AccountUnknown,
+            refusal => Self::Refused(refusal),
+        }
     }
+}
+
+/// How much of a choice is shown.
+const SHOWN: usize = 20;
+
+/// What there is to choose from, for who chose something else.
+#[derive(Debug)]
+pub(super) struct Choice(Vec<String>);
+
+impl<T: Display> FromIterator<T> for Choice {
+    fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
+        Self(items.into_iter().map(|item| item.to_string()).collect())
+    }
+}
+
+impl Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.0.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+        match self.0.len() {
+            0 => f.write_str("There is none."),
+            count if count > SHOWN => write!(f, "There is: {shown} and {} more.", count - SHOWN),
+            _ => write!(f, "There is: {shown}."),
+        }
+    }
+}
+
+/// The day of a moment, in UTC.
+fn day(moment: &Timestamp) -> String {
+    moment.to_string().chars().take(10).collect()
 }
 
 fn listed(problems: &[Problem]) -> String {

@@ -3,7 +3,7 @@
 //! Invariant: each carries the caller's idempotency key into the ledger, which books it once however often it is sent.
 
 use farebox_core::{
-    catalog::Product,
+    catalog::{Catalog, Product},
     id::{AccountId, OfferId, ProductId},
     ledger::{
         Answer, Command, Refusal,
@@ -112,7 +112,7 @@ impl<P: AdminPorts> Call<'_, P> {
         let terms = self
             .sold_to(&account, &product)
             .await
-            .and_then(|sold| sold.package_terms(&package).ok_or_else(|| Failure::PackageUnknown(package.to_string())));
+            .and_then(|sold| sold.package_terms(&package).ok_or_else(|| unsold(&package, &sold)));
         let command = |terms| Command::Purchase(terms);
         let gone = || PackageTerms {
             product: product.clone(),
@@ -147,8 +147,7 @@ impl<P: AdminPorts> Call<'_, P> {
     /// The product, as it is sold to this account now.
     pub(super) async fn sold_to(&self, account: &AccountId, product: &ProductId) -> Result<Product, Failure> {
         let catalog = self.published().await?.ok_or(Failure::CatalogMissing)?.catalog;
-        let found = catalog.products.into_iter().find(|sold| sold.id == *product);
-        let sold = found.ok_or_else(|| Failure::ProductUnknown(product.to_string()))?;
+        let sold = catalog.product(product).cloned().ok_or_else(|| unheard(product, &catalog))?;
         if sold.is_open_to(account) { Ok(sold) } else { Err(Failure::ProductForbidden) }
     }
 
@@ -185,4 +184,14 @@ impl<P: AdminPorts> Call<'_, P> {
         let key = self.request.idempotency_key.map(str::trim).filter(is_fit);
         key.map(|key| IdempotencyKey(key.to_owned())).ok_or(Failure::IdempotencyKeyMissing)
     }
+}
+
+/// The catalog has no such product.
+pub(super) fn unheard(product: &ProductId, catalog: &Catalog) -> Failure {
+    Failure::ProductUnknown(product.to_string(), catalog.products.iter().map(|product| &product.id).collect())
+}
+
+/// The product has no such package.
+fn unsold(package: &OfferId, sold: &Product) -> Failure {
+    Failure::PackageUnknown(package.to_string(), sold.packages.iter().map(|package| &package.id).collect())
 }

@@ -232,7 +232,11 @@ pub(super) fn operations() -> Vec<Operation> {
             .paged()
             .gives::<Items<LeaseRow>>(200)
             .fails(&[404]),
-        operation("get", "accounts/{id}/entries", "The book").paged().gives::<Items<LedgerEntry>>(200).fails(&[404]),
+        operation("get", "accounts/{id}/entries", "The book")
+            .with(moment("from"))
+            .paged()
+            .gives::<Items<LedgerEntry>>(200)
+            .fails(&[404]),
         operation(
             "post",
             "accounts/{id}/entries",

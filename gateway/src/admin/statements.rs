@@ -2,7 +2,10 @@
 //!
 //! Invariant: a statement is answered exactly as the ledger wrote it, because its seal covers that form.
 
-use farebox_core::time::{Month, Timestamp};
+use farebox_core::{
+    id::AccountId,
+    time::{Month, Timestamp},
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -45,10 +48,25 @@ impl<P: AdminPorts> Call<'_, P> {
             Some("csv") => true,
             Some(_) => return Err(Failure::Malformed("`format` must be json or csv".to_owned())),
         };
+        let opened = self.opened(&account).await?;
+        if month > Month::of(self.now) {
+            return Err(Failure::StatementLate(month));
+        }
+        if month < Month::of(opened) {
+            return Err(Failure::StatementEarly { account, opened });
+        }
         let (from, until) = month.bounds();
         match self.ports.report(&account, &Query::Statement { from, until }).await?? {
             Report::Statement(statement) if as_csv => Ok(AdminResponse::text("text/csv", &statement.to_csv())),
             Report::Statement(statement) => AdminResponse::json(200, &*statement),
+            other => Err(mismatch(&other)),
+        }
+    }
+
+    /// When an account's book was opened: that is its first entry.
+    async fn opened(&self, account: &AccountId) -> Result<Timestamp, Failure> {
+        match self.ports.report(account, &Query::Entries { after: 0, from: None, limit: 1 }).await?? {
+            Report::Entries(entries) => entries.first().map(|entry| entry.at).ok_or(Failure::AccountUnknown),
             other => Err(mismatch(&other)),
         }
     }

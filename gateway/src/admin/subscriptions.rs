@@ -111,7 +111,9 @@ impl<P: AdminPorts> Call<'_, P> {
 
     async fn plan(&self, account: &AccountId, Subscribe { product, plan }: &Subscribe) -> Result<PlanTerms, Failure> {
         let sold = self.sold_to(account, product).await?;
-        sold.plan_terms(plan).ok_or_else(|| Failure::PlanUnknown(plan.to_string()))
+        sold.plan_terms(plan).ok_or_else(|| {
+            Failure::PlanUnknown(plan.to_string(), sold.subscriptions.iter().map(|plan| &plan.id).collect())
+        })
     }
 }
 

@@ -59,7 +59,7 @@ impl<P: AdminPorts> Call<'_, P> {
     pub(super) async fn usage_events(&self, account: &str) -> Answered {
         let account = account_id(account)?;
         let (after, limit) = (self.entry_cursor()?, self.limit()?);
-        match self.ports.report(&account, &Query::Entries { after, limit }).await?? {
+        match self.ports.report(&account, &Query::Entries { after, from: None, limit }).await?? {
             Report::Entries(entries) => {
                 let cursor = entries.last().map_or(after, |last| last.seq);
                 let events: Vec<UsageEvent> = entries.iter().flat_map(|entry| events(&account, entry)).collect();

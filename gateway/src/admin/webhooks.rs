@@ -124,7 +124,10 @@ impl<P: AdminPorts> Call<'_, P> {
         let Wanted { url, events } = self.body()?;
         check_url(&url)?;
         if let Some(unknown) = events.iter().flatten().find(|event| !TYPES.contains(&event.as_str())) {
-            return Err(Failure::Malformed(format!("there are no messages of the type `{unknown}`")));
+            let types = TYPES.join(", ");
+            return Err(Failure::Malformed(format!(
+                "there are no messages of the type `{unknown}`; the types are {types}"
+            )));
         }
         if webhooks::endpoints(self.ports).await?.len() >= MOST_ENDPOINTS {
             return Err(Failure::WebhooksFull(MOST_ENDPOINTS));

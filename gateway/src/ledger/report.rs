@@ -58,8 +58,9 @@ pub async fn report<S: EntryStore>(
             let rows = usage.products().map(row).collect();
             ask_open(store, accounts, id, |_, _| Report::Usage(rows)).await
         }
-        Query::Entries { after, limit } => {
-            let entries = store.entries(id, &EntryRange::after(*after, usize::from(*limit))).await?;
+        Query::Entries { after, from, limit } => {
+            let range = EntryRange { from: *from, ..EntryRange::after(*after, usize::from(*limit)) };
+            let entries = store.entries(id, &range).await?;
             ask_open(store, accounts, id, |_, _| Report::Entries(entries)).await
         }
         Query::Outbox { after, from, limit } => {

@@ -47,6 +47,72 @@ fn a_statement_can_be_checked_by_whoever_gets_it() {
 }
 
 #[test]
+fn a_month_without_a_statement_says_why_it_has_none() {
+    let shop = Shop::open();
+    let bob = shop.account("Bob");
+    let detail = |month: &str| {
+        let answer = shop.get(&format!("accounts/{bob}/statements/{month}"));
+        assert_eq!(code(&answer), (404, "statement.unknown"), "{month}");
+        answer.body["detail"].as_str().unwrap().to_owned()
+    };
+    let opened = shop.get(&format!("accounts/{bob}")).body["created"].as_str().unwrap()[..10].to_owned();
+    let early = format!("{bob} was opened on {opened}; its first statement is {}.", &opened[..7]);
+    assert_eq!((detail("2025-01"), detail("1999-12")), (early.clone(), early));
+    assert_eq!(detail("2027-05"), "2027-05 has not begun, so it has no statement yet.");
+    for late in ["2027-05", "2025-01"] {
+        assert_eq!(code(&shop.get(&format!("accounts/acc_nobody/statements/{late}"))), (404, "account.unknown"));
+    }
+}
+
+#[test]
+fn a_question_about_nobody_is_not_answered_as_if_it_booked_something() {
+    let shop = Shop::open();
+    let questions = ["balance", "grants", "leases", "subscriptions", "terms", "usage", "entries", "statements/2026-11"];
+    for question in questions {
+        let answer = shop.get(&format!("accounts/acc_nobody/{question}"));
+        assert_eq!(code(&answer), (404, "account.unknown"), "{question}");
+        assert_eq!(answer.body["detail"], "There is no account with this id.", "{question}");
+    }
+}
+
+#[test]
+fn what_is_not_sold_is_answered_with_what_is() {
+    let shop = Shop::open();
+    let bob = shop.account("Bob");
+    let package = json!({ "product": "echo", "package": "nonsense" });
+    let answer = shop.call("POST", &format!("accounts/{bob}/purchases"), Some("p-1"), &package);
+    assert_eq!(code(&answer), (422, "package.unknown"));
+    let detail = answer.body["detail"].as_str().unwrap();
+    assert!(detail.starts_with("The product has no package `nonsense`. There is: echo-100"), "{detail}");
+    let plan = json!({ "product": "planned", "plan": "huge" });
+    let answer = shop.call("POST", &format!("accounts/{bob}/subscriptions"), Some("s-1"), &plan);
+    let detail = answer.body["detail"].as_str().unwrap();
+    assert!(detail.starts_with("The product has no plan `huge`. There is: small, large"), "{detail}");
+    let plan = json!({ "product": "echo", "plan": "huge" });
+    let answer = shop.call("POST", &format!("accounts/{bob}/subscriptions"), Some("s-2"), &plan);
+    assert_eq!(answer.body["detail"], "The product has no plan `huge`. There is none.");
+}
+
+#[test]
+fn a_book_is_read_from_a_moment_on() {
+    let shop = Shop::open();
+    let bob = shop.account("Bob");
+    shop.recharge(&bob, "r-1", "5.00");
+    shop.memory.set_now("2026-12-15T00:00:00Z".parse().unwrap());
+    shop.recharge(&bob, "r-2", "7.00");
+    let numbers = |query: &str| -> Vec<u64> {
+        let entries = shop.get(&format!("accounts/{bob}/entries{query}")).body;
+        entries["items"].as_array().unwrap().iter().map(|entry| entry["seq"].as_u64().unwrap()).collect()
+    };
+    let all = numbers("");
+    let last = all.last().copied().unwrap();
+    assert_eq!(numbers("?from=2026-12-15T00:00:00Z"), [last]);
+    assert_eq!(numbers("?from=2026-12-15T00:00:01Z"), [0; 0]);
+    assert_eq!(numbers(&format!("?from=2026-12-01T00:00:00Z&cursor={last}")), [0; 0]);
+    assert_eq!(code(&shop.get(&format!("accounts/{bob}/entries?from=yesterday"))), (400, "request.malformed"));
+}
+
+#[test]
 fn a_subscription_is_begun_changed_and_ended() {
     let shop = Shop::open();
     let bob = shop.account("Bob");

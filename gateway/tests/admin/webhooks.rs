@@ -334,7 +334,10 @@ fn an_endpoint_is_reached_encrypted_or_on_the_same_machine() {
         assert_eq!(code(&wanted(wrong)), (400, "request.malformed"), "{wrong}");
     }
     let event = json!({ "url": URL, "events": ["account.exploded"] });
-    assert_eq!(code(&shop.call("POST", "webhooks", None, &event)), (400, "request.malformed"));
+    let unknown = shop.call("POST", "webhooks", None, &event);
+    assert_eq!(code(&unknown), (400, "request.malformed"));
+    let detail = unknown.body["detail"].as_str().unwrap();
+    assert!(farebox_core::webhook::TYPES.iter().all(|name| detail.contains(name)), "{detail}");
     (0..16).for_each(|_| assert_eq!(wanted(URL).status, 201));
     assert_eq!(code(&wanted(URL)), (409, "webhook.too_many"));
     let secret = shop.get("webhooks").body.to_string();

@@ -169,7 +169,7 @@ impl Deployment {
     }
 
     fn entries(&self) -> Vec<Entry> {
-        let query = Query::Entries { after: 0, limit: 200 };
+        let query = Query::Entries { after: 0, from: None, limit: 200 };
         let Ok(Ok(Report::Entries(entries))) = now(self.memory.report(&self.account, &query)) else { panic!() };
         entries
     }

@@ -60,3 +60,23 @@ fn of_several_signatures_the_one_we_know_counts() {
     let strangers = beside("ak_nobody").replace("ak_1", "ak_other");
     assert_eq!(send(&instance, &strangers).unwrap_err(), "credential.unknown");
 }
+
+#[test]
+fn who_brings_no_credential_is_told_what_the_product_takes() {
+    let deployment = Deployment::new("10.00");
+    let instance = deployment.instance(1);
+    let told = |packed: &str| {
+        let Step::Reject(reject) = now(instance.decide(&Facts::unpack(packed).unwrap(), Body::Unread)) else {
+            panic!()
+        };
+        let problem: serde_json::Value = serde_json::from_str(&reject.body).unwrap();
+        assert_eq!((reject.status, problem["code"].as_str()), (401, Some("credential.missing")), "{packed}");
+        let detail = problem["detail"].as_str().unwrap().to_owned();
+        ["X-Ca-Key", "RFC 9421", "APPCODE"].map(|way| detail.contains(way))
+    };
+    assert_eq!(told("GET\nhttp://gateway.test/strict"), [true, false, false]);
+    assert_eq!(told("GET\nhttp://gateway.test/leased"), [true, true, false]);
+    assert_eq!(told("GET\nhttp://gateway.test/nowhere"), [true, true, true], "no product is known");
+    let elsewhere = signed(&deployment, "/leased", "hush").replace("/leased", "/strict");
+    assert_eq!(told(&elsewhere), [true, false, false], "the product does not take the scheme");
+}
