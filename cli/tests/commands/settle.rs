@@ -1,7 +1,4 @@
 //! `farebox settle`: what was charged is said in money, and what may still be charged is said too.
-//!
-//! Broken on purpose, each seen to fail here: the command ends while a lease is out without saying what may follow; what
-//! was booked before is charged again.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

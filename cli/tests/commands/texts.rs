@@ -1,7 +1,4 @@
 //! What the command line says to somebody who uses it for the first time: each text says what to do next.
-//!
-//! Broken on purpose, each seen to fail here: a second header field of a name replaces the first; a profile is kept
-//! untried; `explain` exits with 0; a name that two accounts have stands for the first of them.
 
 use std::{
     io::{Read, Write},

@@ -2,8 +2,6 @@
 //! OpenAPI document to a gateway that sells, and print what the page says, line for line. So does the last step of a
 //! deployment, which is the same on both pages.
 //!
-//! Broken on purpose, each seen to fail: another price in the page; another balance; a line that is not printed.
-//!
 //! Only what is another each time is replaced: addresses, ids, times, and the API itself, for which the demo origin stands.
 
 use anyhow::{Context, Result, ensure};
