@@ -15,6 +15,7 @@ mod conformance;
 mod dev;
 mod guard;
 mod jobs;
+mod openapi_sweep;
 mod origin;
 mod process;
 mod servers;
@@ -47,6 +48,8 @@ enum Command {
     /// Runs a program until standard input ends; what `dev` puts in front of a program that would outlive it
     #[command(hide = true)]
     Guard(guard::Options),
+    /// Reads 2,637 public OpenAPI documents: each operation is sold at its own address, or named
+    OpenapiSweep(openapi_sweep::Options),
     /// Checks what neither the compiler nor clippy checks: file sizes, headers, the direction of dependencies
     Tidy,
     /// Installs what the other commands need: wasm targets and tools, the npm packages, and for the tests Python packages
@@ -74,6 +77,7 @@ fn run(command: Command) -> Result<()> {
         Command::Build(options) => build::run(&options),
         Command::Conformance => conformance::run(),
         Command::Guard(options) => guard::run(&options),
+        Command::OpenapiSweep(options) => openapi_sweep::run_sweep(&options),
         Command::Tidy => tidy::run(),
         Command::Setup => setup::ensure(&[Tool::Targets, Tool::Npm, Tool::Nextest, Tool::Python, Tool::Servers]),
     }

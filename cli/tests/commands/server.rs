@@ -24,6 +24,8 @@ pub(crate) struct Received {
 pub(crate) struct Reply {
     status: u16,
     content_type: &'static str,
+    /// A header field more.
+    field: Option<String>,
     body: String,
 }
 
@@ -54,11 +56,18 @@ impl Received {
 
 impl Reply {
     pub(crate) fn json(status: u16, body: Value) -> Self {
-        Self { status, content_type: "application/json", body: body.to_string() }
+        Self { status, content_type: "application/json", field: None, body: body.to_string() }
     }
 
     pub(crate) fn problem(status: u16, body: Value) -> Self {
-        Self { status, content_type: "application/problem+json", body: body.to_string() }
+        Self { status, content_type: "application/problem+json", field: None, body: body.to_string() }
+    }
+}
+
+impl Reply {
+    /// The same with a header field more.
+    pub(crate) fn with(self, name: &str, value: &str) -> Self {
+        Self { field: Some(format!("{name}: {value}")), ..self }
     }
 }
 
@@ -74,9 +83,12 @@ impl Server {
                     let received = read(&mut request);
                     let reply = answer(&received);
                     let header = format!("content-type: {}", reply.content_type).parse::<tiny_http::Header>();
-                    let response = tiny_http::Response::from_string(reply.body)
+                    let mut response = tiny_http::Response::from_string(reply.body)
                         .with_status_code(reply.status)
                         .with_header(header.expect("a header"));
+                    if let Some(field) = reply.field {
+                        response.add_header(field.parse::<tiny_http::Header>().expect("a header"));
+                    }
                     // A test may end without taking what was received, and a client may go away.
                     let _ = sender.send(received);
                     let _ = request.respond(response);
