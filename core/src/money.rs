@@ -6,7 +6,6 @@
 
 use std::{fmt, str::FromStr};
 
-use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// Micro-units in one unit of a currency.
@@ -22,10 +21,10 @@ pub enum InvalidAmount {
     /// Not a decimal number.
     #[error("`{0}` is not an amount: write a decimal such as \"5.00\"")]
     NotDecimal(String),
-    /// More than six digits after the point.
-    #[error("`{0}` is finer than a millionth of the currency's unit")]
+    /// More than six digits after the point, also where they are zeros.
+    #[error("`{0}` is finer than a millionth of the currency's unit: write at most six digits after the point")]
     TooFine(String),
-    /// Beyond what is held.
+    /// Beyond what is held, which is a little over nine million million units, or with more than 13 digits before the point.
     #[error("`{0}` is too large")]
     TooLarge(String),
 }
@@ -84,28 +83,38 @@ impl Micros {
 /// At least two digits after the point, and no more than the amount needs: `5.00`, `0.002`.
 impl fmt::Display for Micros {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut decimal = Decimal::new(self.0, 6).normalize();
-        if decimal.scale() < 2 {
-            decimal.rescale(2);
-        }
-        write!(f, "{decimal}")
+        f.write_str(&self.with_digits(2))
     }
 }
 
+impl Micros {
+    /// The amount with at least `least` digits after the point, and no more than it needs.
+    fn with_digits(self, least: usize) -> String {
+        let (sign, magnitude, unit) = (if self.0 < 0 { "-" } else { "" }, self.0.unsigned_abs(), UNIT.unsigned_abs());
+        let fraction = format!("{:06}", magnitude % unit);
+        let digits = fraction.trim_end_matches('0').len().max(least);
+        let point = if digits == 0 { "" } else { "." };
+        format!("{sign}{}{point}{}", magnitude / unit, &fraction[..digits])
+    }
+}
+
+/// Reads `-?[0-9]{1,13}([.][0-9]{1,6})?`, which is what the API describes, exactly.
 impl FromStr for Micros {
     type Err = InvalidAmount;
 
     fn from_str(text: &str) -> Result<Self, InvalidAmount> {
-        // `Decimal` also reads exponents and underscores, which nobody writes on an invoice.
-        let plain = text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-'));
-        let decimal: Decimal =
-            text.parse().ok().filter(|_| plain).ok_or_else(|| InvalidAmount::NotDecimal(text.to_owned()))?;
-        let micros =
-            decimal.checked_mul(Decimal::from(UNIT)).ok_or_else(|| InvalidAmount::TooLarge(text.to_owned()))?;
-        if !micros.is_integer() {
+        let (sign, digits) = text.strip_prefix('-').map_or(("", text), |digits| ("-", digits));
+        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+        let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        if !is_number(whole) || !is_number(fraction) {
+            return Err(InvalidAmount::NotDecimal(text.to_owned()));
+        }
+        if fraction.len() > 6 {
             return Err(InvalidAmount::TooFine(text.to_owned()));
         }
-        i64::try_from(micros).map(Self).map_err(|_| InvalidAmount::TooLarge(text.to_owned()))
+        let micros = Some(format!("{sign}{whole}{fraction:0<6}")).filter(|_| whole.len() <= 13);
+        let micros = micros.and_then(|micros| micros.parse().ok());
+        micros.map(Self).ok_or_else(|| InvalidAmount::TooLarge(text.to_owned()))
     }
 }
 
@@ -125,7 +134,8 @@ impl<'de> Deserialize<'de> for Micros {
     }
 }
 
-/// An ISO 4217 code: three capital letters.
+/// A currency: three capital letters. A catalog is sold in one that ISO 4217 knows ([`Currency::digits`]); books that were
+/// begun in another are still read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Currency([u8; 3]);
 
@@ -137,6 +147,28 @@ pub struct InvalidCurrency(pub String);
 impl Currency {
     /// ISO 4217's code for "no currency".
     pub const NONE: Currency = Currency(*b"XXX");
+
+    /// How many digits after the point money of this currency has: 2 for USD, 0 for JPY, 3 for KWD. `None` for what ISO 4217
+    /// does not know, or what is not paid in parts: gold, "no currency".
+    pub fn digits(self) -> Option<u32> {
+        iso_currency::Currency::from_code(self.as_str())?.exponent().map(u32::from)
+    }
+
+    /// Whether `amount` can be paid: there is no half yen. Of a currency without digits every amount can.
+    pub fn can_be_paid(self, amount: Micros) -> bool {
+        let coin = self.digits().map(|digits| UNIT / 10_i64.pow(digits));
+        coin.is_none_or(|coin| amount.0 % coin == 0)
+    }
+
+    /// The smallest amount that can be paid: `0.01` for USD, `1` for JPY.
+    pub fn coin(self) -> String {
+        self.show(Micros(self.digits().map_or(1, |digits| UNIT / 10_i64.pow(digits))))
+    }
+
+    /// An amount with the currency's digits, and more where it needs them: `5.00` or `0.002` USD, `1000` JPY, `5.000` KWD.
+    pub fn show(self, amount: Micros) -> String {
+        amount.with_digits(self.digits().map_or(2, |digits| digits as usize))
+    }
 
     /// The code as text.
     pub fn as_str(&self) -> &str {
@@ -195,13 +227,82 @@ mod tests {
         }
     }
 
+    /// What the pattern of the API's description lets through is held exactly or too large; nothing else is taken.
     #[test]
     fn what_cannot_be_held_exactly_is_refused() {
-        assert!(matches!("0.0000001".parse::<Micros>(), Err(InvalidAmount::TooFine(_))));
-        assert!(matches!("1e3".parse::<Micros>(), Err(InvalidAmount::NotDecimal(_))));
-        assert!(matches!("10000000000000".parse::<Micros>(), Err(InvalidAmount::TooLarge(_))));
-        assert!(matches!("".parse::<Micros>(), Err(InvalidAmount::NotDecimal(_))));
+        let read = |text: &str| text.parse::<Micros>();
+        for fine in [
+            "0.0000001",
+            "5.0000004",
+            "1.0000000",
+            "1.0000000000",
+            "0.99999999999999999999999999999999",
+            "5.00000000000000000000000000000049",
+            "0.0000000000000000000000000000000000001",
+        ] {
+            assert_eq!(read(fine), Err(InvalidAmount::TooFine(fine.to_owned())));
+        }
+        for wrong in [
+            "", "-", ".", ".5", "5.", "-.5", "+5", "--5", "1e3", "1_000", "1,00", " 5", "5 ", "5.0.0", "5.-1", "0x5",
+            "\u{665}", "NaN",
+        ] {
+            assert_eq!(read(wrong), Err(InvalidAmount::NotDecimal(wrong.to_owned())));
+        }
+        for large in [
+            "9223372036854.775808",
+            "-9223372036854.775809",
+            "10000000000000",
+            "00000000000000",
+            "79228162514264337593543950336",
+        ] {
+            assert_eq!(read(large), Err(InvalidAmount::TooLarge(large.to_owned())));
+        }
+        assert_eq!(read("9223372036854.775807"), Ok(Micros::new(i64::MAX)));
+        assert_eq!(read("-9223372036854.775808"), Ok(Micros::new(i64::MIN)));
+        assert_eq!((read("007.5"), read("-0.0")), (Ok(Micros::new(7_500_000)), Ok(Micros::ZERO)));
         assert_eq!("US".parse::<Currency>(), Err(InvalidCurrency("US".into())));
         assert_eq!("usd".parse::<Currency>(), Err(InvalidCurrency("usd".into())));
+    }
+
+    #[test]
+    fn a_currency_has_the_digits_of_iso_4217() {
+        let of = |code: &str| code.parse::<Currency>().unwrap();
+        for (code, digits) in [
+            ("USD", Some(2)),
+            ("EUR", Some(2)),
+            ("JPY", Some(0)),
+            ("KRW", Some(0)),
+            ("KWD", Some(3)),
+            ("BHD", Some(3)),
+            ("CLF", Some(4)),
+            ("XXX", None),
+            ("XAU", None),
+            ("XTS", None),
+            ("ABC", None),
+            ("ZZZ", None),
+        ] {
+            assert_eq!(of(code).digits(), digits, "{code}");
+        }
+        for (code, micros, shown, paid) in [
+            ("USD", 5_000_000, "5.00", true),
+            ("USD", 5_005_000, "5.005", false),
+            ("USD", -10_000, "-0.01", true),
+            ("JPY", 1_000_000_000, "1000", true),
+            ("JPY", 500_000, "0.5", false),
+            ("JPY", 0, "0", true),
+            ("KRW", 10_000, "0.01", false),
+            ("KWD", 5_000_000, "5.000", true),
+            ("BHD", 1_000, "0.001", true),
+            ("BHD", 100, "0.0001", false),
+            ("XXX", 1, "0.000001", true),
+        ] {
+            let amount = Micros::new(micros);
+            assert_eq!(
+                (of(code).show(amount).as_str(), of(code).can_be_paid(amount)),
+                (shown, paid),
+                "{code} {micros}"
+            );
+        }
+        assert_eq!(["USD", "JPY", "KWD"].map(|code| of(code).coin()), ["0.01", "1", "0.001"]);
     }
 }

@@ -152,6 +152,9 @@ const BAD: &[(&str, &str, usize, &str)] = &[
     ("name = \"Acme\"", "", 1, "`name` is missing"),
     ("name = \"Acme\"", "name = \" \"", 2, "1 to 200 characters"),
     ("currency = \"USD\"", "currency = \"usd\"", 3, "`usd` is not a currency"),
+    ("currency = \"USD\"", "currency = \"ABC\"", 3, "`ABC` is not a currency"),
+    ("currency = \"USD\"", "currency = \"XXX\"", 3, "`XXX` is not a currency"),
+    ("currency = \"USD\"", "currency = \"XAU\"", 3, "`XAU` is not a currency"),
     ("currency = \"USD\"", "currency = 5", 3, "expected a text in quotes, found a whole number"),
     ("currency = \"USD\"", "currency = \"USD\"\ncolour = 1", 4, "`colour` is not known here; known are name, currency"),
     ("id = \"translate\"", "id = \"a b\"", 6, "`a b` is not an id"),
@@ -191,7 +194,9 @@ const BAD: &[(&str, &str, usize, &str)] = &[
     ("path = \"/v1/languages\"", "path = \"v1\"", 20, "must begin with a slash"),
     ("path = \"/v1/languages\"", "path = \"/_farebox/admin\"", 20, "belongs to the gateway"),
     ("path = \"/v1/languages\"", "path = \"/v1/{*rest}/x\"", 20, "must be the end of the path"),
-    ("path = \"/v1/languages\"", "path = \"/v1/translate/{*x}\"", 20, "conflicts with the route on line 17"),
+    ("path = \"/v1/languages\"", "path = \"/v1/translat%65/{*x}\"", 20, "conflicts with the route on line 17"),
+    ("path = \"/v1/languages\"", "path = \"/v1/%2e%2E/languages\"", 20, "would never match"),
+    ("path = \"/v1/languages\"", "path = \"/v1/languages?q\"", 20, "leave out the query"),
     ("routes = [{ path = \"/plain\" }]", "routes = [{ path = \"/v1/languages\" }]", 52, "route on line 20"),
     ("routes = [{ path = \"/plain\" }]", "", 47, "it has no `routes`"),
     ("routes = [{ path = \"/plain\" }]", "routes = [1]", 52, "expected a table, found a whole number"),
@@ -207,6 +212,10 @@ const BAD: &[(&str, &str, usize, &str)] = &[
     ("per_1000 = \"2.00\"", "per_1000 = \"2.00\"\nup_to = 2000", 31, "the last tier must have no `up_to`"),
     ("id = \"translate-10g\"", "id = \"translate-10k\"", 43, "this id is taken on line 35"),
     ("price = \"15.00\"", "price = \"15.0000001\"", 37, "millionth"),
+    ("price = \"15.00\"", "price = \"15.005\"", 37, "the smallest amount of USD is 0.01"),
+    ("price = \"49.00\"", "price = \"49.001\"", 60, "the smallest amount of USD is 0.01"),
+    ("minimum = \"1.00\"", "minimum = \"1.0001\"", 24, "the smallest amount of USD is 0.01"),
+    ("price = \"15.00\"", "price = \".5\"", 37, "is not an amount"),
     ("price = \"15.00\"", "price = 15", 37, "expected a text in quotes"),
     ("calls = 10_000", "calls = 0", 38, "more than nothing"),
     ("calls = 10_000", "calls = -1", 38, "out of range"),
@@ -233,6 +242,30 @@ fn what_is_wrong_is_said_with_its_line() {
         let problems = compile(&GOOD.replacen(line, instead, 1)).expect_err(instead);
         let said = problems.iter().any(|problem| problem.line == *blamed && problem.reason.contains(reason));
         assert!(said, "{line} -> {instead}\nexpected line {blamed}: {reason}\nfound {problems:#?}");
+    }
+}
+
+/// What is paid as it stands has the currency's digits; what a call costs may be finer.
+#[test]
+fn prices_are_held_to_the_digits_of_the_currency() {
+    let said = |currency: &str, price: &str, rate: &str| {
+        let source = format!(
+            "provider = {{ name = \"A\", currency = {currency:?} }}\n[[products]]\nid = \"p\"\nupstream = \"http://o\"\n\
+            auth = [\"appcode\"]\nroutes = [{{ path = \"/\" }}]\nrate = {{ per_1000_calls = {rate:?}, minimum = {price:?} }}\n\
+            packages = [{{ id = \"k\", price = {price:?}, calls = 1 }}]\n\
+            subscriptions = [{{ id = \"s\", price = {price:?}, every = \"1 month\", calls = 1 }}]\n"
+        );
+        compile(&source).map_or_else(|problems| problems.len(), |_| 0)
+    };
+    for (currency, coin, finer) in [
+        ("USD", "0.01", "0.001"),
+        ("JPY", "1", "0.5"),
+        ("KRW", "100.0", "0.1"),
+        ("KWD", "0.001", "0.0001"),
+        ("BHD", "1.001", "1.0015"),
+    ] {
+        assert_eq!(said(currency, coin, "0.000001"), 0, "{currency}");
+        assert_eq!(said(currency, finer, "0.000001"), 3, "{currency}");
     }
 }
 

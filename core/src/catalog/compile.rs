@@ -17,6 +17,7 @@ use super::{
 use crate::{
     id::{OfferId, ProductId},
     limit::Limits,
+    money::Currency,
 };
 
 /// The schemes a product can accept, by their names in the source.
@@ -42,9 +43,10 @@ fn version(source: &str) -> String {
     Sha256::digest(source.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What must not come twice in a catalog, with the line where it came first.
+/// What the parts of a catalog must agree on: its currency, and what must not come twice, with the line where it came first.
 #[derive(Default)]
 struct Seen {
+    currency: Option<Currency>,
     products: BTreeMap<ProductId, usize>,
     offers: BTreeMap<OfferId, usize>,
     routes: BTreeMap<(usize, usize), usize>,
@@ -55,6 +57,8 @@ fn catalog(top: &Table<'_>, version: String) -> Option<Catalog> {
     let mut seen = Seen::default();
     let provider = top.required("provider").and_then(|item| item.table()).and_then(|table| provider(&table));
     let tables = top.tables("products");
+    // A currency that was refused has no digits to hold prices to.
+    seen.currency = provider.as_ref().map(|provider| provider.currency);
     let products: Vec<_> = tables.iter().enumerate().map(|(index, table)| product(table, index, &mut seen)).collect();
     top.finish();
     Some(Catalog { version, provider: provider?, products: products.into_iter().collect::<Option<_>>()? })
@@ -62,12 +66,13 @@ fn catalog(top: &Table<'_>, version: String) -> Option<Catalog> {
 
 fn provider(table: &Table<'_>) -> Option<Provider> {
     let name = table.required("name").and_then(|item| item.read(value::title));
-    let currency = table.required("currency").and_then(|item| item.parse());
+    let currency = table.required("currency").and_then(|item| item.read(value::currency));
     table.finish();
     Some(Provider { name: name?, currency: currency? })
 }
 
 fn product(table: &Table<'_>, index: usize, seen: &mut Seen) -> Option<Product> {
+    let currency = seen.currency.unwrap_or(Currency::NONE);
     let id = table.required("id").and_then(|item| unique(&item, &mut seen.products));
     let title = table.maybe("title", |item| item.read(value::title));
     let upstream = table.required("upstream").and_then(|item| item.read(value::upstream));
@@ -80,10 +85,10 @@ fn product(table: &Table<'_>, index: usize, seen: &mut Seen) -> Option<Product> 
     let limits = table.maybe("limits", |item| item.table().and_then(|table| limits(&table)));
     let accounts = table.maybe("accounts", |item| list(item, |item| item.parse()));
     let routes = routes(table, index, seen);
-    let rate = table.maybe("rate", |item| item.table().and_then(|table| rate(&table)));
-    let packages = offers(table, "packages", seen, package);
+    let rate = table.maybe("rate", |item| item.table().and_then(|table| rate(&table, currency)));
+    let packages = offers(table, "packages", seen, |table, id| package(table, id, currency));
     let has_rate = rate != Some(None);
-    let subscriptions = offers(table, "subscriptions", seen, |table, id| plan(table, id, has_rate));
+    let subscriptions = offers(table, "subscriptions", seen, |table, id| plan(table, id, currency, has_rate));
     table.finish();
     let has_none = packages.as_ref().is_some_and(Vec::is_empty) && subscriptions.as_ref().is_some_and(Vec::is_empty);
     if !has_rate && has_none {
@@ -162,8 +167,8 @@ impl Seen {
         self.routes.insert((target.product, target.route), item.line());
         match self.router.add(route, target) {
             Ok(()) => {}
-            Err(RouteError::Conflict { with: Some(other) }) => {
-                let line = self.routes.get(&(other.product, other.route)).copied().unwrap_or_default();
+            Err(RouteError::Conflict { with }) => {
+                let line = self.routes.get(&(with.product, with.route)).copied().unwrap_or_default();
                 item.refuse(format!("it conflicts with the route on line {line}: both take the same requests"));
             }
             Err(error) => item.refuse(error.to_string()),

@@ -7,6 +7,7 @@
 mod compile;
 pub mod difference;
 mod offer;
+mod pattern;
 pub mod router;
 mod source;
 mod value;
@@ -122,7 +123,7 @@ pub struct Product {
 pub struct Route {
     /// In upper case; empty for all.
     pub methods: Vec<String>,
-    /// A pattern of the `matchit` crate: `/v1/{id}/{*rest}`.
+    /// A pattern such as `/v1/{id}/{*rest}`; [`router`] says which paths it takes.
     pub path: String,
 }
 

@@ -1,6 +1,6 @@
 //! The part of the source that is about money: rates, packages and plans.
 //!
-//! Invariant: every price is exact in micro-units and not below nothing; tiers rise and end in one without an end; a
+//! Invariant: every price is exact in micro-units and not below nothing, and what is paid as it stands can be paid; tiers rise and end in one without an end; a
 //! package sells exactly one meter, a plan at least one; only a product with a rate has plans that go beyond into it.
 #![deny(clippy::float_arithmetic)]
 
@@ -13,7 +13,7 @@ use crate::{
     id::OfferId,
     ledger::Beyond,
     meter::{Meter, PerMeter},
-    money::Micros,
+    money::{Currency, Micros},
     rate::{Price, Rate, Tier, TierMode},
     time::{DAY, Millis},
 };
@@ -30,10 +30,10 @@ const METERS: [(Meter, &str, &str, &str, &str); 4] = [
 /// How long a renewal that the balance does not cover is tried again when the catalog does not say.
 const DEFAULT_GRACE: Millis = 3 * DAY;
 
-/// A pay-as-you-go price.
-pub(super) fn rate(table: &Table<'_>) -> Option<Rate> {
+/// A pay-as-you-go price. What a call costs may be finer than what can be paid in `currency`; the minimum may not.
+pub(super) fn rate(table: &Table<'_>, currency: Currency) -> Option<Rate> {
     let mode = table.maybe("tiers", tier_mode);
-    let minimum = table.maybe("minimum", amount);
+    let minimum = table.maybe("minimum", |item| paid(item, currency));
     let mode_or_default = mode.flatten().unwrap_or_default();
     let mut prices = PerMeter::default();
     let mut complete = true;
@@ -63,9 +63,9 @@ pub(super) fn rate(table: &Table<'_>) -> Option<Rate> {
 }
 
 /// A package whose id was read before.
-pub(super) fn package(table: &Table<'_>, id: Option<OfferId>) -> Option<Package> {
+pub(super) fn package(table: &Table<'_>, id: Option<OfferId>, currency: Currency) -> Option<Package> {
     let title = table.maybe("title", |item| item.read(value::title));
-    let price = table.required("price").and_then(|item| amount(&item));
+    let price = table.required("price").and_then(|item| paid(&item, currency));
     let valid = table.maybe("valid", |item| item.read(value::duration));
     let priority = table.maybe("priority", Item::integer);
     let quantities = quantities(table);
@@ -85,9 +85,9 @@ pub(super) fn package(table: &Table<'_>, id: Option<OfferId>) -> Option<Package>
 }
 
 /// A plan whose id was read before, of a product that has a rate or not.
-pub(super) fn plan(table: &Table<'_>, id: Option<OfferId>, has_rate: bool) -> Option<Plan> {
+pub(super) fn plan(table: &Table<'_>, id: Option<OfferId>, currency: Currency, has_rate: bool) -> Option<Plan> {
     let title = table.maybe("title", |item| item.read(value::title));
-    let price = table.required("price").and_then(|item| amount(&item));
+    let price = table.required("price").and_then(|item| paid(&item, currency));
     let every = table.required("every").and_then(|item| item.read(value::every));
     let beyond = table.maybe("beyond", |item| beyond(item, has_rate));
     let grace = table.maybe("grace", |item| item.read(value::duration));
@@ -174,6 +174,16 @@ fn amount(item: &Item<'_>) -> Option<Micros> {
     let amount: Micros = item.parse()?;
     if amount < Micros::ZERO {
         item.refuse("a price cannot be below nothing".to_owned());
+        return None;
+    }
+    Some(amount)
+}
+
+/// A price that is paid as it stands, so it is a whole number of the currency's smallest coin.
+fn paid(item: &Item<'_>, currency: Currency) -> Option<Micros> {
+    let amount = amount(item)?;
+    if !currency.can_be_paid(amount) {
+        item.refuse(format!("`{}` cannot be paid: the smallest amount of {currency} is {}", amount, currency.coin()));
         return None;
     }
     Some(amount)

@@ -1,12 +1,18 @@
 //! Which product and route a request is for.
 //!
-//! One tree holds the patterns of all products, so a look-up costs what its path costs and not what the catalog holds.
-//! Invariant: a path and a method lead to at most one route. Where several patterns match a path, the one with the
-//! longest static part wins, whatever methods it takes; so it never depends on the order in the catalog.
+//! One tree holds the patterns of all products, segment by segment, so a look-up costs what its path costs and not what the
+//! catalog holds. Invariant: a path and a method lead to at most one route, whatever the order of the routes in the catalog.
+//! Where several patterns take a path, the most specific wins, whatever methods it takes: from the left, the first segment in
+//! which two of them differ decides. There text goes before a parameter, and of parameters the one with more text before it,
+//! then `{name}` before `{*name}`, then the one with more text after it. Two patterns that are left equal by this take the
+//! same paths; they conflict where they take the same methods, and nothing else conflicts.
 
 use std::collections::BTreeMap;
 
-use super::{Catalog, Route};
+use super::{
+    Catalog, Route,
+    pattern::{self, Parameter, Segment},
+};
 use crate::rejection::Rejection;
 
 /// Where a request goes: indices into [`Catalog::products`] and the product's routes.
@@ -21,26 +27,33 @@ pub struct Target {
 /// Why a route cannot be added.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RouteError {
-    /// The pattern cannot be read.
+    /// The pattern cannot be read, or can take no path.
     #[error("{0}")]
     Pattern(&'static str),
-    /// Another route takes the same requests, or some of them with nothing to say which of the two goes first.
+    /// A route that was added before takes the same requests.
     #[error("it conflicts with another route")]
     Conflict {
-        /// The other route, where it is known which.
-        with: Option<Target>,
+        /// The other route.
+        with: Target,
     },
 }
 
 /// The routes of a catalog, ready to be asked.
 #[derive(Debug, Clone, Default)]
 pub struct Router {
-    /// From a path to an index into `patterns`.
-    tree: matchit::Router<usize>,
-    /// Per pattern, the routes that have it, by their methods.
-    patterns: Vec<Vec<Entry>>,
-    /// From a pattern to its index.
-    index: BTreeMap<String, usize>,
+    /// The tree; the first is its root.
+    nodes: Vec<Node>,
+}
+
+/// What follows the segments that lead here.
+#[derive(Debug, Clone, Default)]
+struct Node {
+    /// By the text of the next segment.
+    texts: BTreeMap<String, usize>,
+    /// The parameters that the next segment can be, the most specific first.
+    parameters: Vec<(Parameter, usize)>,
+    /// The routes whose pattern ends here.
+    entries: Vec<Entry>,
 }
 
 #[derive(Debug, Clone)]
@@ -59,37 +72,42 @@ impl Router {
                 router.add(taken, Target { product, route })?;
             }
         }
-        router.complete();
         Ok(router)
     }
 
-    /// Adds one route.
+    /// Adds one route. One that conflicts is remembered too, for those that conflict with it.
     pub(super) fn add(&mut self, route: &Route, target: Target) -> Result<(), RouteError> {
-        let pattern = anonymous(&route.path);
-        let entry = Entry { methods: route.methods.clone(), target };
-        if let Some(&known) = self.index.get(&pattern) {
-            let entries = &mut self.patterns[known];
-            if let Some(other) = entries.iter().find(|other| other.overlaps(&entry)) {
-                return Err(RouteError::Conflict { with: Some(other.target) });
-            }
-            entries.push(entry);
-            return Ok(());
+        let segments = pattern::read(&route.path).map_err(RouteError::Pattern)?;
+        if self.nodes.is_empty() {
+            self.nodes.push(Node::default());
         }
-        let next = self.patterns.len();
-        self.tree.insert(pattern.clone(), next).map_err(|error| self.explain(error))?;
-        self.index.insert(pattern, next);
-        self.patterns.push(vec![entry]);
-        Ok(())
+        let end = segments.into_iter().fold(0, |at, segment| self.below(at, segment));
+        let entry = Entry { methods: route.methods.clone(), target };
+        let entries = &mut self.nodes[end].entries;
+        let other = entries.iter().find(|other| other.overlaps(&entry)).map(|other| other.target);
+        entries.push(entry);
+        other.map_or(Ok(()), |with| Err(RouteError::Conflict { with }))
     }
 
-    /// Lets `/v1/{*rest}` take `/v1/` too, where no other route does: who sells everything below a path means it.
-    fn complete(&mut self) {
-        for (pattern, index) in &self.index {
-            if let Some((stem, "x}")) = pattern.split_once("{*") {
-                // A conflict means that the path has a route of its own already.
-                let _ = self.tree.insert(stem, *index);
+    /// The node that `segment` leads to from the one at `at`; it is made where there is none.
+    fn below(&mut self, at: usize, segment: Segment) -> usize {
+        let next = self.nodes.len();
+        let node = &mut self.nodes[at];
+        let found = match segment {
+            Segment::Text(text) => *node.texts.entry(text).or_insert(next),
+            Segment::Open(parameter) => {
+                let place = node.parameters.binary_search_by(|(known, _)| known.order().cmp(&parameter.order()));
+                let place = place.unwrap_or_else(|place| {
+                    node.parameters.insert(place, (parameter, next));
+                    place
+                });
+                node.parameters[place].1
             }
+        };
+        if found == next {
+            self.nodes.push(Node::default());
         }
+        found
     }
 
     /// The route that takes `method` and `path`. The path is as sent, percent-encoded, without the query.
@@ -99,27 +117,37 @@ impl Router {
     /// # Errors
     /// [`Rejection::RouteUnknown`] and [`Rejection::MethodUnsupported`].
     pub fn route(&self, method: &str, path: &str) -> Result<Target, Rejection> {
-        let found = self.tree.at(path).map_err(|_| Rejection::RouteUnknown)?;
-        let entries = &self.patterns[*found.value];
+        let path = pattern::canonical(path);
+        let inner = path.strip_prefix('/').filter(|inner| !pattern::is_own(inner));
+        let found = inner.and_then(|inner| self.find(0, inner)).ok_or(Rejection::RouteUnknown)?;
+        let entries = &found.entries;
         let taking = |method: &str| entries.iter().find(|entry| entry.takes(method));
         let entry = taking(method).or_else(|| if method == "HEAD" { taking("GET") } else { None });
         entry.map(|entry| entry.target).ok_or_else(|| Rejection::MethodUnsupported { allow: allow(entries) })
     }
 
-    fn explain(&self, error: matchit::InsertError) -> RouteError {
-        use matchit::InsertError;
-        match error {
-            InsertError::Conflict { with } => {
-                // The tree names the pattern it met, which may be a part of one; any of the routes below it will do.
-                let met = self.index.iter().find(|(pattern, _)| pattern.starts_with(&with));
-                RouteError::Conflict { with: met.map(|(_, index)| self.patterns[*index][0].target) }
-            }
-            InsertError::InvalidParamSegment => {
-                RouteError::Pattern("a segment between slashes can hold only one parameter")
-            }
-            InsertError::InvalidCatchAll => RouteError::Pattern("a parameter like {*rest} must be the end of the path"),
-            _ => RouteError::Pattern("a parameter must look like {name} or {*name}; write {{ and }} for plain braces"),
-        }
+    /// The end of the most specific pattern that goes on from the node at `at` and takes `path`. Each node is met at most
+    /// once, because its segments lead to it in one way.
+    fn find(&self, at: usize, path: &str) -> Option<&Node> {
+        let node = self.nodes.get(at)?;
+        // Segments are short: a plain walk is quicker than a search that prepares itself.
+        let (segment, left) = match path.bytes().position(|byte| byte == b'/') {
+            Some(at) => (&path[..at], Some(&path[at + 1..])),
+            None => (path, None),
+        };
+        let below = |next: usize| match left {
+            Some(left) => self.find(next, left),
+            None => self.nodes.get(next).filter(|end| !end.entries.is_empty()),
+        };
+        let by_text = node.texts.get(segment).and_then(|next| below(*next));
+        by_text.or_else(|| {
+            node.parameters.iter().find_map(|(parameter, next)| {
+                if parameter.is_rest {
+                    return parameter.takes(path).then(|| self.nodes.get(*next)).flatten();
+                }
+                parameter.takes(segment).then(|| below(*next)).flatten()
+            })
+        })
     }
 }
 
@@ -142,40 +170,6 @@ fn allow(entries: &[Entry]) -> String {
     methods.join(", ")
 }
 
-/// The pattern with every parameter called `x`, so that patterns that match the same paths read the same. The names are
-/// for people; the gateway forwards the path as it came.
-fn anonymous(pattern: &str) -> String {
-    let mut out = String::with_capacity(pattern.len());
-    let mut rest = pattern;
-    while let Some(open) = rest.find(['{', '}']) {
-        let (before, from) = rest.split_at(open);
-        out.push_str(before);
-        if from.starts_with("{{") || from.starts_with("}}") {
-            out.push_str(&from[..2]);
-            rest = &from[2..];
-            continue;
-        }
-        let name = from.strip_prefix('{').and_then(|inner| inner.split_once('}'));
-        match name.map(|(name, after)| (name.strip_prefix('*').unwrap_or(name), name.starts_with('*'), after)) {
-            Some((name, catch_all, after)) if !name.is_empty() && name.bytes().all(is_name_byte) => {
-                out.push_str(if catch_all { "{*x}" } else { "{x}" });
-                rest = after;
-            }
-            // Not a parameter: left as it is, for the tree to refuse.
-            _ => {
-                out.push_str(&from[..1]);
-                rest = &from[1..];
-            }
-        }
-    }
-    out.push_str(rest);
-    out
-}
-
-fn is_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_'
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,7 +180,6 @@ mod tests {
             let methods = methods.iter().map(|method| (*method).to_owned()).collect();
             router.add(&Route { methods, path: (*path).to_owned() }, Target { product: 0, route })?;
         }
-        router.complete();
         Ok(router)
     }
 
@@ -233,18 +226,104 @@ mod tests {
     }
 
     #[test]
-    fn conflicts_name_the_other_route() {
-        let conflict = |route| Err(RouteError::Conflict { with: Some(Target { product: 0, route }) });
+    fn only_the_same_requests_conflict_and_the_other_route_is_named() {
+        let conflict = |route| Err(RouteError::Conflict { with: Target { product: 0, route } });
         assert_eq!(router(&[(&[], "/z"), (&["GET"], "/a"), (&[], "/a")]).map(|_| ()), conflict(1));
         assert_eq!(router(&[(&[], "/z"), (&["GET"], "/a/{b}"), (&["GET"], "/a/{c}")]).map(|_| ()), conflict(1));
-        assert_eq!(router(&[(&[], "/z"), (&[], "/a/{b}"), (&[], "/a/{*rest}")]).map(|_| ()), conflict(1));
+        assert_eq!(router(&[(&[], "/a/{*b}"), (&[], "/a/{*c}")]).map(|_| ()), conflict(0));
+        for (one, other) in [
+            ("/caf%C3%A9", "/caf%c3%a9"),
+            ("/caf\u{e9}", "/caf%c3%a9"),
+            ("/~me/{x}", "/%7Eme/{y}"),
+            ("/a^b", "/a%5eb"),
+            ("/{{id}}", "/%7Bid%7D"),
+            ("/%61{x}%62", "/a{y}b"),
+        ] {
+            assert_eq!(router(&[(&[], one), (&[], other)]).map(|_| ()), conflict(0), "{one} {other}");
+        }
+        for (one, other) in [
+            ("/d/pre{x}", "/d/{y}/two"),
+            ("/foo{a}", "/{a}/{b}"),
+            ("/t/{id}.json", "/t/{id}/comments.json"),
+            ("/a/{b}", "/a/{*rest}"),
+            ("/x{a}", "/{*rest}"),
+            ("/{a}x", "/{*rest}"),
+            ("/a%2Fb", "/a/b"),
+            ("/a:b", "/a%3Ab"),
+        ] {
+            assert!(router(&[(&[], one), (&[], other)]).is_ok(), "{one} {other}");
+            assert!(router(&[(&[], other), (&[], one)]).is_ok(), "{other} {one}");
+        }
     }
 
     #[test]
-    fn patterns_that_cannot_be_read_are_refused() {
-        for pattern in ["/{}", "/{a", "/a}", "/{a}{b}", "/{*rest}/a", "/{*}", "/{a{b}}"] {
-            assert!(matches!(router(&[(&[], pattern)]), Err(RouteError::Pattern(_))), "{pattern}");
+    fn the_most_specific_pattern_wins() {
+        let in_order = [
+            "/a/b",
+            "/a/bc{x}",
+            "/a/b{x}c",
+            "/a/b{x}",
+            "/a/b{*rest}",
+            "/a/{x}bc",
+            "/a/{x}c",
+            "/a/{x}",
+            "/a/{*rest}",
+            "/{*rest}",
+        ];
+        let backwards: Vec<(&[&str], &str)> = in_order.iter().rev().map(|path| (&[] as &[&str], *path)).collect();
+        let router = router(&backwards).unwrap();
+        let at = |path| backwards[to(&router, "GET", path).unwrap()].1;
+        for (path, pattern) in [
+            ("/a/b", "/a/b"),
+            ("/a/bcc", "/a/bc{x}"),
+            ("/a/bxc", "/a/b{x}c"),
+            ("/a/bx", "/a/b{x}"),
+            ("/a/bx/", "/a/b{*rest}"),
+            ("/a/xbc", "/a/{x}bc"),
+            ("/a/xc", "/a/{x}c"),
+            ("/a/x", "/a/{x}"),
+            ("/a/", "/a/{*rest}"),
+            ("/a/x/y", "/a/{*rest}"),
+            ("/a", "/{*rest}"),
+        ] {
+            assert_eq!(at(path), pattern, "{path}");
         }
-        assert_eq!(to(&router(&[(&[], "/{{a}}")]).unwrap(), "GET", "/{a}"), Ok(0));
+    }
+
+    #[test]
+    fn every_spelling_of_a_path_goes_to_the_same_route() {
+        let router = router(&[
+            (&[], "/{{id}}"),
+            (&[], "/a^b"),
+            (&[], "/caf%C3%A9"),
+            (&[], "/~me"),
+            (&[], "/{x}F"),
+            (&[], "/x/y"),
+        ]);
+        let router = router.unwrap();
+        for (route, paths) in [
+            (0, &["/%7Bid%7D", "/%7bid}"][..]),
+            (1, &["/a%5Eb", "/a%5eb", "/a^b", "/%61^b"]),
+            (2, &["/caf%c3%a9", "/caf%C3%A9", "/c%61f%c3%a9", "/caf\u{e9}"]),
+            (3, &["/%7Eme", "/~me", "/%7em%65"]),
+            (4, &["/aF", "/a%46", "/%2FF"]),
+        ] {
+            for path in paths {
+                assert_eq!(to(&router, "GET", path), Ok(route), "{path}");
+            }
+        }
+        for path in ["/x%2Fy", "/x%2fy", "/%2F", "/%2f", "/F"] {
+            assert_eq!(to(&router, "GET", path), Err(Rejection::RouteUnknown), "{path}");
+        }
+    }
+
+    #[test]
+    fn no_route_takes_a_path_of_the_gateway() {
+        let router = router(&[(&[], "/{*rest}"), (&[], "/_fare{x}/{y}")]).unwrap();
+        for path in ["/_farebox", "/_farebox/", "/_farebox/admin/v1/catalog", "/%5Ffarebox/x", "/%5ffareb%6fx"] {
+            assert_eq!(to(&router, "GET", path), Err(Rejection::RouteUnknown), "{path}");
+        }
+        assert_eq!(to(&router, "GET", "/_fareboxes/1"), Ok(1));
+        assert_eq!(to(&router, "OPTIONS", "*"), Err(Rejection::RouteUnknown));
     }
 }
