@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AdminPorts, AdminResponse, Answered, Call, Items,
+    AdminPorts, AdminResponse, Answered, Call,
     failure::Failure,
     names,
     resource::base32,
@@ -90,14 +90,7 @@ impl<P: AdminPorts> Call<'_, P> {
     }
 
     pub(super) async fn list_accounts(&self) -> Answered {
-        let cursor = self.page_cursor()?;
-        let page = self.ports.list(ACCOUNTS, cursor.as_deref(), self.limit()?.into()).await?;
-        let mut items = Vec::with_capacity(page.items.len());
-        for key in &page.items {
-            // A store that is eventually consistent may list what it does not find yet.
-            items.extend(store::read::<AccountRecord>(self.ports, key).await?.map(Account::from));
-        }
-        AdminResponse::json(200, &Items { items, cursor: self.next_page(page.cursor) })
+        self.documents::<AccountRecord, _>(ACCOUNTS, Account::from).await
     }
 
     pub(super) async fn show_account(&self, id: &str) -> Answered {

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{AdminPorts, AdminRequest, AdminResponse, Answered, Call, Items, store, tokens::Actor};
+use super::{AdminPorts, AdminRequest, Answered, Call, store, tokens::Actor};
 use crate::{log::tell, schema::Time};
 
 /// Where the records are: the key-value store lists in ascending order, so the key counts down.
@@ -75,12 +75,6 @@ impl<P: AdminPorts> Call<'_, P> {
 
     /// The latest first.
     pub(super) async fn list_audit(&self) -> Answered {
-        let cursor = self.page_cursor()?;
-        let page = self.ports.list(AUDIT, cursor.as_deref(), self.limit()?.into()).await?;
-        let mut items: Vec<Record> = Vec::with_capacity(page.items.len());
-        for key in &page.items {
-            items.extend(store::read(self.ports, key).await?);
-        }
-        AdminResponse::json(200, &Items { items, cursor: self.next_page(page.cursor) })
+        self.documents::<Record, _>(AUDIT, std::convert::identity).await
     }
 }

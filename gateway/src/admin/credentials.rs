@@ -11,7 +11,6 @@ use farebox_core::{
     address::AddressRange,
     credential::{Credential, Secret, app_code_entry, credential_entry, hash_app_code},
     id::{AccountId, CredentialKey, ProductId},
-    ledger::Refusal,
     time::{DAY, Millis, SECOND, Timestamp},
 };
 use schemars::JsonSchema;
@@ -24,7 +23,7 @@ use super::{
     money::unheard,
     names,
     resource::base32,
-    retry::{SECRETS_REPEATED, Seed},
+    retry::{Before, Seed},
     store,
 };
 use crate::schema::{AddressRangeText, Id, Time};
@@ -236,29 +235,23 @@ impl<P: AdminPorts> Call<'_, P> {
         let Some(found) = store::read::<Credential>(self.ports, &credential_entry(&key)).await? else {
             return Ok(None);
         };
-        if found.asked != seed.asked {
-            return Err(Failure::Refused(Refusal::KeyReused));
-        }
-        if self.now.since(found.created) > SECRETS_REPEATED {
-            return Err(Failure::SecretsShown);
-        }
+        self.check_repetition(seed, &Before { asked: &found.asked, made: found.created })?;
         let (secret, app_code) = secrets(seed);
         Ok(Some(Made { key, secret, app_code, created: found.created, expires: found.expires }))
     }
 
     pub(super) async fn list_credentials(&self, account: &str) -> Answered {
         let prefix = keys_of(&self.account(account).await?.id);
-        let cursor = self.page_cursor()?;
-        let page = self.ports.list(&prefix, cursor.as_deref(), self.limit()?.into()).await?;
-        let mut items = Vec::with_capacity(page.items.len());
-        for entry in &page.items {
+        let (entries, cursor) = self.keys(&prefix).await?;
+        let mut items = Vec::with_capacity(entries.len());
+        for entry in &entries {
             let key: Option<CredentialKey> = entry.strip_prefix(&prefix).and_then(|key| key.parse().ok());
             let Some(key) = key else { continue };
             if let Some(found) = store::read::<Credential>(self.ports, &credential_entry(&key)).await? {
                 items.push(Listed::from(found));
             }
         }
-        AdminResponse::json(200, &Items { items, cursor: self.next_page(page.cursor) })
+        AdminResponse::json(200, &Items { items, cursor })
     }
 
     pub(super) async fn change_credential(&self, account: &str, key: &str) -> Answered {

@@ -14,6 +14,7 @@ mod money;
 mod names;
 mod openapi;
 mod operations;
+mod paging;
 mod reports;
 mod repricings;
 mod resource;
@@ -30,12 +31,11 @@ mod webhooks;
 use std::cell::OnceCell;
 
 use farebox_core::{catalog::SCHEMA, credential::MasterKey, time::Timestamp};
-use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use clock::CLOCK_ENTRY;
 
-use self::{failure::Failure, resource::Resource, tokens::Actor};
+use self::{failure::Failure, paging::Items, resource::Resource, tokens::Actor};
 use crate::{
     log::tell,
     ports::{Host, KeyValue, Ledger, UsageJournal, Web},
@@ -157,6 +157,7 @@ impl<P: AdminPorts> Call<'_, P> {
                 return Err(Failure::Forbidden { needs: needs.as_str(), has: has.as_str() });
             }
         }
+        self.check_query(method)?;
         if self.request.body.len() > BODY_LIMIT {
             return Err(Failure::BodyTooLarge);
         }
@@ -224,10 +225,33 @@ impl<P: AdminPorts> Call<'_, P> {
         serde_json::from_slice(body).map_err(|error| Failure::Malformed(format!("the body cannot be read: {error}")))
     }
 
-    /// The last value of a query parameter.
+    /// The value of a query parameter.
     fn parameter(&self, name: &str) -> Option<String> {
-        let pairs = form_urlencoded::parse(self.request.query.as_bytes());
-        pairs.filter(|(have, _)| have == name).last().map(|(_, value)| value.into_owned())
+        let mut pairs = form_urlencoded::parse(self.request.query.as_bytes());
+        pairs.find(|(have, _)| have == name).map(|(_, value)| value.into_owned())
+    }
+
+    /// Refuses a query with a parameter that the operation does not take, or with one that comes twice: what is not read must
+    /// not be taken for what was done.
+    fn check_query(&self, method: &str) -> Result<(), Failure> {
+        if self.request.query.is_empty() {
+            return Ok(());
+        }
+        let takes = operations::query_parameters(method, self.request.path);
+        let mut given = Vec::new();
+        for (name, _) in form_urlencoded::parse(self.request.query.as_bytes()) {
+            if !takes.iter().any(|taken| *taken == name) {
+                let takes = if takes.is_empty() { "none".to_owned() } else { format!("`{}`", takes.join("`, `")) };
+                let wrong =
+                    format!("this operation has no query parameter `{}`; it takes {takes}", name.escape_debug());
+                return Err(Failure::Malformed(wrong));
+            }
+            if given.contains(&name) {
+                return Err(Failure::Malformed(format!("the query parameter `{name}` comes twice")));
+            }
+            given.push(name);
+        }
+        Ok(())
     }
 
     /// A query parameter that is true or false; false when it is not there.
@@ -238,56 +262,6 @@ impl<P: AdminPorts> Call<'_, P> {
             Some(_) => Err(Failure::Malformed(format!("`{name}` must be true or false"))),
         }
     }
-
-    /// Where the page before ended.
-    fn cursor(&self) -> Option<String> {
-        self.parameter("cursor").filter(|cursor| !cursor.is_empty())
-    }
-
-    /// Where the page before of this list ended. A store may fail at a cursor that it did not give, so what comes back
-    /// must be what was given out.
-    fn page_cursor(&self) -> Result<Option<String>, Failure> {
-        let Some(given) = self.cursor() else { return Ok(None) };
-        let ours = given.rsplit_once('.').filter(|(cursor, mark)| self.cursor_mark(cursor) == *mark);
-        let wrong = || Failure::Malformed("`cursor` must be one that a page gave".to_owned());
-        ours.map(|(cursor, _)| Some(cursor.to_owned())).ok_or_else(wrong)
-    }
-
-    /// A cursor of the store, as it is given out.
-    fn next_page(&self, cursor: Option<String>) -> Option<String> {
-        cursor.map(|cursor| format!("{cursor}.{}", self.cursor_mark(&cursor)))
-    }
-
-    fn cursor_mark(&self, cursor: &str) -> String {
-        let mark = self.settings.master_key.derive(&format!("cursor/{}/{cursor}", self.request.path));
-        resource::base32(&mark[..10])
-    }
-
-    /// A page of a list that is at hand as a whole.
-    fn page<T: Serialize>(&self, items: Vec<T>) -> Answered {
-        let (cursor, limit) = (self.page_cursor()?, usize::from(self.limit()?));
-        let begin = cursor.and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
-        let cursor = (items.len() > begin + limit).then(|| (begin + limit).to_string());
-        let items = items.into_iter().skip(begin).take(limit).collect();
-        AdminResponse::json(200, &Items { items, cursor: self.next_page(cursor) })
-    }
-
-    /// How many items a page of a list holds.
-    fn limit(&self) -> Result<u16, Failure> {
-        let Some(text) = self.parameter("limit") else { return Ok(50) };
-        let limit = text.parse().ok().filter(|limit| (1..=100).contains(limit));
-        limit.ok_or_else(|| Failure::Malformed("`limit` must be a number from 1 to 100".to_owned()))
-    }
-}
-
-/// A page of a list.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "{T}List")]
-struct Items<T> {
-    items: Vec<T>,
-    /// Where the next page begins; missing on the last.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cursor: Option<String>,
 }
 
 impl AdminResponse {

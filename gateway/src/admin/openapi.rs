@@ -99,7 +99,7 @@ fn describe(operation: &Operation, schemas: &mut Schemas, problem: &Schema) -> V
         None => json!({ "description": "Done" }),
     };
     responses.insert(operation.status.to_string(), done);
-    let common: &[u16] = if operation.is_open { &[500, 503] } else { &[400, 401, 403, 500, 503] };
+    let common: &[u16] = if operation.is_open { &[400, 500, 503] } else { &[400, 401, 403, 500, 503] };
     for status in common.iter().chain(operation.failures) {
         responses.insert(status.to_string(), failure("Not done; the problem's code and detail say why"));
     }

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use super::{
     Items, accounts, audit,
     catalog::{Health, Publication, Shown},
-    clock, credentials, money, repricings, restoring, statements, subscriptions, tokens, watching, webhooks,
+    clock, credentials, money, repricings,
+    resource::ROOT,
+    restoring, statements, subscriptions, tokens, watching, webhooks,
 };
 use crate::{
     reports::{BalanceReport, GrantRow, LeaseRow, SubscriptionRow, TermsReport, UsageRow},
@@ -118,13 +120,26 @@ impl Operation {
         self.with(json!({
             "name": "Idempotency-Key", "in": "header",
             "schema": { "type": "string", "pattern": IDEMPOTENCY_KEY },
-            "description": "A name of your own for this request. Sent again with it, it makes nothing new."
+            "description": "A name of your own for this request. Sent again with it by the same token, it makes nothing new."
         }))
     }
 
     fn fails(self, failures: &'static [u16]) -> Self {
         Self { failures, ..self }
     }
+}
+
+/// The names of the query parameters that the operation of `method` at `path` takes.
+pub(super) fn query_parameters(method: &str, path: &str) -> Vec<String> {
+    let path = path.strip_prefix(ROOT).unwrap_or_default();
+    let is_at = |pattern: &str| {
+        let fits = |(have, want): (&str, &str)| want.starts_with('{') || have == want;
+        pattern.split('/').count() == path.split('/').count() && path.split('/').zip(pattern.split('/')).all(fits)
+    };
+    let is_meant = |operation: &Operation| operation.method.eq_ignore_ascii_case(method) && is_at(operation.path);
+    let parameters = operations().into_iter().find(is_meant).map(|found| found.parameters).unwrap_or_default();
+    let in_query = parameters.iter().filter(|parameter| parameter["in"] == "query");
+    in_query.filter_map(|parameter| parameter["name"].as_str().map(str::to_owned)).collect()
 }
 
 pub(super) fn operations() -> Vec<Operation> {
@@ -279,15 +294,17 @@ pub(super) fn operations() -> Vec<Operation> {
             .gives::<clock::Clock>(200)
             .fails(&[413]),
         operation("post", "admin-tokens", "Issue an admin token; it is shown this once")
+            .made_once()
             .takes::<tokens::Wanted>()
             .gives::<tokens::Issued>(201)
-            .fails(&[413]),
+            .fails(&[409, 413, 422]),
         operation("get", "admin-tokens", "The admin tokens").paged().gives::<Items<tokens::Row>>(200),
         operation("delete", "admin-tokens/{token}", "Revoke an admin token").gives_nothing().fails(&[404]),
         operation("post", "webhooks", "Register an endpoint for webhooks; its secret is shown this once")
+            .made_once()
             .takes::<webhooks::Wanted>()
             .gives::<webhooks::Registered>(201)
-            .fails(&[409, 413]),
+            .fails(&[409, 413, 422]),
         operation("get", "webhooks", "The endpoints").paged().gives::<Items<webhooks::Row>>(200),
         operation("get", "webhooks/{webhook}", "An endpoint, and how it does")
             .gives::<webhooks::Row>(200)

@@ -1,6 +1,11 @@
 //! What an account's book says: balance, grants, leases, entries, usage.
 
-use super::{AdminPorts, AdminResponse, Answered, Call, Items, accounts::account_id, failure::Failure};
+use super::{
+    AdminPorts, AdminResponse, Answered, Call,
+    accounts::account_id,
+    failure::Failure,
+    paging::{Items, numbered},
+};
 use crate::reports::{Query, Report};
 use farebox_core::time::Timestamp;
 
@@ -14,21 +19,23 @@ impl<P: AdminPorts> Call<'_, P> {
 
     pub(super) async fn grants(&self, account: &str) -> Answered {
         match self.report(account, Query::Grants).await? {
-            Report::Grants(items) => self.page(items),
+            Report::Grants(rows) => {
+                self.page(rows.into_iter().map(|row| (format!("{}/{}", numbered(&row.id), row.meter.as_str()), row)))
+            }
             other => Err(mismatch(&other)),
         }
     }
 
     pub(super) async fn leases(&self, account: &str) -> Answered {
         match self.report(account, Query::Leases).await? {
-            Report::Leases(items) => self.page(items),
+            Report::Leases(rows) => self.page(rows.into_iter().map(|row| (numbered(&row.id), row))),
             other => Err(mismatch(&other)),
         }
     }
 
     pub(super) async fn subscriptions(&self, account: &str) -> Answered {
         match self.report(account, Query::Subscriptions).await? {
-            Report::Subscriptions(items) => self.page(items),
+            Report::Subscriptions(rows) => self.page(rows.into_iter().map(|row| (numbered(&row.id), row))),
             other => Err(mismatch(&other)),
         }
     }
@@ -44,7 +51,7 @@ impl<P: AdminPorts> Call<'_, P> {
     pub(super) async fn usage(&self, account: &str) -> Answered {
         let (from, until) = self.stretch()?;
         match self.report(account, Query::Usage { from, until }).await? {
-            Report::Usage(items) => self.page(items),
+            Report::Usage(rows) => self.page(rows.into_iter().map(|row| (row.product.to_string(), row))),
             other => Err(mismatch(&other)),
         }
     }

@@ -37,12 +37,11 @@ impl<P: AdminPorts> Call<'_, P> {
         if sells.provider.currency != catalog.provider.currency {
             return Err(Failure::CurrencyFixed);
         }
-        let cursor = self.page_cursor()?;
-        let page = self.ports.list(ACCOUNTS, cursor.as_deref(), self.limit()?.into()).await?;
+        let (accounts, cursor) = self.keys(ACCOUNTS).await?;
         let catalog = serde_json::to_string(&catalog).map_err(|error| Failure::Unwritable(error.to_string()))?;
         let query = Query::Reprice { from, until, catalog };
         let mut items = Vec::new();
-        for key in &page.items {
+        for key in &accounts {
             let Some(account) = key.strip_prefix(ACCOUNTS).and_then(|id| id.parse::<AccountId>().ok()) else {
                 continue;
             };
@@ -55,6 +54,6 @@ impl<P: AdminPorts> Call<'_, P> {
                 Err(_) => {}
             }
         }
-        AdminResponse::json(200, &Items { items, cursor: self.next_page(page.cursor) })
+        AdminResponse::json(200, &Items { items, cursor })
     }
 }

@@ -3,7 +3,7 @@
 use super::tokens::Role;
 
 /// Where the admin API begins.
-const ROOT: &str = "/_farebox/admin/v1/";
+pub(super) const ROOT: &str = "/_farebox/admin/v1/";
 
 /// What a path of the admin API stands for. Texts are parts of the path, not yet checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,18 +1,20 @@
 //! Making things once, however often the request is sent: for what the ledger does not book.
 //!
-//! Invariant: what a request makes under an idempotency key (ids, secrets) is derived from that key and the master key, so
-//! that a repetition makes the same thing again, also when both come at once and neither sees what the other wrote.
+//! Invariant: what a request makes under an idempotency key (ids, secrets) is derived from that key, the token that sends it
+//! and the master key, so that a repetition makes the same thing again, also when both come at once and neither sees what the
+//! other wrote. Another token that sends the same key makes another thing: nobody is shown a secret by guessing a key.
 
 use farebox_core::{
+    ledger::Refusal,
     signature::hmac_sha256,
-    time::{DAY, Millis},
+    time::{DAY, Millis, Timestamp},
 };
 use serde_json::Value;
 
 use super::{AdminPorts, Call, RANDOM_BYTES, failure::Failure};
 
 /// How long a repetition is answered with the secret that was made.
-pub(super) const SECRETS_REPEATED: Millis = DAY;
+const SECRETS_REPEATED: Millis = DAY;
 
 /// What new things are made from.
 pub(super) struct Seed {
@@ -46,16 +48,36 @@ impl Seed {
     }
 }
 
+/// What was made before under the key of a request.
+pub(super) struct Before<'a> {
+    /// What it was asked for with.
+    pub(super) asked: &'a Option<String>,
+    /// When it was made.
+    pub(super) made: Timestamp,
+}
+
 impl<P: AdminPorts> Call<'_, P> {
-    /// What this request makes new things from. `scope` says what it makes, and for whom.
+    /// Whether what was made before may be shown again to a request with this seed: it must be the same request, and not be
+    /// later than a day after.
+    pub(super) fn check_repetition(&self, seed: &Seed, before: &Before<'_>) -> Result<(), Failure> {
+        if *before.asked != seed.asked {
+            return Err(Failure::Refused(Refusal::KeyReused));
+        }
+        if self.now.since(before.made) > SECRETS_REPEATED { Err(Failure::SecretsShown) } else { Ok(()) }
+    }
+
+    /// What this request makes new things from. `scope` says what it makes, and for whom. Neither it nor the id of a token has
+    /// a free text in it, so no two requests of different kinds come to the same.
     pub(super) fn seed(&self, scope: &str) -> Result<Seed, Failure> {
         if self.request.idempotency_key.is_none() {
             return Ok(Seed { bytes: self.random, asked: None });
         }
         let key = self.idempotency_key()?.0;
+        let actor = self.changes_as.get().map(|actor| actor.token.as_str());
+        let actor = actor.ok_or_else(|| Failure::Unwritable("nobody is known to send this".to_owned()))?;
         let mut bytes = [0; RANDOM_BYTES];
         for (part, bytes) in bytes.chunks_mut(32).enumerate() {
-            let derived = self.settings.master_key.derive(&format!("{scope}/{part}/{key}"));
+            let derived = self.settings.master_key.derive(&format!("{actor}/{scope}/{part}/{key}"));
             bytes.copy_from_slice(&derived[..bytes.len()]);
         }
         let asked = hmac_sha256(b"asked", self.body::<Value>()?.to_string().as_bytes());

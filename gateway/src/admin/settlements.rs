@@ -1,6 +1,6 @@
 //! Settlement runs: one now, the last ones, and what none of them could book.
 
-use super::{AdminPorts, AdminResponse, Answered, Call, Items, store};
+use super::{AdminPorts, AdminResponse, Answered, Call, paging::latest_first};
 use crate::{
     billing,
     settlement::{self, REFUSED, Refused},
@@ -12,16 +12,11 @@ impl<P: AdminPorts> Call<'_, P> {
     }
 
     pub(super) async fn list_settlements(&self) -> Answered {
-        self.page(settlement::reports(self.ports).await?)
+        let rows = settlement::reports(self.ports).await?;
+        self.page(rows.into_iter().map(|kept| (latest_first(kept.number), kept.report)))
     }
 
     pub(super) async fn list_refused(&self) -> Answered {
-        let cursor = self.page_cursor()?;
-        let page = self.ports.list(REFUSED, cursor.as_deref(), self.limit()?.into()).await?;
-        let mut items: Vec<Refused> = Vec::with_capacity(page.items.len());
-        for key in &page.items {
-            items.extend(store::read(self.ports, key).await?);
-        }
-        AdminResponse::json(200, &Items { items, cursor: self.next_page(page.cursor) })
+        self.documents::<Refused, _>(REFUSED, std::convert::identity).await
     }
 }

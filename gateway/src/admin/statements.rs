@@ -9,7 +9,10 @@ use farebox_core::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{AdminPorts, AdminResponse, Answered, Call, accounts::account_id, failure::Failure, reports::mismatch};
+use super::{
+    AdminPorts, AdminResponse, Answered, Call, accounts::account_id, failure::Failure, paging::latest_first,
+    reports::mismatch,
+};
 use crate::{
     reports::{Query, Report},
     schema::Time,
@@ -37,7 +40,8 @@ impl<P: AdminPorts> Call<'_, P> {
             let (from, until) = Month(month).bounds();
             StatedMonth { period: Month(month).to_string(), from, until }
         };
-        self.page((first.0..=last.0).rev().map(stated).collect())
+        let keyed = |month: StatedMonth| (latest_first(month.from.millis().max(0).unsigned_abs()), month);
+        self.page((first.0..=last.0).map(stated).map(keyed))
     }
 
     pub(super) async fn statement(&self, account: &str, period: &str) -> Answered {

@@ -12,7 +12,9 @@ use farebox_core::{id::is_id, signature::hmac_sha256, time::Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AdminPorts, AdminResponse, Answered, Call, Items, failure::Failure, names, resource::base32, store};
+use super::{
+    AdminPorts, AdminResponse, Answered, Call, failure::Failure, names, resource::base32, retry::Before, store,
+};
 use crate::schema::{Id, Time};
 
 /// Where the tokens are.
@@ -65,6 +67,9 @@ struct Record {
     revoked: Option<Timestamp>,
     /// Base64 of an HMAC-SHA256 of the token, which is 32 random bytes.
     hash: String,
+    /// What it was asked for with, where the request had an idempotency key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    asked: Option<String>,
 }
 
 /// What a token is made from.
@@ -149,22 +154,24 @@ impl<P: AdminPorts> Call<'_, P> {
     pub(super) async fn issue_token(&self) -> Answered {
         let Wanted { name, role, expires } = self.body()?;
         names::check("name", &name)?;
+        let seed = self.seed("admin-token")?;
+        let id = base32(seed.id());
+        let token = format!("{MARK}{id}_{}", URL_SAFE_NO_PAD.encode(seed.secret()));
+        if seed.asked.is_some()
+            && let Some(found) = store::read::<Record>(self.ports, &entry(&id)).await?
+        {
+            self.check_repetition(&seed, &Before { asked: &found.asked, made: found.created })?;
+            return AdminResponse::json(201, &Issued { token, row: found.into() });
+        }
         self.check_expiry(expires)?;
-        let id = base32(&self.random[10..20]);
-        let token = format!("{MARK}{id}_{}", URL_SAFE_NO_PAD.encode(&self.random[20..52]));
-        let record = Record { id, name, role, created: self.now, expires, revoked: None, hash: hash(&token) };
+        let (created, hash, asked) = (self.now, hash(&token), seed.asked);
+        let record = Record { id, name, role, created, expires, revoked: None, hash, asked };
         store::write(self.ports, &entry(&record.id), &record).await?;
         AdminResponse::json(201, &Issued { token, row: record.into() })
     }
 
     pub(super) async fn list_tokens(&self) -> Answered {
-        let cursor = self.page_cursor()?;
-        let page = self.ports.list(TOKENS, cursor.as_deref(), self.limit()?.into()).await?;
-        let mut items = Vec::with_capacity(page.items.len());
-        for key in &page.items {
-            items.extend(store::read::<Record>(self.ports, key).await?.map(Row::from));
-        }
-        AdminResponse::json(200, &Items { items, cursor: self.next_page(page.cursor) })
+        self.documents::<Record, _>(TOKENS, Row::from).await
     }
 
     pub(super) async fn revoke_token(&self, id: &str) -> Answered {

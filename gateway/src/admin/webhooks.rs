@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::{Host, Url};
 
-use super::{AdminPorts, AdminResponse, Answered, Call, Items, failure::Failure, resource::base32, store};
+use super::{
+    AdminPorts, AdminResponse, Answered, Call, Items, failure::Failure, resource::base32, retry::Before, store,
+};
 use crate::{
     schema::{Id, MessageType, Time, WebhookUrl},
     webhooks::{self, DeadLetter, Endpoint, Health, MOST_ENDPOINTS, SECRET_MARK},
@@ -129,26 +131,34 @@ impl<P: AdminPorts> Call<'_, P> {
                 "there are no messages of the type `{unknown}`; the types are {types}"
             )));
         }
+        let seed = self.seed("webhook")?;
+        let id = format!("wh_{}", base32(seed.id()));
+        let secret = format!("{SECRET_MARK}{}", STANDARD.encode(seed.secret()));
+        if seed.asked.is_some()
+            && let Some(found) = store::read::<Endpoint>(self.ports, &webhooks::endpoint_entry(&id)).await?
+        {
+            self.check_repetition(&seed, &Before { asked: &found.asked, made: found.created })?;
+            return AdminResponse::json(201, &Registered { secret, row: self.webhook_row(found).await? });
+        }
         if webhooks::endpoints(self.ports).await?.len() >= MOST_ENDPOINTS {
             return Err(Failure::WebhooksFull(MOST_ENDPOINTS));
         }
-        let id = format!("wh_{}", base32(&self.random[10..20]));
-        let secret = format!("{SECRET_MARK}{}", STANDARD.encode(&self.random[20..52]));
-        let mut nonce = [0; 12];
-        nonce.copy_from_slice(&self.random[68..80]);
-        let sealed = self.settings.master_key.seal(&*id, &Secret::new(secret.clone()), nonce);
+        let sealed = self.settings.master_key.seal(&*id, &Secret::new(secret.clone()), seed.nonce());
         let sealed_secret = sealed.map_err(|error| Failure::Unwritable(error.to_string()))?;
-        let endpoint = Endpoint { id, url, events, sealed_secret, created: self.now };
+        let endpoint = Endpoint { id, url, events, sealed_secret, created: self.now, asked: seed.asked };
         store::write(self.ports, &webhooks::endpoint_entry(&endpoint.id), &endpoint).await?;
         AdminResponse::json(201, &Registered { secret, row: Row::new(endpoint, Health::default()) })
     }
 
     pub(super) async fn list_webhooks(&self) -> Answered {
-        let mut items = Vec::new();
-        for endpoint in webhooks::endpoints(self.ports).await? {
-            items.push(self.webhook_row(endpoint).await?);
+        let (keys, cursor) = self.keys(webhooks::ENDPOINTS).await?;
+        let mut items = Vec::with_capacity(keys.len());
+        for key in &keys {
+            if let Some(endpoint) = store::read(self.ports, key).await? {
+                items.push(self.webhook_row(endpoint).await?);
+            }
         }
-        self.page(items)
+        AdminResponse::json(200, &Items { items, cursor })
     }
 
     pub(super) async fn show_webhook(&self, id: &str) -> Answered {
@@ -165,13 +175,7 @@ impl<P: AdminPorts> Call<'_, P> {
 
     pub(super) async fn dead_letters(&self, id: &str) -> Answered {
         let prefix = webhooks::dead_letters(&self.webhook(id).await?.id);
-        let cursor = self.page_cursor()?;
-        let page = self.ports.list(&prefix, cursor.as_deref(), self.limit()?.into()).await?;
-        let mut items: Vec<Dead> = Vec::with_capacity(page.items.len());
-        for key in &page.items {
-            items.extend(store::read::<DeadLetter>(self.ports, key).await?.map(Dead::from));
-        }
-        AdminResponse::json(200, &Items { items, cursor: self.next_page(page.cursor) })
+        self.documents::<DeadLetter, _>(&prefix, Dead::from).await
     }
 
     pub(super) async fn resend(&self, id: &str) -> Answered {

@@ -239,12 +239,26 @@ fn first_window(settled: i64, newest: Window, now: Timestamp) -> Window {
     if settled <= newest.0 { Window(settled) } else { Window::of(now.plus(-REMEMBERED)) }
 }
 
+/// A run's report as it is kept: its number is one more than that of the run before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Kept {
+    /// Names the run. 0 where it was kept before runs had numbers.
+    #[serde(default)]
+    pub(crate) number: u64,
+    #[serde(flatten)]
+    pub(crate) report: Report,
+}
+
 /// The last runs, the latest first.
 ///
 /// # Errors
 /// [`Fault`] when they cannot be read.
-pub async fn reports<P: KeyValue>(ports: &P) -> Result<Vec<Report>, Fault> {
-    Ok(read(ports, REPORTS_ENTRY).await?.unwrap_or_default())
+pub(crate) async fn reports<P: KeyValue>(ports: &P) -> Result<Vec<Kept>, Fault> {
+    let mut reports: Vec<Kept> = read(ports, REPORTS_ENTRY).await?.unwrap_or_default();
+    for (number, kept) in (1..).zip(reports.iter_mut().rev()) {
+        kept.number = if kept.number == 0 { number } else { kept.number };
+    }
+    Ok(reports)
 }
 
 /// Where the refused batches are kept.
@@ -257,7 +271,8 @@ pub fn refused_entry(key: &str, account: Option<&AccountId>) -> String {
 
 async fn keep<P: KeyValue>(ports: &P, report: &Report) -> Result<(), Fault> {
     let mut reports = reports(ports).await?;
-    reports.insert(0, report.clone());
+    let number = reports.first().map_or(0, |last| last.number) + 1;
+    reports.insert(0, Kept { number, report: report.clone() });
     reports.truncate(REPORTS);
     write(ports, REPORTS_ENTRY, &reports).await
 }

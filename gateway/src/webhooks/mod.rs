@@ -58,6 +58,9 @@ pub(crate) struct Endpoint {
     pub(crate) sealed_secret: String,
     /// Messages of what happened before are not sent to it.
     pub(crate) created: Timestamp,
+    /// What it was asked for with, where the request had an idempotency key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) asked: Option<String>,
 }
 
 impl Endpoint {

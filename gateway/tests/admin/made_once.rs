@@ -7,7 +7,7 @@ use farebox_core::{
 use farebox_gateway::ports::KeyValue;
 use serde_json::{Value, json};
 
-use crate::shop::{Shop, code, ready};
+use crate::shop::{Got, Shop, code, ready};
 
 fn stored(shop: &Shop, key: &Value) -> Credential {
     let entry = credential_entry(&key.as_str().unwrap().parse().unwrap());
@@ -47,6 +47,70 @@ fn a_credential_is_made_once_for_each_idempotency_key_and_shown_for_a_day() {
     shop.memory.set_now(shop_start().plus(DAY + 1));
     assert_eq!(code(&make(&bob, "c-1", json!({}))), (409, "idempotency_key.expired"));
     assert_eq!(shop.get(&format!("accounts/{bob}/credentials")).body["items"].as_array().unwrap().len(), 2);
+}
+
+/// The operations that make a secret, and what each is asked for with: found by what the API says that it answers.
+fn makers(shop: &Shop, account: &str, key: &str) -> Vec<(String, Value)> {
+    let description = shop.description();
+    let paths = description["paths"].as_object().unwrap();
+    let answers_with_a_secret = |operation: &Value| {
+        let reference = operation["responses"]["201"]["content"]["application/json"]["schema"]["$ref"].as_str();
+        let schema = reference.and_then(|reference| description.pointer(reference.trim_start_matches('#')));
+        schema.is_some_and(|schema| {
+            let members = schema["properties"].as_object().unwrap();
+            ["secret", "token"].iter().any(|secret| members.contains_key(*secret))
+        })
+    };
+    let makers = paths.iter().filter(|(_, operations)| answers_with_a_secret(&operations["post"]));
+    let body = |pattern: &str| match pattern {
+        "/admin-tokens" => json!({ "name": "Eve", "role": "operator" }),
+        "/webhooks" => json!({ "url": "https://acme.example/hook" }),
+        "/accounts/{id}/credentials" | "/accounts/{id}/credentials/{key}/rotations" => json!({}),
+        other => panic!("{other} makes a secret, and this test does not know it"),
+    };
+    let path = |pattern: &str| pattern[1..].replace("{id}", account).replace("{key}", key);
+    makers.map(|(pattern, _)| (path(pattern), body(pattern))).collect()
+}
+
+#[test]
+fn what_makes_a_secret_makes_it_once_for_each_key_and_shows_it_to_nobody_else() {
+    let shop = Shop::open();
+    let bob = shop.account("Bob");
+    let old = shop.call("POST", &format!("accounts/{bob}/credentials"), None, &json!({})).body;
+    let owner = |name: &str| {
+        let made = shop.call("POST", "admin-tokens", None, &json!({ "name": name, "role": "owner" })).body;
+        made["token"].as_str().unwrap().to_owned()
+    };
+    let (one, other) = (owner("One"), owner("Other"));
+    let makers = makers(&shop, &bob, old["key"].as_str().unwrap());
+    assert_eq!(makers.len(), 4, "{makers:?}");
+    for (path, body) in &makers {
+        let secret = |got: &Got| [&got.body["secret"], &got.body["token"]].map(ToString::to_string);
+        let make = |token: &str, key, body: &Value| shop.call_once_as(token, "POST", path, Some(key), body);
+        let made = make(&one, "k-1", body);
+        assert_eq!(made.status, 201, "{path}: {made:?}");
+        assert_eq!(make(&one, "k-1", body), made, "{path}");
+        assert_ne!(secret(&make(&one, "k-2", body)), secret(&made), "{path}: another key");
+        let others = make(&other, "k-1", body);
+        assert_eq!(others.status, 201, "{path}: {others:?}");
+        assert_ne!(secret(&others), secret(&made), "{path}: another operator");
+        let deployments = shop.call("POST", path, Some("k-1"), body);
+        assert_ne!(secret(&deployments), secret(&made), "{path}: the deployment's own token");
+        let changed = match path.as_str() {
+            "admin-tokens" => json!({ "name": "Eve", "role": "owner" }),
+            "webhooks" => json!({ "url": "https://acme.example/other" }),
+            path if path.ends_with("rotations") => json!({ "overlap_seconds": 60 }),
+            _ => json!({ "name": "CI" }),
+        };
+        assert_eq!(code(&make(&one, "k-1", &changed)), (422, "idempotency_key.reused"), "{path}");
+        assert_eq!(code(&make(&one, "", body)), (400, "idempotency_key.missing"), "{path}");
+    }
+    assert_eq!(shop.get("webhooks").body["items"].as_array().unwrap().len(), 4, "k-1 of three, and k-2");
+    shop.memory.set_now(shop_start().plus(DAY + 1));
+    for (path, body) in &makers {
+        let again = shop.call_once_as(&one, "POST", path, Some("k-1"), body);
+        assert_eq!(code(&again), (409, "idempotency_key.expired"), "{path}");
+    }
 }
 
 fn shop_start() -> Timestamp {

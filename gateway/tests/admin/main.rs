@@ -5,6 +5,7 @@
 mod access;
 mod agreements;
 mod made_once;
+mod pages;
 mod prices;
 mod restore;
 mod shop;

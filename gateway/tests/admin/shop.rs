@@ -11,7 +11,7 @@ use std::{
 
 use farebox_core::credential::MasterKey;
 use farebox_gateway::{
-    admin::{AdminRequest, AdminSettings, RANDOM_BYTES, handle},
+    admin::{AdminRequest, AdminResponse, AdminSettings, RANDOM_BYTES, handle},
     ports::Host,
 };
 use farebox_memory::Memory;
@@ -116,13 +116,22 @@ impl Shop {
         AdminRequest { method, path, query, authorization: Some("Bearer right-token"), idempotency_key: None, body }
     }
 
-    pub(crate) fn send(&self, request: AdminRequest<'_>) -> Got {
+    /// What the API says of itself.
+    pub(crate) const fn description(&self) -> &Value {
+        &self.description
+    }
+
+    /// The answer as it comes.
+    pub(crate) fn answer(&self, request: AdminRequest<'_>) -> AdminResponse {
         // Distinct for each request is all that these bytes have to be here.
         self.requests.set(self.requests.get() + 1);
         let mut random = [0; RANDOM_BYTES];
         random.chunks_mut(4).for_each(|part| part.copy_from_slice(&self.requests.get().to_be_bytes()));
-        let now = self.memory.now();
-        let answer = ready(handle(&self.memory, &self.settings, request, now, random));
+        ready(handle(&self.memory, &self.settings, request, self.memory.now(), random))
+    }
+
+    pub(crate) fn send(&self, request: AdminRequest<'_>) -> Got {
+        let answer = self.answer(request);
         let body = if answer.body.is_empty() { Value::Null } else { serde_json::from_str(&answer.body).expect("JSON") };
         let content_type =
             answer.headers.iter().find(|(name, _)| *name == "content-type").map(|(_, value)| value.as_str());
@@ -171,9 +180,14 @@ impl Shop {
 
     /// A call with another token than the deployment's.
     pub(crate) fn call_as(&self, token: &str, method: &str, path: &str, body: &Value) -> Got {
+        self.call_once_as(token, method, path, None, body)
+    }
+
+    /// The same, under an idempotency key.
+    pub(crate) fn call_once_as(&self, token: &str, method: &str, path: &str, key: Option<&str>, body: &Value) -> Got {
         let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
         let (path, authorization) = (format!("/_farebox/admin/v1/{path}"), format!("Bearer {token}"));
-        let request = self.request(method, &path, &body);
+        let request = AdminRequest { idempotency_key: key, ..self.request(method, &path, &body) };
         let got = self.send(AdminRequest { authorization: Some(&authorization), ..request });
         assert!(self.is_described(method, &path, got.status), "{method} {path}: {} is not described", got.status);
         got
