@@ -118,7 +118,7 @@ pub(crate) fn settling() -> Result<()> {
             let command = minute(&mut book, settled / WRITERS)?;
             let start = Instant::now();
             let answer = book.execute(&command)?;
-            book.execute(&Command::Tick { settled_until: book.now, read_from: book.now })?;
+            book.execute(&Command::Tick { settled_until: book.now, read_from: book.now, gone: Vec::new() })?;
             spent += start.elapsed();
             settled += WRITERS * BATCHES;
             ensure!(matches!(&answer, Answer::Settled(of) if of.applied == WRITERS * BATCHES), "settled {answer:?}");

@@ -138,6 +138,7 @@ fn told(account: &Account, event: &Event, seq: u64, bought: bool) -> Option<(&'s
                 Ending::AtOnce => "at_once",
                 Ending::AtPeriodEnd => "at_period_end",
                 Ending::Unpaid => "unpaid",
+                Ending::Suspended => "suspended",
             };
             ("subscription.ended", json!({ "subscription": subscription.to_string(), "ending": ending }))
         }

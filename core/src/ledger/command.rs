@@ -83,6 +83,13 @@ pub enum Command {
     },
     /// Changes what was agreed with the account.
     SetTerms(AccountTerms),
+    /// Changes what was agreed with the account, if that is what somebody has seen.
+    ExchangeTerms {
+        /// What must be agreed as yet.
+        before: AccountTerms,
+        /// What is agreed from now on.
+        after: AccountTerms,
+    },
     /// Begins a subscription and pays its first period from the balance.
     Subscribe(PlanTerms),
     /// Ends a subscription.
@@ -123,6 +130,9 @@ pub enum Command {
         settled_until: Timestamp,
         /// The moment from which on settlements begin to read the journal: what was begun before is not read again.
         read_from: Timestamp,
+        /// The products that were sold once and are not in the catalog any more: subscriptions of them end with their period.
+        #[serde(default)]
+        gone: Vec<ProductId>,
     },
     /// Suspends the account, or lets it call again. A suspended account gets no lease; all else goes on.
     SetStatus {
@@ -251,6 +261,9 @@ pub enum Refusal {
     /// The provider has suspended the account.
     #[error("the account is suspended")]
     Suspended,
+    /// Something else is agreed than was to be replaced.
+    #[error("something else was agreed meanwhile")]
+    TermsChanged,
     /// Entries that do not go on where the book ends.
     #[error("the copy does not go on where the book ends: {0}")]
     OtherBook(BrokenChain),

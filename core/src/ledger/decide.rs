@@ -13,7 +13,8 @@ use super::{
     event::{Event, Leased},
     evolve::{booked, on_balance},
     leasing::{self, Wish},
-    renewing, settling, subscription, ticking,
+    renewing::{self, Sold},
+    settling, subscription, ticking,
 };
 use crate::{
     id::{LeaseId, WriterId},
@@ -24,6 +25,9 @@ use crate::{
 
 /// The most that the balance and the books beside it may hold, either way: a thousandth of what the number can.
 const MOST_HELD: Micros = Micros::new(i64::MAX / 1_000);
+
+/// The most credit that can be agreed on: a billion, which whoever means it can still read.
+const MOST_CREDIT: Micros = Micros::new(1_000_000_000_000_000);
 
 /// The most renewals that one command carries out. What is due beyond is left for the next one.
 const RENEWED_AT_ONCE: usize = 100;
@@ -59,18 +63,18 @@ pub fn decide(
         return if same { Ok(nothing(known.answer.clone())) } else { Err(Refusal::KeyReused) };
     }
     // A copy goes on where the book ends, and has the renewals that were due in it.
-    let due = if matches!(command, Command::Restore { .. }) { None } else { renew(account, at) };
+    let due = if matches!(command, Command::Restore { .. }) { None } else { renew(account, Sold::by(command), at) };
     let Some((mut entries, renewed)) = due else { return carry_out(account, cause, command, at) };
     let decision = carry_out(&renewed, cause, command, at)?;
     entries.extend(decision.entries);
     Ok(Decision { entries, answer: decision.answer })
 }
 
-/// Carries out the renewals that are due, so that `command` meets an account whose subscriptions are up to date.
-fn renew(account: &Account, at: Timestamp) -> Option<(Vec<Entry>, Account)> {
-    renewing::due(account, at)?;
+/// Carries out the renewals that are due of what is `sold`, so that a command meets an account whose subscriptions are up to date.
+fn renew(account: &Account, sold: Sold<'_>, at: Timestamp) -> Option<(Vec<Entry>, Account)> {
+    renewing::due(account, sold, at)?;
     let (mut entries, mut renewed) = (Vec::new(), account.clone());
-    while let Some(event) = renewing::due(&renewed, at).filter(|_| entries.len() < RENEWED_AT_ONCE) {
+    while let Some(event) = renewing::due(&renewed, sold, at).filter(|_| entries.len() < RENEWED_AT_ONCE) {
         for entry in sealed(&renewed, at, None, vec![event]) {
             renewed.evolve(&entry);
             entries.push(entry);
@@ -92,8 +96,8 @@ fn carry_out(account: &Account, cause: Option<Cause>, command: &Command, at: Tim
             let events = settlement.map(Event::Settled).into_iter().collect();
             return Ok(Decision { entries: sealed(account, at, None, events), answer: Answer::Settled(settled) });
         }
-        Command::Tick { settled_until, read_from } => {
-            let events = ticking::tick(account, *settled_until, *read_from, at);
+        Command::Tick { settled_until, read_from, gone } => {
+            let events = ticking::tick(account, (*settled_until, *read_from), gone, at);
             return Ok(Decision { entries: sealed(account, at, None, events), answer: Answer::Ticked });
         }
         Command::Recharge { amount, currency, reference } => recharge(account, *amount, *currency, reference.clone())?,
@@ -101,6 +105,8 @@ fn carry_out(account: &Account, cause: Option<Cause>, command: &Command, at: Tim
         Command::Adjust { amount, reason } => adjust(account, *amount, reason.clone())?,
         Command::Purchase(terms) => purchase(account, terms, at)?,
         Command::SetTerms(terms) => set_terms(terms)?,
+        Command::ExchangeTerms { before, .. } if *before != account.terms => return Err(Refusal::TermsChanged),
+        Command::ExchangeTerms { after, .. } => set_terms(after)?,
         Command::SetStatus { suspended } if account.suspended == *suspended => {
             return Ok(nothing(Answer::Booked { entry: account.version, balance: account.balance(), grant: None }));
         }
@@ -222,7 +228,7 @@ fn purchase(account: &Account, terms: &PackageTerms, at: Timestamp) -> Result<Ev
 }
 
 fn set_terms(terms: &AccountTerms) -> Result<Event, Refusal> {
-    if terms.credit_limit < Micros::ZERO {
+    if terms.credit_limit < Micros::ZERO || terms.credit_limit > MOST_CREDIT {
         return Err(Refusal::Amount);
     }
     subscription::time_zone(terms.time_zone.as_deref()).ok_or(Refusal::Calendar)?;

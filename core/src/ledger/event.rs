@@ -165,6 +165,8 @@ pub enum Ending {
     AtPeriodEnd,
     /// The balance did not cover a renewal within the grace.
     Unpaid,
+    /// The account was suspended when a renewal was due, until the grace was over.
+    Suspended,
 }
 
 /// A subscription as it began.

@@ -4,49 +4,97 @@
 //! than the part of it that is left, and no more than what was not used of it, rounded in the provider's favour by less
 //! than a micro-unit.
 //!
-//! Renewals are due at a moment, not at a tick: whatever command comes first after it carries them out, so that no call
-//! falls between two periods.
+//! Renewals are due at a moment, not at a tick: a call carries out those of its product, so that no call falls between two
+//! periods. Nothing is paid for nothing: a subscription of a suspended account is not renewed, and none that is not known to be
+//! of a product that is still sold. Only a call and a purchase of the product know that, and the settlement, which reads the catalog.
 #![deny(clippy::float_arithmetic)]
 
 use std::collections::BTreeMap;
 
 use super::{
     account::Account,
-    command::Refusal,
+    command::{Command, Refusal},
     event::{ClosedGrant, Ending, Event, PlanChanged, Subscribed},
     grant::Grant,
     subscription::{Period, PlanTerms, Subscription, end_of},
 };
 use crate::{
-    id::{GrantId, SubscriptionId},
+    id::{GrantId, ProductId, SubscriptionId},
     money::Micros,
     time::Timestamp,
 };
 
-/// The next renewal that is due at `at`, if any.
-pub(super) fn due(account: &Account, at: Timestamp) -> Option<Event> {
-    let available = account.available();
-    account.subscriptions.values().find_map(|subscription| due_of(subscription, available, at))
+/// What a command knows of the products that are sold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sold<'a> {
+    /// This one is.
+    This(&'a ProductId),
+    /// All are, but these.
+    AllBut(&'a [ProductId]),
+    /// Nothing.
+    Unknown,
 }
 
-fn due_of(subscription: &Subscription, available: Micros, at: Timestamp) -> Option<Event> {
+impl<'a> Sold<'a> {
+    /// What `command` knows.
+    pub(super) const fn by(command: &'a Command) -> Self {
+        match command {
+            Command::Lease { product, .. } => Self::This(product),
+            Command::Purchase(terms) => Self::This(&terms.product),
+            Command::Subscribe(terms) | Command::ChangePlan { terms, .. } => Self::This(&terms.product),
+            Command::Tick { gone, .. } => Self::AllBut(gone.as_slice()),
+            _ => Self::Unknown,
+        }
+    }
+
+    fn has(self, product: &ProductId) -> bool {
+        match self {
+            Self::This(sold) => sold == product,
+            Self::AllBut(gone) => !gone.contains(product),
+            Self::Unknown => false,
+        }
+    }
+
+    fn has_lost(self, product: &ProductId) -> bool {
+        matches!(self, Self::AllBut(gone) if gone.contains(product))
+    }
+}
+
+/// The next renewal that is due at `at`, if any.
+pub(super) fn due(account: &Account, sold: Sold<'_>, at: Timestamp) -> Option<Event> {
+    account.subscriptions.values().find_map(|subscription| due_of(account, subscription, sold, at))
+}
+
+fn due_of(account: &Account, subscription: &Subscription, sold: Sold<'_>, at: Timestamp) -> Option<Event> {
     let Subscription { id, terms, period, .. } = subscription;
     if at < period.until {
         return None;
     }
     let ended = |ending| Event::SubscriptionEnded { subscription: *id, ending, closed: None };
-    let next = subscription.next_period().filter(|_| !subscription.ends);
+    let ends = subscription.ends || sold.has_lost(&terms.product);
+    let next = subscription.next_period().filter(|_| !ends);
+    let may_renew = !account.suspended && terms.price <= account.available().max(Micros::ZERO);
     match (next, subscription.grace_until) {
         (None, _) => Some(ended(Ending::AtPeriodEnd)),
-        (Some(_), Some(grace)) if grace <= at => Some(ended(Ending::Unpaid)),
-        (Some(period), _) if terms.price <= available.max(Micros::ZERO) => {
-            Some(Event::Renewed { subscription: *id, price: terms.price, period })
+        (Some(_), Some(grace)) if grace <= at => {
+            Some(ended(if account.suspended { Ending::Suspended } else { Ending::Unpaid }))
+        }
+        (Some(period), _) if may_renew => {
+            let renewed = Event::Renewed { subscription: *id, price: terms.price, period };
+            sold.has(&terms.product).then_some(renewed)
         }
         (Some(_), None) => {
             Some(Event::RenewalFailed { subscription: *id, needed: terms.price, until: period.until.plus(terms.grace) })
         }
         (Some(_), Some(_)) => None,
     }
+}
+
+/// The running subscriptions of products that are not sold any more, and that go on as yet.
+pub(super) fn of_gone<'a>(account: &'a Account, gone: &'a [ProductId]) -> impl Iterator<Item = Event> + 'a {
+    let goes_on = |subscription: &&Subscription| !subscription.ends && gone.contains(&subscription.terms.product);
+    let ended = |subscription: &Subscription| Event::CancellationSet { subscription: subscription.id };
+    account.subscriptions.values().filter(goes_on).map(ended)
 }
 
 pub(super) fn subscribe(account: &Account, terms: &PlanTerms, at: Timestamp) -> Result<Event, Refusal> {

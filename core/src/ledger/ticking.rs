@@ -7,9 +7,10 @@ use super::{
     account::Account,
     event::{Event, Notice, Rest},
     grant::Quota,
-    leasing,
+    leasing, renewing,
 };
 use crate::{
+    id::ProductId,
     money::Micros,
     time::{MINUTE, Millis, Month, Timestamp},
 };
@@ -21,8 +22,14 @@ pub const LAPSE_AFTER: Millis = 3 * MINUTE;
 /// The most statements that one tick closes. What is due beyond is left for the next one.
 const CLOSED_AT_ONCE: usize = 120;
 
-/// Everything that is due once each batch begun before `settled_until` was settled.
-pub(super) fn tick(account: &Account, settled_until: Timestamp, read_from: Timestamp, at: Timestamp) -> Vec<Event> {
+/// Everything that is due once each batch begun before `settled_until` was settled. Journals are read from `read_from` on, and the
+/// products that are `gone` are not sold any more.
+pub(super) fn tick(
+    account: &Account,
+    (settled_until, read_from): (Timestamp, Timestamp),
+    gone: &[ProductId],
+    at: Timestamp,
+) -> Vec<Event> {
     let is_over = |until: Timestamp| until.plus(LAPSE_AFTER) <= settled_until;
     let over = account.leases.iter().filter(|(_, lease)| is_over(lease.until));
     let leases: Vec<Rest> = over.map(|(id, lease)| Rest { lease: *id, left: lease.unaccounted() }).collect();
@@ -36,7 +43,8 @@ pub(super) fn tick(account: &Account, settled_until: Timestamp, read_from: Times
     let horizon = account.applied.horizon(read_from, at);
     let horizon = horizon.filter(|before| account.applied.has_older(*before, &account.oldest_leases()));
     let forgotten = horizon.map(|before| Event::BatchesForgotten { before });
-    lapsed.into_iter().chain(expired).chain(noticed).chain(closed(account, at)).chain(forgotten).collect()
+    let unsold = renewing::of_gone(account, gone);
+    lapsed.into_iter().chain(expired).chain(unsold).chain(noticed).chain(closed(account, at)).chain(forgotten).collect()
 }
 
 /// The months that are over and whose statements are not closed. Entries are booked in the order of their time, so what is

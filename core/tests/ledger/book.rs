@@ -39,12 +39,15 @@ pub(crate) struct Book {
     pub(crate) account: Account,
     pub(crate) entries: Vec<Entry>,
     pub(crate) now: Timestamp,
+    /// Products that are not sold any more.
+    pub(crate) gone: Vec<ProductId>,
     written: u64,
 }
 
 impl Book {
     pub(crate) fn open() -> Self {
-        let mut book = Self { account: Account::default(), entries: Vec::new(), now: START, written: 0 };
+        let mut book =
+            Self { account: Account::default(), entries: Vec::new(), now: START, gone: Vec::new(), written: 0 };
         book.run(&Command::Open { currency: usd() }).unwrap();
         book
     }
@@ -106,7 +109,8 @@ impl Book {
     /// Lets time pass, and everything be settled that was written before.
     pub(crate) fn wait(&mut self, millis: Millis) {
         self.now = self.now.plus(millis);
-        self.run(&Command::Tick { settled_until: self.now, read_from: self.now }).unwrap();
+        let gone = self.gone.clone();
+        self.run(&Command::Tick { settled_until: self.now, read_from: self.now, gone }).unwrap();
     }
 
     /// Takes every lease there is and uses it to the end; how many calls that were, on how many leases.

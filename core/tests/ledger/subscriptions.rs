@@ -117,6 +117,85 @@ fn a_cancelled_plan_ends_with_its_period_or_at_once_with_the_rest_paid_back() {
 }
 
 #[test]
+fn a_suspended_account_is_not_renewed() {
+    let mut book = Book::with_balance("100.00");
+    subscribe(&mut book, plan("pro", "20.00", 10));
+    book.run(&Command::SetStatus { suspended: true }).unwrap();
+    book.wait(30 * DAY);
+    book.run(&Command::SetStatus { suspended: false }).unwrap();
+    assert_eq!(book.account.balance(), money("80.00"));
+    book.wait(0);
+    assert_eq!((book.account.balance(), endings(&book)), (money("60.00"), vec![]), "let in again within the grace");
+
+    book.run(&Command::SetStatus { suspended: true }).unwrap();
+    for _ in 0..12 {
+        book.wait(30 * DAY);
+    }
+    assert_eq!((book.account.balance(), endings(&book)), (money("60.00"), vec![Ending::Suspended]));
+    book.run(&Command::SetStatus { suspended: false }).unwrap();
+    book.wait(30 * DAY);
+    assert_eq!(book.account.balance(), money("60.00"), "and not for the time that is over");
+}
+
+#[test]
+fn a_suspension_that_nothing_met_for_months_is_not_paid_for_when_it_ends() {
+    let mut book = Book::with_balance("100.00");
+    subscribe(&mut book, plan("pro", "20.00", 10));
+    book.run(&Command::SetStatus { suspended: true }).unwrap();
+    book.now = book.now.plus(200 * DAY);
+    book.run(&Command::SetStatus { suspended: false }).unwrap();
+    book.wait(30 * DAY);
+    assert_eq!((book.account.balance(), endings(&book)), (money("80.00"), vec![Ending::Suspended]));
+}
+
+#[test]
+fn a_subscription_of_a_product_that_is_gone_ends_with_its_period() {
+    let other = |offer: &str| PlanTerms { product: id("other"), ..plan(offer, "1.00", 10) };
+    let mut book = Book::with_balance("100.00");
+    subscribe(&mut book, plan("pro", "20.00", 10));
+    subscribe(&mut book, other("stays"));
+    book.gone = vec![id("p")];
+    book.wait(DAY);
+    let cancelled =
+        |book: &Book| book.entries.iter().filter(|entry| matches!(entry.event, Event::CancellationSet { .. })).count();
+    assert_eq!(cancelled(&book), 1);
+    book.wait(DAY);
+    assert_eq!(cancelled(&book), 1, "once");
+    assert_eq!(book.lease(None, calls(1)).map(|_| ()), Ok(()), "what is paid for is there until its end");
+    book.wait(60 * DAY);
+    assert_eq!((book.account.balance(), endings(&book)), (money("77.00"), vec![Ending::AtPeriodEnd]));
+
+    // The settlement comes to this account only after the period is over.
+    let mut book = Book::with_balance("100.00");
+    subscribe(&mut book, plan("pro", "20.00", 10));
+    subscribe(&mut book, other("stays"));
+    book.gone = vec![id("p")];
+    book.wait(31 * DAY);
+    assert_eq!((book.account.balance(), endings(&book)), (money("78.00"), vec![Ending::AtPeriodEnd]));
+}
+
+#[test]
+fn a_command_that_does_not_know_whether_a_product_is_sold_renews_nothing_of_it() {
+    let mut book = Book::with_balance("100.00");
+    let subscription = subscribe(&mut book, plan("pro", "20.00", 10));
+    book.now = book.now.plus(30 * DAY);
+    book.run(&recharge("1.00")).unwrap();
+    book.run(&Command::SetTerms(AccountTerms::default())).unwrap();
+    book.settle_all(Vec::new());
+    let renewed = |book: &Book| book.entries.iter().any(|entry| matches!(entry.event, Event::Renewed { .. }));
+    assert!(!renewed(&book));
+    book.run(&Command::Purchase(package("1.00", &[(Meter::Calls, 1)]))).unwrap();
+    assert!(renewed(&book), "who buys of the product knows that it is sold");
+    let mut book = Book::with_balance("100.00");
+    assert_eq!(subscribe(&mut book, PlanTerms { product: id("x"), ..plan("pro", "20.00", 10) }), subscription);
+    book.now = book.now.plus(30 * DAY);
+    book.run(&recharge("1.00")).unwrap();
+    book.run(&Command::Cancel { subscription, at_once: false }).unwrap();
+    book.wait(0);
+    assert_eq!((book.account.balance(), endings(&book)), (money("81.00"), vec![Ending::AtPeriodEnd]));
+}
+
+#[test]
 fn whoever_has_used_a_period_up_gets_nothing_back_for_its_time() {
     let mut book = Book::with_balance("20.00");
     let subscription = subscribe(&mut book, plan("pro", "20.00", 10));

@@ -6,17 +6,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use farebox_core::{
-    id::AccountId,
+    catalog::CATALOG_ENTRY,
+    id::{AccountId, ProductId},
     journal,
     ledger::{Answer, Command, Refusal, command::AccountBatch},
     time::Timestamp,
 };
 
+use serde::Deserialize;
+
 use super::{Refused, Report, SettlementPorts, refused_entry};
 use crate::{
     log::tell,
     ports::{Fault, Journaled},
-    stored::write,
+    stored::{read, write},
 };
 
 /// How many batches an account is handed at once, and how many lines: what they make is one entry, and on Workers a row of
@@ -29,6 +32,14 @@ const SWEPT: u32 = 200;
 
 /// Where the key-value store lists the accounts.
 const ACCOUNTS: &str = "account/";
+
+/// The part of the published catalog that a run needs.
+#[derive(Default, Deserialize)]
+struct Gone {
+    /// The products that were for sale once and are not any more.
+    #[serde(default)]
+    gone: Vec<ProductId>,
+}
 
 /// A run under way: batches wait by account until there are enough of them to be handed in.
 pub(super) struct Run<'a, P> {
@@ -167,9 +178,11 @@ impl<'a, P: SettlementPorts> Run<'a, P> {
         from: Timestamp,
         settled: Timestamp,
     ) -> Result<Option<String>, Fault> {
+        let gone = read::<Gone>(self.ports, CATALOG_ENTRY).await?.unwrap_or_default().gone;
         let time = |account: &AccountId| {
             let is_behind = self.all_behind || self.behind.contains(account);
-            Command::Tick { settled_until: if is_behind { from } else { settled }, read_from: from }
+            let settled_until = if is_behind { from } else { settled };
+            Command::Tick { settled_until, read_from: from, gone: gone.clone() }
         };
         for account in self.due.keys() {
             self.tick(account, &time(account)).await;
