@@ -34,6 +34,21 @@ pub fn address(text: &str) -> Option<IpAddr> {
     text.parse().ok().or_else(|| Some(text.parse::<SocketAddr>().ok()?.ip()))
 }
 
+/// Whether `host`, as a URL has it, is this machine or one that only this machine reaches: loopback (RFC 1122, RFC 4291),
+/// link-local (RFC 3927, RFC 4291), where clouds tell a machine its secrets, or no address at all. A name that somebody lets lead
+/// there is not seen to.
+pub fn is_local(host: &str) -> bool {
+    let name = host.trim_end_matches('.').to_ascii_lowercase();
+    let bare = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(&name);
+    match bare.parse::<IpAddr>().map(|address| address.to_canonical()) {
+        Ok(IpAddr::V4(address)) => {
+            address.is_loopback() || address.is_link_local() || address.octets()[0] == 0 || address.is_broadcast()
+        }
+        Ok(IpAddr::V6(address)) => address.is_loopback() || address.is_unicast_link_local() || address.is_unspecified(),
+        Err(_) => name == "localhost" || name.ends_with(".localhost"),
+    }
+}
+
 impl FromStr for AddressRange {
     type Err = InvalidRange;
 
@@ -67,6 +82,20 @@ impl<'de> Deserialize<'de> for AddressRange {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_only_this_machine_reaches_is_local() {
+        let local = "localhost LOCALHOST. a.localhost 127.0.0.1 127.9.9.9 0.0.0.0 0.1.2.3 169.254.169.254 [::1] ::1 [::] \
+                     [fe80::1] [febf::1] [::ffff:127.0.0.1] [::ffff:169.254.1.1] 255.255.255.255";
+        for host in local.split_whitespace() {
+            assert!(is_local(host), "{host}");
+        }
+        for host in
+            ["acme.example", "localhost.example", "10.0.0.1", "192.168.1.1", "8.8.8.8", "[2001:db8::1]", "[fec0::1]"]
+        {
+            assert!(!is_local(host), "{host}");
+        }
+    }
 
     #[test]
     fn a_range_holds_its_addresses_however_they_are_written() {

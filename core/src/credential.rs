@@ -1,8 +1,9 @@
 //! Credentials: what one says of itself in the key-value store, and how its secret is kept there.
 //!
-//! Invariant: a secret is stored only sealed (AES-256-GCM under the deployment's master key, with the credential's key
-//! as associated data, so that a sealed secret cannot be moved to another credential) and an app code only as its
-//! SHA-256. Neither can be read out of the store, out of a log or out of a `Debug` print.
+//! Invariant: a secret is stored only sealed (AES-256-GCM, with the credential's key as associated data, so that a sealed
+//! secret cannot be moved to another credential) and an app code only as its SHA-256. Neither can be read out of the store, out
+//! of a log or out of a `Debug` print. The master key itself does nothing but make other keys (HKDF, RFC 5869), one for each
+//! purpose; what was sealed says which master key it needs.
 
 use std::{borrow::Borrow, fmt};
 
@@ -24,7 +25,21 @@ use crate::{
 
 /// The deployment's master key: 32 bytes, given as base64.
 #[derive(Clone)]
-pub struct MasterKey([u8; 32]);
+pub struct MasterKey {
+    /// The bytes: what was sealed before there were keys for each purpose was sealed with them.
+    bytes: [u8; 32],
+    /// What HKDF extracts of them.
+    extracted: [u8; 32],
+    /// Names it, and tells nothing of it.
+    id: String,
+}
+
+/// What HKDF extracts with: so that no other use of the same bytes comes to the same keys.
+const SALT: &[u8] = b"farebox master key";
+
+/// What a sealed secret begins with, before the id of its master key. What has no such mark is base64 alone and was sealed with the
+/// bytes of the master key.
+const FORM: &str = "1.";
 
 /// A secret in the clear. Prints as dots.
 ///
@@ -45,6 +60,14 @@ pub enum SealError {
     /// The sealed secret is not of this master key and this credential.
     #[error("the secret cannot be opened with this master key")]
     Sealed,
+    /// The secret was sealed with another master key than this.
+    #[error("the secret was sealed with the master key {sealed}, and this deployment has {ours}")]
+    OtherKey {
+        /// The id of the one.
+        sealed: String,
+        /// The id of the other.
+        ours: String,
+    },
 }
 
 /// A credential as the key-value store holds it, under `credential/{key}`.
@@ -136,7 +159,20 @@ impl MasterKey {
     /// Reads the key from its base64 form.
     pub fn from_base64(text: &str) -> Result<Self, SealError> {
         let bytes = STANDARD.decode(text.trim()).map_err(|_| SealError::MasterKey)?;
-        bytes.try_into().map(Self).map_err(|_| SealError::MasterKey)
+        let bytes: [u8; 32] = bytes.try_into().map_err(|_| SealError::MasterKey)?;
+        let mut key = Self { bytes, extracted: hmac_sha256(SALT, &bytes), id: String::new() };
+        key.id = key.key_for("id")[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(key)
+    }
+
+    /// The key for a purpose: HKDF's first and only block (RFC 5869, section 2.3).
+    fn key_for(&self, purpose: &str) -> [u8; 32] {
+        hmac_sha256(&self.extracted, &[purpose.as_bytes(), &[1]].concat())
+    }
+
+    /// Names the key: 8 hexadecimal digits.
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     /// Seals `secret` for `key`, the name of what it is the secret of. `nonce` must be random and never be used twice.
@@ -147,34 +183,39 @@ impl MasterKey {
         nonce: [u8; 12],
     ) -> Result<String, SealError> {
         let payload = Payload { msg: secret.text.as_bytes(), aad: key.borrow().as_bytes() };
-        let sealed = self.cipher().encrypt(&Nonce::from(nonce), payload).map_err(|_| SealError::Sealed)?;
-        Ok(STANDARD.encode([&nonce[..], &sealed].concat()))
+        let cipher = cipher(self.key_for("seal"));
+        let sealed = cipher.encrypt(&Nonce::from(nonce), payload).map_err(|_| SealError::Sealed)?;
+        Ok(format!("{FORM}{}.{}", self.id, STANDARD.encode([&nonce[..], &sealed].concat())))
     }
 
     /// Opens what [`MasterKey::seal`] made for `key`.
     pub fn open(&self, key: &(impl Borrow<str> + ?Sized), sealed: &str) -> Result<Secret, SealError> {
+        let (opens, sealed) = match sealed.strip_prefix(FORM).and_then(|rest| rest.split_once('.')) {
+            None => (self.bytes, sealed),
+            Some((id, sealed)) if id == self.id => (self.key_for("seal"), sealed),
+            Some((id, _)) => return Err(SealError::OtherKey { sealed: id.to_owned(), ours: self.id.clone() }),
+        };
         let bytes = STANDARD.decode(sealed).map_err(|_| SealError::Sealed)?;
         let (nonce, sealed) = bytes.split_first_chunk::<12>().ok_or(SealError::Sealed)?;
         let payload = Payload { msg: sealed, aad: key.borrow().as_bytes() };
-        let secret = self.cipher().decrypt(&Nonce::from(*nonce), payload).map_err(|_| SealError::Sealed)?;
+        let secret = cipher(opens).decrypt(&Nonce::from(*nonce), payload).map_err(|_| SealError::Sealed)?;
         String::from_utf8(secret).map(Secret::new).map_err(|_| SealError::Sealed)
     }
 
     /// The secret with which the gateway signs what it sends to the upstream of `product`, so that the upstream can
-    /// tell its calls from others'. Derived, so that nothing needs to be stored: HMAC-SHA256 of the product's id.
+    /// tell its calls from others'. Derived, so that nothing needs to be stored.
     pub fn upstream_secret(&self, product: &ProductId) -> Secret {
-        let message = format!("farebox upstream {product}");
-        Secret::new(STANDARD.encode(hmac_sha256(&self.0, message.as_bytes())))
+        Secret::new(STANDARD.encode(self.key_for(&format!("upstream {product}"))))
     }
 
     /// 32 bytes that nobody can guess without the master key, always the same for `purpose`.
     pub fn derive(&self, purpose: &str) -> [u8; 32] {
-        hmac_sha256(&self.0, format!("farebox derived {purpose}").as_bytes())
+        self.key_for(&format!("derived {purpose}"))
     }
+}
 
-    fn cipher(&self) -> Aes256Gcm {
-        Aes256Gcm::new(&Key::<Aes256Gcm>::from(self.0))
-    }
+fn cipher(key: [u8; 32]) -> Aes256Gcm {
+    Aes256Gcm::new(&Key::<Aes256Gcm>::from(key))
 }
 
 impl Secret {
@@ -236,8 +277,40 @@ mod tests {
         assert_eq!(master().open(key, &sealed).unwrap().reveal(), "hush");
         assert_eq!(master().open("key-2", &sealed), Err(SealError::Sealed));
         let other = MasterKey::from_base64(&STANDARD.encode([8; 32])).unwrap();
-        assert_eq!(other.open(key, &sealed), Err(SealError::Sealed));
-        assert_eq!(master().open(key, "AAAA"), Err(SealError::Sealed));
+        let (ours, of) = (other.id().to_owned(), master().id().to_owned());
+        assert_eq!(other.open(key, &sealed), Err(SealError::OtherKey { sealed: of.clone(), ours }));
+        for wrong in
+            ["", "AAAA", "1.", "1.x", &format!("1.{of}."), &format!("1.{of}.AAAA"), &sealed.replace("1.", "2.")]
+        {
+            assert!(master().open(key, wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_was_sealed_with_the_master_key_itself_is_opened() {
+        let payload = Payload { msg: b"hush", aad: b"key-1" };
+        let sealed = cipher([7; 32]).encrypt(&Nonce::from([1; 12]), payload).unwrap();
+        let sealed = STANDARD.encode([&[1; 12][..], &sealed].concat());
+        assert_eq!(sealed, "AQEBAQEBAQEBAQEBHpT636bwSM1WPbGRwVPQxREyg6U=", "as it stands in stores");
+        assert_eq!(master().open("key-1", &sealed).unwrap().reveal(), "hush");
+        assert_eq!(master().open("key-2", &sealed), Err(SealError::Sealed));
+    }
+
+    #[test]
+    fn each_purpose_has_a_key_of_its_own_by_hkdf() {
+        // RFC 5869 with SHA-256, as any other implementation of it has them.
+        let seal = master().key_for("seal");
+        let hex: String = seal.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(
+            (hex.as_str(), master().id()),
+            ("350632e41aac5b0c0d087be3e03c75165352bc9cd273994f3d0565e9a6c5a698", "a2b5daf8")
+        );
+        let product: ProductId = "echo".parse().unwrap();
+        let keys = [seal, master().key_for("upstream echo"), master().derive("upstream echo"), [7; 32]];
+        assert_eq!(master().upstream_secret(&product).reveal(), STANDARD.encode(keys[1]));
+        for (at, key) in keys.iter().enumerate() {
+            assert!(!keys[..at].contains(key));
+        }
     }
 
     #[test]
