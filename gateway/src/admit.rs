@@ -104,7 +104,7 @@ impl<P> Gateway<P> {
             Err(rejection) => Err(rejection.into()),
         };
         match passed {
-            Ok(paid) => Step::Forward(forward::forward(&mut state, paid, facts, scheme, request_id, now)),
+            Ok(paid) => Step::Forward(forward::forward(&mut state, paid, facts, body, scheme, request_id, now)),
             Err(Stop::Need(need)) => Step::Need(need),
             Err(Stop::Reject(rejection)) => {
                 state.metrics.rejected(rejection.code());

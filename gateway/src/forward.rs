@@ -1,7 +1,8 @@
 //! What goes on to the upstream, and what is said to the caller.
 //!
 //! Invariant: no header of the caller reaches the upstream as if it were the gateway's, and none of the caller's
-//! credentials reaches it at all. The gateway signs what it adds, so that an upstream can tell.
+//! credentials reaches it at all. The gateway signs what it adds and where the call goes, for a minute, and the digest of a body
+//! that it has read, so that an upstream can tell its calls from others'.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use farebox_core::{
@@ -9,6 +10,7 @@ use farebox_core::{
     meter::Meter,
     rejection::Rejection,
     request::Facts,
+    signature::{Body, rfc9421::content_digest},
     time::{Millis, Timestamp},
 };
 
@@ -66,11 +68,16 @@ pub const HOP_BY_HOP: [&str; 11] = [
     "host",
 ];
 
+/// How long the upstream is to believe the gateway's signature, in seconds. It is enough for clocks that differ a little, and
+/// little for whoever has seen a request and sends it again.
+const SIGNATURE_LASTS: u64 = 60;
+
 /// Prepares a paid call for its upstream and counts it as in flight.
 pub(crate) fn forward(
     state: &mut State,
     paid: Paid,
     facts: &Facts<'_>,
+    body: Body<'_>,
     scheme: AuthScheme,
     request_id: String,
     now: Timestamp,
@@ -82,7 +89,12 @@ pub(crate) fn forward(
         url.extend(["?", query]);
     }
     let timeout = product.timeout;
-    let set = own_fields(&paid.call, facts, &url, &request_id, now);
+    let digest = match body {
+        Body::Read(body) if !is_bodiless(facts) => Some(content_digest(body)),
+        _ => None,
+    };
+    let goes = going(facts, scheme, digest.is_some());
+    let set = own_fields(&paid.call, facts, &url, &request_id, digest, now);
     let mut respond = paid.limits;
     if scheme == AuthScheme::XCa {
         respond.push(("x-ca-request-id", request_id.clone()));
@@ -93,14 +105,14 @@ pub(crate) fn forward(
     }
     let background = paid.refill || state.needs_tending(now);
     let call = state.calls.insert(paid.call);
-    Forward { call, url, goes: going(facts, scheme), set, respond, timeout, background }
+    Forward { call, url, goes, set, respond, timeout, background }
 }
 
 /// Which of the caller's fields go along: not those of the connection, the credentials, and whatever looks like ours. The
 /// length of a body that does not go along either (on GET or HEAD it means nothing: RFC 9110, section 9.3.1) stays behind too.
-fn going(facts: &Facts<'_>, scheme: AuthScheme) -> Vec<bool> {
+fn going(facts: &Facts<'_>, scheme: AuthScheme, has_digest: bool) -> Vec<bool> {
     let named = facts.header("connection").unwrap_or_default();
-    let is_bodiless = matches!(facts.method, "GET" | "HEAD");
+    let is_bodiless = is_bodiless(facts);
     let stays = |name: &str| {
         HOP_BY_HOP.contains(&name)
             || name.starts_with("x-ca-")
@@ -108,37 +120,56 @@ fn going(facts: &Facts<'_>, scheme: AuthScheme) -> Vec<bool> {
             || matches!(name, "signature" | "signature-input")
             || (name == "authorization" && scheme == AuthScheme::AppCode)
             || (name == "content-length" && is_bodiless)
+            || (name == "content-digest" && has_digest)
             || named.split(',').any(|token| token.trim().eq_ignore_ascii_case(name))
     };
     facts.headers.iter().map(|(name, _)| !stays(name)).collect()
 }
 
-/// Who calls, for the upstream, signed with HTTP Message Signatures (RFC 9421) under the product's upstream secret.
-fn own_fields(call: &Call, facts: &Facts<'_>, url: &str, request_id: &str, now: Timestamp) -> Vec<Field> {
+/// Whether a body means nothing (RFC 9110, section 9.3.1) and does not go along.
+fn is_bodiless(facts: &Facts<'_>) -> bool {
+    matches!(facts.method, "GET" | "HEAD")
+}
+
+/// Who calls, for the upstream, and the digest of a body that was read, signed with HTTP Message Signatures (RFC 9421) under
+/// the product's upstream secret.
+fn own_fields(
+    call: &Call,
+    facts: &Facts<'_>,
+    url: &str,
+    request_id: &str,
+    digest: Option<String>,
+    now: Timestamp,
+) -> Vec<Field> {
     let credential = &call.caller.credential;
     let product = product_of(call);
-    let mut fields = Vec::with_capacity(6);
+    let mut fields = Vec::with_capacity(7);
     fields.extend([
         ("farebox-account", credential.account.as_str().to_owned()),
         ("farebox-credential", credential.key.as_str().to_owned()),
         ("farebox-product", product.id.as_str().to_owned()),
         ("farebox-request-id", request_id.to_owned()),
     ]);
+    fields.extend(digest.map(|digest| ("content-digest", digest)));
     let target = url.split_once(':').and_then(|(_, rest)| rest.strip_prefix("//")).unwrap_or(url);
-    let target = target.find('/').map_or("/", |at| &target[at..]);
+    let (authority, target) = target.find('/').map_or((target, "/"), |at| target.split_at(at));
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let mut parameters = String::with_capacity(256);
     parameters.push_str("farebox=");
     let value_at = parameters.len();
-    parameters.push_str("(\"@method\" \"@path\" \"@query\"");
+    parameters.push_str("(\"@method\" \"@authority\" \"@path\" \"@query\"");
     let mut base = String::with_capacity(512);
-    base.extend(["\"@method\": ", facts.method, "\n\"@path\": ", path, "\n\"@query\": ?", query, "\n"]);
+    base.extend(["\"@method\": ", facts.method, "\n\"@authority\": ", authority]);
+    base.extend(["\n\"@path\": ", path, "\n\"@query\": ?", query, "\n"]);
     for (name, value) in &fields {
         base.extend(["\"", name, "\": ", value, "\n"]);
         parameters.extend([" \"", name, "\""]);
     }
     parameters.push_str(");created=");
-    push_number(&mut parameters, now.seconds().max(0).unsigned_abs(), 10);
+    let created = now.seconds().max(0).unsigned_abs();
+    push_number(&mut parameters, created, 10);
+    parameters.push_str(";expires=");
+    push_number(&mut parameters, created + SIGNATURE_LASTS, 10);
     parameters.extend([";keyid=\"", product.id.as_str(), "\";alg=\"hmac-sha256\""]);
     base.extend(["\"@signature-params\": ", &parameters[value_at..]]);
     let digest = call.shop.upstream_secrets[call.product].hmac_sha256(base.as_bytes());

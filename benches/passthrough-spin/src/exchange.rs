@@ -13,8 +13,8 @@ const TO_UPSTREAM: [(&str, &str); 6] = [
     ("farebox-request-id", "0000000000000000-00000"),
     (
         "signature-input",
-        "farebox=(\"@method\" \"@path\" \"@query\" \"farebox-account\" \"farebox-credential\" \"farebox-product\" \
-         \"farebox-request-id\");created=1700000000;keyid=\"bench\";alg=\"hmac-sha256\"",
+        "farebox=(\"@method\" \"@authority\" \"@path\" \"@query\" \"farebox-account\" \"farebox-credential\" \"farebox-product\" \
+         \"farebox-request-id\");created=1700000000;expires=1700000060;keyid=\"bench\";alg=\"hmac-sha256\"",
     ),
     ("signature", "farebox=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:"),
 ];

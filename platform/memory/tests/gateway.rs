@@ -16,6 +16,8 @@
 mod lifetime;
 #[path = "gateway/limits.rs"]
 mod limits;
+#[path = "gateway/origins.rs"]
+mod origins;
 #[path = "gateway/rfc9421_callers.rs"]
 mod rfc9421_callers;
 #[path = "gateway/strict.rs"]
