@@ -42,6 +42,7 @@ const billing :Workerd.Worker = (
     (name = "ACCOUNTS", durableObjectNamespace = "AccountObject"),
     (name = "MASTER_KEY", fromEnvironment = "MASTER_KEY"),
     (name = "ADMIN_TOKEN", fromEnvironment = "ADMIN_TOKEN"),
+    (name = "LOCAL_HOSTS", text = "127.0.0.1"),
   ],
   durableObjectNamespaces = [(className = "AccountObject", uniqueKey = "accounts", enableSql = true)],
   durableObjectStorage = (localDisk = "accounts"),

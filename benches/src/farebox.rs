@@ -116,7 +116,8 @@ impl Farebox {
 
     /// Starts Farebox in front of `origin` on Miniflare, as `cargo xtask dev` does.
     pub(crate) async fn on_miniflare(node: &Path, root: &Path, origin: SocketAddr) -> Result<(Self, Runtime)> {
-        let bindings = json!({"MASTER_KEY": MASTER_KEY, "ADMIN_TOKEN": ADMIN_TOKEN});
+        let local_hosts = origin.ip().to_string();
+        let bindings = json!({"MASTER_KEY": MASTER_KEY, "ADMIN_TOKEN": ADMIN_TOKEN, "LOCAL_HOSTS": local_hosts});
         let order = json!({"root": root, "port": 0, "bindings": bindings});
         let runtime = Runtime::node(node, &root.join("xtask/js/dev.mjs"), order)?;
         Ok((Self::provision(&runtime, &root.join("benches/peers"), origin).await?, runtime))
@@ -133,6 +134,7 @@ impl Farebox {
             ("master_key", MASTER_KEY.to_owned()),
             ("admin_token", ADMIN_TOKEN.to_owned()),
             ("upstreams", format!("http://{origin}")),
+            ("local_hosts", origin.ip().to_string()),
         ];
         variables.extend(instance_calls.map(|calls| ("instance_calls", calls.to_string())));
         let flags: Vec<_> = instance_calls.iter().map(|calls| format!("--max-instance-reuse-count={calls}")).collect();

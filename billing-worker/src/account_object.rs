@@ -1,12 +1,14 @@
-//! The Durable Object of one account.
+//! The Durable Object of one account, or of one document.
 //!
 //! Why one object per account makes its book exact: Cloudflare runs at most one instance of an object, a JavaScript
 //! turn is not interrupted, and the object's SQLite answers within the turn. Between loading the book and appending to
 //! it there is no await that yields, so no other command can come between. The object answers only after the platform
-//! has made the write durable: its output gate holds the response until then.
+//! has made the write durable: its output gate holds the response until then. The same makes a document exact that several
+//! change at once; its object also puts it into Workers KV, and an alarm does so again for a request that was ended before.
 #![allow(unsafe_code, missing_docs)] // what `#[durable_object]` expands to
 
-use farebox_cloudflare::{Ask, Platform, SqlEntryStore};
+use farebox_cloudflare::{Ask, Platform, SqlDocument, SqlEntryStore};
+use farebox_core::time::{Millis, SECOND};
 use farebox_gateway::{
     ledger::{self, Accounts},
     log::tell,
@@ -15,9 +17,13 @@ use farebox_gateway::{
 use serde::Serialize;
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object};
 
-/// The object: the account's store, and the book as it was after the last command.
-#[durable_object(fetch)]
+/// How long after a change of a document it is put into KV once more.
+const PUBLISHED_AGAIN: Millis = 30 * SECOND;
+
+/// The object: the account's store, and the book as it was after the last command; or a document.
+#[durable_object(alarm)]
 pub struct AccountObject {
+    state: State,
     store: SqlEntryStore,
     accounts: Accounts,
     platform: Platform,
@@ -27,7 +33,7 @@ impl DurableObject for AccountObject {
     fn new(state: State, env: Env) -> Self {
         let store = SqlEntryStore::new(state.storage().sql()).expect("the migration gives the object SQLite");
         let platform = Platform::new(&env).expect("wrangler.toml binds what the platform needs");
-        Self { store, accounts: Accounts::default(), platform }
+        Self { state, store, accounts: Accounts::default(), platform }
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
@@ -49,14 +55,42 @@ impl DurableObject for AccountObject {
             Ask::Report { account, query } => {
                 answer(ledger::report(&self.store, &self.accounts, &account, &query).await)
             }
+            Ask::Document { key } => answer(self.document().current(&self.platform, &key).await),
+            Ask::Exchange { key, before, after } => {
+                answer(self.exchange(&key, before.as_deref(), after.as_deref()).await)
+            }
+        }
+    }
+
+    async fn alarm(&self) -> Result<Response> {
+        match self.document().publish(&self.platform).await {
+            Ok(()) => Response::empty(),
+            // The platform sounds an alarm again that failed.
+            Err(fault) => Err(worker::Error::RustError(fault.to_string())),
         }
     }
 }
 
+impl AccountObject {
+    fn document(&self) -> SqlDocument {
+        SqlDocument::new(self.state.storage().sql())
+    }
+
+    /// Puts a document in place of another, here and then in KV.
+    async fn exchange(&self, key: &str, before: Option<&str>, after: Option<&str>) -> std::result::Result<bool, Fault> {
+        let document = self.document();
+        let is_done = document.exchange(&self.platform, key, before, after).await?;
+        if is_done {
+            let alarm = self.state.storage().set_alarm(PUBLISHED_AGAIN).await;
+            alarm.map_err(|error| Fault::Unavailable { port: "documents", detail: error.to_string() })?;
+            document.publish(&self.platform).await?;
+        }
+        Ok(is_done)
+    }
+}
+
 /// What an ask came to: for the gateway, which knows the account's refusals from the object's faults.
-fn answer<T: Serialize, E: Serialize>(
-    answer: std::result::Result<std::result::Result<T, E>, Fault>,
-) -> Result<Response> {
+fn answer<T: Serialize>(answer: std::result::Result<T, Fault>) -> Result<Response> {
     let answer = answer.map_err(|fault| fault.to_string());
     Response::ok(serde_json::to_string(&answer)?)
 }

@@ -6,7 +6,7 @@ use std::{cell::OnceCell, rc::Rc};
 
 use farebox_core::credential::MasterKey;
 use farebox_gateway::{
-    admin::{self, AdminRequest, AdminSettings, BODY_LIMIT},
+    admin::{self, AdminRequest, AdminSettings, LocalHosts},
     log::tell,
     ports::{Fault, Host},
 };
@@ -54,10 +54,12 @@ async fn billing() -> Result<Rc<Billing>, Fault> {
     }
     let platform = Platform::new().await?;
     let master_key = variable::get("master_key").await?;
+    let local_hosts = LocalHosts::named(&variable::get("local_hosts").await?);
     let settings = AdminSettings {
         token: variable::get("admin_token").await?,
         master_key: MasterKey::from_base64(&master_key).map_err(|error| variable::wrong("master_key", &error))?,
         clock_moves: platform.has_movable_clock(),
+        local_hosts: if platform.has_movable_clock() { local_hosts.with_loopback() } else { local_hosts },
     };
     let made = || Rc::new(Billing { platform, settings });
     Ok(BILLING.with(|billing| Rc::clone(billing.get_or_init(made))))
@@ -70,18 +72,19 @@ impl Billing {
         }
         let head = Head::new(&request);
         let facts = head.facts();
-        // One byte more than is taken, so that what is too long is seen to be.
-        let read = read_at_most(body(request), BODY_LIMIT).await;
-        let too_long = vec![0; BODY_LIMIT + 1];
-        let request = AdminRequest {
+        let asked = AdminRequest {
             method: facts.method,
             path: facts.path,
             query: facts.query.unwrap_or_default(),
             authorization: facts.header("authorization"),
             idempotency_key: facts.header("idempotency-key"),
-            body: read.as_deref().unwrap_or(&too_long),
+            if_match: facts.header("if-match"),
+            length: facts.header("content-length").and_then(|length| length.parse().ok()),
+            body: b"",
         };
-        let answer = admin::handle(&self.platform, &self.settings, request, self.platform.now(), random()).await;
+        let read = async |limit| read_at_most(body(request), limit).await;
+        let now = self.platform.now();
+        let answer = admin::handle_head(&self.platform, &self.settings, asked, read, now, random()).await;
         respond(answer.status, answer.headers, &answer.body)
     }
 }

@@ -3,11 +3,12 @@
 use farebox_cloudflare::{Platform, random};
 use farebox_core::credential::MasterKey;
 use farebox_gateway::{
-    admin::{self, AdminRequest, AdminSettings},
+    admin::{self, AdminRequest, AdminSettings, LocalHosts},
     billing,
     log::tell,
     ports::Host,
 };
+use futures_util::StreamExt;
 use worker::{Context, Env, Headers, Request, Response, Result, ScheduleContext, ScheduledEvent, event};
 
 #[event(fetch)]
@@ -17,26 +18,45 @@ async fn fetch(mut request: Request, env: Env, _context: Context) -> Result<Resp
         token: env.secret("ADMIN_TOKEN")?.to_string(),
         master_key: master_key(&env)?,
         clock_moves: platform.has_movable_clock(),
+        local_hosts: local_hosts(&env, &platform),
     };
     let (method, url) = (request.method().to_string(), request.url()?);
     let header = |name: &str| request.headers().get(name).ok().flatten();
-    let (authorization, idempotency_key) = (header("authorization"), header("idempotency-key"));
-    let body = request.bytes().await?;
-    let request = AdminRequest {
+    let (authorization, idempotency_key, if_match) =
+        (header("authorization"), header("idempotency-key"), header("if-match"));
+    let length = header("content-length").and_then(|length| length.parse().ok());
+    let asked = AdminRequest {
         method: &method,
         path: url.path(),
         query: url.query().unwrap_or_default(),
         authorization: authorization.as_deref(),
         idempotency_key: idempotency_key.as_deref(),
-        body: &body,
+        if_match: if_match.as_deref(),
+        length,
+        body: b"",
     };
-    let answer = admin::handle(&platform, &settings, request, platform.now(), random()).await;
+    let read = async |limit| read_at_most(&mut request, limit).await;
+    let answer = admin::handle_head(&platform, &settings, asked, read, platform.now(), random()).await;
     let headers = Headers::new();
     for (name, value) in &answer.headers {
         headers.set(name, value)?;
     }
     let response = if answer.status == 204 { Response::empty()? } else { Response::ok(answer.body)? };
     Ok(response.with_status(answer.status).with_headers(headers))
+}
+
+/// The whole body, or `None` when it is longer than `limit` bytes or breaks off.
+async fn read_at_most(request: &mut Request, limit: usize) -> Option<Vec<u8>> {
+    // A request without a body has no stream.
+    let Ok(mut stream) = request.stream() else { return Some(Vec::new()) };
+    let mut read = Vec::new();
+    while let Some(piece) = stream.next().await {
+        read.extend(piece.ok()?);
+        if read.len() > limit {
+            return None;
+        }
+    }
+    Some(read)
 }
 
 #[event(scheduled)]
@@ -52,6 +72,12 @@ async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) 
     if let Err(fault) = billing::run(&platform, &master_key, platform.now(), false).await {
         tell(&platform, "settlement.stopped", &[], &fault);
     }
+}
+
+/// The local hosts that the deployment allows; in development, this machine.
+fn local_hosts(env: &Env, platform: &Platform) -> LocalHosts {
+    let named = LocalHosts::named(&env.var("LOCAL_HOSTS").map(|var| var.to_string()).unwrap_or_default());
+    if platform.has_movable_clock() { named.with_loopback() } else { named }
 }
 
 fn master_key(env: &Env) -> Result<MasterKey> {

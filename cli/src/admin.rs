@@ -5,7 +5,7 @@ use std::{io::IsTerminal, path::PathBuf, thread};
 use anyhow::{Context, bail};
 use clap::Args;
 use farebox_cli::{
-    http::{Client, Problem},
+    http::{Answer, Client, Problem},
     request::Request,
 };
 use serde_json::{Value, json};
@@ -165,9 +165,20 @@ impl Admin {
         self.send(self.with_json("PATCH", path, body)?)
     }
 
-    /// Puts `body` in place of what is at `path`.
-    pub(crate) fn replace(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
-        self.send(self.with_json("PUT", path, body)?)
+    /// What is at `path`, and the tag that names this version of it.
+    pub(crate) fn get_tagged(&self, path: &str) -> anyhow::Result<(Value, Option<String>)> {
+        let answer = self.answered(self.request("GET", path)?)?;
+        let tag = answer.header("etag").map(str::to_owned);
+        Ok((json_of(answer)?, tag))
+    }
+
+    /// Puts `body` in place of what is at `path`, if that is still the version with this tag.
+    pub(crate) fn replace(&self, path: &str, tag: Option<&str>, body: &Value) -> anyhow::Result<Value> {
+        let mut request = self.with_json("PUT", path, body)?;
+        if let Some(tag) = tag {
+            request.set("if-match", tag);
+        }
+        self.send(request)
     }
 
     /// What is at `path`, as text.
@@ -205,10 +216,13 @@ impl Admin {
         Ok(answer)
     }
 
-    /// Sends a catalog to `path`.
-    pub(crate) fn send_toml(&self, method: &str, path: &str, text: String) -> anyhow::Result<Value> {
+    /// Sends a catalog to `path`, to be published in place of the version with this tag only, where there is one.
+    pub(crate) fn send_toml(&self, method: &str, path: &str, tag: Option<&str>, text: String) -> anyhow::Result<Value> {
         let mut request = self.request(method, path)?;
         request.set("content-type", "application/toml");
+        if let Some(tag) = tag {
+            request.set("if-match", tag);
+        }
         request.body = text.into_bytes();
         self.send(request)
     }
@@ -233,15 +247,13 @@ impl Admin {
     }
 
     fn send(&self, request: Request) -> anyhow::Result<Value> {
+        json_of(self.answered(request)?)
+    }
+
+    /// A good answer.
+    fn answered(&self, request: Request) -> anyhow::Result<Answer> {
         let answer = self.http.send(&request)?;
-        if !(200..300).contains(&answer.status()) {
-            bail!(answer.into_problem()?);
-        }
-        let text = answer.into_text()?;
-        if text.is_empty() {
-            return Ok(Value::Null);
-        }
-        serde_json::from_str(&text).context("the answer is not JSON: is this the gateway's address?")
+        if (200..300).contains(&answer.status()) { Ok(answer) } else { bail!(answer.into_problem()?) }
     }
 }
 
@@ -266,4 +278,12 @@ pub(crate) fn at_once<T: Sync, R: Send>(
         }
         Ok(answers)
     })
+}
+
+fn json_of(answer: Answer) -> anyhow::Result<Value> {
+    let text = answer.into_text()?;
+    if text.is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_str(&text).context("the answer is not JSON: is this the gateway's address?")
 }

@@ -47,7 +47,7 @@ stand_ins! {
     });
     /// Where a webhook is sent to.
     WebhookUrl => json_schema!({
-        "type": "string", "pattern": "^https://[a-z0-9]{1,63}([.][a-z0-9]{1,63}){1,3}(:[1-9][0-9]{0,3})?(/[A-Za-z0-9._~/-]{0,200})?$",
+        "type": "string", "pattern": "^https://[a-z0-9]{1,63}([.][a-z0-9]{1,63}){0,2}[.][a-z]{2,10}(:[1-9][0-9]{0,3})?(/[A-Za-z0-9._~/-]{0,200})?$",
         "examples": ["https://acme.example/farebox"], "description": "Begins with https://; on the same machine, http:// too."
     });
     /// A webhook's body.

@@ -1,7 +1,8 @@
 //! `farebox apply`, `diff` and `export`: the catalog that is published, and the one in the provider's file.
 //!
 //! A catalog that is refused is refused with everything that is wrong with it, a line each, before the one line that
-//! every failure ends with. Invariant: `apply` publishes nothing that was not shown first, unless it was told to.
+//! every failure ends with. Invariant: `apply` publishes nothing that was not shown first, unless it was told to, and only in
+//! place of the catalog with which it was compared; and it takes nothing from customers without a word for that.
 
 use std::{
     io::{IsTerminal, Write},
@@ -33,6 +34,10 @@ pub(crate) struct Apply {
     /// Publish it without asking
     #[arg(short, long)]
     yes: bool,
+
+    /// Publish it also where it takes away what customers hold
+    #[arg(long)]
+    remove_held: bool,
 
     /// Check it and show what would change, but publish nothing
     #[arg(long, conflicts_with = "yes")]
@@ -69,17 +74,26 @@ pub(crate) struct Export {
 impl Apply {
     pub(crate) fn run(self, connection: &Connection) -> anyhow::Result<()> {
         let (admin, source) = (connection.admin()?, read(&self.file)?);
-        let tried = send(&admin, "catalog?dry_run=true", &self.file, source.clone())?;
+        let tried = send(&admin, "catalog?dry_run=true", None, &self.file, source.clone())?;
         if self.dry_run {
             return self.tell(&tried, "valid, not published");
         }
         let asks = !self.yes && !tried["changes"].as_array().is_some_and(Vec::is_empty);
+        let held = held(&tried);
         if asks {
             // The answer goes to standard output alone, so that it can be read by a program.
             eprint!("{}", changes(&tried));
             ask("Publish it?", "--yes publishes it without asking")?;
         }
-        let published = send(&admin, "catalog", &self.file, source)?;
+        let mut remove_held = self.remove_held;
+        if asks && !held.is_empty() && !remove_held {
+            eprint!("{held}");
+            ask("Take this away from them?", "--remove-held does so without asking")?;
+            remove_held = true;
+        }
+        let path = if remove_held { "catalog?remove_held=true" } else { "catalog" };
+        let tag = tried["replaces"].as_str().map(|version| format!("\"{version}\""));
+        let published = send(&admin, path, tag.as_deref(), &self.file, source)?;
         if asks && !self.format.json {
             println!("{}", line(&published, "published"));
             return Ok(());
@@ -91,7 +105,7 @@ impl Apply {
         if self.format.json {
             println!("{answer}");
         } else {
-            println!("{}{}", changes(answer), line(answer, done));
+            println!("{}{}{}", changes(answer), held(answer), line(answer, done));
         }
         Ok(())
     }
@@ -99,11 +113,11 @@ impl Apply {
 
 impl Diff {
     pub(crate) fn run(self, connection: &Connection) -> anyhow::Result<()> {
-        let answer = send(&connection.admin()?, "catalog?dry_run=true", &self.file, read(&self.file)?)?;
+        let answer = send(&connection.admin()?, "catalog?dry_run=true", None, &self.file, read(&self.file)?)?;
         if self.format.json {
             println!("{}", answer["changes"])
         } else {
-            print!("{}", changes(&answer))
+            print!("{}{}", changes(&answer), held(&answer))
         }
         let count = answer["changes"].as_array().map_or(0, Vec::len);
         if self.exit_code && count > 0 {
@@ -125,10 +139,11 @@ impl Export {
     }
 }
 
-/// Sends a catalog that is in `file`, and says everything that is wrong with it.
-pub(super) fn send(admin: &Admin, path: &str, file: &Path, source: String) -> anyhow::Result<Value> {
+/// Sends a catalog that is in `file`, and says everything that is wrong with it. Where there is a `tag`, it is published in place
+/// of the version with this tag only.
+pub(super) fn send(admin: &Admin, path: &str, tag: Option<&str>, file: &Path, source: String) -> anyhow::Result<Value> {
     let method = if path.starts_with("catalog") { "PUT" } else { "POST" };
-    admin.send_toml(method, path, source).inspect_err(|error| {
+    admin.send_toml(method, path, tag, source).inspect_err(|error| {
         let problems = error.downcast_ref::<Problem>().map_or(&[][..], |problem| &problem.problems);
         problems.iter().for_each(|problem| eprintln!("{}: {problem}", file.display()));
     })
@@ -148,6 +163,27 @@ fn ask(question: &str, instead: &str) -> anyhow::Result<()> {
 
 fn line(answer: &Value, done: &str) -> String {
     format!("catalog {} {done}", answer["version"].as_str().unwrap_or_default())
+}
+
+/// What customers hold of what is removed, a product a line.
+fn held(answer: &Value) -> String {
+    let count = |number: &Value, one: &str| {
+        let number = number.as_u64().unwrap_or_default();
+        format!("{number} {one}{}", if number == 1 { "" } else { "s" })
+    };
+    let shown = |held: &Value| {
+        let remaining = held["remaining"].as_object().into_iter().flatten();
+        let remaining: String = remaining.map(|(meter, left)| format!(", {left} {meter}")).collect();
+        let product = held["product"].as_str().unwrap_or_default();
+        let (grants, subscriptions) = (count(&held["grants"], "grant"), count(&held["subscriptions"], "subscription"));
+        let accounts = count(&held["accounts"], "account");
+        format!("! product {product}: {grants}{remaining}, {subscriptions}, held by {accounts}\n")
+    };
+    let mut lines: String = answer["held"].as_array().into_iter().flatten().map(shown).collect();
+    if answer["held_by_others"] == true {
+        lines += "! there are more accounts than were asked, and they may hold more\n";
+    }
+    lines
 }
 
 /// The changes of an answer, one a line.

@@ -12,6 +12,7 @@ mod entries;
 mod explain;
 mod init;
 mod pay;
+mod product;
 mod profile;
 mod reprice;
 mod settle;
@@ -56,6 +57,8 @@ enum Command {
     Diff(apply::Diff),
     Export(apply::Export),
     Reprice(reprice::Reprice),
+    #[command(subcommand)]
+    Product(product::Product),
     #[command(subcommand)]
     Account(account::Account),
     #[command(subcommand)]
@@ -117,6 +120,7 @@ impl Cli {
             Command::Diff(diff) => diff.run(connection),
             Command::Export(export) => export.run(connection),
             Command::Reprice(reprice) => reprice.run(connection),
+            Command::Product(product) => product.run(connection),
             Command::Account(account) => account.run(connection),
             Command::Credential(credential) => credential.run(connection),
             Command::Terms(terms) => terms.run(connection),

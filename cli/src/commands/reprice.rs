@@ -48,7 +48,7 @@ impl Reprice {
             }
             query.extend_pairs(cursor.iter().map(|cursor| ("cursor", cursor)));
             let path = format!("repricings?{}", query.finish());
-            let mut page = send(&admin, &path, &self.catalog, source.clone())?;
+            let mut page = send(&admin, &path, None, &self.catalog, source.clone())?;
             let Value::Array(items) = page["items"].take() else {
                 anyhow::bail!("the gateway answered without `items`")
             };

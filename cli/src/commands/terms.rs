@@ -51,7 +51,7 @@ impl Terms {
             }
             Self::Set { account, credit_limit, low_balance, low_quota, time_zone, format } => {
                 let path = format!("accounts/{}/terms", account.id(&admin)?);
-                let mut terms = admin.get(&path)?;
+                let (mut terms, tag) = admin.get_tagged(&path)?;
                 let given: [(&str, Option<Value>); 4] = [
                     ("credit_limit", credit_limit.map(|amount| json!(amount))),
                     ("low_balance", low_balance.map(|amount| json!(amount))),
@@ -63,7 +63,8 @@ impl Terms {
                         terms[name] = value;
                     }
                 }
-                admin.replace(&path, &terms)?;
+                // What somebody else agreed meanwhile is not undone by what was read before.
+                admin.replace(&path, tag.as_deref(), &terms)?;
                 format.record(&terms, &COLUMNS);
             }
         }

@@ -1,7 +1,8 @@
 //! Accounts: making, naming, suspending and listing them.
 //!
 //! Invariant: an account that is shown has an open book, because the book is opened before the account is written down.
-//! Whether an account is suspended is in its book, which gives no lease then; the record only shows it.
+//! Whether an account is suspended is in its book, which gives no lease then. The record says what it is to be, and whoever
+//! changes it brings the book to that, until the record has not changed meanwhile: so both say the same once all are done.
 
 use farebox_core::{
     id::AccountId,
@@ -16,7 +17,7 @@ use super::{
     failure::Failure,
     names,
     resource::base32,
-    store::{self, ACCOUNTS, AccountRecord, Status, account_entry},
+    store::{self, ACCOUNTS, AccountRecord, Made, Status, account_entry},
 };
 use crate::schema::{Id, Time};
 
@@ -72,21 +73,18 @@ impl<P: AdminPorts> Call<'_, P> {
         let seed = self.seed("account")?;
         let id = format!("acc_{}", base32(seed.id()));
         let id: AccountId = id.parse().map_err(|_| Failure::Unwritable("a new id is not valid".to_owned()))?;
-        if seed.asked.is_some()
-            && let Some(record) = store::read::<AccountRecord>(self.ports, &account_entry(&id)).await?
-        {
-            if record.asked != seed.asked {
-                return Err(Failure::Refused(Refusal::KeyReused));
-            }
-            let made = Account { id, name, status: Status::Active, created: record.created };
-            return AdminResponse::json(201, &made);
-        }
         let published = self.published().await?.ok_or(Failure::CatalogMissing)?;
         let open = Command::Open { currency: published.catalog.provider.currency };
         self.ports.execute(&id, None, &open).await??;
         let record = AccountRecord { id, name, created: self.now, status: Status::Active, asked: seed.asked };
-        store::write(self.ports, &account_entry(&record.id), &record).await?;
-        AdminResponse::json(201, &Account::from(record))
+        match store::make(self.ports, &account_entry(&record.id), &record).await? {
+            Made::Now => AdminResponse::json(201, &Account::from(record)),
+            Made::Before(before) if before.asked == record.asked => {
+                AdminResponse::json(201, &Account { created: before.created, ..Account::from(record) })
+            }
+            Made::Before(_) => Err(Failure::Refused(Refusal::KeyReused)),
+            Made::Removed => Err(Failure::MadeAndRemoved),
+        }
     }
 
     pub(super) async fn list_accounts(&self) -> Answered {
@@ -98,26 +96,48 @@ impl<P: AdminPorts> Call<'_, P> {
     }
 
     pub(super) async fn change_account(&self, id: &str) -> Answered {
-        let mut record = self.account(id).await?;
+        let entry = account_entry(&account_id(id)?);
         let Change { name, status } = self.body()?;
-        if let Some(name) = name {
-            names::check("name", &name)?;
-            record.name = name;
+        if let Some(name) = &name {
+            names::check("name", name)?;
         }
-        if let Some(status) = status {
+        let changed = |mut record: AccountRecord| {
+            record.name = name.clone().unwrap_or(record.name);
+            record.status = status.unwrap_or(record.status);
+            Ok(record)
+        };
+        let record = store::change(self.ports, &entry, changed).await?.ok_or(Failure::AccountUnknown)?;
+        if status.is_some() {
+            self.bring_book_to(&record).await?;
+        }
+        AdminResponse::json(200, &Account::from(record))
+    }
+
+    /// Lets the book have the status that the account's record says, also where that changes meanwhile.
+    async fn bring_book_to(&self, record: &AccountRecord) -> Result<(), Failure> {
+        let mut status = record.status;
+        loop {
             let command = Command::SetStatus { suspended: status == Status::Suspended };
             self.ports.execute(&record.id, None, &command).await??;
-            record.status = status;
-            self.mark(&record.id).await;
+            let now: Option<AccountRecord> = store::current(self.ports, &account_entry(&record.id)).await?;
+            match now {
+                Some(now) if now.status != status => status = now.status,
+                _ => break,
+            }
         }
-        store::write(self.ports, &account_entry(&record.id), &record).await?;
-        AdminResponse::json(200, &Account::from(record))
+        self.mark(&record.id).await;
+        Ok(())
     }
 
     /// The account with this id.
     pub(super) async fn account(&self, id: &str) -> Result<AccountRecord, Failure> {
         let id = account_id(id)?;
-        store::read(self.ports, &account_entry(&id)).await?.ok_or(Failure::AccountUnknown)
+        let entry = account_entry(&id);
+        match store::read(self.ports, &entry).await? {
+            Some(record) => Ok(record),
+            // It may have been made a moment ago.
+            None => store::current(self.ports, &entry).await?.ok_or(Failure::AccountUnknown),
+        }
     }
 }
 

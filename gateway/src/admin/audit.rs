@@ -2,12 +2,13 @@
 //!
 //! Invariant: every request that could have changed something and came with a valid token leaves a record, whatever became
 //! of it. A record that the store does not take goes to the operator's log instead, and never holds back an answer: what
-//! was done was done. Secrets are never in a request's body, so bodies can be kept.
+//! was done was done. Bodies are kept without what may be a secret in them: of an address only the host is.
 
 use farebox_core::time::{Millis, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
+use url::{Position, Url};
 
 use super::{AdminPorts, AdminRequest, Answered, Call, store, tokens::Actor};
 use crate::{log::tell, schema::Time};
@@ -49,6 +50,29 @@ pub(super) struct Record {
     code: Option<String>,
 }
 
+/// A body as it is kept, where it is JSON.
+fn kept(body: &[u8]) -> Option<Value> {
+    serde_json::from_slice(body).ok().map(without_secrets)
+}
+
+/// An address may hold a secret in its user, path or query, as those of webhooks do: its scheme and host say whom it is of.
+fn without_secrets(value: Value) -> Value {
+    match value {
+        Value::String(text) => match Url::parse(text.trim()).ok().filter(Url::has_host) {
+            Some(url) => {
+                let (scheme, host) = (url.scheme(), &url[Position::BeforeHost..Position::BeforePath]);
+                Value::String(format!("{scheme}://{host}/…"))
+            }
+            None => Value::String(text),
+        },
+        Value::Array(items) => items.into_iter().map(without_secrets).collect(),
+        Value::Object(members) => {
+            members.into_iter().map(|(name, value)| (name, without_secrets(value))).collect::<Map<_, _>>().into()
+        }
+        other => other,
+    }
+}
+
 impl<P: AdminPorts> Call<'_, P> {
     /// Records what became of this request.
     pub(super) async fn record(&self, actor: &Actor, request_id: &str, status: u16, code: Option<&str>) {
@@ -62,7 +86,7 @@ impl<P: AdminPorts> Call<'_, P> {
             method: method.to_owned(),
             path: if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") },
             idempotency_key: idempotency_key.map(str::to_owned),
-            body: Some(body).filter(|body| body.len() <= KEPT_BODY).and_then(|body| serde_json::from_slice(body).ok()),
+            body: Some(body).filter(|body| body.len() <= KEPT_BODY).and_then(kept),
             status,
             code: code.map(str::to_owned),
         };

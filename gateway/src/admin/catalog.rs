@@ -1,28 +1,48 @@
 //! Publishing and reading the catalog.
 //!
 //! Invariant: a catalog is published whole, after it was compiled without a single problem; else the one before serves
-//! on. Its currency stays once there are accounts, because their books are kept in it.
+//! on. It takes the place of the one that the publisher was shown, where it says which. Its currency stays once there are
+//! accounts, because their books are kept in it; what customers hold is taken away only when that is said.
 
-use farebox_core::catalog::{CATALOG_ENTRY, Catalog, compile, difference};
+use farebox_core::{
+    catalog::{CATALOG_ENTRY, Catalog, compile, difference},
+    id::ProductId,
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
     AdminPorts, AdminResponse, Answered, Call,
     failure::Failure,
-    store::{self, ACCOUNTS, Published},
+    holders::{Held, Holders},
+    precondition::{NOTHING, entity_tag},
+    store::{self, ACCOUNTS, Published, written},
 };
-use crate::schema::{CatalogChange, CompiledCatalog};
+use crate::{
+    ports::Fault,
+    schema::{CatalogChange, CompiledCatalog},
+};
+
+/// How often a catalog is compared anew because another was published meanwhile.
+const ATTEMPTS: u32 = 8;
 
 /// What publishing did, or would do.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Publication {
     /// Names the content.
     version: String,
+    /// The version that it replaces; `none` where there is none. To be sent with `If-Match`, in quotes.
+    replaces: String,
     /// False when it was only tried.
     published: bool,
     #[schemars(with = "Vec<CatalogChange>")]
     changes: Vec<difference::Change>,
+    /// What customers hold of the products that are removed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    held: Vec<Held>,
+    /// True when there are more accounts than were asked, so that customers may hold more.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    held_by_others: bool,
 }
 
 /// The published catalog.
@@ -48,26 +68,74 @@ pub(super) struct Health {
 
 impl<P: AdminPorts> Call<'_, P> {
     pub(super) async fn publish_catalog(&self) -> Answered {
-        let dry_run = self.flag("dry_run")?;
+        let (dry_run, remove_held) = (self.flag("dry_run")?, self.flag("remove_held")?);
         let source = std::str::from_utf8(self.request.body)
             .map_err(|_| Failure::Malformed("the catalog must be TOML in UTF-8".to_owned()))?;
         let catalog = compile(source).map_err(Failure::CatalogInvalid)?;
-        let before = self.published().await?.map(|published| published.catalog);
-        let currency = before.as_ref().map(|before| before.provider.currency);
+        self.settings.local_hosts.check_catalog(&catalog)?;
+        for _ in 0..ATTEMPTS {
+            let text = self.ports.current(CATALOG_ENTRY).await?;
+            let before: Option<Published> =
+                text.as_deref().map(|text| store::parsed(CATALOG_ENTRY, text)).transpose()?;
+            let replaces = before.as_ref().map_or(NOTHING, |before| &before.catalog.version).to_owned();
+            self.check_seen(before.as_ref(), &replaces, dry_run)?;
+            self.check_currency(before.as_ref(), &catalog).await?;
+            let changes = difference::difference(before.as_ref().map(|before| &before.catalog), &catalog);
+            let Holders { held, is_all } = self.holders(&removed(before.as_ref(), &catalog)).await?;
+            if !dry_run {
+                if !remove_held && !(held.is_empty() && is_all) {
+                    return Err(Failure::CatalogHeld(Holders { held, is_all }.to_string()));
+                }
+                let published = self.successor(before, source, catalog.clone());
+                if !self.ports.exchange(CATALOG_ENTRY, text.as_deref(), Some(&written(&published)?)).await? {
+                    continue;
+                }
+            }
+            let (version, held_by_others) = (catalog.version, !is_all);
+            let answer = Publication { version, replaces, published: !dry_run, changes, held, held_by_others };
+            return AdminResponse::json(200, &answer);
+        }
+        let detail = format!("{ATTEMPTS} other catalogs were published meanwhile");
+        Err(Failure::Port(Fault::Unavailable { port: "documents", detail }))
+    }
+
+    /// Refuses to replace what the sender cannot have seen: another version than it names, or, where it names none, what
+    /// somebody else has published.
+    fn check_seen(&self, before: Option<&Published>, version: &str, dry_run: bool) -> Result<(), Failure> {
+        let actor = self.changes_as.get().map(|actor| actor.token.as_str());
+        let others = before.and_then(|before| before.by.as_deref()).is_some_and(|by| Some(by) != actor);
+        if self.matches(version).is_none() && others && !dry_run {
+            return Err(Failure::VersionUnseen);
+        }
+        self.check_version(version)
+    }
+
+    async fn check_currency(&self, before: Option<&Published>, catalog: &Catalog) -> Result<(), Failure> {
+        let currency = before.map(|before| before.catalog.provider.currency);
         if currency.is_some_and(|currency| currency != catalog.provider.currency) && self.has_accounts().await? {
             return Err(Failure::CurrencyFixed);
         }
-        let changes = difference::difference(before.as_ref(), &catalog);
-        let version = catalog.version.clone();
-        if !dry_run {
-            store::write(self.ports, CATALOG_ENTRY, &Published { source: source.to_owned(), catalog }).await?;
-        }
-        AdminResponse::json(200, &Publication { version, published: !dry_run, changes })
+        Ok(())
+    }
+
+    /// What is published in place of `before`.
+    fn successor(&self, before: Option<Published>, source: &str, catalog: Catalog) -> Published {
+        let by = self.changes_as.get().map(|actor| actor.token.clone());
+        let (mut gone, was) = before.map_or_else(Default::default, |before| (before.gone, before.catalog.products));
+        gone.extend(was.into_iter().map(|product| product.id));
+        gone.retain(|id| catalog.product(id).is_none());
+        gone.sort();
+        gone.dedup();
+        Published { source: source.to_owned(), catalog, gone, by }
     }
 
     pub(super) async fn show_catalog(&self) -> Answered {
-        let Published { source, catalog } = self.published().await?.ok_or(Failure::CatalogMissing)?;
-        AdminResponse::json(200, &Shown { version: &catalog.version, source: &source, catalog: &catalog })
+        let published: Option<Published> = store::current(self.ports, CATALOG_ENTRY).await?;
+        let Published { source, catalog, .. } = published.ok_or(Failure::CatalogMissing)?;
+        let shown = Shown { version: &catalog.version, source: &source, catalog: &catalog };
+        let mut response = AdminResponse::json(200, &shown)?;
+        response.headers.push(("etag", entity_tag(&catalog.version)));
+        Ok(response)
     }
 
     pub(super) async fn health(&self) -> Answered {
@@ -83,4 +151,10 @@ impl<P: AdminPorts> Call<'_, P> {
     async fn has_accounts(&self) -> Result<bool, Failure> {
         Ok(!self.ports.list(ACCOUNTS, None, 1).await?.items.is_empty())
     }
+}
+
+/// The products that are not for sale any more.
+fn removed(before: Option<&Published>, after: &Catalog) -> Vec<ProductId> {
+    let products = before.map(|before| before.catalog.products.as_slice()).unwrap_or_default();
+    products.iter().map(|product| &product.id).filter(|id| after.product(id).is_none()).cloned().collect()
 }

@@ -42,12 +42,18 @@ impl<P: AdminPorts> Call<'_, P> {
             return Err(Failure::ClockFixed);
         }
         let Move { advance_ms } = self.body()?;
-        let advanced = self.advanced().await?;
-        let moved = advanced.checked_add(advance_ms).filter(|moved| advance_ms >= 0 && *moved <= FURTHEST);
-        let moved = moved.ok_or_else(|| {
-            Failure::Malformed("`advance_ms` must be 0 or more, and the clock within 100 years".to_owned())
-        })?;
-        store::write(self.ports, CLOCK_ENTRY, &moved).await?;
+        let further = |advanced: Millis| {
+            let moved = advanced.checked_add(advance_ms).filter(|moved| advance_ms >= 0 && *moved <= FURTHEST);
+            let wrong =
+                || Failure::Malformed("`advance_ms` must be 0 or more, and the clock within 100 years".to_owned());
+            moved.ok_or_else(wrong)
+        };
+        further(0)?;
+        // There is nothing to move from as long as nobody moved it; of two who are the first, one comes second.
+        if store::current::<Millis>(self.ports, CLOCK_ENTRY).await?.is_none() {
+            store::make::<Millis>(self.ports, CLOCK_ENTRY, &0).await?;
+        }
+        let moved = store::change(self.ports, CLOCK_ENTRY, further).await?.unwrap_or(advance_ms);
         self.ports.sleep(HOLDS).await;
         AdminResponse::json(200, &Clock { now: self.now.plus(advance_ms), advanced_ms: moved })
     }
@@ -57,6 +63,6 @@ impl<P: AdminPorts> Call<'_, P> {
     }
 
     async fn advanced(&self) -> Result<Millis, Failure> {
-        Ok(store::read(self.ports, CLOCK_ENTRY).await?.unwrap_or(0))
+        Ok(store::current(self.ports, CLOCK_ENTRY).await?.unwrap_or(0))
     }
 }

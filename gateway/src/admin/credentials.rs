@@ -2,7 +2,8 @@
 //!
 //! Invariant: a secret and an app code are shown in the answer that makes them (and for a day to who repeats that request
 //! under its idempotency key), and cannot be read back. The credential itself is written last, so that one that works is
-//! always found in the account's list.
+//! always found in the account's list. It is changed by what it is at that moment, so a revocation or a restriction outlasts
+//! every change that is made at the same time.
 
 use std::fmt::Write as _;
 
@@ -170,39 +171,39 @@ impl<P: AdminPorts> Call<'_, P> {
         let account = self.account(account).await?.id;
         let wanted: Wanted = self.body()?;
         let seed = self.seed(&format!("credential/{account}"))?;
-        if let Some(made) = self.made_before(&seed).await? {
-            return AdminResponse::json(201, &made);
-        }
-        self.check(&wanted).await?;
-        AdminResponse::json(201, &self.make_credential(account, wanted, &seed).await?)
+        let made = match self.check(&wanted).await {
+            Ok(()) => self.make_credential(account, wanted, &seed).await?,
+            // What was right when it was made may be wrong by now.
+            Err(failure) => self.made_before(&seed).await?.ok_or(failure)?,
+        };
+        AdminResponse::json(201, &made)
     }
 
     /// Makes another credential with the same restrictions, and lets the old one end. A repetition ends it at the same
     /// time, because that is counted from when the new one was made.
     pub(super) async fn rotate_credential(&self, account: &str, key: &str) -> Answered {
-        let mut old = self.credential(account, key).await?;
+        let old = self.credential(account, key).await?;
         let Rotation { overlap_seconds } = self.body()?;
         let overlap = overlap_seconds.map_or(OVERLAP, |seconds| Millis::from(seconds) * SECOND);
         if overlap > LONGEST_OVERLAP {
             return Err(Failure::Malformed("`overlap_seconds` must be within a year".to_owned()));
         }
         let seed = self.seed(&format!("rotation/{}", old.key))?;
-        let made = match self.made_before(&seed).await? {
-            Some(made) => made,
-            None if !old.is_active(self.now) => return Err(Failure::CredentialEnded),
-            None => {
-                let Credential { name, products, addresses, .. } = old.clone();
-                let wanted = Wanted { name, products, addresses, expires: None };
-                self.make_credential(old.account.clone(), wanted, &seed).await?
-            }
+        let made = if old.is_active(self.now) {
+            let Credential { name, products, addresses, .. } = old.clone();
+            let wanted = Wanted { name, products, addresses, expires: None };
+            self.make_credential(old.account, wanted, &seed).await?
+        } else {
+            self.made_before(&seed).await?.ok_or(Failure::CredentialEnded)?
         };
         let ends = made.created.plus(overlap);
-        let replaced_until = old.expires.map_or(ends, |expires| expires.min(ends));
-        if old.expires != Some(replaced_until) {
-            old.expires = Some(replaced_until);
-            store::write(self.ports, &credential_entry(&old.key), &old).await?;
-        }
-        AdminResponse::json(201, &Rotated { made, replaces: old.key, replaced_until })
+        let ended = |mut old: Credential| {
+            old.expires = Some(old.expires.map_or(ends, |expires| expires.min(ends)));
+            Ok(old)
+        };
+        let old = store::change(self.ports, &credential_entry(&old.key), ended).await?;
+        let old = old.ok_or(Failure::CredentialUnknown)?;
+        AdminResponse::json(201, &Rotated { made, replaces: old.key, replaced_until: old.expires.unwrap_or(ends) })
     }
 
     async fn make_credential(&self, account: AccountId, wanted: Wanted, seed: &Seed) -> Result<Made, Failure> {
@@ -222,8 +223,11 @@ impl<P: AdminPorts> Call<'_, P> {
         };
         self.ports.put(&format!("{}{key}", keys_of(&account)), b"").await?;
         self.ports.put(&app_code_entry(&credential.app_code_hash), key.as_str().as_bytes()).await?;
-        store::write(self.ports, &credential_entry(&key), &credential).await?;
-        Ok(Made { key, secret, app_code, created: self.now, expires })
+        match store::make(self.ports, &credential_entry(&key), &credential).await? {
+            store::Made::Now => Ok(Made { key, secret, app_code, created: self.now, expires }),
+            store::Made::Before(found) => self.shown_again(&found, seed),
+            store::Made::Removed => Err(Failure::MadeAndRemoved),
+        }
     }
 
     /// What the same request made when it was sent before.
@@ -231,13 +235,15 @@ impl<P: AdminPorts> Call<'_, P> {
         if seed.asked.is_none() {
             return Ok(None);
         }
-        let key = new_key(seed)?;
-        let Some(found) = store::read::<Credential>(self.ports, &credential_entry(&key)).await? else {
-            return Ok(None);
-        };
+        let found: Option<Credential> = store::current(self.ports, &credential_entry(&new_key(seed)?)).await?;
+        found.map(|found| self.shown_again(&found, seed)).transpose()
+    }
+
+    /// What a request is answered that made `found` when it was sent before.
+    fn shown_again(&self, found: &Credential, seed: &Seed) -> Result<Made, Failure> {
         self.check_repetition(seed, &Before { asked: &found.asked, made: found.created })?;
         let (secret, app_code) = secrets(seed);
-        Ok(Some(Made { key, secret, app_code, created: found.created, expires: found.expires }))
+        Ok(Made { key: found.key.clone(), secret, app_code, created: found.created, expires: found.expires })
     }
 
     pub(super) async fn list_credentials(&self, account: &str) -> Answered {
@@ -255,8 +261,8 @@ impl<P: AdminPorts> Call<'_, P> {
     }
 
     pub(super) async fn change_credential(&self, account: &str, key: &str) -> Answered {
-        let mut credential = self.credential(account, key).await?;
-        if credential.revoked.is_some() {
+        let known = self.credential(account, key).await?;
+        if known.revoked.is_some() {
             return Err(Failure::CredentialEnded);
         }
         let Change { name, products, addresses, expires } = self.body()?;
@@ -267,27 +273,36 @@ impl<P: AdminPorts> Call<'_, P> {
             expires: expires.flatten(),
         };
         self.check(&wanted).await?;
-        credential.name = wanted.name.or(credential.name);
-        credential.products = products.unwrap_or(credential.products);
-        credential.addresses = addresses.unwrap_or(credential.addresses);
-        credential.expires = expires.unwrap_or(credential.expires);
-        store::write(self.ports, &credential_entry(&credential.key), &credential).await?;
-        AdminResponse::json(200, &Listed::from(credential))
+        let changed = |mut credential: Credential| {
+            if credential.revoked.is_some() {
+                return Err(Failure::CredentialEnded);
+            }
+            credential.name = wanted.name.clone().or(credential.name);
+            credential.products = products.clone().unwrap_or(credential.products);
+            credential.addresses = addresses.clone().unwrap_or(credential.addresses);
+            credential.expires = expires.unwrap_or(credential.expires);
+            Ok(credential)
+        };
+        let credential = store::change(self.ports, &credential_entry(&known.key), changed).await?;
+        AdminResponse::json(200, &Listed::from(credential.ok_or(Failure::CredentialUnknown)?))
     }
 
     pub(super) async fn revoke_credential(&self, account: &str, key: &str) -> Answered {
-        let mut credential = self.credential(account, key).await?;
-        if credential.is_active(self.now) {
-            credential.revoked = Some(self.now);
-            store::write(self.ports, &credential_entry(&credential.key), &credential).await?;
-        }
+        let known = self.credential(account, key).await?;
+        let revoked = |mut credential: Credential| {
+            if credential.is_active(self.now) {
+                credential.revoked = Some(self.now);
+            }
+            Ok(credential)
+        };
+        store::change(self.ports, &credential_entry(&known.key), revoked).await?;
         Ok(AdminResponse::empty())
     }
 
     async fn credential(&self, account: &str, key: &str) -> Result<Credential, Failure> {
         let account = account_id(account)?;
         let key: CredentialKey = key.parse().map_err(|_| Failure::CredentialUnknown)?;
-        let found: Option<Credential> = store::read(self.ports, &credential_entry(&key)).await?;
+        let found: Option<Credential> = store::current(self.ports, &credential_entry(&key)).await?;
         found.filter(|found| found.account == account).ok_or(Failure::CredentialUnknown)
     }
 

@@ -45,6 +45,22 @@ pub(super) enum Failure {
         account."
     )]
     CurrencyFixed,
+    #[error(
+        "Another operator has published the catalog that is there now. Look at it, and send its version with `If-Match`."
+    )]
+    VersionUnseen,
+    #[error("This was changed meanwhile: it has the version {0} now. Look at it again, and send that with `If-Match`.")]
+    VersionChanged(String),
+    #[error(
+        "Publishing this takes away what customers have paid for. {0}. Send it with `remove_held=true` if that is meant: \
+        grants of these products can no more be used, and subscriptions end with their period."
+    )]
+    CatalogHeld(String),
+    #[error(
+        "`{0}` is this machine, or only this machine reaches it. Name it in the deployment's `LOCAL_HOSTS` (on Spin the variable \
+        `local_hosts`) if calls are meant to go there."
+    )]
+    LocalHost(String),
     #[error("There is no account with this id.")]
     AccountUnknown,
     #[error("The account has no credential with this key.")]
@@ -53,6 +69,10 @@ pub(super) enum Failure {
     CredentialEnded,
     #[error("This request was carried out more than a day ago. Its secrets are not shown again.")]
     SecretsShown,
+    #[error(
+        "This request was carried out before, and what it made was removed since. Send it with another idempotency key."
+    )]
+    MadeAndRemoved,
     #[error("There is no admin token with this id.")]
     TokenUnknown,
     #[error("There is no webhook with this id.")]
@@ -71,6 +91,8 @@ pub(super) enum Failure {
     PackageUnknown(String, Choice),
     #[error("The product has no plan `{0}`. {1}")]
     PlanUnknown(String, Choice),
+    #[error("The catalog has no product with this id.")]
+    NoSuchProduct,
     #[error("The account has no subscription of this id.")]
     SubscriptionUnknown,
     #[error("The product is not sold to this account.")]
@@ -116,11 +138,18 @@ impl Failure {
             Self::IdempotencyKeyMissing => (400, "idempotency_key.missing", "No idempotency key"),
             Self::CatalogMissing => (409, "catalog.missing", "No catalog"),
             Self::CatalogInvalid(_) => (422, "catalog.invalid", "The catalog is not valid"),
+            Self::VersionUnseen => (428, "version.required", "No version"),
+            Self::VersionChanged(_) | Self::Refused(Refusal::TermsChanged) => {
+                (412, "version.changed", "Changed meanwhile")
+            }
+            Self::CatalogHeld(_) => (409, "catalog.held", "Customers hold what would be removed"),
+            Self::LocalHost(_) => (422, "host.local", "A host that only this machine reaches"),
             Self::CurrencyFixed => (409, "catalog.currency_fixed", "The currency cannot change"),
             Self::AccountUnknown => (404, "account.unknown", "No such account"),
             Self::CredentialUnknown => (404, "credential.unknown", "No such credential"),
             Self::CredentialEnded => (409, "credential.revoked", "Credential has ended"),
             Self::SecretsShown => (409, "idempotency_key.expired", "Secrets are not shown again"),
+            Self::MadeAndRemoved => (409, "idempotency_key.expired", "Made before, and removed"),
             Self::TokenUnknown => (404, "admin_token.unknown", "No such admin token"),
             Self::WebhookUnknown => (404, "webhook.unknown", "No such webhook"),
             Self::WebhooksFull(_) => (409, "webhook.too_many", "Too many webhooks"),
@@ -130,6 +159,7 @@ impl Failure {
             Self::ProductUnknown(..) => (422, "product.unknown", "No such product"),
             Self::PackageUnknown(..) => (422, "package.unknown", "No such package"),
             Self::PlanUnknown(..) => (422, "plan.unknown", "No such plan"),
+            Self::NoSuchProduct => (404, "product.unknown", "No such product"),
             Self::SubscriptionUnknown | Self::Refused(Refusal::NoSubscription) => {
                 (404, "subscription.unknown", "No such subscription")
             }

@@ -1,20 +1,23 @@
 //! The admin API: how the provider publishes, sells, corrects and watches.
 //!
 //! Written once over ports; a platform only turns its request into an [`AdminRequest`] and an [`AdminResponse`] into its
-//! response. Invariants: nothing but health and the descriptions is answered without the admin token; what moves money
-//! carries an idempotency key; a fault is told to the operator's log and never to the caller.
+//! response. Invariants: nothing but health and the descriptions is answered without the admin token, and nobody's body is read
+//! who may not send one; what moves money carries an idempotency key; a fault is told to the operator's log and never to the caller.
 
 mod accounts;
+mod addresses;
 mod audit;
 mod catalog;
 mod clock;
 mod credentials;
 mod failure;
+mod holders;
 mod money;
 mod names;
 mod openapi;
 mod operations;
 mod paging;
+mod precondition;
 mod reports;
 mod repricings;
 mod resource;
@@ -25,6 +28,7 @@ mod statements;
 mod store;
 mod subscriptions;
 mod tokens;
+mod upstream_secrets;
 mod watching;
 mod webhooks;
 
@@ -33,12 +37,13 @@ use std::cell::OnceCell;
 use farebox_core::{catalog::SCHEMA, credential::MasterKey, time::Timestamp};
 use serde::{Serialize, de::DeserializeOwned};
 
+pub use addresses::LocalHosts;
 pub use clock::CLOCK_ENTRY;
 
 use self::{failure::Failure, paging::Items, resource::Resource, tokens::Actor};
 use crate::{
     log::tell,
-    ports::{Host, KeyValue, Ledger, UsageJournal, Web},
+    ports::{Documents, Host, KeyValue, Ledger, UsageJournal, Web},
     reports::Reports,
 };
 
@@ -57,6 +62,8 @@ pub struct AdminSettings {
     pub master_key: MasterKey,
     /// Whether the clock can be moved. In development and tests only.
     pub clock_moves: bool,
+    /// The hosts of this machine, or that only it reaches, which upstreams and webhooks may be at.
+    pub local_hosts: LocalHosts,
 }
 
 /// A request to `/_farebox/`, as far as it matters.
@@ -72,7 +79,11 @@ pub struct AdminRequest<'a> {
     pub authorization: Option<&'a str>,
     /// The `Idempotency-Key` header.
     pub idempotency_key: Option<&'a str>,
-    /// The body.
+    /// The `If-Match` header.
+    pub if_match: Option<&'a str>,
+    /// The length that the `Content-Length` header announces.
+    pub length: Option<u64>,
+    /// The body; empty where [`handle_head`] reads it.
     pub body: &'a [u8],
 }
 
@@ -88,11 +99,11 @@ pub struct AdminResponse {
 }
 
 /// All that the admin API needs.
-pub trait AdminPorts: KeyValue + UsageJournal + Ledger + Reports + Web + Host {}
+pub trait AdminPorts: KeyValue + Documents + UsageJournal + Ledger + Reports + Web + Host {}
 
-impl<P: KeyValue + UsageJournal + Ledger + Reports + Web + Host> AdminPorts for P {}
+impl<P: KeyValue + Documents + UsageJournal + Ledger + Reports + Web + Host> AdminPorts for P {}
 
-/// Answers a request. `random` must be random, and new for each request.
+/// Answers a request whose body is at hand. `random` must be random, and new for each request.
 pub async fn handle<P: AdminPorts>(
     ports: &P,
     settings: &AdminSettings,
@@ -100,9 +111,35 @@ pub async fn handle<P: AdminPorts>(
     now: Timestamp,
     random: [u8; RANDOM_BYTES],
 ) -> AdminResponse {
-    let call = Call { ports, settings, request, now, random, changes_as: OnceCell::new() };
+    let body = request.body;
+    handle_head(ports, settings, request, async |_| Some(body.to_vec()), now, random).await
+}
+
+/// Answers a request whose body is `read` once it is known that its sender may send it. What reads it is told how many bytes
+/// at most, and gives `None` when there are more.
+pub async fn handle_head<P: AdminPorts>(
+    ports: &P,
+    settings: &AdminSettings,
+    request: AdminRequest<'_>,
+    read: impl AsyncFnOnce(usize) -> Option<Vec<u8>>,
+    now: Timestamp,
+    random: [u8; RANDOM_BYTES],
+) -> AdminResponse {
     let request_id = format!("req_{}", resource::base32(&random[..10]));
-    let answer = call.answer().await;
+    let mut call = Call { ports, settings, request, now, random, changes_as: OnceCell::new() };
+    let admitted = call.admit().await;
+    let body;
+    let answer = match admitted {
+        Err(failure) => Err(failure),
+        Ok((method, resource)) => match read(BODY_LIMIT).await.filter(|read| read.len() <= BODY_LIMIT) {
+            None => Err(Failure::BodyTooLarge),
+            Some(read) => {
+                body = read;
+                call.request.body = &body;
+                call.dispatch(method, resource).await
+            }
+        },
+    };
     let code = answer.as_ref().err().map(Failure::code);
     let mut response = match answer {
         Ok(response) => response,
@@ -140,8 +177,12 @@ struct Call<'a, P> {
 /// What a handler comes to.
 type Answered = Result<AdminResponse, Failure>;
 
-impl<P: AdminPorts> Call<'_, P> {
-    async fn answer(&self) -> Answered {
+impl<'a, P: AdminPorts> Call<'a, P> {
+    /// What the request is for, if its sender may ask for that: all that can be said before the body is read.
+    async fn admit(&self) -> Result<(&'a str, Resource<'a>), Failure> {
+        if self.request.length.is_some_and(|length| length > BODY_LIMIT as u64) {
+            return Err(Failure::BodyTooLarge);
+        }
         let resource = Resource::of(self.request.path).ok_or(Failure::RouteUnknown)?;
         let method = if self.request.method == "HEAD" { "GET" } else { self.request.method };
         if !resource.methods().contains(&method) {
@@ -150,7 +191,7 @@ impl<P: AdminPorts> Call<'_, P> {
         if !resource.is_open() {
             let actor = self.actor().await?;
             let (needs, has) = (resource.needs(method), actor.role);
-            if resource.is_changed_by(method) {
+            if resource.is_recorded(method) {
                 self.changes_as.get_or_init(|| actor);
             }
             if has < needs {
@@ -158,10 +199,7 @@ impl<P: AdminPorts> Call<'_, P> {
             }
         }
         self.check_query(method)?;
-        if self.request.body.len() > BODY_LIMIT {
-            return Err(Failure::BodyTooLarge);
-        }
-        self.dispatch(method, resource).await
+        Ok((method, resource))
     }
 
     async fn dispatch(&self, method: &str, resource: Resource<'_>) -> Answered {
@@ -216,6 +254,7 @@ impl<P: AdminPorts> Call<'_, P> {
             (_, Resource::Metrics) => self.metrics().await,
             (_, Resource::UsageEvents(id)) => self.usage_events(id).await,
             (_, Resource::Audit) => self.list_audit().await,
+            (_, Resource::UpstreamSecret(product)) => self.upstream_secret(product).await,
         }
     }
 

@@ -8,7 +8,7 @@ use super::{
     catalog::{Health, Publication, Shown},
     clock, credentials, money, repricings,
     resource::ROOT,
-    restoring, statements, subscriptions, tokens, watching, webhooks,
+    restoring, statements, subscriptions, tokens, upstream_secrets, watching, webhooks,
 };
 use crate::{
     reports::{BalanceReport, GrantRow, LeaseRow, SubscriptionRow, TermsReport, UsageRow},
@@ -124,6 +124,17 @@ impl Operation {
         }))
     }
 
+    fn replaces(self) -> Self {
+        self.with(json!({
+            "name": "If-Match", "in": "header", "schema": { "type": "string" },
+            "description": "The `ETag` of what is to be replaced. Anything else is not."
+        }))
+    }
+
+    fn tagged(self) -> Self {
+        Self { header: Some(("etag", "Names the content: for `If-Match`.")), ..self }
+    }
+
     fn fails(self, failures: &'static [u16]) -> Self {
         Self { failures, ..self }
     }
@@ -152,14 +163,20 @@ pub(super) fn operations() -> Vec<Operation> {
         "name": "dry_run", "in": "query", "schema": { "enum": ["true", "false"] },
         "description": "Check it and show what would change, and change nothing."
     });
+    let remove_held = json!({
+        "name": "remove_held", "in": "query", "schema": { "enum": ["true", "false"] },
+        "description": "Publish it also where customers hold what it takes away."
+    });
     vec![
         Operation { is_open: true, ..operation("get", "health", "Whether the gateway can serve").gives::<Health>(200) },
         operation("put", "catalog", "Publish the catalog")
             .takes_toml()
             .with(dry_run)
+            .with(remove_held)
+            .replaces()
             .gives::<Publication>(200)
-            .fails(&[409, 413, 422]),
-        operation("get", "catalog", "The published catalog").gives::<Shown>(200).fails(&[409]),
+            .fails(&[409, 412, 413, 422, 428]),
+        operation("get", "catalog", "The published catalog").gives::<Shown>(200).tagged().fails(&[409]),
         operation("post", "accounts", "Make an account")
             .made_once()
             .takes::<accounts::Named>()
@@ -235,9 +252,10 @@ pub(super) fn operations() -> Vec<Operation> {
             .fails(&[404, 422]),
         operation("put", "accounts/{id}/terms", "Agree on credit, notices and the time zone")
             .takes::<subscriptions::Terms>()
+            .replaces()
             .gives_nothing()
-            .fails(&[404, 413, 422]),
-        operation("get", "accounts/{id}/terms", "What was agreed").gives::<TermsReport>(200).fails(&[404]),
+            .fails(&[404, 412, 413, 422]),
+        operation("get", "accounts/{id}/terms", "What was agreed").gives::<TermsReport>(200).tagged().fails(&[404]),
         operation("get", "accounts/{id}/balance", "The balance").gives::<BalanceReport>(200).fails(&[404]),
         operation("get", "accounts/{id}/grants", "What was bought, and what is left of it")
             .paged()
@@ -337,6 +355,13 @@ pub(super) fn operations() -> Vec<Operation> {
             .media("application/cloudevents-batch+json")
             .fails(&[404])
         },
+        operation(
+            "get",
+            "products/{id}/upstream-secret",
+            "What the product's upstream verifies our calls with; for owners",
+        )
+        .gives::<upstream_secrets::UpstreamSecret>(200)
+        .fails(&[404, 409]),
         operation("get", "audit", "Who changed what, or tried to; the latest first")
             .paged()
             .gives::<Items<audit::Record>>(200),

@@ -5,6 +5,7 @@ use super::{
     accounts::account_id,
     failure::Failure,
     paging::{Items, numbered},
+    precondition::{entity_tag, version_of},
 };
 use crate::reports::{Query, Report};
 use farebox_core::time::Timestamp;
@@ -42,7 +43,11 @@ impl<P: AdminPorts> Call<'_, P> {
 
     pub(super) async fn terms(&self, account: &str) -> Answered {
         match self.report(account, Query::Terms).await? {
-            Report::Terms(terms) => AdminResponse::json(200, &terms),
+            Report::Terms(terms) => {
+                let mut response = AdminResponse::json(200, &terms)?;
+                response.headers.push(("etag", entity_tag(&version_of(&terms)?)));
+                Ok(response)
+            }
             other => Err(mismatch(&other)),
         }
     }
@@ -75,7 +80,7 @@ impl<P: AdminPorts> Call<'_, P> {
         })
     }
 
-    async fn report(&self, account: &str, query: Query) -> Result<Report, Failure> {
+    pub(super) async fn report(&self, account: &str, query: Query) -> Result<Report, Failure> {
         Ok(self.ports.report(&account_id(account)?, &query).await??)
     }
 

@@ -44,6 +44,7 @@ pub(super) enum Resource<'a> {
     Webhook(&'a str),
     DeadLetters(&'a str),
     Resends(&'a str),
+    UpstreamSecret(&'a str),
 }
 
 impl<'a> Resource<'a> {
@@ -70,6 +71,7 @@ impl<'a> Resource<'a> {
             ["webhooks", id] => Self::Webhook(id),
             ["webhooks", id, "dead-letters"] => Self::DeadLetters(id),
             ["webhooks", id, "resends"] => Self::Resends(id),
+            ["products", id, "upstream-secret"] => Self::UpstreamSecret(id),
             ["accounts"] => Self::Accounts,
             ["accounts", id] => Self::Account(id),
             ["accounts", id, "credentials"] => Self::Credentials(id),
@@ -129,6 +131,7 @@ impl<'a> Resource<'a> {
             | Self::DeadLetters(_)
             | Self::Metrics
             | Self::UsageEvents(_)
+            | Self::UpstreamSecret(_)
             | Self::Audit => &["GET"],
         }
     }
@@ -138,10 +141,15 @@ impl<'a> Resource<'a> {
         method != "GET" && self != Self::Repricings
     }
 
+    /// Whether a request with this method stands in the audit log.
+    pub(super) fn is_recorded(self, method: &str) -> bool {
+        self.is_changed_by(method) || matches!(self, Self::UpstreamSecret(_))
+    }
+
     /// The least that the sender of a request with this method must be.
     pub(super) fn needs(self, method: &str) -> Role {
         match self {
-            Self::Tokens | Self::Token(_) => Role::Owner,
+            Self::Tokens | Self::Token(_) | Self::UpstreamSecret(_) => Role::Owner,
             Self::Entries(_) if self.is_changed_by(method) => Role::Owner,
             _ if self.is_changed_by(method) => Role::Operator,
             _ => Role::ReadOnly,

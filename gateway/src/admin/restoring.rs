@@ -42,9 +42,10 @@ impl<P: AdminPorts> Call<'_, P> {
         self.ports
             .execute(&id, None, &Command::Restore { entries: items.iter().map(Entry::to_bytes).collect() })
             .await??;
-        if store::read::<AccountRecord>(self.ports, &account_entry(&id)).await?.is_none() {
-            let record = AccountRecord { id, name, created, status: Status::Active, asked: None };
-            store::write(self.ports, &account_entry(&record.id), &record).await?;
+        let record = AccountRecord { id, name, created, status: Status::Active, asked: None };
+        // One that is known keeps its name.
+        if store::current::<AccountRecord>(self.ports, &account_entry(&record.id)).await?.is_none() {
+            store::make(self.ports, &account_entry(&record.id), &record).await?;
         }
         Ok(AdminResponse::empty())
     }

@@ -11,8 +11,14 @@ use farebox_core::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AdminPorts, AdminResponse, Answered, Call, accounts::account_id, failure::Failure, money::Booked};
-use crate::schema::{Amount, Id};
+use super::{
+    AdminPorts, AdminResponse, Answered, Call, accounts::account_id, failure::Failure, money::Booked,
+    precondition::version_of, reports::mismatch,
+};
+use crate::{
+    reports::{Query, Report, TermsReport},
+    schema::{Amount, Id},
+};
 
 /// What is subscribed to.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -103,9 +109,25 @@ impl<P: AdminPorts> Call<'_, P> {
         }
         let credit_limit = credit_limit.unwrap_or(Micros::ZERO);
         let terms = AccountTerms { credit_limit, low_balance, low_quota, time_zone };
-        match self.ports.execute(&account, None, &Command::SetTerms(terms)).await?? {
+        let command = match self.request.if_match {
+            None => Command::SetTerms(terms),
+            Some(_) => Command::ExchangeTerms { before: self.terms_seen(account.as_str()).await?, after: terms },
+        };
+        match self.ports.execute(&account, None, &command).await?? {
             Answer::Booked { .. } => Ok(AdminResponse::empty()),
             other => Err(Failure::Unwritable(format!("the ledger answered {other:?}"))),
+        }
+    }
+
+    /// What was agreed as yet, if it is what the sender has seen.
+    async fn terms_seen(&self, account: &str) -> Result<AccountTerms, Failure> {
+        match self.report(account, Query::Terms).await? {
+            Report::Terms(terms) => {
+                self.check_version(&version_of(&terms)?)?;
+                let TermsReport { credit_limit, low_balance, low_quota, time_zone } = terms;
+                Ok(AccountTerms { credit_limit, low_balance, low_quota, time_zone })
+            }
+            other => Err(mismatch(&other)),
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Invariants: of a token only a hash is stored, and it is shown once; the deployment's own token is an owner's and
 //! cannot be revoked here, so that nobody can lock everybody out. A store that is eventually consistent may take a revoked
-//! token for as long as it takes to show the change.
+//! token for as long as it takes to show the change; no request that comes meanwhile brings one back.
 
 use base64::{
     Engine,
@@ -13,7 +13,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AdminPorts, AdminResponse, Answered, Call, failure::Failure, names, resource::base32, retry::Before, store,
+    AdminPorts, AdminResponse, Answered, Call,
+    failure::Failure,
+    names,
+    resource::base32,
+    retry::Before,
+    store::{self, Made},
 };
 use crate::schema::{Id, Time};
 
@@ -157,17 +162,22 @@ impl<P: AdminPorts> Call<'_, P> {
         let seed = self.seed("admin-token")?;
         let id = base32(seed.id());
         let token = format!("{MARK}{id}_{}", URL_SAFE_NO_PAD.encode(seed.secret()));
-        if seed.asked.is_some()
-            && let Some(found) = store::read::<Record>(self.ports, &entry(&id)).await?
-        {
-            self.check_repetition(&seed, &Before { asked: &found.asked, made: found.created })?;
-            return AdminResponse::json(201, &Issued { token, row: found.into() });
-        }
-        self.check_expiry(expires)?;
-        let (created, hash, asked) = (self.now, hash(&token), seed.asked);
+        let (created, hash, asked) = (self.now, hash(&token), seed.asked.clone());
         let record = Record { id, name, role, created, expires, revoked: None, hash, asked };
-        store::write(self.ports, &entry(&record.id), &record).await?;
-        AdminResponse::json(201, &Issued { token, row: record.into() })
+        let entry = entry(&record.id);
+        let made = match self.check_expiry(expires) {
+            Ok(()) => store::make(self.ports, &entry, &record).await?,
+            // What was in the future when it was asked for may be over by now.
+            Err(failure) => Made::Before(store::current(self.ports, &entry).await?.ok_or(failure)?),
+        };
+        match made {
+            Made::Now => AdminResponse::json(201, &Issued { token, row: record.into() }),
+            Made::Before(found) => {
+                self.check_repetition(&seed, &Before { asked: &found.asked, made: found.created })?;
+                AdminResponse::json(201, &Issued { token, row: found.into() })
+            }
+            Made::Removed => Err(Failure::MadeAndRemoved),
+        }
     }
 
     pub(super) async fn list_tokens(&self) -> Answered {
@@ -175,12 +185,11 @@ impl<P: AdminPorts> Call<'_, P> {
     }
 
     pub(super) async fn revoke_token(&self, id: &str) -> Answered {
-        let known = if is_id(id) { store::read::<Record>(self.ports, &entry(id)).await? } else { None };
-        let mut record = known.ok_or(Failure::TokenUnknown)?;
-        if record.revoked.is_none() {
-            record.revoked = Some(self.now);
-            store::write(self.ports, &entry(id), &record).await?;
+        if !is_id(id) {
+            return Err(Failure::TokenUnknown);
         }
+        let revoked = |record: Record| Ok(Record { revoked: record.revoked.or(Some(self.now)), ..record });
+        store::change(self.ports, &entry(id), revoked).await?.ok_or(Failure::TokenUnknown)?;
         Ok(AdminResponse::empty())
     }
 

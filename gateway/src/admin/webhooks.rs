@@ -3,14 +3,18 @@
 //! Invariant: an endpoint's secret is shown once, in the answer that makes it, and stored only sealed.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use farebox_core::{credential::Secret, id::is_id, time::Timestamp, webhook::TYPES};
+use farebox_core::{address::is_local, credential::Secret, id::is_id, time::Timestamp, webhook::TYPES};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use url::{Host, Url};
+use url::Url;
 
 use super::{
-    AdminPorts, AdminResponse, Answered, Call, Items, failure::Failure, resource::base32, retry::Before, store,
+    AdminPorts, AdminResponse, Answered, Call, Items, LocalHosts,
+    failure::Failure,
+    resource::base32,
+    retry::Before,
+    store::{self, Made},
 };
 use crate::{
     schema::{Id, MessageType, Time, WebhookUrl},
@@ -124,7 +128,7 @@ pub(super) struct Resent {
 impl<P: AdminPorts> Call<'_, P> {
     pub(super) async fn register_webhook(&self) -> Answered {
         let Wanted { url, events } = self.body()?;
-        check_url(&url)?;
+        check_url(&url, &self.settings.local_hosts)?;
         if let Some(unknown) = events.iter().flatten().find(|event| !TYPES.contains(&event.as_str())) {
             let types = TYPES.join(", ");
             return Err(Failure::Malformed(format!(
@@ -134,20 +138,26 @@ impl<P: AdminPorts> Call<'_, P> {
         let seed = self.seed("webhook")?;
         let id = format!("wh_{}", base32(seed.id()));
         let secret = format!("{SECRET_MARK}{}", STANDARD.encode(seed.secret()));
-        if seed.asked.is_some()
-            && let Some(found) = store::read::<Endpoint>(self.ports, &webhooks::endpoint_entry(&id)).await?
-        {
-            self.check_repetition(&seed, &Before { asked: &found.asked, made: found.created })?;
-            return AdminResponse::json(201, &Registered { secret, row: self.webhook_row(found).await? });
-        }
-        if webhooks::endpoints(self.ports).await?.len() >= MOST_ENDPOINTS {
-            return Err(Failure::WebhooksFull(MOST_ENDPOINTS));
-        }
         let sealed = self.settings.master_key.seal(&*id, &Secret::new(secret.clone()), seed.nonce());
         let sealed_secret = sealed.map_err(|error| Failure::Unwritable(error.to_string()))?;
-        let endpoint = Endpoint { id, url, events, sealed_secret, created: self.now, asked: seed.asked };
-        store::write(self.ports, &webhooks::endpoint_entry(&endpoint.id), &endpoint).await?;
-        AdminResponse::json(201, &Registered { secret, row: Row::new(endpoint, Health::default()) })
+        let endpoint = Endpoint { id, url, events, sealed_secret, created: self.now, asked: seed.asked.clone() };
+        let entry = webhooks::endpoint_entry(&endpoint.id);
+        let is_full = webhooks::endpoints(self.ports).await?.len() >= MOST_ENDPOINTS;
+        let made = match is_full {
+            false => store::make(self.ports, &entry, &endpoint).await?,
+            true => {
+                let before = store::current(self.ports, &entry).await?;
+                Made::Before(before.ok_or(Failure::WebhooksFull(MOST_ENDPOINTS))?)
+            }
+        };
+        match made {
+            Made::Now => AdminResponse::json(201, &Registered { secret, row: Row::new(endpoint, Health::default()) }),
+            Made::Before(found) => {
+                self.check_repetition(&seed, &Before { asked: &found.asked, made: found.created })?;
+                AdminResponse::json(201, &Registered { secret, row: self.webhook_row(found).await? })
+            }
+            Made::Removed => Err(Failure::MadeAndRemoved),
+        }
     }
 
     pub(super) async fn list_webhooks(&self) -> Answered {
@@ -167,9 +177,10 @@ impl<P: AdminPorts> Call<'_, P> {
     }
 
     pub(super) async fn remove_webhook(&self, id: &str) -> Answered {
-        let endpoint = self.webhook(id).await?;
-        self.ports.delete(&webhooks::endpoint_entry(&endpoint.id)).await?;
-        self.ports.delete(&webhooks::health_entry(&endpoint.id)).await?;
+        if !is_id(id) || !store::remove(self.ports, &webhooks::endpoint_entry(id)).await? {
+            return Err(Failure::WebhookUnknown);
+        }
+        self.ports.delete(&webhooks::health_entry(id)).await?;
         Ok(AdminResponse::empty())
     }
 
@@ -219,18 +230,12 @@ impl<P: AdminPorts> Call<'_, P> {
 }
 
 /// What is sent tells of customers and money, so it is sent encrypted, unless it stays on the machine.
-fn check_url(text: &str) -> Result<(), Failure> {
+fn check_url(text: &str, local_hosts: &LocalHosts) -> Result<(), Failure> {
     let is_fit = |url: &Url| {
-        let is_local = match url.host() {
-            Some(Host::Domain(name)) => name == "localhost",
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        };
-        let is_safe = url.scheme() == "https" || (url.scheme() == "http" && is_local);
+        let is_safe = url.scheme() == "https" || (url.scheme() == "http" && url.host_str().is_some_and(is_local));
         is_safe && url.username().is_empty() && url.password().is_none() && url.fragment().is_none()
     };
     let url = Url::parse(text).ok().filter(|url| text.len() <= LONGEST_URL && is_fit(url));
     let wrong = "`url` must begin with https://, and name neither a user nor a fragment";
-    url.map(drop).ok_or_else(|| Failure::Malformed(wrong.to_owned()))
+    local_hosts.check(&url.ok_or_else(|| Failure::Malformed(wrong.to_owned()))?)
 }

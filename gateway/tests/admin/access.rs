@@ -97,6 +97,25 @@ fn the_audit_log_says_who_did_what_and_who_tried() {
     assert_eq!(rest.len(), 2, "the token and the catalog: {rest:?}");
 }
 
+#[test]
+fn the_audit_log_shows_of_an_address_only_whose_it_is() {
+    let shop = Shop::open();
+    let url = "https://acme.example:8443/hooks/T0k3n?key=s3cret";
+    shop.memory.set_now(shop_time(1));
+    assert_eq!(shop.call("POST", "webhooks", None, &json!({ "url": url })).status, 201);
+    shop.memory.set_now(shop_time(2));
+    let with_user = json!({ "url": "https://user:s3cret@acme.example/", "more": ["https://a.example/s3cret"] });
+    assert_eq!(shop.call("POST", "webhooks", None, &with_user).status, 400);
+    let log = shop.get("audit").body;
+    let bodies: Vec<_> = log["items"].as_array().unwrap().iter().map(|record| &record["body"]).collect();
+    let shown = json!({ "url": "https://acme.example/…", "more": ["https://a.example/…"] });
+    assert_eq!(bodies[..2], [&shown, &json!({ "url": "https://acme.example:8443/…" })]);
+    for key in ready(shop.memory.list("audit/", None, 1_000)).unwrap().items {
+        let kept = String::from_utf8(ready(shop.memory.get(&key)).unwrap().unwrap()).unwrap();
+        assert!(!kept.contains("s3cret") && !kept.contains("T0k3n"), "{kept}");
+    }
+}
+
 fn shop_time(days: i64) -> farebox_core::time::Timestamp {
     "2026-11-01T00:00:00Z".parse::<farebox_core::time::Timestamp>().unwrap().plus(days * DAY)
 }

@@ -4,9 +4,11 @@
 
 mod access;
 mod agreements;
+mod at_once;
 mod made_once;
 mod pages;
 mod prices;
+mod publishing;
 mod restore;
 mod shop;
 mod webhooks;

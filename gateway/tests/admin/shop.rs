@@ -11,7 +11,7 @@ use std::{
 
 use farebox_core::credential::MasterKey;
 use farebox_gateway::{
-    admin::{AdminRequest, AdminResponse, AdminSettings, RANDOM_BYTES, handle},
+    admin::{AdminRequest, AdminResponse, AdminSettings, LocalHosts, RANDOM_BYTES, handle},
     ports::Host,
 };
 use farebox_memory::Memory;
@@ -96,7 +96,9 @@ pub(crate) fn master_key() -> MasterKey {
 impl Shop {
     /// With nothing published.
     pub(crate) fn empty() -> Self {
-        let settings = AdminSettings { token: "right-token".into(), master_key: master_key(), clock_moves: false };
+        let local_hosts = LocalHosts::default().with_loopback();
+        let settings =
+            AdminSettings { token: "right-token".into(), master_key: master_key(), clock_moves: false, local_hosts };
         let memory = Memory::new("2026-11-01T00:00:00Z".parse().expect("a time"));
         let mut shop = Self { memory, settings, description: json!({}), requests: Cell::new(0) };
         let answer = shop.send(AdminRequest { path: "/_farebox/openapi.json", ..shop.request("GET", "", b"") });
@@ -113,7 +115,16 @@ impl Shop {
 
     pub(crate) fn request<'a>(&self, method: &'a str, path: &'a str, body: &'a [u8]) -> AdminRequest<'a> {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        AdminRequest { method, path, query, authorization: Some("Bearer right-token"), idempotency_key: None, body }
+        AdminRequest {
+            method,
+            path,
+            query,
+            authorization: Some("Bearer right-token"),
+            idempotency_key: None,
+            if_match: None,
+            length: None,
+            body,
+        }
     }
 
     /// What the API says of itself.
@@ -123,11 +134,16 @@ impl Shop {
 
     /// The answer as it comes.
     pub(crate) fn answer(&self, request: AdminRequest<'_>) -> AdminResponse {
+        ready(self.asking(request))
+    }
+
+    /// The answer once it comes.
+    pub(crate) fn asking<'a>(&'a self, request: AdminRequest<'a>) -> impl Future<Output = AdminResponse> + 'a {
         // Distinct for each request is all that these bytes have to be here.
         self.requests.set(self.requests.get() + 1);
         let mut random = [0; RANDOM_BYTES];
         random.chunks_mut(4).for_each(|part| part.copy_from_slice(&self.requests.get().to_be_bytes()));
-        ready(handle(&self.memory, &self.settings, request, self.memory.now(), random))
+        handle(&self.memory, &self.settings, request, self.memory.now(), random)
     }
 
     pub(crate) fn send(&self, request: AdminRequest<'_>) -> Got {

@@ -1,5 +1,5 @@
-//! Configuration in Workers KV: written by the billing worker, read by every edge instance, shown everywhere within
-//! about a minute.
+//! Configuration in Workers KV: written by the billing worker and by the objects of documents, read by every edge instance,
+//! shown everywhere within about a minute.
 
 use farebox_gateway::ports::{Fault, KeyValue, Page};
 use worker::kv::KvError;

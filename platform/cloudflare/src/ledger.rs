@@ -16,7 +16,7 @@ use crate::{Platform, fault};
 
 const PORT: &str = "ledger";
 
-/// What the object of an account is asked.
+/// What the object of an account, or of a document, is asked.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Ask {
     /// To carry out a command.
@@ -43,6 +43,20 @@ pub enum Ask {
         account: AccountId,
         /// What about.
         query: Query,
+    },
+    /// For the document that it holds.
+    Document {
+        /// Where that is.
+        key: String,
+    },
+    /// To put a document in place of another.
+    Exchange {
+        /// Where that is.
+        key: String,
+        /// What it must hold.
+        before: Option<String>,
+        /// What it is to hold.
+        after: Option<String>,
     },
 }
 
@@ -75,13 +89,17 @@ impl Reports for Platform {
 }
 
 impl Platform {
-    /// Asks the object of `account`. A stub belongs to the request that made it, so each question has its own.
+    /// Asks the object of `account`.
     async fn ask<T: DeserializeOwned>(&self, account: &AccountId, ask: &Ask) -> Result<Result<T, Refusal>, Fault> {
-        let stub = self.accounts.get_by_name(account.as_str()).map_err(fault(PORT))?;
+        self.ask_object(account.as_str(), ask).await
+    }
+
+    /// Asks the object of a name. A stub belongs to the request that made it, so each question has its own.
+    pub(crate) async fn ask_object<T: DeserializeOwned>(&self, name: &str, ask: &Ask) -> Result<T, Fault> {
+        let stub = self.accounts.get_by_name(name).map_err(fault(PORT))?;
         let body = serde_json::to_string(ask).map_err(|error| unavailable(&error))?;
         let answer = send(&stub, &body).await.map_err(fault(PORT))?;
-        let answer: Result<Result<T, Refusal>, String> =
-            serde_json::from_str(&answer).map_err(|error| unavailable(&error))?;
+        let answer: Result<T, String> = serde_json::from_str(&answer).map_err(|error| unavailable(&error))?;
         answer.map_err(|detail| unavailable(&detail))
     }
 }

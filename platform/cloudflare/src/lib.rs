@@ -5,6 +5,7 @@
 //! decided by in `farebox-core`. It builds for `wasm32-unknown-unknown` only.
 #![cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 
+mod documents;
 mod entry_store;
 mod host;
 mod key_value;
@@ -17,6 +18,7 @@ mod web;
 use farebox_gateway::{clock::Clock, ports::Fault};
 use worker::{Env, ObjectNamespace, kv::KvStore};
 
+pub use documents::SqlDocument;
 pub use entry_store::SqlEntryStore;
 pub use host::random;
 pub use ledger::Ask;

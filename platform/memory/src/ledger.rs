@@ -117,6 +117,7 @@ impl Ledger for Memory {
         key: Option<&IdempotencyKey>,
         command: &Command,
     ) -> Result<Result<Answer, Refusal>, Fault> {
+        self.turn().await;
         execute(self, &self.accounts, account, key, command, self.now.get()).await
     }
 }

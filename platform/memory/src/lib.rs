@@ -1,5 +1,6 @@
 //! The ports in memory, deterministic, with faults.
 
+mod documents;
 mod host;
 mod key_value;
 mod ledger;
@@ -9,9 +10,11 @@ mod web;
 
 use std::{
     cell::{Cell, RefCell},
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
+    future::poll_fn,
     ops::Deref,
     rc::Rc,
+    task::Poll,
 };
 
 use farebox_core::{id::AccountId, journal::Batch, time::Timestamp};
@@ -29,6 +32,12 @@ pub struct Memory(Rc<Stores>);
 #[derive(Debug, Default)]
 pub struct Stores {
     key_value: RefCell<BTreeMap<String, Vec<u8>>>,
+    /// What the key-value store shows, where that is not what it holds.
+    late: RefCell<Option<BTreeMap<String, Vec<u8>>>>,
+    /// The documents that were removed.
+    removed: RefCell<BTreeSet<String>>,
+    /// Whether every question waits once before it is answered.
+    takes_turns: Cell<bool>,
     journal: RefCell<BTreeMap<String, Batch>>,
     books: RefCell<BTreeMap<AccountId, ledger::Book>>,
     accounts: Accounts,
@@ -61,6 +70,24 @@ impl Memory {
     /// Lets every store fail from now on, or work again.
     pub fn set_down(&self, is_down: bool) {
         self.is_down.set(is_down);
+    }
+
+    /// Lets every question to the stores wait once before it is answered, so that others can come between, or none.
+    pub fn take_turns(&self, takes_turns: bool) {
+        self.takes_turns.set(takes_turns);
+    }
+
+    /// Waits once, where that is wanted.
+    pub(crate) async fn turn(&self) {
+        let mut waits = self.takes_turns.get();
+        poll_fn(|context| {
+            if std::mem::take(&mut waits) {
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Poll::Ready(())
+        })
+        .await;
     }
 
     /// What the operator was told.

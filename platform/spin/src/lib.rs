@@ -6,6 +6,7 @@
 #![cfg(all(target_arch = "wasm32", target_os = "wasi"))]
 
 mod database;
+mod documents;
 mod entry_store;
 mod host;
 pub mod http;

@@ -13,10 +13,12 @@ macro_rules! every_scenario_on {
             limits::a_package_of_100_calls_lets_exactly_100_of_1000_through,
             observed::a_trace_goes_on_at_the_upstream,
             observed::calls_are_seen_by_prometheus_and_as_cloud_events,
+            origins::an_origin_knows_the_gateways_calls,
             provider::a_recharge_sent_ten_times_at_once_is_booked_once,
             provider::a_suspended_account_is_rejected_until_it_is_active_again,
             provider::credentials_are_rotated_and_restricted,
             provider::publishing_under_load_drops_no_call,
+            provider::what_is_revoked_stays_revoked,
             rejections::a_revoked_credential_is_rejected,
             rejections::an_account_with_nothing_left_is_rejected,
             rejections::calls_that_must_not_pass_are_rejected_and_not_charged,
@@ -43,6 +45,7 @@ pub mod crashes;
 pub mod guide;
 pub mod limits;
 pub mod observed;
+pub mod origins;
 pub mod provider;
 pub mod rejections;
 pub mod settlement;

@@ -20,6 +20,9 @@ use crate::{Farebox, account::Account, call::Caller, eventually};
 /// How long a change may take to be noticed by the gateway.
 const NOTICED: Duration = Duration::from_secs(40);
 
+/// How many credentials are revoked and changed at once.
+const PAIRS: u32 = 60;
+
 /// Ten times at once under one key: booked once, and every answer is the same. Another amount is refused.
 pub async fn a_recharge_sent_ten_times_at_once_is_booked_once(farebox: &Farebox) -> Result<()> {
     let (account, _) = Account::without_balance(farebox).await?;
@@ -115,6 +118,32 @@ pub async fn a_suspended_account_is_rejected_until_it_is_active_again(farebox: &
         Ok((caller.get("/published/call").await?.status == 200).then_some(()))
     })
     .await
+}
+
+/// Credentials are revoked and renamed at the same moment, many times: each is revoked after that, and calls no more.
+pub async fn what_is_revoked_stays_revoked(farebox: &Farebox) -> Result<()> {
+    let (account, _) = Account::with_balance(farebox, "1.00").await?;
+    let (admin, all) = (farebox.admin(), account.path("credentials"));
+    let (mut last, mut both) = (None, 0);
+    for _ in 0..PAIRS {
+        let made = admin.post(&all, &json!({})).await?;
+        let path = format!("{all}/{}", made["key"].as_str().context("no key")?);
+        let renamed = json!({ "name": "renamed" }).to_string();
+        let (patched, revoked) = tokio::join!(
+            admin.send_as("", Method::PATCH, &path, &renamed),
+            admin.send_as("", Method::DELETE, &path, "")
+        );
+        let (patched, revoked) = (patched?, revoked?);
+        ensure!(revoked.status == 204, "{revoked:?}");
+        ensure!(patched.status == 200 || patched.code() == "credential.revoked", "{patched:?}");
+        both += u32::from(patched.status == 200);
+        last = Some(account.caller(&made)?);
+    }
+    let left: Vec<Value> = admin.list(&all).await?.into_iter().filter(|row| row["revoked"].is_null()).collect();
+    ensure!(left.len() == 1, "of {both} pairs that both succeeded, some are not revoked: {left:?}");
+    let answer = last.context("nobody")?.get("/published/call").await?;
+    ensure!(answer.code() == "credential.revoked", "{answer:?}");
+    Ok(())
 }
 
 /// The old credential goes on beside the new one, and ends; a credential is held to products and addresses.
