@@ -83,7 +83,8 @@ impl<P: AdminPorts> Call<'_, P> {
             let changes = difference::difference(before.as_ref().map(|before| &before.catalog), &catalog);
             let Holders { held, is_all } = self.holders(&removed(before.as_ref(), &catalog)).await?;
             if !dry_run {
-                if !remove_held && !(held.is_empty() && is_all) {
+                let is_free = held.is_empty() && is_all;
+                if !(is_free || remove_held) {
                     return Err(Failure::CatalogHeld(Holders { held, is_all }.to_string()));
                 }
                 let published = self.successor(before, source, catalog.clone());
