@@ -234,8 +234,8 @@ fn pack(worker: Worker, wasm: &PathBuf, profile: Profile, wasm_bindgen: &Path, l
     if profile == Profile::Release {
         optimise(&build.join("bindings_bg.wasm"), worker.effort(), log)?;
     }
-    for script in &scripts {
-        fs::copy(script, build.join(script.file_name().unwrap_or_default()))?;
+    for script in scripts.iter().chain([&build.join("bindings.js")]) {
+        strip(script, &build, log)?;
     }
     fs::write(stamp, now).context("cannot write the build stamp")
 }
@@ -247,6 +247,14 @@ pub(crate) fn bind(wasm: &Path, build: &Path, wasm_bindgen: &Path, log: &Log) ->
     // Lets the entry begin a new instance after a panic.
     command.args(["--experimental-reset-state-function", "--out-dir"]);
     log.run(command.arg(build).arg(wasm))
+}
+
+/// Puts `script` into `build`, without its comments and blanks: they are uploaded, and read at each start.
+fn strip(script: &Path, build: &Path, log: &Log) -> Result<()> {
+    let made = build.join(script.file_name().unwrap_or_default());
+    let mut esbuild = npm_tool("esbuild")?;
+    esbuild.arg(script).args(["--minify-whitespace", "--minify-syntax", "--format=esm", "--target=esnext"]);
+    log.run(esbuild.args(["--allow-overwrite", "--log-level=warning"]).arg(format!("--outfile={}", made.display())))
 }
 
 /// Makes `wasm` smaller and faster, in place.
