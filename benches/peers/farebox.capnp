@@ -20,6 +20,7 @@ const edge :Workerd.Worker = (
     (name = "bindings_bg.wasm", wasm = embed "../../edge/build/bindings_bg.wasm"),
   ],
   compatibilityDate = "2026-10-01",
+  compatibilityFlags = ["enable_request_signal"],
   bindings = [
     (name = "CONFIG", kvNamespace = "config"),
     (name = "USAGE", kvNamespace = "usage"),

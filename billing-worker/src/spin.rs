@@ -6,7 +6,7 @@ use std::{cell::OnceCell, rc::Rc};
 
 use farebox_core::credential::MasterKey;
 use farebox_gateway::{
-    admin::{self, AdminRequest, AdminSettings, LocalHosts},
+    admin::{self, AdminRequest, AdminResponse, AdminSettings, LocalHosts},
     log::tell,
     ports::{Fault, Host},
 };
@@ -84,7 +84,10 @@ impl Billing {
         };
         let read = async |limit| read_at_most(body(request), limit).await;
         let now = self.platform.now();
-        let answer = admin::handle_head(&self.platform, &self.settings, asked, read, now, random()).await;
-        respond(answer.status, answer.headers, &answer.body)
+        answered(admin::handle_head(&self.platform, &self.settings, asked, read, now, random()).await)
     }
+}
+
+fn answered(answer: AdminResponse) -> Response {
+    respond(answer.status, answer.headers, &answer.body)
 }

@@ -3,7 +3,7 @@
 use farebox_cloudflare::{Platform, random};
 use farebox_core::credential::MasterKey;
 use farebox_gateway::{
-    admin::{self, AdminRequest, AdminSettings, LocalHosts},
+    admin::{self, AdminRequest, AdminResponse, AdminSettings, LocalHosts, Unread},
     billing,
     log::tell,
     ports::Host,
@@ -20,7 +20,8 @@ async fn fetch(mut request: Request, env: Env, _context: Context) -> Result<Resp
         clock_moves: platform.has_movable_clock(),
         local_hosts: local_hosts(&env, &platform),
     };
-    let (method, url) = (request.method().to_string(), request.url()?);
+    let method = request.method().to_string();
+    let Ok(url) = request.url() else { return answered(admin::malformed("its Host is none", &random())) };
     let header = |name: &str| request.headers().get(name).ok().flatten();
     let (authorization, idempotency_key, if_match) =
         (header("authorization"), header("idempotency-key"), header("if-match"));
@@ -36,7 +37,10 @@ async fn fetch(mut request: Request, env: Env, _context: Context) -> Result<Resp
         body: b"",
     };
     let read = async |limit| read_at_most(&mut request, limit).await;
-    let answer = admin::handle_head(&platform, &settings, asked, read, platform.now(), random()).await;
+    answered(admin::handle_head(&platform, &settings, asked, read, platform.now(), random()).await)
+}
+
+fn answered(answer: AdminResponse) -> Result<Response> {
     let headers = Headers::new();
     for (name, value) in &answer.headers {
         headers.set(name, value)?;
@@ -45,18 +49,18 @@ async fn fetch(mut request: Request, env: Env, _context: Context) -> Result<Resp
     Ok(response.with_status(answer.status).with_headers(headers))
 }
 
-/// The whole body, or `None` when it is longer than `limit` bytes or breaks off.
-async fn read_at_most(request: &mut Request, limit: usize) -> Option<Vec<u8>> {
+/// The whole body, of at most `limit` bytes.
+async fn read_at_most(request: &mut Request, limit: usize) -> std::result::Result<Vec<u8>, Unread> {
     // A request without a body has no stream.
-    let Ok(mut stream) = request.stream() else { return Some(Vec::new()) };
+    let Ok(mut stream) = request.stream() else { return Ok(Vec::new()) };
     let mut read = Vec::new();
     while let Some(piece) = stream.next().await {
-        read.extend(piece.ok()?);
+        read.extend(piece.map_err(|_| Unread::Broken)?);
         if read.len() > limit {
-            return None;
+            return Err(Unread::TooLong);
         }
     }
-    Some(read)
+    Ok(read)
 }
 
 #[event(scheduled)]

@@ -1,8 +1,7 @@
 //! A lease as the instance that holds it sees it: what the ledger set aside for it, and what it has spent of that.
 //!
 //! Decides whether one more call is paid for, with no round trip. Invariant: the calls admitted on a lease never exceed
-//! its allowance; bytes, which are known only after the response, can pass theirs only by what was in flight when the
-//! last call was admitted. A lease ends by the instance's own clock, counted from when it was asked for: however wrong that
+//! its allowance, and neither do the bytes that were used of it and those that are set aside for calls in flight. A lease ends by the instance's own clock, counted from when it was asked for: however wrong that
 //! clock is, no call is admitted after the ledger's end. Whoever sees its clock set back must not use it any more.
 
 use serde::{Deserialize, Serialize};
@@ -42,13 +41,15 @@ pub struct Held {
     ingress_bytes: u64,
     egress_bytes: u64,
     in_flight: u64,
+    /// Bytes that calls in flight may still use.
+    reserved: Usage,
 }
 
 impl Held {
     /// A lease that nothing was spent of yet. `asked`: the instance's time when it asked for it.
     pub const fn new(lease: Lease, asked: Timestamp) -> Self {
         let until = asked.plus(lease.lasts);
-        Self { lease, until, admitted: 0, ingress_bytes: 0, egress_bytes: 0, in_flight: 0 }
+        Self { lease, until, admitted: 0, ingress_bytes: 0, egress_bytes: 0, in_flight: 0, reserved: Usage::NONE }
     }
 
     /// The lease.
@@ -66,24 +67,75 @@ impl Held {
         true
     }
 
+    /// Whether it has not ended.
+    pub fn lasts(&self, now: Timestamp) -> bool {
+        now < self.until
+    }
+
     /// Whether one more call would be admitted.
     pub fn pays(&self, now: Timestamp) -> bool {
-        now < self.until && self.lease.allowance.iter().all(|(meter, _)| self.left(meter).unwrap_or(1) > 0)
+        self.lasts(now) && self.lease.allowance.iter().all(|(meter, _)| self.left(meter).unwrap_or(1) > 0)
     }
 
-    /// What is left of one meter, where it is limited.
+    /// What is left of one meter, where it is limited: neither used nor set aside.
     pub fn left(&self, meter: Meter) -> Option<u64> {
-        let spent = Usage { calls: self.admitted, ingress_bytes: self.ingress_bytes, egress_bytes: self.egress_bytes };
-        self.lease.allowance.get(meter).map(|allowed| allowed.saturating_sub(spent.get(meter)))
+        let taken = self.spent().get(meter).saturating_add(self.reserved.get(meter));
+        self.lease.allowance.get(meter).map(|allowed| allowed.saturating_sub(taken))
     }
 
-    /// Books what an admitted call turned out to be. A call that was not answered (`usage.calls == 0`) gives its place
-    /// back.
-    pub fn finish(&mut self, usage: &Usage) {
+    /// Whether it limits the bytes that go `way`, which is the meter of requests' or of responses' bytes.
+    pub const fn limits(&self, way: Meter) -> bool {
+        self.lease.allowance.get(way).is_some() || self.lease.allowance.get(Meter::TotalBytes).is_some()
+    }
+
+    /// Sets bytes aside for a call in flight: as many of those that are wanted each way as are left.
+    pub fn set_aside(&mut self, want: &Usage) -> Usage {
+        let mut granted = Usage::NONE;
+        for way in [Meter::IngressBytes, Meter::EgressBytes] {
+            let room = [way, Meter::TotalBytes].into_iter().filter_map(|meter| self.left(meter)).min();
+            let bytes = want.get(way).min(room.unwrap_or(u64::MAX));
+            let more = match way {
+                Meter::IngressBytes => Usage { ingress_bytes: bytes, ..Usage::NONE },
+                _ => Usage { egress_bytes: bytes, ..Usage::NONE },
+            };
+            self.reserved.add(&more);
+            granted.add(&more);
+        }
+        granted
+    }
+
+    /// Books bytes of a call that is still in flight, for which they were set aside.
+    pub const fn book(&mut self, usage: &Usage) {
+        self.ingress_bytes = self.ingress_bytes.saturating_add(usage.ingress_bytes);
+        self.egress_bytes = self.egress_bytes.saturating_add(usage.egress_bytes);
+        self.release(usage);
+    }
+
+    /// Books what an admitted call turned out to be, beside what was booked of it before. A call that was not answered
+    /// (`usage.calls == 0`) gives its place back.
+    pub const fn finish(&mut self, usage: &Usage) {
         self.in_flight = self.in_flight.saturating_sub(1);
         self.admitted = self.admitted.saturating_sub(1).saturating_add(usage.calls);
         self.ingress_bytes = self.ingress_bytes.saturating_add(usage.ingress_bytes);
         self.egress_bytes = self.egress_bytes.saturating_add(usage.egress_bytes);
+    }
+
+    /// Takes back what was set aside and is not needed.
+    pub const fn release(&mut self, unused: &Usage) {
+        self.reserved = self.reserved.less(unused);
+    }
+
+    /// Lets go of a call in flight that another lease takes over, with its place where that is not booked yet.
+    pub fn leave(&mut self, with_place: bool) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.admitted = self.admitted.saturating_sub(u64::from(with_place));
+    }
+
+    /// Takes over a call in flight, with its place where that is not booked yet, and with bytes that have gone already.
+    pub fn enter(&mut self, with_place: bool, gone: &Usage) {
+        self.in_flight = self.in_flight.saturating_add(1);
+        self.admitted = self.admitted.saturating_add(u64::from(with_place));
+        self.reserved.add(gone);
     }
 
     /// Calls admitted that have not finished. Only at zero may the lease be closed.
@@ -150,6 +202,31 @@ mod tests {
         held.finish(&Usage { calls: 1, ingress_bytes: 4, egress_bytes: 60 });
         assert!(!held.admit(Timestamp::default()));
         assert_eq!(held.left(Meter::Calls), None);
+    }
+
+    #[test]
+    fn bytes_that_are_set_aside_are_nobody_elses() {
+        let mut held = held(&[(Meter::TotalBytes, 10)]);
+        assert!(held.admit(Timestamp::default()) && held.admit(Timestamp::default()));
+        let want = Usage { calls: 0, ingress_bytes: 4, egress_bytes: 4 };
+        assert_eq!(held.set_aside(&want), want);
+        assert_eq!(held.set_aside(&want), Usage { ingress_bytes: 2, ..Usage::NONE });
+        assert!(!held.admit(Timestamp::default()), "all is set aside");
+        held.book(&Usage { egress_bytes: 3, ..Usage::NONE });
+        assert_eq!(held.left(Meter::TotalBytes), Some(0), "what was set aside is used");
+        held.release(&Usage { ingress_bytes: 4, egress_bytes: 1, calls: 0 });
+        assert_eq!(held.left(Meter::TotalBytes), Some(5));
+    }
+
+    #[test]
+    fn a_call_that_goes_over_to_another_lease_takes_its_place_along() {
+        let (mut one, mut other) = (held(&[(Meter::Calls, 1)]), held(&[(Meter::Calls, 1)]));
+        assert!(one.admit(Timestamp::default()));
+        one.leave(true);
+        other.enter(true, &Usage::NONE);
+        other.finish(&Usage { calls: 1, ..Usage::NONE });
+        assert_eq!((one.spent().calls, one.in_flight()), (0, 0));
+        assert_eq!((other.spent().calls, other.in_flight()), (1, 0));
     }
 
     #[test]

@@ -48,6 +48,9 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// Nothing.
+    pub const NONE: Self = Self { calls: 0, ingress_bytes: 0, egress_bytes: 0 };
+
     /// The count of one meter.
     pub const fn get(&self, meter: Meter) -> u64 {
         match meter {

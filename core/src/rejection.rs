@@ -91,6 +91,8 @@ pub enum Rejection {
     UpstreamUnreachable,
     /// The upstream did not answer in time.
     UpstreamTimeout,
+    /// The upstream answered with something that cannot be handed on: a status outside of 200 to 599, or lengths that differ.
+    UpstreamMalformed,
     /// The ledger did not answer; nothing is admitted that cannot be paid for.
     LedgerUnavailable,
 }
@@ -181,6 +183,7 @@ impl Rejection {
             Self::RequestMalformed(_) => ("request.malformed", 400, "Malformed request"),
             Self::UpstreamUnreachable => ("upstream.unreachable", 502, "Upstream unreachable"),
             Self::UpstreamTimeout => ("upstream.timeout", 504, "Upstream timed out"),
+            Self::UpstreamMalformed => ("upstream.malformed", 502, "Upstream answer unusable"),
             Self::LedgerUnavailable => ("ledger.unavailable", 503, "Accounts are unavailable"),
         }
     }
@@ -256,6 +259,11 @@ impl Rejection {
             Self::UpstreamTimeout => "The API behind this gateway did not answer in time. The call was not charged; \
                 try again later."
                 .into(),
+            Self::UpstreamMalformed => {
+                "The API behind this gateway gave an answer that cannot be handed on. The call was \
+                not charged; tell the provider."
+                    .into()
+            }
             Self::LedgerUnavailable => "The gateway cannot reach the account at the moment. Nothing was charged; try \
                 again."
                 .into(),
@@ -316,6 +324,7 @@ impl Rejection {
             Self::RequestMalformed(_) => (400, "I400MR", "Malformed Request"),
             Self::UpstreamUnreachable => (502, "D502BB", "Backend Unreachable"),
             Self::UpstreamTimeout => (504, "D504TO", "Backend Timeout"),
+            Self::UpstreamMalformed => (502, "D502BM", "Backend Response Malformed"),
             Self::LedgerUnavailable => (503, "D503LU", "Service Unavailable"),
         };
         XcaError { status, code, message: message.to_owned() }

@@ -9,6 +9,8 @@ import {
   background,
   decide,
   finish,
+  flow,
+  fund,
   has_movable_clock,
   initSync,
   reject,
@@ -16,15 +18,8 @@ import {
   synchronize,
 } from "./bindings.js";
 import module from "./bindings_bg.wasm";
+import { counted, Malformed, NO_BODY, watch, whole } from "./streams.js";
 
-// Bodies up to this announced length are counted by it. What the platform has handed to the connection in one piece
-// counts as sent; larger ones, and those of unknown length, are counted as they go.
-const COUNTED_BY_LENGTH = 16 * 1024;
-// A stream is read in pieces of at least the first size, and of up to the second where it fills them: each piece costs
-// garbage, and few large ones cost least of it.
-const SMALLEST_PIECE = 64 * 1024;
-const LARGEST_PIECE = 512 * 1024;
-const NO_BODY = { body: null, bytes: 0 };
 const LISTED = new Map();
 // What `fetch` changes in a URL: dot segments, plain or coded, and characters that it encodes. It is changed before anybody
 // routes by the path, or a call would reach a path of the upstream that its product does not sell.
@@ -37,10 +32,10 @@ let instances = 1;
 
 export default {
   fetch(request, env, ctx) {
-    const sent = request.url;
-    const url = NOT_NORMAL.test(sent) ? new URL(sent).href : sent;
-    if (url.startsWith("/_farebox/", url.indexOf("/", 8))) return env.BILLING.fetch(request);
     try {
+      const sent = request.url;
+      const url = NOT_NORMAL.test(sent) ? normal(sent) : sent;
+      if (isOurs(url) && URL.canParse(url)) return env.BILLING.fetch(request);
       if (!started) begin(env);
       const asked = pack(request, url);
       const answered = movableClock
@@ -54,6 +49,19 @@ export default {
     }
   },
 };
+
+// The URL as `fetch` would change it; nothing where it is none, as its host is none: the gateway says so.
+function normal(sent) {
+  return URL.canParse(sent) ? new URL(sent).href : "";
+}
+
+// Whether a URL is for the admin API: below `/_farebox`, or just that.
+function isOurs(url) {
+  const at = url.indexOf("/", 8);
+  if (!url.startsWith("/_farebox", at)) return false;
+  const end = at + "/_farebox".length;
+  return end === url.length || url[end] === "/" || url[end] === "?";
+}
 
 function begin(env) {
   initSync({ module });
@@ -107,9 +115,7 @@ function proceed(decision, asked, body, ctx) {
     case "B":
       return readAtMost(asked.request, Number(decision.slice(2)))
         .then((read) =>
-          read === null
-            ? answer(reject(asked.facts, "body.too_large"))
-            : proceed(admit(asked.facts, read), asked, read, ctx),
+          typeof read === "string" ? answer(reject(asked.facts, read)) : proceed(admit(asked.facts, read), asked, read, ctx),
         )
         .catch(failed);
     case "N":
@@ -135,47 +141,97 @@ function pack(request, url) {
   return { request, method, facts, names, values };
 }
 
-// The whole body, or null when it is longer than `limit` bytes.
+// The whole body, or why there is none: it is longer than `limit` bytes, or breaks off.
 async function readAtMost(request, limit) {
   if (request.body === null) return new Uint8Array(0);
-  if (Number(request.headers.get("content-length")) > 0) return new Uint8Array(await request.arrayBuffer());
-  const parts = [];
-  let length = 0;
-  for await (const part of request.body) {
-    length += part.byteLength;
-    if (length > limit) return null;
-    parts.push(part);
+  try {
+    if (Number(request.headers.get("content-length")) > 0) return new Uint8Array(await request.arrayBuffer());
+    const parts = [];
+    let length = 0;
+    for await (const part of request.body) {
+      length += part.byteLength;
+      if (length > limit) return "body.too_large";
+      parts.push(part);
+    }
+    return new Uint8Array(await new Blob(parts).arrayBuffer());
+  } catch {
+    return "request.malformed";
   }
-  return new Uint8Array(await new Blob(parts).arrayBuffer());
 }
 
+// Carries an admitted call to its upstream. Whatever is thrown from here until its answer is handed on ends in `undone`, so
+// that the call is ended: there is no other way out of these three functions.
 function forward(parts, asked, body, ctx) {
-  const { request, method } = asked;
-  const call = { id: Number(parts[1]), instance: instances };
-  const own = listed(parts[6]);
-  const shown = { names: listed(parts[7]), parts, from: 8 + own.length };
-  if (parts[3] === "1") tend(ctx);
+  const call = begun(Number(parts[1]), asked, ctx);
+  try {
+    if (parts[3] === "1") tend(ctx);
+    const { request, method } = asked;
+    const own = listed(parts[7]);
+    const shown = { names: listed(parts[8]), parts, from: 9 + own.length };
+    const room = parts[4] === "" ? null : parts[4].split(",");
+    if (body !== undefined) {
+      call.ingress = whole(body);
+    } else if (method !== "GET" && method !== "HEAD" && request.body !== null) {
+      // The runtime would end the upload as if it were whole, so the request is broken off.
+      const broken = () => give(call, "request.malformed");
+      call.ingress = counted(request.body, request.headers, flowing(call, false, room && room[0], broken));
+    }
+    const init = {
+      method,
+      headers: going(asked, parts[6], own, parts),
+      body: call.ingress.body,
+      redirect: "manual",
+      encodeResponseBody: "manual", // the bytes that are counted are those on the wire, not what they decode to
+    };
+    const millis = Number(parts[2]);
+    if (call.ingress.done || millis !== 0) init.signal = (call.controller = new AbortController()).signal;
+    if (millis !== 0) call.timer = setTimeout(() => give(call, "upstream.timeout"), millis);
+    return fetch(parts[5], init).then(
+      (upstream) => deliver(call, upstream, room && room[1], shown),
+      () => unanswered(call),
+    );
+  } catch (error) {
+    return undone(call, error, "request.malformed");
+  }
+}
 
-  const bodiless = method === "GET" || method === "HEAD";
-  const ingress = bodiless ? NO_BODY : body !== undefined ? whole(body) : counted(request.body, request.headers);
-  const init = {
-    method,
-    headers: going(asked, parts[5], own, parts),
-    body: ingress.body,
-    redirect: "manual",
-    encodeResponseBody: "manual", // the bytes that are counted are those on the wire, not what they decode to
-  };
-  const watch = parts[2] === "0" ? null : limit(init, Number(parts[2]));
-  return fetch(parts[4], init).then(
-    (upstream) => {
-      if (watch !== null) clearTimeout(watch.timer);
-      return deliver(call, upstream, ingress, shown, ctx);
-    },
-    () => {
-      if (watch !== null) clearTimeout(watch.timer);
-      return unanswered(call, asked, ingress, watch !== null && watch.signal.aborted, ctx);
-    },
-  );
+// An admitted call. It is ended once, and in the instance that admitted it.
+function begun(id, asked, ctx) {
+  const [ingress, egress] = [NO_BODY, NO_BODY];
+  const [controller, timer, why] = [null, null, null];
+  return { id, instance: instances, asked, ctx, ingress, egress, controller, timer, why, isAnswered: false, isEnded: false };
+}
+
+// Gives a request to the upstream up, for the first reason that there is.
+function give(call, why) {
+  call.why ??= why;
+  call.controller.abort();
+}
+
+// How a body of `call` may flow: see `streams.js`.
+function flowing(call, isOut, room, broken) {
+  return { room: room === null ? Infinity : Number(room), more: () => more(call, isOut), broken };
+}
+
+// How many more bytes may go, once those that went are booked. Throws where the stream is to end.
+async function more(call, isOut) {
+  if (call.isEnded || call.instance !== instances) throw new Error("the call has ended");
+  const { id, ingress, egress, isAnswered, ctx } = call;
+  let told;
+  try {
+    told = movableClock ? "N" : flow(id, ingress.bytes, egress.bytes, isAnswered, isOut);
+    if (told === "N") told = await run(fund(id, ingress.bytes, egress.bytes, isAnswered, isOut));
+  } catch (error) {
+    recover(error);
+    throw error;
+  }
+  const [verb, what, behind] = told.split("\n");
+  if (verb === "E") {
+    call.why ??= what;
+    throw new Error(what);
+  }
+  if (behind === "1") tend(ctx);
+  return Number(what);
 }
 
 // The names in `list`, taken apart once: there are few such lists.
@@ -192,99 +248,76 @@ function going({ request, facts, names, values }, marks, own, parts) {
   if (facts.includes("\uFFFD") || names.includes("cookie") || names.includes("set-cookie")) {
     const headers = new Headers(request.headers);
     for (let at = 0; at < names.length; at += 1) if (marks[at] === "0") headers.delete(names[at]);
-    for (let at = 0; at < own.length; at += 1) headers.set(own[at], parts[8 + at]);
+    for (let at = 0; at < own.length; at += 1) headers.set(own[at], parts[9 + at]);
     return headers;
   }
   const headers = Object.create(null); // a field may be called `__proto__`
   for (let at = 0; at < names.length; at += 1) if (marks[at] === "1") headers[names[at]] = values[at];
-  for (let at = 0; at < own.length; at += 1) headers[own[at]] = parts[8 + at];
+  for (let at = 0; at < own.length; at += 1) headers[own[at]] = parts[9 + at];
   return headers;
 }
 
-// Ends the upstream's time for its head after `millis`.
-function limit(init, millis) {
-  const controller = new AbortController();
-  init.signal = controller.signal;
-  return { signal: controller.signal, timer: setTimeout(() => controller.abort(), millis) };
-}
-
 // Hands the upstream's answer on, and ends the call once both bodies have gone through.
-function deliver(call, upstream, ingress, { names, parts, from }, ctx) {
+function deliver(call, upstream, room, { names, parts, from }) {
   try {
-    const egress = counted(upstream.body, upstream.headers);
-    if (ingress.done || egress.done) {
-      const gone = Promise.all([ingress.done, egress.done]);
-      ctx.waitUntil(gone.then(() => end(call, ingress.bytes, egress.bytes, ctx)).catch(recover));
-    } else {
-      end(call, ingress.bytes, egress.bytes, ctx);
-    }
+    if (call.timer !== null) clearTimeout(call.timer);
+    const egress = (call.egress = counted(upstream.body, upstream.headers, flowing(call, true, room)));
     const response = new Response(egress.body, upstream);
     const { headers } = response;
     for (let at = 0; at < names.length; at += 1) headers.set(names[at], parts[from + at]);
+    if (egress.done) watch(egress, call.asked.request, upstream.headers);
+    call.isAnswered = true;
+    if (call.ingress.done || egress.done) {
+      const gone = Promise.all([call.ingress.done, egress.done]);
+      call.ctx.waitUntil(gone.then(() => end(call)).catch(recover));
+    } else {
+      end(call);
+    }
     return response;
   } catch (error) {
-    return failed(error);
+    call.egress.letGo?.();
+    return undone(call, error, "upstream.malformed");
   }
 }
 
 // The answer when the upstream gave none.
-function unanswered(call, asked, ingress, late, ctx) {
+function unanswered(call) {
   try {
+    if (call.timer !== null) clearTimeout(call.timer);
     // A caller who went away in the middle of its body has used what went through until then.
-    if (ingress.abandoned) end(call, ingress.bytes, 0, ctx);
-    const code = late ? "upstream.timeout" : "upstream.unreachable";
-    return answer(reject(asked.facts, code, call.instance === instances ? call.id : undefined));
+    if (call.why === "request.malformed") end(call);
+    return refused(call, call.why ?? "upstream.unreachable");
+  } catch (error) {
+    return undone(call, error, "upstream.unreachable");
+  }
+}
+
+// Ends a call that `error` has kept from its upstream, or its answer from the caller: it is not charged.
+function undone(call, error, code) {
+  if (error instanceof WebAssembly.RuntimeError) return failed(error);
+  if (!(error instanceof Malformed)) console.error(`${code}: ${error}`);
+  try {
+    return refused(call, code);
   } catch (error) {
     return failed(error);
   }
 }
 
-// Ends an admitted call, in the instance that admitted it.
-function end(call, ingress, egress, ctx) {
-  if (call.instance === instances && finish(call.id, true, ingress, egress)) tend(ctx);
+// The answer of our own to a call that was admitted. Ends it, uncharged, unless it has ended.
+function refused(call, code) {
+  return answer(reject(call.asked.facts, code, isLast(call) ? call.id : undefined));
 }
 
-// A body that was read, and its count.
-function whole(body) {
-  return { body: body.byteLength === 0 ? null : body, bytes: body.byteLength };
+// Ends an admitted call.
+function end(call) {
+  if (isLast(call) && finish(call.id, true, call.ingress.bytes, call.egress.bytes)) tend(call.ctx);
 }
 
-// A body and its count of bytes: known at once, or growing while `body` is read, until `done` settles. `abandoned` says
-// that it broke off where it came from.
-function counted(body, headers) {
-  if (body === null) return { body, bytes: 0 };
-  const announced = headers.get("content-length");
-  const length = announced === null ? -1 : Number(announced);
-  if (length >= 0 && length <= COUNTED_BY_LENGTH) return { body, bytes: length };
-  const { readable, writable } = length < 0 ? new IdentityTransformStream() : new FixedLengthStream(length);
-  const count = { body: readable, bytes: 0 };
-  count.done = pump(body, writable, count);
-  return count;
-}
-
-// Copies a stream. A write settles when the reader has taken it, so `count` holds what went through and no more.
-async function pump(from, to, count) {
-  const reader = from.getReader({ mode: "byob" });
-  const writer = to.getWriter();
-  let reading = true;
-  try {
-    let buffer = new ArrayBuffer(SMALLEST_PIECE);
-    for (;;) {
-      reading = true;
-      const { done, value } = await reader.read(new Uint8Array(buffer));
-      if (done) break;
-      reading = false;
-      const length = value.byteLength;
-      await writer.write(value);
-      count.bytes += length;
-      buffer = value.buffer;
-      if (length === buffer.byteLength && length < LARGEST_PIECE) buffer = new ArrayBuffer(2 * length);
-    }
-    await writer.close();
-  } catch (error) {
-    count.abandoned = reading;
-    await Promise.allSettled([reader.cancel(error), writer.abort(error)]);
-  }
+// Whether a call is to be ended now.
+function isLast(call) {
+  const isLast = !call.isEnded && call.instance === instances;
+  call.isEnded = true;
+  return isLast;
 }
 
 function answer(decision) {

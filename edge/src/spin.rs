@@ -18,12 +18,12 @@ use farebox_core::{
     time::{Millis, SECOND},
 };
 use farebox_gateway::{
-    Gateway, Lifetime, Need, Reject, SIGNED_BODY_LIMIT, Settings, Step,
+    BODY_BROKEN, Gateway, Lifetime, Need, Reject, SIGNED_BODY_LIMIT, Settings, Step,
     ports::{Fault, Host},
 };
 use farebox_spin::{
     Platform,
-    http::{ADDRESS_FIELD, Head, body, internal_error, read_at_most, respond},
+    http::{ADDRESS_FIELD, Head, Unread, body, internal_error, read_at_most, respond},
     random, variable,
     wasip3::{
         self,
@@ -80,11 +80,7 @@ async fn gateway() -> Result<Rc<Gateway<Platform>>, Fault> {
 
 /// Decides on a request, and does what was decided.
 async fn answer(gateway: Rc<Gateway<Platform>>, request: Request) -> Response {
-    if gateway.ports().has_movable_clock()
-        && let Err(fault) = gateway.ports().synchronize().await
-    {
-        gateway.ports().log(&fault.to_string());
-    }
+    gateway.ports().notice_clock().await;
     let head = Head::new(&request);
     let facts = head.facts();
     let step = gateway.admit(&facts, Body::Unread, gateway.ports().now());
@@ -98,8 +94,12 @@ async fn answer(gateway: Rc<Gateway<Platform>>, request: Request) -> Response {
 /// Decides on a request whose body must be read before.
 async fn with_body(gateway: &Rc<Gateway<Platform>>, head: &Head, facts: &Facts<'_>, request: Request) -> Response {
     let limit = usize::try_from(SIGNED_BODY_LIMIT).unwrap_or(usize::MAX);
-    let Some(read) = read_at_most(body(request), limit).await else {
-        return rejected(gateway.reject(facts, &Rejection::BodyTooLarge { limit: SIGNED_BODY_LIMIT }));
+    let read = match read_at_most(body(request), limit).await {
+        Ok(read) => read,
+        Err(Unread::TooLong) => {
+            return rejected(gateway.reject(facts, &Rejection::BodyTooLarge { limit: SIGNED_BODY_LIMIT }));
+        }
+        Err(Unread::Broken) => return rejected(gateway.reject(facts, &Rejection::RequestMalformed(BODY_BROKEN))),
     };
     let step = gateway.admit(facts, Body::Read(&read), gateway.ports().now());
     match decided(gateway, facts, Body::Read(&read), step).await {

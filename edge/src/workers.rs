@@ -5,7 +5,8 @@
 //! platform's own means; it decides nothing. The packed form of a decision is lines:
 //!
 //! ```text
-//! forward  F, call, timeout (0: none), background, URL, which fields of the caller go along (`1` or `0` each),
+//! forward  F, call, timeout (0: none), background, how many bytes may go in and out at first (nothing where they are not
+//!          limited), URL, which fields of the caller go along (`1` or `0` each),
 //!          n names, m names (either with commas between), n values, then m values
 //! reject   R, status, count n, n × (name, value), body
 //! need     B, limit: read the body, of at most `limit` bytes, and ask again with it
@@ -19,8 +20,12 @@
 use std::{cell::OnceCell, fmt::Write, rc::Rc};
 
 use farebox_cloudflare::{Platform, Task, random};
-use farebox_core::{credential::MasterKey, rejection::Rejection, request::Facts, signature::Body, time::SECOND};
-use farebox_gateway::{Forward, Gateway, Need, Reject, Settings, Step, ports::Host};
+use farebox_core::{
+    credential::MasterKey, meter::Meter, rejection::Rejection, request::Facts, signature::Body, time::SECOND,
+};
+use farebox_gateway::{
+    BODY_BROKEN, Flow, Flowed, Forward, Gateway, MOST_ANNOUNCED, Need, Reject, Settings, Step, ports::Host,
+};
 use wasm_bindgen::prelude::*;
 use worker::Env;
 
@@ -86,7 +91,8 @@ pub fn finish(call: u32, answered: bool, ingress_bytes: f64, egress_bytes: f64) 
     gateway.finish(call as usize, answered, ingress_bytes as u64, egress_bytes as u64, gateway.ports().now())
 }
 
-/// The answer when the upstream did not give one, or the body is too large to be checked. Also ends the call.
+/// The answer when the upstream did not give one that can be handed on, or the body is too large to be checked. Also ends the
+/// call.
 #[wasm_bindgen]
 pub fn reject(facts: &str, code: &str, call: Option<u32>) -> String {
     let gateway = gateway();
@@ -95,12 +101,66 @@ pub fn reject(facts: &str, code: &str, call: Option<u32>) -> String {
     }
     let rejection = match code {
         "upstream.timeout" => Rejection::UpstreamTimeout,
+        "upstream.malformed" => Rejection::UpstreamMalformed,
+        "request.malformed" => Rejection::RequestMalformed(BODY_BROKEN),
         "body.too_large" => Rejection::BodyTooLarge { limit: farebox_gateway::SIGNED_BODY_LIMIT },
+        "credential.revoked" => Rejection::CredentialRevoked,
+        "account.suspended" => Rejection::AccountSuspended,
+        "quota.exhausted" => Rejection::QuotaExhausted,
+        "quota.expired" => Rejection::QuotaExpired,
+        "balance.exhausted" => Rejection::BalanceExhausted,
+        "ledger.unavailable" => Rejection::LedgerUnavailable,
         _ => Rejection::UpstreamUnreachable,
     };
     match Facts::unpack(facts) {
         Some(facts) => pack_reject(gateway.reject(&facts, &rejection)),
         None => malformed(&gateway),
+    }
+}
+
+/// Books what went through of a call in flight. Says what may go on its way in (`is_out`: out) from memory:
+///
+/// ```text
+/// G, how many bytes more, background
+/// N: ask `fund`, which may wait
+/// E, code: it ends
+/// ```
+#[wasm_bindgen]
+pub fn flow(call: u32, ingress_bytes: f64, egress_bytes: f64, answered: bool, is_out: bool) -> String {
+    let gateway = gateway();
+    let flowed = flowed(ingress_bytes, egress_bytes, answered);
+    let flow = gateway.flow(call as usize, flowed, way(is_out), gateway.ports().now());
+    pack_flow(&gateway, flow)
+}
+
+/// The same, fetching what is not in memory.
+#[wasm_bindgen]
+pub fn fund(call: u32, ingress_bytes: f64, egress_bytes: f64, answered: bool, is_out: bool) -> Task {
+    let gateway = gateway();
+    Task::new(async move {
+        let flowed = flowed(ingress_bytes, egress_bytes, answered);
+        let flow = gateway.fund(call as usize, flowed, way(is_out)).await;
+        pack_flow(&gateway, flow)
+    })
+}
+
+fn flowed(ingress_bytes: f64, egress_bytes: f64, is_answered: bool) -> Flowed {
+    // Counted by JavaScript, whole numbers far below 2^53.
+    Flowed { ingress_bytes: ingress_bytes as u64, egress_bytes: egress_bytes as u64, is_answered }
+}
+
+const fn way(is_out: bool) -> Meter {
+    if is_out { Meter::EgressBytes } else { Meter::IngressBytes }
+}
+
+fn pack_flow(gateway: &Gateway<Platform>, flow: Flow) -> String {
+    match flow {
+        Flow::Go(room) => {
+            let background = u8::from(gateway.is_behind(gateway.ports().now()));
+            format!("G\n{}\n{background}", room.min(MOST_ANNOUNCED))
+        }
+        Flow::Need(_) => "N".to_owned(),
+        Flow::End(rejection) => format!("E\n{}", rejection.code()),
     }
 }
 
@@ -119,9 +179,7 @@ pub fn background() -> Task {
 pub fn synchronize() -> Task {
     let gateway = gateway();
     Task::new(async move {
-        if let Err(fault) = gateway.ports().synchronize().await {
-            gateway.ports().log(&fault.to_string());
-        }
+        gateway.ports().notice_clock().await;
         String::new()
     })
 }
@@ -151,10 +209,14 @@ fn pack(step: Step) -> String {
 }
 
 fn pack_forward(forward: Forward) -> String {
-    let Forward { call, url, goes, set, respond, timeout, background } = forward;
+    let Forward { call, url, goes, set, respond, timeout, background, room } = forward;
     let mut packed = String::with_capacity(2_048);
     let (timeout, background) = (timeout.unwrap_or(0), u8::from(background));
     let _ = write!(packed, "F\n{call}\n{timeout}\n{background}\n");
+    if let Some(room) = room {
+        let _ = write!(packed, "{},{}", room.ingress_bytes, room.egress_bytes);
+    }
+    packed.push('\n');
     packed.push_str(&url);
     packed.push('\n');
     packed.extend(goes.iter().map(|goes| if *goes { '1' } else { '0' }));

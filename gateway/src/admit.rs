@@ -11,8 +11,8 @@ use farebox_core::{
     credential::hash_app_code,
     id::{AccountId, CredentialKey, ProductId},
     lease::Lease,
-    meter::Meter,
-    rejection::Rejection,
+    meter::{Meter, Usage},
+    rejection::{Limited, Rejection},
     request::Facts,
     signature::{
         self, Body, Check, Presented, Profile, Verified,
@@ -32,6 +32,20 @@ use crate::{
 
 /// The largest body that is read into memory because its digest or its form fields are signed.
 pub const SIGNED_BODY_LIMIT: u64 = 8 << 20;
+
+/// The largest length that a body can announce, in bytes: what every runtime counts without loss. More is a mistake.
+pub const MOST_ANNOUNCED: u64 = (1 << 53) - 1;
+
+/// What a caller is told whose body broke off on its way to us.
+pub const BODY_BROKEN: &str = "its body breaks off";
+
+/// The most calls of an account that an instance has in flight at once of a product whose bytes are limited: each of them may
+/// be a stream.
+const MOST_STREAMS: u64 = 512;
+
+/// What a request may be sent by, as `Allow` has it. `TRACE` would show the upstream's caller what we add (RFC 9110, section
+/// 9.3.8), and `CONNECT` asks for a tunnel.
+const METHODS: &str = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT";
 
 /// What becomes of a request.
 #[derive(Debug)]
@@ -98,8 +112,10 @@ impl<P> Gateway<P> {
         let request_id = state.request_id();
         let presented = signature::present(facts);
         let scheme = presented.as_ref().map_or(AuthScheme::XCa, Presented::scheme);
-        let passed = match presented {
-            Ok(presented) => state.check(&presented, facts, body, now).and_then(|pass| state.charge(&pass, word, now)),
+        let passed = match served(facts).and(presented) {
+            Ok(presented) => {
+                state.check(&presented, facts, body, now).and_then(|pass| state.charge(&pass, word, read(body), now))
+            }
             Err(Rejection::CredentialMissing(_)) => Err(state.nobody(facts, now)),
             Err(rejection) => Err(rejection.into()),
         };
@@ -234,13 +250,16 @@ impl State {
     }
 
     /// Takes the nonce, a place on a lease and one within the limits: all or none.
-    fn charge(&mut self, pass: &Pass<'_>, word: Option<Lease>, now: Timestamp) -> Result<Paid, Stop> {
+    fn charge(&mut self, pass: &Pass<'_>, word: Option<Lease>, read: u64, now: Timestamp) -> Result<Paid, Stop> {
         let credential = &pass.caller.credential;
         let product = &pass.shop.catalog.products[pass.product];
         if word.is_none() {
             self.throttle.check(product, credential, now)?;
         }
         let wallet = self.wallet(&credential.account, &product.id);
+        if wallet.sells_bytes() && wallet.in_flight() >= MOST_STREAMS {
+            return Err(Rejection::RateLimited { limited: Limited::Account, retry_after: 1 }.into());
+        }
         let (lease, refill) = match (product.admission, word) {
             (Admission::Leased, _) => match wallet.pay(now) {
                 Pay::Lease { id, refill } => (id, refill),
@@ -258,12 +277,13 @@ impl State {
             }
         };
         let limits = forward::limits(wallet);
+        let tab = wallet.open(lease, &Usage { ingress_bytes: read, ..Usage::NONE });
         self.throttle.take(product, credential, now);
         if let Some((_, fingerprint)) = pass.nonce {
             self.nonces.take(fingerprint, now);
         }
         let (caller, shop) = (Rc::clone(&pass.caller), Rc::clone(&pass.shop));
-        Ok(Paid { call: Call { caller, shop, product: pass.product, lease, began: now }, refill, limits })
+        Ok(Paid { call: Call { caller, shop, product: pass.product, tab, began: now }, refill, limits })
     }
 
     /// A name for a request: this instance's and a count.
@@ -274,6 +294,38 @@ impl State {
         push_number(&mut id, self.requests, 16);
         id
     }
+}
+
+/// Whether a request is one that a gateway can serve, whoever sends it. A host that is more than a name and a port, or two of
+/// them, would become a part of the path in the runtime's URL.
+fn served(facts: &Facts<'_>) -> Result<(), Rejection> {
+    if matches!(facts.method, "TRACE" | "CONNECT") {
+        return Err(Rejection::MethodUnsupported { allow: METHODS.to_owned() });
+    }
+    if facts.header("host").is_some_and(|host| !is_host(host)) {
+        return Err(Rejection::RequestMalformed("its Host is not one name with at most a port"));
+    }
+    if facts.content_length().is_some_and(|length| length > MOST_ANNOUNCED) {
+        return Err(Rejection::RequestMalformed("no body is as long as its Content-Length says"));
+    }
+    Ok(())
+}
+
+/// Whether `host` is a name or an address, with at most a port (RFC 9110, section 7.2). A comma may stand in a name, but is
+/// what joins two of them here.
+fn is_host(host: &str) -> bool {
+    let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=".contains(&byte);
+    let is_of_address = |byte: u8| byte.is_ascii_alphanumeric() || b".:%".contains(&byte);
+    let (is_sound, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, port)) => (!address.is_empty() && address.bytes().all(is_of_address), port),
+        None => {
+            let (name, port) = host.split_at(host.find(':').unwrap_or(host.len()));
+            (!name.is_empty() && name.bytes().all(is_of_name), port)
+        }
+    };
+    is_sound
+        && (port.is_empty()
+            || port.strip_prefix(':').is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit())))
 }
 
 /// Checks the signature, where the scheme has one, by what the product demands, where there is one.
@@ -316,6 +368,14 @@ fn demands_of(product: Option<&Product>) -> Demands<'_> {
     let none = Demands { components: &[], strict: false };
     product
         .map_or(none, |product| Demands { components: &product.rfc9421_components, strict: product.strict_signature })
+}
+
+/// How many bytes of a request's body are in memory, and go to the upstream in one piece.
+const fn read(body: Body<'_>) -> u64 {
+    match body {
+        Body::Read(read) => read.len() as u64,
+        Body::Unread => 0,
+    }
 }
 
 /// The meter that `RateLimit` speaks of: calls where they are limited, else what is.

@@ -118,7 +118,7 @@ impl<P: EdgePorts> Gateway<P> {
     }
 
     /// Fetches what is needed, together with everyone else who needs it.
-    async fn fetch(self: &Rc<Self>, need: Need) {
+    pub(crate) async fn fetch(self: &Rc<Self>, need: Need) {
         let this = Rc::clone(self);
         match need {
             Need::Body(_) | Need::Word(..) => {}

@@ -7,7 +7,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use farebox_core::{
     catalog::AuthScheme,
-    meter::Meter,
+    meter::{Meter, Usage},
     rejection::Rejection,
     request::Facts,
     signature::{Body, rfc9421::content_digest},
@@ -40,6 +40,8 @@ pub struct Forward {
     pub timeout: Option<Millis>,
     /// Whether [`crate::Gateway::background`] has something to do.
     pub background: bool,
+    /// How many bytes may go each way before [`crate::Gateway::flow`] is asked; `None` where nothing limits them.
+    pub room: Option<Usage>,
 }
 
 /// An answer of the gateway's own.
@@ -104,8 +106,9 @@ pub(crate) fn forward(
         state.refills.push((paid.call.caller.credential.account.clone(), product.id.clone()));
     }
     let background = paid.refill || state.needs_tending(now);
+    let room = Wallet::granted(&paid.call.tab);
     let call = state.calls.insert(paid.call);
-    Forward { call, url, goes, set, respond, timeout, background }
+    Forward { call, url, goes, set, respond, timeout, background, room }
 }
 
 /// Which of the caller's fields go along: not those of the connection, the credentials, and whatever looks like ours. The

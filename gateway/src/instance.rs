@@ -15,7 +15,7 @@ use farebox_core::{
         router::{RouteError, Router},
     },
     credential::{MasterKey, Secret},
-    id::{AccountId, BatchId, LeaseId, ProductId, WriterId},
+    id::{AccountId, BatchId, ProductId, WriterId},
     journal::Batch,
     meter::Usage,
     time::{Millis, SECOND, Timestamp},
@@ -28,7 +28,7 @@ use crate::{
     nonces::Nonces,
     skew::Skew,
     throttle::Throttle,
-    wallet::Wallet,
+    wallet::{Tab, Wallet},
 };
 
 /// The age from which a catalog is read again beside the calls, and by a call that finds no route in it.
@@ -114,7 +114,7 @@ pub(crate) struct Call {
     pub(crate) caller: Rc<Caller>,
     pub(crate) shop: Rc<Shop>,
     pub(crate) product: usize,
-    pub(crate) lease: LeaseId,
+    pub(crate) tab: Tab,
     pub(crate) began: Timestamp,
 }
 
@@ -161,21 +161,21 @@ impl<P> Gateway<P> {
         self.state.borrow_mut()
     }
 
-    /// Books the end of an admitted call: how many bytes went each way, and whether the upstream answered. A call that
-    /// was not answered is not counted, and gives its place on the lease back.
+    /// Books the end of an admitted call: how many bytes went each way in all, and whether the upstream answered. A call that
+    /// was not answered is not counted, beside what [`Gateway::flow`] has booked of it, and gives its place on the lease back.
     ///
     /// Ending a call that has ended does nothing. Says whether [`Gateway::background`] has something to do.
     pub fn finish(&self, call: usize, answered: bool, ingress_bytes: u64, egress_bytes: u64, now: Timestamp) -> bool {
         let mut state = self.state();
         let Some(call) = state.calls.try_remove(call) else { return false };
         state.busy_at = now;
-        let usage = if answered { Usage { calls: 1, ingress_bytes, egress_bytes } } else { Usage::default() };
+        let usage = if answered { Usage { calls: 1, ingress_bytes, egress_bytes } } else { call.tab.booked };
         let product = &call.shop.catalog.products[call.product].id;
         state.metrics.ended(product, answered, now.since(call.began), now);
         let credential = &call.caller.credential;
         let wallet = state.wallets.get_mut(&credential.account).and_then(|wallets| wallets.get_mut(product));
         let hoards = wallet.is_some_and(|wallet| {
-            wallet.finish(call.lease, &credential.key, &usage);
+            wallet.finish(call.tab, &credential.key, &usage, now);
             self.settings.lifetime.is_some() && wallet.hoards()
         });
         hoards || state.needs_tending(now)

@@ -135,6 +135,9 @@ pub trait Host {
     /// The time now. Only for background work, which has no entry to take the time from.
     fn now(&self) -> Timestamp;
 
+    /// Notices that the clock was moved, where it can be: in development only. What goes on for long has no entry that does.
+    async fn notice_clock(&self) {}
+
     /// Tells the operator. Never holds a secret or a body.
     fn log(&self, message: &str);
 }

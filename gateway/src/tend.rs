@@ -108,6 +108,7 @@ impl<P: EdgePorts> Gateway<P> {
         let mut looked = 0;
         loop {
             self.ports.sleep(looks).await;
+            self.ports.notice_clock().await;
             looked += 1;
             let is_over = {
                 let mut state = self.state();

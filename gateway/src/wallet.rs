@@ -1,8 +1,10 @@
 //! The leases an instance holds for one account and product, and what was used of them since the last batch.
 //!
 //! Decides which lease pays for a call, when the next one is asked for, and how large. Invariant: usage is counted on
-//! the lease that admitted the call, whichever lease is in use when the call ends; a lease is closed only when no call
-//! is in flight on it and all its usage has been handed to a batch together with the closing line.
+//! the lease that admitted the call, or on the one that took it over once that was spent or had ended; a lease is closed only
+//! when no call is in flight on it and all its usage has been handed to a batch together with the closing line.
+
+mod tab;
 
 use farebox_core::{
     id::{AccountId, CredentialKey, LeaseId, ProductId},
@@ -12,6 +14,8 @@ use farebox_core::{
     rejection::Rejection,
     time::{Millis, SECOND, Timestamp},
 };
+
+pub(crate) use self::tab::Tab;
 
 /// How long a lease is asked for. Shorter than a platform keeps background work alive after the last response, so
 /// that an instance that falls idle gives back what it holds.
@@ -32,6 +36,12 @@ pub(crate) fn first_want(calls: u64) -> u64 {
     calls.saturating_add(calls.div_ceil(3)).min(FIRST_WANT_AT_MOST)
 }
 
+/// The bytes that a call is expected to move each way beside what others did: that it may be the first one.
+const FIRST_BYTES: u64 = 4 * 1024;
+
+/// The bytes that a lease is asked for beside that for each call that waits for it: they may be streams that found none left.
+const BYTES_PER_WAITING: u64 = 256 * 1024;
+
 /// How long a refusal is believed before the ledger is asked again.
 const REFUSAL_HOLDS: Millis = 250;
 
@@ -41,6 +51,19 @@ struct Pocket {
     held: Held,
     unsent: Vec<(CredentialKey, Usage)>,
     since: Timestamp,
+}
+
+impl Pocket {
+    /// Keeps usage for the next batch.
+    fn note(&mut self, credential: &CredentialKey, usage: &Usage) {
+        if usage.is_zero() {
+            return;
+        }
+        match self.unsent.iter_mut().find(|(key, _)| key == credential) {
+            Some((_, sum)) => sum.add(usage),
+            None => self.unsent.push((credential.clone(), *usage)),
+        }
+    }
 }
 
 /// The leases for one account and product.
@@ -75,20 +98,14 @@ pub(crate) enum Pay {
 impl Wallet {
     /// Takes one call off a lease.
     pub(crate) fn pay(&mut self, now: Timestamp) -> Pay {
-        if self.current.as_ref().is_none_or(|pocket| !pocket.held.pays(now)) {
-            self.retired.extend(self.current.take());
-            self.current = self.standby.take();
-        }
+        self.turn(now);
         if let Some(pocket) = &mut self.current
             && pocket.held.admit(now)
         {
             let id = pocket.held.lease().id;
             return Pay::Lease { id, refill: self.needs_refill() };
         }
-        match &self.refused {
-            Some((rejection, until)) if now < *until => Pay::Refused(rejection.clone()),
-            _ => Pay::Ask,
-        }
+        self.refused(now).map_or(Pay::Ask, |rejection| Pay::Refused(rejection.clone()))
     }
 
     /// Whether the next lease should be asked for before it is needed.
@@ -97,18 +114,26 @@ impl Wallet {
         is_low && !self.asking && self.standby.is_none() && self.refused.is_none() && self.postponed.is_none()
     }
 
-    /// Books what an admitted call turned out to be.
-    pub(crate) fn finish(&mut self, lease: LeaseId, credential: &CredentialKey, usage: &Usage) {
-        self.seen.add(usage);
-        let pockets = self.current.iter_mut().chain(&mut self.standby).chain(&mut self.retired);
-        let Some(pocket) = pockets.into_iter().find(|pocket| pocket.held.lease().id == lease) else { return };
-        pocket.held.finish(usage);
-        if usage.is_zero() {
-            return;
+    /// Puts the lease that stands by into use, where the one in use pays for nothing more.
+    fn turn(&mut self, now: Timestamp) {
+        if self.current.as_ref().is_none_or(|pocket| !pocket.held.pays(now)) {
+            self.retired.extend(self.current.take());
+            self.current = self.standby.take();
         }
-        match pocket.unsent.iter_mut().find(|(key, _)| key == credential) {
-            Some((_, sum)) => sum.add(usage),
-            None => pocket.unsent.push((credential.clone(), *usage)),
+    }
+
+    fn pocket(&mut self, lease: LeaseId) -> Option<&mut Pocket> {
+        let mut pockets = self.current.iter_mut().chain(&mut self.standby).chain(&mut self.retired);
+        pockets.find(|pocket| pocket.held.lease().id == lease)
+    }
+
+    /// What a call moves on average, and something on top.
+    fn bytes_per_call(&self) -> Usage {
+        let per_call = |bytes: u64| (bytes / self.seen.calls.max(1)).saturating_add(FIRST_BYTES);
+        Usage {
+            calls: 0,
+            ingress_bytes: per_call(self.seen.ingress_bytes),
+            egress_bytes: per_call(self.seen.egress_bytes),
         }
     }
 
@@ -122,11 +147,12 @@ impl Wallet {
             pocket.held.spent().calls.saturating_mul(LEASE_COVERS.unsigned_abs()) / lasted
         });
         self.want = spent.unwrap_or(last).clamp(last / 4, last * 4).clamp(*WANT.start(), *WANT.end());
-        let per_call = |bytes: u64| (bytes / self.seen.calls.max(1)).saturating_add(4 * 1024);
+        let per_call = self.bytes_per_call();
+        let waiting = (self.waiting as u64).saturating_mul(BYTES_PER_WAITING);
         Usage {
             calls: self.want,
-            ingress_bytes: self.want.saturating_mul(per_call(self.seen.ingress_bytes)),
-            egress_bytes: self.want.saturating_mul(per_call(self.seen.egress_bytes)),
+            ingress_bytes: self.want.saturating_mul(per_call.ingress_bytes).saturating_add(waiting),
+            egress_bytes: self.want.saturating_mul(per_call.egress_bytes).saturating_add(waiting),
         }
     }
 
@@ -185,6 +211,22 @@ impl Wallet {
     /// One more call waits for a lease, or one less.
     pub(crate) fn waits(&mut self, begins: bool) {
         self.waiting = if begins { self.waiting + 1 } else { self.waiting.saturating_sub(1) };
+    }
+
+    /// Whether the lease in use limits bytes.
+    pub(crate) fn sells_bytes(&self) -> bool {
+        let ways = [Meter::IngressBytes, Meter::EgressBytes];
+        self.current.as_ref().is_some_and(|pocket| ways.into_iter().any(|way| pocket.held.limits(way)))
+    }
+
+    /// How many calls are in flight.
+    pub(crate) fn in_flight(&self) -> u64 {
+        self.current.iter().chain(&self.standby).chain(&self.retired).map(|pocket| pocket.held.in_flight()).sum()
+    }
+
+    /// Why the ledger gave no lease a moment ago.
+    pub(crate) fn refused(&self, now: Timestamp) -> Option<&Rejection> {
+        self.refused.as_ref().filter(|(_, until)| now < *until).map(|(rejection, _)| rejection)
     }
 
     /// Whether it holds on to what is scarce with no call that needs it.

@@ -5,7 +5,7 @@
 //! balance never costs more than is available, in whatever order it is used.
 //!
 //! A lease is at most a quarter of what is left, so that other instances find something too, and the leases of a source
-//! that runs dry shrink to one call: it is used up to the last one after a few dozen of them.
+//! that runs dry shrink to one call, or to 64 KiB: it is used up to the last one after a few dozen of them.
 #![deny(clippy::float_arithmetic)]
 
 use super::{
@@ -90,7 +90,11 @@ fn rejects_beyond(account: &Account, product: &ProductId) -> bool {
 
 /// A lease of the first grant, where `free` is what all current grants have free together.
 fn from_grant(first: &Grant, free: &PerMeter<u64>, want: &Usage, until: Timestamp) -> Offer {
-    let allowance = first.quotas.map(|meter, quota| wanted(meter, want).min(quota.free().div_ceil(SHARE)).max(1));
+    let share = |meter, free: u64| match meter {
+        Meter::Calls => free.div_ceil(SHARE),
+        _ => free.div_ceil(SHARE).max(free.min(LEAST_BYTES)),
+    };
+    let allowance = first.quotas.map(|meter, quota| wanted(meter, want).min(share(meter, quota.free())).max(1));
     let beside = free.map(|meter, free| free.saturating_sub(allowance.get(meter).copied().unwrap_or(0)));
     Offer {
         source: Some(Source::Grant(first.id)),

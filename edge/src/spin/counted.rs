@@ -1,49 +1,70 @@
 //! Bodies that are counted as they go, and the calls they belong to.
 //!
 //! A write settles when the reader has taken it, so a count holds what went through and little more: what the runtime has
-//! taken and not sent yet is one piece.
+//! taken and not sent yet is one piece. Invariant: no byte of a stream goes that the gateway has no room for, and a body that
+//! breaks off where it comes from, or that nobody pays for any more, breaks off where it goes to.
 
-use std::{cell::Cell, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    pin::pin,
+    rc::Rc,
+};
 
-use farebox_gateway::{Gateway, ports::Host};
+use farebox_core::{
+    meter::{Meter, Usage},
+    rejection::Rejection,
+    time::{Millis, SECOND, Timestamp},
+};
+use farebox_gateway::{ASKS_EVERY, Flow, Flowed, Gateway, ports::Host};
 use farebox_spin::{
     Platform,
     http::{Ending, Incoming},
     wasip3::{
+        http::types::ErrorCode,
         spawn,
         wit_bindgen::{StreamReader, StreamResult, StreamWriter},
         wit_future, wit_stream,
     },
 };
+use futures_util::future::{Either, select};
 
 use super::tend;
 
 /// The size of the pieces in which a stream is read.
 const PIECE: usize = 64 * 1024;
 
+/// How long nothing goes through before it is looked whether the other side is still there.
+const SILENCE: Millis = SECOND;
+
 /// An admitted call. It ends when the last who has a part in it lets go: the shell that waits for the upstream, or a body
 /// that still goes through.
 pub(super) struct Call {
     gateway: Rc<Gateway<Platform>>,
     id: usize,
+    /// How many bytes may go each way at first; `None` where nobody limits them.
+    pub(super) room: Option<Usage>,
     is_answered: Cell<bool>,
     is_ended: Cell<bool>,
     pub(super) ingress: Cell<u64>,
     pub(super) egress: Cell<u64>,
     /// The request's body broke off where it came from.
     pub(super) is_abandoned: Cell<bool>,
+    /// Why the request's body was not let through to its end.
+    pub(super) stopped: RefCell<Option<Rejection>>,
 }
 
 impl Call {
-    pub(super) fn new(gateway: &Rc<Gateway<Platform>>, id: usize) -> Rc<Self> {
+    pub(super) fn new(gateway: &Rc<Gateway<Platform>>, id: usize, room: Option<Usage>) -> Rc<Self> {
         Rc::new(Self {
             gateway: Rc::clone(gateway),
             id,
+            room,
             is_answered: Cell::new(false),
             is_ended: Cell::new(false),
             ingress: Cell::new(0),
             egress: Cell::new(0),
             is_abandoned: Cell::new(false),
+            stopped: RefCell::new(None),
         })
     }
 
@@ -62,6 +83,36 @@ impl Call {
             tend(&self.gateway);
         }
     }
+
+    /// How many more bytes may go, once those that went are booked; or why none may.
+    async fn more(&self, way: Way) -> Result<u64, Rejection> {
+        if self.is_ended.get() {
+            return Err(Rejection::LedgerUnavailable);
+        }
+        let ports = self.gateway.ports();
+        let flowed = Flowed {
+            ingress_bytes: self.ingress.get(),
+            egress_bytes: self.egress.get(),
+            is_answered: self.is_answered.get(),
+        };
+        // A clock that can be moved is looked at first.
+        let from_memory = || self.gateway.flow(self.id, flowed, way.meter(), ports.now());
+        let known = (!ports.has_movable_clock()).then(from_memory).filter(|flow| !matches!(flow, Flow::Need(_)));
+        let flow = match known {
+            Some(flow) => flow,
+            None => self.gateway.fund(self.id, flowed, way.meter()).await,
+        };
+        match flow {
+            Flow::Go(room) => {
+                if self.gateway.is_behind(ports.now()) {
+                    tend(&self.gateway);
+                }
+                Ok(room)
+            }
+            Flow::Need(_) => Err(Rejection::LedgerUnavailable),
+            Flow::End(rejection) => Err(rejection),
+        }
+    }
 }
 
 impl Drop for Call {
@@ -77,22 +128,48 @@ pub(super) enum Way {
     Out,
 }
 
+impl Way {
+    const fn meter(self) -> Meter {
+        match self {
+            Self::In => Meter::IngressBytes,
+            Self::Out => Meter::EgressBytes,
+        }
+    }
+}
+
+/// Why a body does not go on.
+enum Stop {
+    /// The other side has gone.
+    Left,
+    /// It may not.
+    Unpaid(Rejection),
+}
+
 /// Copies a body on, beginning with what was read of it, and counts it.
 pub(super) fn counted((contents, ending): Incoming, first: Vec<u8>, call: &Rc<Call>, way: Way) -> Incoming {
     let (to, copied) = wit_stream::new();
     let (ended, copied_ending) = wit_future::new(|| Ok(None));
-    let call = Rc::clone(call);
+    let room = call.room.map_or(u64::MAX, |room| room.get(way.meter()));
+    let mut stream = Stream { way, room, asked: call.gateway.ports().now(), call: Rc::clone(call) };
     spawn(async move {
-        let count = match way {
-            Way::In => &call.ingress,
-            Way::Out => &call.egress,
-        };
         let mut contents = contents;
-        let Some(to) = pump(&mut contents, to, first, count).await else { return };
-        let ending: Ending = ending.await;
-        if matches!(way, Way::In) && ending.is_err() {
-            call.is_abandoned.set(true);
-        }
+        let mut to = to;
+        let ending: Ending = match stream.pump(&mut contents, &mut to, first).await {
+            Ok(()) => {
+                let ending = ending.await;
+                if matches!(stream.way, Way::In) && ending.is_err() {
+                    stream.call.is_abandoned.set(true);
+                }
+                ending
+            }
+            Err(Stop::Left) => return,
+            Err(Stop::Unpaid(rejection)) => {
+                if matches!(stream.way, Way::In) {
+                    stream.call.stopped.replace(Some(rejection));
+                }
+                Err(ErrorCode::ConnectionTerminated)
+            }
+        };
         drop(to);
         // Nobody wants to know how it ended who has gone.
         let _ = ended.write(ending).await;
@@ -100,28 +177,81 @@ pub(super) fn counted((contents, ending): Incoming, first: Vec<u8>, call: &Rc<Ca
     (copied, copied_ending)
 }
 
-/// Copies a stream. Gives the writer back when all went through, and nothing when the reader has gone.
-async fn pump(
-    from: &mut StreamReader<u8>,
-    mut to: StreamWriter<u8>,
-    first: Vec<u8>,
-    count: &Cell<u64>,
-) -> Option<StreamWriter<u8>> {
-    let mut piece = first;
-    loop {
-        if !piece.is_empty() {
-            let length = piece.len();
-            piece = to.write_all(piece).await;
-            count.set(count.get() + (length - piece.len()) as u64);
-            if !piece.is_empty() {
-                return None;
+/// A body on its way.
+struct Stream {
+    call: Rc<Call>,
+    way: Way,
+    /// How many bytes may go before it asks again, and when it last did.
+    room: u64,
+    asked: Timestamp,
+}
+
+impl Stream {
+    /// Copies a stream to its end, or as far as it may go.
+    async fn pump(
+        &mut self,
+        from: &mut StreamReader<u8>,
+        to: &mut StreamWriter<u8>,
+        first: Vec<u8>,
+    ) -> Result<(), Stop> {
+        let mut piece = first;
+        loop {
+            piece = self.pass(to, piece).await?;
+            piece.reserve(PIECE);
+            let (status, read) = self.read(from, to, piece).await?;
+            if status == StreamResult::Dropped && read.is_empty() {
+                return Ok(());
             }
+            piece = read;
         }
-        piece.reserve(PIECE);
-        let (status, read) = from.read(piece).await;
-        piece = read;
-        if status == StreamResult::Dropped && piece.is_empty() {
-            return Some(to);
+    }
+
+    /// Writes a piece, as there is room for it. Gives back what held it.
+    async fn pass(&mut self, to: &mut StreamWriter<u8>, mut piece: Vec<u8>) -> Result<Vec<u8>, Stop> {
+        while !piece.is_empty() {
+            let now = self.call.gateway.ports().now();
+            if self.room == 0 || now.since(self.asked) >= ASKS_EVERY {
+                self.room = self.call.more(self.way).await.map_err(Stop::Unpaid)?;
+                self.asked = self.call.gateway.ports().now();
+            }
+            let fits = usize::try_from(self.room).unwrap_or(usize::MAX);
+            let rest = (piece.len() > fits).then(|| piece.split_off(fits));
+            let length = piece.len();
+            let unsent = to.write_all(piece).await;
+            let sent = (length - unsent.len()) as u64;
+            let count = match self.way {
+                Way::In => &self.call.ingress,
+                Way::Out => &self.call.egress,
+            };
+            count.set(count.get() + sent);
+            self.room = self.room.saturating_sub(sent);
+            if !unsent.is_empty() {
+                return Err(Stop::Left);
+            }
+            piece = rest.unwrap_or(unsent);
+        }
+        Ok(piece)
+    }
+
+    /// Reads on. Writing nothing shows, while nothing comes, whether the other side has gone: no more can be learnt of it.
+    async fn read(
+        &self,
+        from: &mut StreamReader<u8>,
+        to: &mut StreamWriter<u8>,
+        piece: Vec<u8>,
+    ) -> Result<(StreamResult, Vec<u8>), Stop> {
+        let mut reading = pin!(from.read(piece));
+        loop {
+            let silence = pin!(self.call.gateway.ports().sleep(SILENCE));
+            match select(reading.as_mut(), silence).await {
+                Either::Left((read, _)) => return Ok(read),
+                Either::Right(_) => {
+                    let (status, _) = to.write(Vec::new()).await;
+                    if status == StreamResult::Dropped {
+                        return Err(Stop::Left);
+                    }
+                }
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use farebox_core::{rejection::Rejection, time::Millis};
-use farebox_gateway::{Forward, Gateway, HOP_BY_HOP, log::tell};
+use farebox_gateway::{BODY_BROKEN, Forward, Gateway, HOP_BY_HOP, MOST_ANNOUNCED, log::tell};
 use farebox_spin::{
     Platform,
     http::{Head, Incoming, body, contents, fields, no_trailers, success},
@@ -21,12 +21,14 @@ use super::{
     rejected, tend,
 };
 
-/// Bodies up to this announced length are counted by it. What the runtime has handed to the connection in one piece counts
+/// Bodies up to this announced length are counted by it where nobody limits their bytes. What the runtime has handed to the connection in one piece counts
 /// as sent; larger ones, and those of unknown length, are counted as they go.
 const COUNTED_BY_LENGTH: u64 = 16 * 1024;
 
 /// The first piece of a body of unknown length.
 const FIRST_PIECE: usize = 16 * 1024;
+
+const LENGTH: &str = "content-length";
 
 const NANOS_PER_MILLI: u64 = 1_000_000;
 
@@ -43,66 +45,82 @@ type Outgoing = (Option<StreamReader<u8>>, FutureReader<farebox_spin::http::Endi
 
 /// Carries a call to its upstream, and the upstream's answer back.
 pub(super) async fn forward(gateway: &Rc<Gateway<Platform>>, head: &Head, body: Body, to: Forward) -> Response {
-    let call = Call::new(gateway, to.call);
+    let call = Call::new(gateway, to.call, to.room);
     if to.background {
         tend(gateway);
     }
-    let (contents, ending) = ingress(head, body, &call).await;
-    let sent = request(head, &to, contents, ending);
+    match carried(gateway, head, body, &to, &call).await {
+        Ok(response) => response,
+        Err(rejection) => {
+            call.end();
+            rejected(gateway.reject(&head.facts(), &rejection))
+        }
+    }
+}
+
+/// The upstream's answer, or what to say where there is none that can be handed on. Only the former is charged.
+async fn carried(
+    gateway: &Rc<Gateway<Platform>>,
+    head: &Head,
+    body: Body,
+    to: &Forward,
+    call: &Rc<Call>,
+) -> Result<Response, Rejection> {
+    let (contents, ending) = ingress(head, body, call).await?;
+    let sent = request(head, to, contents, ending);
     let answer = match sent {
         Ok(request) => client::send(request).await,
         Err(()) => Err(ErrorCode::HttpRequestUriInvalid),
     };
     match answer {
-        Ok(upstream) => {
+        Ok(upstream) => deliver(head, upstream, to, call),
+        Err(_) if call.stopped.borrow().is_some() => Err(call.stopped.take().unwrap_or(Rejection::LedgerUnavailable)),
+        // A caller who went away in the middle of its body has used what went through until then.
+        Err(_) if call.is_abandoned.get() => {
             call.charge();
-            deliver(head, upstream, &to, &call)
+            Err(Rejection::RequestMalformed(BODY_BROKEN))
         }
         Err(error) => {
-            // A caller who went away in the middle of its body has used what went through until then.
-            if call.is_abandoned.get() {
-                call.charge();
-            }
-            call.end();
             if matches!(error, ErrorCode::HttpRequestDenied) {
                 tell(gateway.ports(), "upstream.denied", &[("url", &to.url)], &"the manifest does not allow this host");
             }
-            rejected(gateway.reject(&head.facts(), &rejection(&error)))
+            Err(rejection(&error))
         }
     }
 }
 
 /// The request's body as it goes on. One on GET or HEAD does not: the other runtime cannot send it, and it would mean nothing
 /// (RFC 9110, section 9.3.1).
-async fn ingress(head: &Head, body: Body, call: &Rc<Call>) -> Outgoing {
-    match body {
+async fn ingress(head: &Head, body: Body, call: &Rc<Call>) -> Result<Outgoing, Rejection> {
+    Ok(match body {
         _ if is_bodiless(&head.method) => (None, no_trailers()),
         Body::Read(read) => {
             call.ingress.set(read.len() as u64);
             (contents(read), no_trailers())
         }
-        Body::Unread(request) => match length(head.header("content-length")) {
+        Body::Unread(request) => match length(head.header(LENGTH)) {
             Some(0) => (None, no_trailers()),
-            Some(length) if length <= COUNTED_BY_LENGTH => {
+            Some(length) if length <= COUNTED_BY_LENGTH && call.room.is_none() => {
                 call.ingress.set(length);
                 let (contents, ending) = farebox_spin::http::body(request);
                 (Some(contents), ending)
             }
             Some(_) => some(counted(farebox_spin::http::body(request), Vec::new(), call, Way::In)),
-            None => unannounced(request, call).await,
+            None => unannounced(request, call).await?,
         },
-    }
+    })
 }
 
 /// A body of unknown length. Whether there is one shows only when it is read, and none must not go on as an empty one: that
-/// would be sent in chunks.
-async fn unannounced(request: Request, call: &Rc<Call>) -> Outgoing {
+/// would be sent in chunks. One that breaks off before its first byte is not none.
+async fn unannounced(request: Request, call: &Rc<Call>) -> Result<Outgoing, Rejection> {
     let (mut contents, ending) = body(request);
     let (status, first) = contents.read(Vec::with_capacity(FIRST_PIECE)).await;
     if status == StreamResult::Dropped && first.is_empty() {
-        return (None, ending);
+        ending.await.map_err(|_| Rejection::RequestMalformed(BODY_BROKEN))?;
+        return Ok((None, no_trailers()));
     }
-    some(counted((contents, ending), first, call, Way::In))
+    Ok(some(counted((contents, ending), first, call, Way::In)))
 }
 
 fn some((contents, ending): Incoming) -> Outgoing {
@@ -122,8 +140,8 @@ fn request(
     list.extend(going.map(|((name, value), _)| bytes(name, value)));
     list.extend(to.set.iter().map(|(name, value)| bytes(name, value)));
     // Said of itself, or the runtime would send no body as one in chunks.
-    if contents.is_none() && !is_bodiless(&head.method) && !list.iter().any(|(name, _)| name == "content-length") {
-        list.push(("content-length".to_owned(), b"0".to_vec()));
+    if contents.is_none() && !is_bodiless(&head.method) && !list.iter().any(|(name, _)| name == LENGTH) {
+        list.push((LENGTH.to_owned(), b"0".to_vec()));
     }
     let (request, _sent) = Request::new(fields(&list), contents, ending, to.timeout.map(timeout));
     let (scheme, rest) = to.url.split_once("://").ok_or(())?;
@@ -144,31 +162,59 @@ fn timeout(millis: Millis) -> RequestOptions {
     options
 }
 
-/// Hands the upstream's answer on. The call ends with it, or once both bodies have gone through.
-fn deliver(head: &Head, upstream: Response, to: &Forward, call: &Rc<Call>) -> Response {
+/// Hands the upstream's answer on, which is charged then. The call ends with it, or once both bodies have gone through.
+///
+/// # Errors
+/// Its lengths differ, or its status is none of an answer: the runtime refuses to set some, and would leave 200.
+fn deliver(head: &Head, upstream: Response, to: &Forward, call: &Rc<Call>) -> Result<Response, Rejection> {
     let status = upstream.get_status_code();
-    let answered = upstream.get_headers().copy_all();
-    let announced = answered.iter().find(|(name, _)| name == "content-length");
-    let announced = length(announced.and_then(|(_, value)| std::str::from_utf8(value).ok()));
+    if !(200..=599).contains(&status) {
+        return Err(Rejection::UpstreamMalformed);
+    }
+    let mut list = upstream.get_headers().copy_all();
+    // No length is said of one without content, and what comes after one that was reset is none (RFC 9110, section 15.3).
+    let announced = match status {
+        204 => None,
+        205 => Some(0),
+        _ => announced(&list)?,
+    };
     // The runtime lets nobody set these; trailers come through neither runtime, so none are announced.
-    let stays = |name: &str| HOP_BY_HOP.contains(&name) || to.respond.iter().any(|(respond, _)| *respond == name);
-    let mut list: Vec<(String, Vec<u8>)> = Vec::with_capacity(answered.len() + to.respond.len());
-    list.extend(answered.into_iter().filter(|(name, _)| !stays(name)));
+    let stays = |name: &str| {
+        HOP_BY_HOP.contains(&name) || name == LENGTH || to.respond.iter().any(|(respond, _)| *respond == name)
+    };
+    list.retain(|(name, _)| !stays(name));
+    list.extend(announced.map(|length| (LENGTH.to_owned(), length.to_string().into_bytes())));
     list.extend(to.respond.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into_bytes())));
     let incoming = Response::consume_body(upstream, success());
     let has_none = matches!(head.method, Method::Head) || matches!(status, 204 | 304);
     let (contents, ending) = match announced {
+        _ if status == 205 => (None, no_trailers()),
         _ if has_none => some(incoming),
-        Some(length) if length <= COUNTED_BY_LENGTH => {
+        Some(length) if length <= COUNTED_BY_LENGTH && call.room.is_none() => {
             call.egress.set(length);
             some(incoming)
         }
         _ => some(counted(incoming, Vec::new(), call, Way::Out)),
     };
     let (response, _sent) = Response::new(fields(&list), contents, ending);
-    // It is the upstream's, and came through the same runtime.
-    let _ = response.set_status_code(status);
-    response
+    response.set_status_code(status).map_err(|()| Rejection::UpstreamMalformed)?;
+    call.charge();
+    Ok(response)
+}
+
+/// The length that an upstream announces. Several equal ones are one (RFC 9110, section 8.6).
+fn announced(fields: &[(String, Vec<u8>)]) -> Result<Option<u64>, Rejection> {
+    let values =
+        fields.iter().filter(|(name, _)| name == LENGTH).flat_map(|(_, value)| value.split(|byte| *byte == b','));
+    let mut announced = None;
+    for value in values {
+        let length = length(std::str::from_utf8(value).ok()).filter(|length| *length <= MOST_ANNOUNCED);
+        let length = length.ok_or(Rejection::UpstreamMalformed)?;
+        if announced.replace(length).is_some_and(|before| before != length) {
+            return Err(Rejection::UpstreamMalformed);
+        }
+    }
+    Ok(announced)
 }
 
 /// What an upstream that did not answer is to the caller.

@@ -13,7 +13,7 @@ use farebox_core::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{AdminResponse, BODY_LIMIT};
+use super::{AdminResponse, BODY_LIMIT, RANDOM_BYTES, request_id};
 use crate::{ports::Fault, schema::CatalogProblem};
 
 /// Why a request was not carried out.
@@ -123,6 +123,15 @@ pub(super) struct Document<'a> {
     #[serde(skip_serializing_if = "<[Problem]>::is_empty")]
     #[schemars(with = "Vec<CatalogProblem>")]
     problems: &'a [Problem],
+}
+
+/// The answer to a request that did not come whole: `what` is wrong with it. `random` must be random.
+pub fn malformed(what: &str, random: &[u8; RANDOM_BYTES]) -> AdminResponse {
+    let request_id = request_id(random);
+    let mut response = Failure::Malformed(what.to_owned()).response(&request_id);
+    response.headers.push(("farebox-request-id", request_id));
+    response.headers.push(("cache-control", "no-store".to_owned()));
+    response
 }
 
 impl Failure {

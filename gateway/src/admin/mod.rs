@@ -39,9 +39,11 @@ use serde::{Serialize, de::DeserializeOwned};
 
 pub use addresses::LocalHosts;
 pub use clock::CLOCK_ENTRY;
+pub use failure::malformed;
 
 use self::{failure::Failure, paging::Items, resource::Resource, tokens::Actor};
 use crate::{
+    BODY_BROKEN,
     log::tell,
     ports::{Documents, Host, KeyValue, Ledger, UsageJournal, Web},
     reports::Reports,
@@ -112,32 +114,42 @@ pub async fn handle<P: AdminPorts>(
     random: [u8; RANDOM_BYTES],
 ) -> AdminResponse {
     let body = request.body;
-    handle_head(ports, settings, request, async |_| Some(body.to_vec()), now, random).await
+    handle_head(ports, settings, request, async |_| Ok(body.to_vec()), now, random).await
+}
+
+/// Why a body was not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unread {
+    /// It is longer than it may be.
+    TooLong,
+    /// It breaks off.
+    Broken,
 }
 
 /// Answers a request whose body is `read` once it is known that its sender may send it. What reads it is told how many bytes
-/// at most, and gives `None` when there are more.
+/// at most.
 pub async fn handle_head<P: AdminPorts>(
     ports: &P,
     settings: &AdminSettings,
     request: AdminRequest<'_>,
-    read: impl AsyncFnOnce(usize) -> Option<Vec<u8>>,
+    read: impl AsyncFnOnce(usize) -> Result<Vec<u8>, Unread>,
     now: Timestamp,
     random: [u8; RANDOM_BYTES],
 ) -> AdminResponse {
-    let request_id = format!("req_{}", resource::base32(&random[..10]));
+    let request_id = request_id(&random);
     let mut call = Call { ports, settings, request, now, random, changes_as: OnceCell::new() };
     let admitted = call.admit().await;
     let body;
     let answer = match admitted {
         Err(failure) => Err(failure),
-        Ok((method, resource)) => match read(BODY_LIMIT).await.filter(|read| read.len() <= BODY_LIMIT) {
-            None => Err(Failure::BodyTooLarge),
-            Some(read) => {
+        Ok((method, resource)) => match read(BODY_LIMIT).await {
+            Ok(read) if read.len() <= BODY_LIMIT => {
                 body = read;
                 call.request.body = &body;
                 call.dispatch(method, resource).await
             }
+            Ok(_) | Err(Unread::TooLong) => Err(Failure::BodyTooLarge),
+            Err(Unread::Broken) => Err(Failure::Malformed(BODY_BROKEN.to_owned())),
         },
     };
     let code = answer.as_ref().err().map(Failure::code);
@@ -161,6 +173,10 @@ pub async fn handle_head<P: AdminPorts>(
     response.headers.push(("farebox-request-id", request_id));
     response.headers.push(("cache-control", "no-store".to_owned()));
     response
+}
+
+fn request_id(random: &[u8; RANDOM_BYTES]) -> String {
+    format!("req_{}", resource::base32(&random[..10]))
 }
 
 /// One request on its way to its answer.

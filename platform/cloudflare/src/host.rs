@@ -23,6 +23,14 @@ impl Host for Platform {
         self.clock.now(runtime_now())
     }
 
+    async fn notice_clock(&self) {
+        if self.has_movable_clock()
+            && let Err(fault) = self.synchronize().await
+        {
+            self.log(&fault.to_string());
+        }
+    }
+
     fn log(&self, message: &str) {
         console_error!("{message}");
     }

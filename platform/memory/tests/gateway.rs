@@ -8,6 +8,8 @@
 //! | a late batch is not lost | keeping the minute of the first try | `what_could_not_be_written_for_long_is_settled_all_the_same` |
 //! | an instance that ends soon holds nothing | `is_over` or `hoards` that is never so | `an_instance_that_has_had_its_calls…`, `…falls_idle…` |
 //! | a limit is kept, and who it turns away loses nothing | `charge` that skips `check`, or `take`; one that takes before it checks | `no_more_pass_than_a_limit_names…` |
+//! | no byte goes that nobody pays for | `Held::set_aside` that reserves nothing | `two_hundred_streams_at_once…` |
+//! | a stream is booked while it goes | `Wallet::rehome` that stays on a lease that is over | `a_stream_of_three_days…` |
 //! | strict admission takes nonces over all instances | `admit` that skips `take_nonce` | `strict_admission_sees_a_nonce_on_every_instance` |
 
 #![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect must fail")]
@@ -20,6 +22,8 @@ mod limits;
 mod origins;
 #[path = "gateway/rfc9421_callers.rs"]
 mod rfc9421_callers;
+#[path = "gateway/streams.rs"]
+mod streams;
 #[path = "gateway/strict.rs"]
 mod strict;
 
@@ -81,6 +85,13 @@ admission = "strict"
 limits = { per_account = "3/minute" }
 routes = [{ path = "/slow-strict" }]
 rate = { per_1000_calls = "2.00" }
+[[products]]
+id = "bytes"
+upstream = "http://origin.test"
+auth = ["x-ca"]
+routes = [{ path = "/bytes" }]
+rate = { per_gib_egress = "1.00", per_gib_ingress = "1.00" }
+packages = [{ id = "mib", price = "0.01", egress_bytes = "1 MiB" }]
 "#;
 
 const START: Timestamp = Timestamp::from_millis(1_000 * DAY);
@@ -125,8 +136,13 @@ impl Deployment {
     }
 
     fn buy_hundred(&self) {
+        self.buy("leased", "hundred");
+    }
+
+    fn buy(&self, product: &str, package: &str) {
         let catalog = compile(CATALOG).unwrap();
-        let terms = catalog.products[0].package_terms(&"hundred".parse().unwrap()).unwrap();
+        let product = catalog.product(&product.parse().unwrap()).unwrap();
+        let terms = product.package_terms(&package.parse().unwrap()).unwrap();
         self.book(Some("p"), &Command::Purchase(terms));
     }
 

@@ -1,6 +1,7 @@
 //! What a request looks like to the gateway, and how an answer of our own goes out.
 
 use farebox_core::request::Facts;
+pub use farebox_gateway::admin::Unread;
 use spin_sdk::wasip3::{
     http::types::{ErrorCode, Fields, HeaderError, Method, Request, Response, Scheme, Trailers},
     spawn,
@@ -165,18 +166,21 @@ pub fn no_trailers() -> FutureReader<Ending> {
     wit_future::new(|| Ok(None)).1
 }
 
-/// The whole body, or `None` when it is longer than `limit` bytes or breaks off.
-pub async fn read_at_most((mut contents, ending): Incoming, limit: usize) -> Option<Vec<u8>> {
+/// The whole body, of at most `limit` bytes.
+///
+/// # Errors
+/// It is longer than that, or breaks off.
+pub async fn read_at_most((mut contents, ending): Incoming, limit: usize) -> Result<Vec<u8>, Unread> {
     let mut read = Vec::new();
     loop {
         read.reserve(PIECE);
         let (status, more) = contents.read(read).await;
         read = more;
         if read.len() > limit {
-            return None;
+            return Err(Unread::TooLong);
         }
         if status == StreamResult::Dropped {
-            return ending.await.ok().map(|_| read);
+            return ending.await.map(|_| read).map_err(|_| Unread::Broken);
         }
     }
 }
@@ -218,8 +222,10 @@ pub fn respond<N: ToString, V: ToString>(
         list.push(("content-length".to_owned(), body.len().to_string().into_bytes()));
     }
     let (response, _sent) = Response::new(fields(&list), contents(body.as_bytes().to_vec()), no_trailers());
-    // Every status of ours is one.
-    let _ = response.set_status_code(status);
+    // A status that is refused leaves 200, and an answer of our own is none of success.
+    if response.set_status_code(status).is_err() {
+        let _ = response.set_status_code(500);
+    }
     response
 }
 

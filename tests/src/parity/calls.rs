@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::{Case, odd::raw, world::World};
 
 /// What the origin can be asked for.
-const ANSWERS: [&str; 34] = [
+const ANSWERS: [&str; 43] = [
     "204",
     "205",
     "206",
@@ -40,6 +40,15 @@ const ANSWERS: [&str; 34] = [
     "large-chunked",
     "nonsense",
     "hang-up",
+    "101",
+    "600",
+    "999",
+    "same-lengths",
+    "listed-lengths",
+    "no-length-of-any-body",
+    "204-with-a-body",
+    "205-with-a-body",
+    "short-of-its-length",
 ];
 
 /// Header fields of a request that say something to the gateway, to the connection or to nobody.

@@ -7,8 +7,7 @@ use regex_lite::{Captures, Regex};
 use super::wire::Answer;
 
 /// Requests that only one of the runtimes hands to the gateway, or hands over with something missing.
-pub(super) const APART: [&str; 6] =
-    ["method BREW", "method get", "a method of nobody", "hop by hop", "no chunk", "target /_farebox"];
+pub(super) const APART: [&str; 5] = ["method BREW", "method get", "a method of nobody", "hop by hop", "no chunk"];
 
 /// Header fields that belong to the server in front of the gateway and to its connection, not to the answer.
 const SERVERS_OWN: [&str; 5] = ["connection", "date", "keep-alive", "proxy-authenticate", "server"];

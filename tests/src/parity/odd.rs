@@ -64,6 +64,13 @@ pub(super) fn cases(world: &World) -> Result<Vec<Case>> {
         let request = format!("GET /open/echo HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{auth}\r\n");
         cases.push(Case::new(format!("host {host}"), request));
     }
+    for (name, host) in [("two hosts", "a.example\r\nHost: b.example"), ("a host with a colon too many", "a:1:2")] {
+        let request = format!("GET /open/echo HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{auth}\r\n");
+        cases.push(Case::new(name, request));
+    }
+    cases.push(Case::new("method TRACE", raw("TRACE", "/open/echo", &auth, b"")));
+    let endless = format!("{auth}Content-Length: 9007199254740992\r\n");
+    cases.push(Case::new("a length of no body", raw("POST", "/open/echo", &endless, b"")));
     cases.push(Case::new(
         "HTTP/1.0",
         format!("GET /open/echo HTTP/1.0\r\nHost: gateway.example\r\nConnection: close\r\n{auth}\r\n"),

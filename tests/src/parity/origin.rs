@@ -159,6 +159,15 @@ fn canned(wanted: &str) -> Option<Vec<u8>> {
         "large-chunked" => {
             whole("200 OK\nTransfer-Encoding: chunked\n\n186a0\n") + &"C".repeat(100_000) + "\r\n0\r\n\r\n"
         }
+        "101" => whole("101 Switching Protocols\nConnection: upgrade\nUpgrade: x\n\n"),
+        "600" => whole("600 Odd\nContent-Length: 3\n\nodd"),
+        "999" => whole("999 Request denied\nContent-Length: 2\n\nno"),
+        "same-lengths" => whole("200 OK\nContent-Length: 5\nContent-Length: 5\n\nhello"),
+        "listed-lengths" => whole("200 OK\nContent-Length: 5, 5\n\nhello"),
+        "no-length-of-any-body" => whole("200 OK\nContent-Length: 9007199254740992\n\nhello"),
+        "204-with-a-body" => whole("204 No Content\nContent-Length: 5\n\nhello"),
+        "205-with-a-body" => whole("205 Reset Content\nContent-Length: 5\n\nhello"),
+        "short-of-its-length" => whole("200 OK\nContent-Length: 10000\n\n0123456789"),
         "nonsense" => "this is not HTTP\r\n\r\n".to_owned(),
         _ => return None,
     };

@@ -5,6 +5,11 @@
 macro_rules! every_scenario_on {
     ($runtime:expr) => {
         $crate::scenarios_on! { $runtime; Beside:
+            broken::a_caller_who_leaves_a_silent_stream_is_noticed,
+            broken::an_answer_that_breaks_off_is_charged_what_came,
+            broken::an_answer_that_cannot_be_handed_on_is_not_charged,
+            broken::an_upload_that_breaks_off_reaches_the_upstream_broken_off,
+            broken::a_crowd_of_downloads_gets_the_bytes_it_paid_for,
             clients::the_npm_client_works_unmodified,
             contract::the_api_is_what_its_description_says,
             crashes::crashes_lose_leases_and_no_money,
@@ -39,6 +44,7 @@ macro_rules! every_scenario_on {
     };
 }
 
+pub mod broken;
 pub mod clients;
 pub mod contract;
 pub mod crashes;

@@ -1,0 +1,136 @@
+//! Calls whose bodies are still going through: what flows is booked while it flows.
+//!
+//! Decides how many more bytes may go. Invariant: a stream goes on only while its credential is active, its account is not
+//! suspended, and, on a product that sells bytes, while a lease has set them aside for it. What is not in memory is named as
+//! a [`Need`]; no stream is asked about more often than it moves a megabyte or some seconds pass.
+
+use std::rc::Rc;
+
+use farebox_core::{
+    meter::{Meter, Usage},
+    rejection::Rejection,
+    time::{Millis, SECOND, Timestamp},
+};
+
+use crate::{
+    admit::{Need, product_of},
+    credentials::Known,
+    instance::{Gateway, State},
+    ports::EdgePorts,
+};
+
+/// How often a stream asks at least, while anything goes through it.
+pub const ASKS_EVERY: Millis = 5 * SECOND;
+
+/// How often a stream fetches what it needs before it is told that there is nothing: a lease for each other one that found the
+/// last one spent.
+const MOST_FETCHES: u32 = 256;
+
+/// How far a call is, as its shell counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flowed {
+    /// Bytes of the request's body.
+    pub ingress_bytes: u64,
+    /// Bytes of the response's body.
+    pub egress_bytes: u64,
+    /// Whether the upstream has answered.
+    pub is_answered: bool,
+}
+
+/// What a stream may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Flow {
+    /// So many more bytes may go before it asks again.
+    Go(u64),
+    /// Something must be fetched first: [`Gateway::fund`] does.
+    Need(Need),
+    /// It ends: nobody pays for it any more, or whoever did may not call any more.
+    End(Rejection),
+}
+
+impl Flowed {
+    fn usage(self) -> Usage {
+        let Self { ingress_bytes, egress_bytes, is_answered } = self;
+        Usage { calls: u64::from(is_answered), ingress_bytes, egress_bytes }
+    }
+}
+
+impl<P> Gateway<P> {
+    /// Books what went through of a call in flight, from memory. Says how many more bytes may go `way`, which is the meter of
+    /// requests' or of responses' bytes.
+    pub fn flow(&self, call: usize, flowed: Flowed, way: Meter, now: Timestamp) -> Flow {
+        let mut state = self.state();
+        state.busy_at = now;
+        state.flow(call, flowed, way, now)
+    }
+
+    /// Whether [`Gateway::background`] has something to do.
+    pub fn is_behind(&self, now: Timestamp) -> bool {
+        let state = self.state();
+        !state.refills.is_empty() || state.needs_tending(now)
+    }
+}
+
+impl<P: EdgePorts> Gateway<P> {
+    /// The same, fetching whatever is missing.
+    pub async fn fund(self: &Rc<Self>, call: usize, flowed: Flowed, way: Meter) -> Flow {
+        self.ports.notice_clock().await;
+        for _ in 0..MOST_FETCHES {
+            match self.flow(call, flowed, way, self.ports.now()) {
+                Flow::Need(Need::Lease(account, product)) if !self.state().is_metered(call) => {
+                    // It is asked for to learn whether the account may call; nobody waits for what others hold.
+                    let (this, name) = (Rc::clone(self), format!("lease/{account}/{product}"));
+                    let (of, what) = (account.clone(), product.clone());
+                    self.ports.once(name, async move { this.refill(of, what).await }).await;
+                    let now = self.ports.now();
+                    return match self.state().wallet(&account, &product).refused(now) {
+                        Some(Rejection::AccountSuspended) => Flow::End(Rejection::AccountSuspended),
+                        _ => Flow::Go(u64::MAX),
+                    };
+                }
+                Flow::Need(need) => self.fetch(need).await,
+                flow => return flow,
+            }
+        }
+        Flow::End(Rejection::LedgerUnavailable)
+    }
+}
+
+impl State {
+    fn flow(&mut self, id: usize, flowed: Flowed, way: Meter, now: Timestamp) -> Flow {
+        let Some(call) = self.calls.get_mut(id) else { return Flow::End(Rejection::LedgerUnavailable) };
+        let credential = &call.caller.credential;
+        match self.credentials.get(credential.key.as_str(), now) {
+            Some(Known::Caller(caller)) if !caller.credential.is_active(now) => {
+                return Flow::End(Rejection::CredentialRevoked);
+            }
+            Some(Known::Nobody) => return Flow::End(Rejection::CredentialRevoked),
+            None => return Flow::Need(Need::Credential(credential.key.clone())),
+            Some(Known::Caller(_) | Known::Unavailable) => {}
+        }
+        let mut tab = call.tab;
+        let (caller, product) = (Rc::clone(&call.caller), product_of(call).id.clone());
+        let credential = &caller.credential;
+        let wallet = self.wallet(&credential.account, &product);
+        let room = wallet.flow(&mut tab, &credential.key, &flowed.usage(), way, now);
+        let (needs_refill, refused) = (wallet.needs_refill(), wallet.refused(now).cloned());
+        if let Some(call) = self.calls.get_mut(id) {
+            call.tab = tab;
+        }
+        if needs_refill && !self.refills.iter().any(|(account, of)| *account == credential.account && *of == product) {
+            self.refills.push((credential.account.clone(), product.clone()));
+        }
+        match (room, refused) {
+            (Some(room), _) => Flow::Go(room),
+            (None, None) => Flow::Need(Need::Lease(credential.account.clone(), product)),
+            (None, Some(rejection)) if tab.is_metered || rejection == Rejection::AccountSuspended => {
+                Flow::End(rejection)
+            }
+            (None, Some(_)) => Flow::Go(u64::MAX),
+        }
+    }
+
+    fn is_metered(&self, call: usize) -> bool {
+        self.calls.get(call).is_some_and(|call| call.tab.is_metered)
+    }
+}

@@ -1,0 +1,157 @@
+//! What one call in flight has used of its lease, and what is set aside for it there.
+//!
+//! Invariant: what is set aside is enough for what has gone through and is not booked, so a stream on a lease that limits its
+//! bytes moves none that nobody pays for. A call whose lease is spent or has ended goes over to the lease in use, with its
+//! place as long as that is not booked; so a lease ends in its time, however long its calls last.
+
+use farebox_core::{
+    id::{CredentialKey, LeaseId},
+    lease::Held,
+    meter::{Meter, Usage},
+    time::Timestamp,
+};
+
+use super::Wallet;
+
+/// How many bytes are set aside for a stream at once: a part of what is left, and at least and at most so many.
+const LEAST_STEP: u64 = 64 << 10;
+const STEP: u64 = 1 << 20;
+
+/// Up to how many bytes a request's body is not booked before the upstream has answered: nobody pays for what it does not
+/// answer.
+const FREE_UPLOAD: u64 = 4 << 20;
+
+/// What one call in flight has used of its lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tab {
+    /// Which lease pays for it.
+    pub(crate) lease: LeaseId,
+    /// What was booked.
+    pub(crate) booked: Usage,
+    /// How many bytes may have gone each way before more are set aside.
+    granted: Usage,
+    /// Whether the lease that admitted it limits bytes.
+    pub(crate) is_metered: bool,
+}
+
+impl Tab {
+    /// How many bytes may go `way` beyond those of `flowed`.
+    fn room(&self, way: Meter, flowed: &Usage) -> u64 {
+        self.granted.get(way).saturating_sub(flowed.get(way))
+    }
+}
+
+impl Wallet {
+    /// Begins the tab of a call that was admitted on `lease`, with what it is likely to need, and at least `known`.
+    pub(crate) fn open(&mut self, lease: LeaseId, known: &Usage) -> Tab {
+        let mut tab = Tab { lease, booked: Usage::NONE, granted: Usage::NONE, is_metered: false };
+        let Some(pocket) = self.pocket(lease) else { return tab };
+        tab.is_metered = [Meter::IngressBytes, Meter::EgressBytes].into_iter().any(|way| pocket.held.limits(way));
+        if tab.is_metered {
+            let mut want = self.bytes_per_call();
+            want.add(known);
+            tab.granted = self.pocket(lease).map(|pocket| pocket.held.set_aside(&want)).unwrap_or_default();
+        }
+        tab
+    }
+
+    /// How many bytes may go each way at first; `None` where nothing limits them.
+    pub(crate) fn granted(tab: &Tab) -> Option<Usage> {
+        tab.is_metered.then_some(tab.granted)
+    }
+
+    /// Books what went through and sets more aside. Says how many bytes may go `way` now, or nothing where a lease is needed.
+    pub(crate) fn flow(
+        &mut self,
+        tab: &mut Tab,
+        credential: &CredentialKey,
+        flowed: &Usage,
+        way: Meter,
+        now: Timestamp,
+    ) -> Option<u64> {
+        self.rehome(tab, flowed, now);
+        let is_over = self.pocket(tab.lease).is_none_or(|pocket| !pocket.held.lasts(now));
+        if is_over {
+            return None;
+        }
+        self.book(tab, credential, flowed);
+        if let Some(room) = self.extend(tab, flowed, way) {
+            return Some(room);
+        }
+        // It is spent; another may be in use, or stand by.
+        self.turn(now);
+        let next = self.current.as_ref().filter(|pocket| pocket.held.pays(now))?.held.lease().id;
+        self.carry(tab, flowed, next);
+        self.extend(tab, flowed, way)
+    }
+
+    /// Books what an admitted call turned out to be: `flowed` in all.
+    pub(crate) fn finish(&mut self, mut tab: Tab, credential: &CredentialKey, flowed: &Usage, now: Timestamp) {
+        self.rehome(&mut tab, flowed, now);
+        let fresh = flowed.less(&tab.booked);
+        let calls = flowed.calls.max(tab.booked.calls);
+        self.seen.add(&fresh);
+        let Some(pocket) = self.pocket(tab.lease) else { return };
+        pocket.held.finish(&Usage { calls, ..fresh });
+        pocket.held.release(&tab.granted.less(&tab.booked));
+        pocket.note(credential, &fresh);
+    }
+
+    /// Lets a call go over to the lease in use where its own has ended.
+    fn rehome(&mut self, tab: &mut Tab, flowed: &Usage, now: Timestamp) {
+        if self.pocket(tab.lease).is_some_and(|pocket| pocket.held.lasts(now)) {
+            return;
+        }
+        self.turn(now);
+        let next = self.current.as_ref().filter(|pocket| pocket.held.pays(now)).map(|pocket| pocket.held.lease().id);
+        if let Some(next) = next {
+            self.carry(tab, flowed, next);
+        }
+    }
+
+    fn carry(&mut self, tab: &mut Tab, flowed: &Usage, next: LeaseId) {
+        let with_place = tab.booked.calls == 0;
+        let unbooked = Usage { calls: 0, ..flowed.less(&tab.booked) };
+        if let Some(pocket) = self.pocket(tab.lease) {
+            pocket.held.release(&tab.granted.less(&tab.booked));
+            pocket.held.leave(with_place);
+        }
+        if let Some(pocket) = self.pocket(next) {
+            pocket.held.enter(with_place, &unbooked);
+        }
+        tab.lease = next;
+        tab.granted = Usage { calls: 0, ..*flowed };
+    }
+
+    /// Books what went through since the last time.
+    fn book(&mut self, tab: &mut Tab, credential: &CredentialKey, flowed: &Usage) {
+        let fresh = flowed.less(&tab.booked);
+        if flowed.calls == 0 && fresh.ingress_bytes < FREE_UPLOAD {
+            return;
+        }
+        self.seen.add(&fresh);
+        if let Some(pocket) = self.pocket(tab.lease) {
+            pocket.held.book(&fresh);
+            pocket.note(credential, &fresh);
+        }
+        tab.booked.add(&fresh);
+    }
+
+    /// Sets more aside for what goes `way`. `None` when there is nothing left.
+    fn extend(&mut self, tab: &mut Tab, flowed: &Usage, way: Meter) -> Option<u64> {
+        let held: &mut Held = &mut self.pocket(tab.lease)?.held;
+        if !held.limits(way) {
+            return Some(u64::MAX);
+        }
+        // Each gets a part of what is left, as others may go at once, and something where little is.
+        let left = held.left(way).into_iter().chain(held.left(Meter::TotalBytes)).min().unwrap_or(STEP);
+        let want = (left / 4).clamp(LEAST_STEP, STEP).saturating_sub(tab.room(way, flowed));
+        let want = match way {
+            Meter::IngressBytes => Usage { ingress_bytes: want, ..Usage::NONE },
+            _ => Usage { egress_bytes: want, ..Usage::NONE },
+        };
+        let more = held.set_aside(&want);
+        tab.granted.add(&more);
+        Some(tab.room(way, flowed)).filter(|room| *room > 0)
+    }
+}
