@@ -78,6 +78,8 @@ pub(crate) struct Wallet {
     asking: bool,
     /// How many calls wait for a lease.
     waiting: usize,
+    /// How many bytes the next lease is to have room for at least, as a stream has found the last one spent.
+    pending: u64,
     /// The lease in use is smaller than what was asked for: little is left, and others will want it.
     is_scarce: bool,
     want: u64,
@@ -149,6 +151,7 @@ impl Wallet {
         self.want = spent.unwrap_or(last).clamp(last / 4, last * 4).clamp(*WANT.start(), *WANT.end());
         let per_call = self.bytes_per_call();
         let waiting = (self.waiting as u64).saturating_mul(BYTES_PER_WAITING);
+        let waiting = waiting.saturating_add(std::mem::take(&mut self.pending));
         Usage {
             calls: self.want,
             ingress_bytes: self.want.saturating_mul(per_call.ingress_bytes).saturating_add(waiting),

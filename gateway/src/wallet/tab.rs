@@ -69,25 +69,28 @@ impl Wallet {
         way: Meter,
         now: Timestamp,
     ) -> Option<u64> {
-        self.rehome(tab, flowed, now);
-        let is_over = self.pocket(tab.lease).is_none_or(|pocket| !pocket.held.lasts(now));
-        if is_over {
-            return None;
+        self.rehome(tab, credential, flowed, now);
+        if self.pocket(tab.lease).is_some_and(|pocket| pocket.held.lasts(now)) {
+            self.book(tab, credential, flowed);
+            if let Some(room) = self.extend(tab, flowed, way) {
+                return Some(room);
+            }
+            // It is spent; another may be in use, or stand by.
+            if let Some(next) = self.in_use(now).filter(|next| *next != tab.lease) {
+                self.carry(tab, credential, flowed, next);
+                if let Some(room) = self.extend(tab, flowed, way) {
+                    return Some(room);
+                }
+            }
         }
-        self.book(tab, credential, flowed);
-        if let Some(room) = self.extend(tab, flowed, way) {
-            return Some(room);
-        }
-        // It is spent; another may be in use, or stand by.
-        self.turn(now);
-        let next = self.current.as_ref().filter(|pocket| pocket.held.pays(now))?.held.lease().id;
-        self.carry(tab, flowed, next);
-        self.extend(tab, flowed, way)
+        // The next lease is to have room for what is not booked yet, and for more.
+        self.pending = self.pending.max(flowed.ingress_bytes.saturating_sub(tab.booked.ingress_bytes) + STEP);
+        None
     }
 
     /// Books what an admitted call turned out to be: `flowed` in all.
     pub(crate) fn finish(&mut self, mut tab: Tab, credential: &CredentialKey, flowed: &Usage, now: Timestamp) {
-        self.rehome(&mut tab, flowed, now);
+        self.rehome(&mut tab, credential, flowed, now);
         let fresh = flowed.less(&tab.booked);
         let calls = flowed.calls.max(tab.booked.calls);
         self.seen.add(&fresh);
@@ -98,37 +101,51 @@ impl Wallet {
     }
 
     /// Lets a call go over to the lease in use where its own has ended.
-    fn rehome(&mut self, tab: &mut Tab, flowed: &Usage, now: Timestamp) {
+    fn rehome(&mut self, tab: &mut Tab, credential: &CredentialKey, flowed: &Usage, now: Timestamp) {
         if self.pocket(tab.lease).is_some_and(|pocket| pocket.held.lasts(now)) {
             return;
         }
-        self.turn(now);
-        let next = self.current.as_ref().filter(|pocket| pocket.held.pays(now)).map(|pocket| pocket.held.lease().id);
-        if let Some(next) = next {
-            self.carry(tab, flowed, next);
+        if let Some(next) = self.in_use(now) {
+            self.carry(tab, credential, flowed, next);
         }
     }
 
-    fn carry(&mut self, tab: &mut Tab, flowed: &Usage, next: LeaseId) {
+    /// The lease that pays for more.
+    fn in_use(&mut self, now: Timestamp) -> Option<LeaseId> {
+        self.turn(now);
+        self.current.as_ref().filter(|pocket| pocket.held.pays(now)).map(|pocket| pocket.held.lease().id)
+    }
+
+    fn carry(&mut self, tab: &mut Tab, credential: &CredentialKey, flowed: &Usage, next: LeaseId) {
         let with_place = tab.booked.calls == 0;
         let unbooked = Usage { calls: 0, ..flowed.less(&tab.booked) };
         if let Some(pocket) = self.pocket(tab.lease) {
             pocket.held.release(&tab.granted.less(&tab.booked));
             pocket.held.leave(with_place);
         }
+        let mut is_full = false;
         if let Some(pocket) = self.pocket(next) {
             pocket.held.enter(with_place, &unbooked);
+            is_full = [Meter::IngressBytes, Meter::TotalBytes].iter().any(|way| pocket.held.left(*way) == Some(0));
         }
         tab.lease = next;
         tab.granted = Usage { calls: 0, ..*flowed };
+        // No lease has room for all of an upload that is not answered: it would eat up one after the other.
+        if is_full {
+            self.note(tab, credential, flowed);
+        }
     }
 
-    /// Books what went through since the last time.
+    /// Books what went through since the last time, unless it may come to nothing.
     fn book(&mut self, tab: &mut Tab, credential: &CredentialKey, flowed: &Usage) {
-        let fresh = flowed.less(&tab.booked);
-        if flowed.calls == 0 && fresh.ingress_bytes < FREE_UPLOAD {
-            return;
+        let unbooked = flowed.ingress_bytes.saturating_sub(tab.booked.ingress_bytes);
+        if flowed.calls > 0 || unbooked >= FREE_UPLOAD {
+            self.note(tab, credential, flowed);
         }
+    }
+
+    fn note(&mut self, tab: &mut Tab, credential: &CredentialKey, flowed: &Usage) {
+        let fresh = flowed.less(&tab.booked);
         self.seen.add(&fresh);
         if let Some(pocket) = self.pocket(tab.lease) {
             pocket.held.book(&fresh);

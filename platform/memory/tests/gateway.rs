@@ -91,7 +91,12 @@ upstream = "http://origin.test"
 auth = ["x-ca"]
 routes = [{ path = "/bytes" }]
 rate = { per_gib_egress = "1.00", per_gib_ingress = "1.00" }
-packages = [{ id = "mib", price = "0.01", egress_bytes = "1 MiB" }]
+[[products]]
+id = "mib"
+upstream = "http://origin.test"
+auth = ["x-ca"]
+routes = [{ path = "/mib" }]
+packages = [{ id = "one", price = "0.01", egress_bytes = "1 MiB" }]
 "#;
 
 const START: Timestamp = Timestamp::from_millis(1_000 * DAY);
