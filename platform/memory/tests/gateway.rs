@@ -8,8 +8,7 @@
 //! | a late batch is not lost | keeping the minute of the first try | `what_could_not_be_written_for_long_is_settled_all_the_same` |
 //! | an instance that ends soon holds nothing | `is_over` or `hoards` that is never so | `an_instance_that_has_had_its_calls…`, `…falls_idle…` |
 //! | a limit is kept, and who it turns away loses nothing | `charge` that skips `check`, or `take`; one that takes before it checks | `no_more_pass_than_a_limit_names…` |
-//! | no byte goes that nobody pays for | `Held::set_aside` that reserves nothing | `two_hundred_streams_at_once…` |
-//! | a stream is booked while it goes | `Wallet::rehome` that stays on a lease that is over | `a_stream_of_three_days…` |
+//! | streams are paid for as they go | `extend` that sets nothing aside; `rehome` that stays on a lease that is over | `streams::*` |
 //! | strict admission takes nonces over all instances | `admit` that skips `take_nonce` | `strict_admission_sees_a_nonce_on_every_instance` |
 
 #![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect must fail")]
