@@ -7,7 +7,7 @@ use std::cell::Cell;
 
 use farebox_core::time::DAY;
 use farebox_gateway::{
-    admin::{AdminRequest, BODY_LIMIT, LocalHosts, RANDOM_BYTES, handle_head},
+    admin::{AdminRequest, BODY_LIMIT, LocalHosts, RANDOM_BYTES, Unread, handle_head},
     ports::Host,
 };
 use serde_json::{Value, json};
@@ -192,7 +192,7 @@ fn nobodys_body_is_read_who_may_not_send_it() {
         let reading = async |limit: usize| {
             assert_eq!(limit, BODY_LIMIT);
             read.set(read.get() + 1);
-            body
+            body.ok_or(Unread::TooLong)
         };
         let now = shop.memory.now();
         ready(handle_head(&shop.memory, &shop.settings, request, reading, now, [7; RANDOM_BYTES])).status
