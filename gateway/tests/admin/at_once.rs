@@ -32,11 +32,14 @@ fn asked(method: &'static str, path: &str, body: &Value) -> Asked {
     Asked { method, path: format!("/_farebox/admin/v1/{path}"), key: None, if_match: None, body }
 }
 
+/// A request that is being answered.
+type Answering<'a> = Pin<Box<dyn Future<Output = AdminResponse> + 'a>>;
+
 /// Lets the requests go on in an order that `seed` makes: each is at work until it asks a store, then another may be.
 fn at_once(shop: &Shop, seed: u64, requests: &[Asked]) -> Vec<u16> {
     shop.memory.take_turns(true);
     let mut waker = Context::from_waker(std::task::Waker::noop());
-    let mut waiting: Vec<(usize, Pin<Box<dyn Future<Output = AdminResponse> + '_>>)> = Vec::new();
+    let mut waiting: Vec<(usize, Answering<'_>)> = Vec::new();
     for (at, asked) in requests.iter().enumerate() {
         let request = shop.request(asked.method, &asked.path, asked.body.as_bytes());
         let request = AdminRequest { idempotency_key: asked.key, if_match: asked.if_match.as_deref(), ..request };
