@@ -22,7 +22,7 @@ const STACK: usize = 32 << 20;
 const MOST_NODES: usize = 20_000_000;
 
 /// How many values aliases may repeat, so that a few lines do not become the whole memory.
-const MOST_REPEATED: usize = 2_000_000;
+const MOST_REPEATED: usize = 1_000_000;
 
 /// A value. To copy one costs nothing, whatever it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
