@@ -8,7 +8,7 @@ use farebox_core::{
     journal::{Closing, Line, Window},
     ledger::{
         Account, Answer, Command, IdempotencyKey,
-        command::{AccountBatch, PackageTerms},
+        command::{AccountBatch, PackageTerms, Seen},
         decide,
     },
     meter::{Meter, PerMeter, Usage},
@@ -118,7 +118,9 @@ pub(crate) fn settling() -> Result<()> {
             let command = minute(&mut book, settled / WRITERS)?;
             let start = Instant::now();
             let answer = book.execute(&command)?;
-            book.execute(&Command::Tick { settled_until: book.now, read_from: book.now, gone: Vec::new() })?;
+            let now = book.now;
+            let seen = Seen { settled_until: now, heard_until: now, read_from: now };
+            book.execute(&Command::Tick { seen, gone: Vec::new() })?;
             spent += start.elapsed();
             settled += WRITERS * BATCHES;
             ensure!(matches!(&answer, Answer::Settled(of) if of.applied == WRITERS * BATCHES), "settled {answer:?}");

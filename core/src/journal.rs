@@ -26,17 +26,19 @@ pub struct Line {
     pub usage: Usage,
 }
 
-/// An instance is done with a lease: no call is in flight on it and none will be admitted on it.
+/// An instance admits nothing more on a lease.
 ///
 /// Batches can be settled in any order, so the closing says how much was used of the lease in all: what the lease has
-/// left goes back once the lines that were settled add up to that.
+/// left goes back once the lines that were settled add up to that. While calls are under way on it, a closing says so by a
+/// total of one call more than there can be in the end: it shows that the instance lives, and the one that is written when the last call has ended
+/// corrects it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closing {
     /// Whose lease it is.
     pub account: AccountId,
     /// Which lease.
     pub lease: LeaseId,
-    /// All that was used of it, over all batches.
+    /// All that was used of it, over all batches; the most that it can come to while calls are under way.
     pub total: Usage,
 }
 

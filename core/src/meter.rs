@@ -77,6 +77,16 @@ impl Usage {
         }
     }
 
+    /// What two totals of the same calls come to, whichever was written first: the earlier one counts calls that were under way
+    /// and may not be answered, and does not have their bytes yet.
+    pub fn corrected_by(&self, other: &Usage) -> Usage {
+        Usage {
+            calls: self.calls.min(other.calls),
+            ingress_bytes: self.ingress_bytes.max(other.ingress_bytes),
+            egress_bytes: self.egress_bytes.max(other.egress_bytes),
+        }
+    }
+
     /// Whether nothing was counted.
     pub const fn is_zero(&self) -> bool {
         self.calls == 0 && self.ingress_bytes == 0 && self.egress_bytes == 0

@@ -95,7 +95,12 @@ pub enum Rejection {
     UpstreamMalformed,
     /// The ledger did not answer; nothing is admitted that cannot be paid for.
     LedgerUnavailable,
+    /// All that the account has left is set aside for calls under way, and some of it may come back.
+    LeasedOut,
 }
+
+/// After how many seconds a call is worth trying again that could not be decided on.
+const UNDECIDED_FOR: u32 = 1;
 
 /// How a rejection looks to a client of Alibaba Cloud API Gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,6 +153,15 @@ impl Rejection {
         self.row().1
     }
 
+    /// For `Retry-After`, in seconds, where trying again can help (RFC 9110, section 10.2.3).
+    pub const fn retry_after(&self) -> Option<u32> {
+        match self {
+            Self::RateLimited { retry_after, .. } => Some(*retry_after),
+            Self::LedgerUnavailable | Self::LeasedOut => Some(UNDECIDED_FOR),
+            _ => None,
+        }
+    }
+
     /// A short title, the same for every occurrence.
     pub fn title(&self) -> &'static str {
         self.row().2
@@ -184,7 +198,7 @@ impl Rejection {
             Self::UpstreamUnreachable => ("upstream.unreachable", 502, "Upstream unreachable"),
             Self::UpstreamTimeout => ("upstream.timeout", 504, "Upstream timed out"),
             Self::UpstreamMalformed => ("upstream.malformed", 502, "Upstream answer unusable"),
-            Self::LedgerUnavailable => ("ledger.unavailable", 503, "Accounts are unavailable"),
+            Self::LedgerUnavailable | Self::LeasedOut => ("temporarily.unavailable", 503, "Temporarily unavailable"),
         }
     }
 
@@ -267,6 +281,9 @@ impl Rejection {
             Self::LedgerUnavailable => "The gateway cannot reach the account at the moment. Nothing was charged; try \
                 again."
                 .into(),
+            Self::LeasedOut => "All that the account has left is set aside for calls under way. Nothing was charged; \
+                try again, because some of it may come back."
+                .into(),
         }
     }
 
@@ -325,7 +342,7 @@ impl Rejection {
             Self::UpstreamUnreachable => (502, "D502BB", "Backend Unreachable"),
             Self::UpstreamTimeout => (504, "D504TO", "Backend Timeout"),
             Self::UpstreamMalformed => (502, "D502BM", "Backend Response Malformed"),
-            Self::LedgerUnavailable => (503, "D503LU", "Service Unavailable"),
+            Self::LedgerUnavailable | Self::LeasedOut => (503, "D503LU", "Service Unavailable"),
         };
         XcaError { status, code, message: message.to_owned() }
     }
@@ -363,6 +380,15 @@ mod tests {
         assert!(detail(&[AuthScheme::XCa, AuthScheme::AppCode]).contains(line));
         assert!(!detail(&[AuthScheme::XCa]).contains("APPCODE"));
         assert!(detail(&[]).contains(line) && detail(&[]).contains("X-Ca-Key"));
+    }
+
+    #[test]
+    fn who_may_pass_later_is_told_when_and_never_that_nothing_is_left() {
+        for rejection in [Rejection::LeasedOut, Rejection::LedgerUnavailable] {
+            assert_eq!((rejection.code(), rejection.status()), ("temporarily.unavailable", 503));
+            assert_eq!((rejection.xca().status, rejection.retry_after()), (503, Some(1)));
+        }
+        assert_eq!(Rejection::QuotaExhausted.retry_after(), None);
     }
 
     #[test]

@@ -35,9 +35,6 @@ use farebox_spin::{
 
 use self::forward::forward;
 
-/// How long Spin keeps an instance without calls, as long as nobody has told it otherwise (`--idle-instance-timeout`).
-const IDLE: Millis = SECOND;
-
 thread_local! {
     static GATEWAY: OnceCell<Rc<Gateway<Platform>>> = const { OnceCell::new() };
 }
@@ -65,12 +62,16 @@ async fn gateway() -> Result<Rc<Gateway<Platform>>, Fault> {
     }
     let platform = Platform::new().await?;
     let master_key = variable::get("master_key").await?;
+    let lifetime = Lifetime {
+        calls: variable::number("instance_calls").await?,
+        idle: Millis::from(variable::number::<u32>("idle_seconds").await?) * SECOND,
+    };
     let settings = Settings {
         master_key: MasterKey::from_base64(&master_key).map_err(|error| variable::wrong("master_key", &error))?,
         flush_every: variable::number::<i64>("flush_seconds").await? * SECOND,
         address_header: ADDRESS_FIELD,
         metrics_every: variable::number::<i64>("metrics_seconds").await? * SECOND,
-        lifetime: Some(Lifetime { calls: variable::number("instance_calls").await?, idle: IDLE }),
+        lifetime: Some(lifetime),
     };
     let (now, seed) = (platform.now(), [u64::from_le_bytes(random()), u64::from_le_bytes(random())]);
     // Several first calls can get here together; all go on with the gateway of one.

@@ -15,7 +15,7 @@ use farebox_core::{
     rejection::Rejection,
     request::Facts,
     signature::Body,
-    time::{Millis, Timestamp},
+    time::{Millis, SECOND, Timestamp},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 
@@ -50,12 +50,20 @@ const WORD_LASTS: Millis = 3 * LEASE_LASTS;
 /// How long to wait before asking again for what others hold, at first and at the most.
 const ASKED_AGAIN: std::ops::RangeInclusive<Millis> = 100..=800;
 
-/// How long to go on asking, in the time after which an instance without calls gives back what it holds.
+/// How long to go on asking, in the time after which an instance without calls gives back what it holds, and at the most.
 const PATIENCE: Millis = 10;
+const MOST_PATIENCE: Millis = 10 * SECOND;
 
 /// Whether an account has nothing but what is leased out, of which some may come back.
-fn comes_back(answer: &Result<Result<Answer, Refusal>, Fault>) -> bool {
+fn comes_back(answer: &Answered) -> bool {
     matches!(answer, Ok(Err(Refusal::QuotaExhausted { leased: true } | Refusal::BalanceExhausted { leased: true })))
+}
+
+/// How long a call goes on asking for what others hold.
+struct Patience {
+    ends: Timestamp,
+    pause: Millis,
+    has_asked: bool,
 }
 
 /// A call that waits for a lease; also one that is ended from outside waits no more.
@@ -193,25 +201,40 @@ impl<P: EdgePorts> Gateway<P> {
     /// Asks the ledger for a lease, for calls that wait for it. Where instances end soon and give back what they hold, that is
     /// waited for.
     async fn lease(&self, account: AccountId, product: ProductId) {
-        let began = self.ports.now();
-        let patience = self.settings.lifetime.map_or(0, |lifetime| PATIENCE * lifetime.idle);
-        let mut pause = *ASKED_AGAIN.start();
+        let mut patience = self.patience();
         loop {
             let (answer, asked) = self.ask(&account, &product).await;
-            if !comes_back(&answer) || self.ports.now().since(began) >= patience {
+            if !comes_back(&answer) || !self.waits(&mut patience).await {
                 return self.take_lease(&account, &product, answer, asked);
             }
-            // Some of it may be our own.
-            self.flush().await;
-            self.ports.sleep(pause).await;
-            pause = (2 * pause).min(*ASKED_AGAIN.end());
         }
+    }
+
+    /// How long a call that begins to ask now goes on. Where instances last, it asks once more and no longer: what others
+    /// hold comes back later than a call should wait.
+    fn patience(&self) -> Patience {
+        let patience = self.settings.lifetime.map_or(0, |lifetime| (PATIENCE * lifetime.idle).min(MOST_PATIENCE));
+        Patience { ends: self.ports.now().plus(patience), pause: *ASKED_AGAIN.start(), has_asked: false }
+    }
+
+    /// Gives back what this instance does not need of what everybody asks for, and waits a moment. Says whether to ask again.
+    async fn waits(&self, patience: &mut Patience) -> bool {
+        if patience.has_asked && self.ports.now() >= patience.ends {
+            return false;
+        }
+        patience.has_asked = true;
+        self.flush().await;
+        if self.ports.now() < patience.ends {
+            self.ports.sleep(patience.pause).await;
+            patience.pause = (2 * patience.pause).min(*ASKED_AGAIN.end());
+        }
+        true
     }
 
     /// Asks the ledger for a lease before it is needed.
     pub(crate) async fn refill(&self, account: AccountId, product: ProductId) {
         let (answer, asked) = self.ask(&account, &product).await;
-        if self.settings.lifetime.is_some() && comes_back(&answer) {
+        if comes_back(&answer) {
             let now = self.ports.now();
             return self.state().wallet(&account, &product).postpone(now);
         }
@@ -238,7 +261,7 @@ impl<P: EdgePorts> Gateway<P> {
         }
     }
 
-    /// Asks the ledger for its word on one call.
+    /// Asks the ledger for its word on one call. The first time takes the nonce, so that nobody else has it meanwhile.
     async fn ask_for_one(
         &self,
         account: &AccountId,
@@ -246,8 +269,13 @@ impl<P: EdgePorts> Gateway<P> {
         nonce: Option<&str>,
     ) -> Result<Lease, Rejection> {
         let command = self.lease_command(product, Usage { calls: 1, ..Usage::default() }, WORD_LASTS);
-        let asked = self.ports.now();
-        let answer = self.ports.admit(account, nonce, &command).await;
+        let mut asked = self.ports.now();
+        let mut answer = self.ports.admit(account, nonce, &command).await;
+        let mut patience = self.patience();
+        while comes_back(&answer) && self.waits(&mut patience).await {
+            asked = self.ports.now();
+            answer = self.ports.execute(account, None, &command).await;
+        }
         self.leased(account, answer, asked)
     }
 
@@ -267,6 +295,9 @@ impl<P: EdgePorts> Gateway<P> {
         };
         self.state().metrics.leased(outcome);
         let now = self.ports.now();
+        if comes_back(&answer) {
+            return Err(Rejection::LeasedOut);
+        }
         let unusable = match answer {
             Ok(Ok(Answer::Leased(lease))) if skew::is_on(now, asked) && now < asked.plus(lease.lasts) => {
                 self.state().skew.compare(&lease, asked);

@@ -234,10 +234,11 @@ impl Reject {
             fields.push(("x-ca-error-code", shown.code.to_owned()));
             fields.push(("x-ca-error-message", shown.message));
         }
-        match rejection {
-            Rejection::MethodUnsupported { allow } => fields.push(("allow", allow.clone())),
-            Rejection::RateLimited { retry_after, .. } => fields.push(("retry-after", retry_after.to_string())),
-            _ => {}
+        if let Rejection::MethodUnsupported { allow } = rejection {
+            fields.push(("allow", allow.clone()));
+        }
+        if let Some(seconds) = rejection.retry_after() {
+            fields.push(("retry-after", seconds.to_string()));
         }
         if status == 401 {
             fields.push(("www-authenticate", "X-Ca, Signature, APPCODE".to_owned()));

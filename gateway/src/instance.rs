@@ -174,11 +174,11 @@ impl<P> Gateway<P> {
         state.metrics.ended(product, answered, now.since(call.began), now);
         let credential = &call.caller.credential;
         let wallet = state.wallets.get_mut(&credential.account).and_then(|wallets| wallets.get_mut(product));
-        let hoards = wallet.is_some_and(|wallet| {
+        let is_urgent = wallet.is_some_and(|wallet| {
             wallet.finish(call.tab, &credential.key, &usage, now);
-            self.settings.lifetime.is_some() && wallet.hoards()
+            wallet.owes_much() || self.settings.lifetime.is_some() && wallet.hoards()
         });
-        hoards || state.needs_tending(now)
+        is_urgent || state.needs_tending(now)
     }
 }
 

@@ -97,6 +97,11 @@ pub trait UsageJournal {
 
     /// How late the store may show a batch, with what an instance may take to write it again after a failure.
     fn shown_within(&self) -> Millis;
+
+    /// How late the store shows a batch as a rule, with what one write takes.
+    fn shown_as_a_rule_within(&self) -> Millis {
+        self.shown_within()
+    }
 }
 
 /// The strongly consistent book of each account.

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use farebox_core::{
     id::{AccountId, BatchId},
     journal::{Batch, Window},
-    ledger::{Answer, Command, command::AccountBatch},
+    ledger::{Answer, Command, LONGEST_LEASE, command::AccountBatch},
     time::{Millis, SECOND, Timestamp},
 };
 
@@ -27,6 +27,9 @@ const RELIEVED_AFTER: Millis = 4 * SECOND;
 
 /// How often a loop looks whether its instance will be ended, in the time after which it is.
 const LOOKS: Millis = 4;
+
+/// How often it looks at the least: a lease that has ended is told of within this, and what a write takes.
+const LOOKS_WITHIN: Millis = 5 * SECOND;
 
 /// The age at which a loop ends even when nobody relieves it: Workers end background work 30 s after the response.
 const ENDS_AFTER: Millis = LEASE_LASTS + RELIEVED_AFTER + 4 * SECOND;
@@ -49,15 +52,21 @@ impl State {
         wallets.map(Wallet::retire).count() > 0
     }
 
-    /// Takes what was used since the last time out of the wallets, as a batch.
-    fn drain(&mut self, now: Timestamp) {
+    /// Whether what was counted, or what became of a lease, should be written without waiting for the next batch's time.
+    fn is_batch_due(&self, now: Timestamp) -> bool {
+        let mut wallets = self.wallets.values().flat_map(|wallets| wallets.values());
+        wallets.any(|wallet| wallet.owes_much() || wallet.is_awaited(now))
+    }
+
+    /// Takes what was used since the last time out of the wallets, as a batch. Leases that end by `heard` are told of.
+    fn drain(&mut self, now: Timestamp, heard: Timestamp) {
         self.look(now);
         self.throttle.forget(now);
         let mut batch = Batch::default();
         for (account, wallets) in &mut self.wallets {
             for (product, wallet) in wallets.iter_mut() {
                 wallet.expire(now);
-                wallet.drain(account, product, &mut batch);
+                wallet.drain(account, product, heard, &mut batch);
             }
             wallets.retain(|_, wallet| !wallet.is_empty());
         }
@@ -89,10 +98,11 @@ impl<P: EdgePorts> Gateway<P> {
             let (this, name) = (Rc::clone(&self), format!("lease/{account}/{product}"));
             self.ports.once(name, async move { this.refill(account, product).await }).await;
         }
-        if is_short_lived && self.state().retire(Wallet::hoards) {
+        let began = self.ports.now();
+        let hoards = is_short_lived && self.state().retire(Wallet::hoards);
+        if hoards || self.state().is_batch_due(began) {
             self.flush().await;
         }
-        let began = self.ports.now();
         let tender = {
             let mut state = self.state();
             if !state.needs_tending(began) {
@@ -103,27 +113,30 @@ impl<P: EdgePorts> Gateway<P> {
             state.tender
         };
         let flush_every = self.settings.flush_every;
-        let looks =
-            self.settings.lifetime.map_or(flush_every, |lifetime| (lifetime.idle / LOOKS).min(flush_every)).max(1);
+        let looks = self.settings.lifetime.map_or(LOOKS_WITHIN, |lifetime| lifetime.idle / LOOKS);
+        let looks = looks.min(flush_every).clamp(1, LOOKS_WITHIN);
         let mut looked = 0;
         loop {
             self.ports.sleep(looks).await;
             self.ports.notice_clock().await;
             looked += 1;
-            let is_over = {
-                let mut state = self.state();
-                let is_over = state.is_over(self.settings.lifetime, self.ports.now());
+            let (is_over, is_due) = {
+                let (mut state, now) = (self.state(), self.ports.now());
+                let is_over = state.is_over(self.settings.lifetime, now);
                 if is_over {
                     state.calls_seen = 0;
                     state.retire(|_| true);
                 }
-                is_over
+                (is_over, is_over || state.is_batch_due(now))
             };
-            if !is_over && looked * looks < flush_every {
+            if !is_due && looked * looks < flush_every {
                 continue;
             }
             looked = 0;
-            self.flush().await;
+            let now = self.ports.now();
+            let is_last = now.since(began) >= ENDS_AFTER;
+            // Once this loop has ended there may be no other before a call ends, and its lease before that.
+            self.write_down(if is_last { now.plus(LONGEST_LEASE) } else { now }).await;
             if is_over {
                 self.leave_metrics().await;
             } else {
@@ -135,10 +148,9 @@ impl<P: EdgePorts> Gateway<P> {
             if !is_over {
                 self.refresh().await;
             }
-            let now = self.ports.now();
             let mut state = self.state();
             let idle = state.wallets.is_empty() && state.unwritten.is_empty();
-            if state.tender == tender && (idle || now.since(began) >= ENDS_AFTER) {
+            if state.tender == tender && (idle || is_last) {
                 state.tended = None;
                 return;
             }
@@ -147,9 +159,14 @@ impl<P: EdgePorts> Gateway<P> {
 
     /// Writes all usage counted so far to the journal.
     pub async fn flush(&self) {
+        self.write_down(self.ports.now()).await;
+    }
+
+    /// The same, with a word on leases on which calls are under way and that end by `heard`.
+    async fn write_down(&self, heard: Timestamp) {
         let unwritten = {
             let mut state = self.state();
-            state.drain(self.ports.now());
+            state.drain(self.ports.now(), heard);
             state.unwritten.clone()
         };
         for Unwritten { id, batch } in unwritten {

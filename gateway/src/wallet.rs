@@ -2,7 +2,8 @@
 //!
 //! Decides which lease pays for a call, when the next one is asked for, and how large. Invariant: usage is counted on
 //! the lease that admitted the call, or on the one that took it over once that was spent or had ended; a lease is closed only
-//! when no call is in flight on it and all its usage has been handed to a batch together with the closing line.
+//! when no call is in flight on it and all its usage has been handed to a batch together with the closing line. Of a lease that
+//! has ended the ledger hears within seconds, because who is not heard of is taken for gone (`HEARD_WITHIN` in `core`).
 
 mod tab;
 
@@ -27,8 +28,9 @@ const LEASE_COVERS: Millis = 10 * SECOND;
 /// How many calls the least lease is asked for, and the most that one is.
 const WANT: std::ops::RangeInclusive<u64> = 32..=1_000_000;
 
-/// The most calls that a first lease is asked for, while nothing is known of how fast it is spent.
-const FIRST_WANT_AT_MOST: u64 = 1_024;
+/// The most calls that a first lease is asked for, while nothing is known of how fast it is spent: however long an instance
+/// lives, many of them that end at once take no more with them.
+const FIRST_WANT_AT_MOST: u64 = 192;
 
 /// How many calls the first lease is asked for where an instance serves `calls` in its life: so many that it is not low
 /// before they are over, and the next one is asked for in vain; [`FIRST_WANT_AT_MOST`] where they are more.
@@ -51,9 +53,28 @@ struct Pocket {
     held: Held,
     unsent: Vec<(CredentialKey, Usage)>,
     since: Timestamp,
+    /// Whether the ledger was told that calls are under way on it beyond its end.
+    is_told: bool,
 }
 
 impl Pocket {
+    fn new(held: Held, since: Timestamp) -> Self {
+        Self { held, unsent: Vec::new(), since, is_told: false }
+    }
+
+    /// Whether the ledger waits to be told what became of it.
+    fn is_awaited(&self, now: Timestamp) -> bool {
+        !self.held.lasts(now) && (self.held.in_flight() == 0 || !self.is_told)
+    }
+
+    /// Says that calls are under way on it, by a total that it cannot come to (see [`Closing`]).
+    fn tell(&mut self, account: &AccountId) -> Closing {
+        self.is_told = true;
+        let spent = self.held.spent();
+        let total = Usage { calls: spent.calls.saturating_add(1), ..spent };
+        Closing { account: account.clone(), lease: self.held.lease().id, total }
+    }
+
     /// Keeps usage for the next batch.
     fn note(&mut self, credential: &CredentialKey, usage: &Usage) {
         if usage.is_zero() {
@@ -84,6 +105,8 @@ pub(crate) struct Wallet {
     is_scarce: bool,
     want: u64,
     seen: Usage,
+    /// Calls that were counted and not handed to a batch.
+    unsent: u64,
 }
 
 /// What a wallet says to one more call.
@@ -164,7 +187,7 @@ impl Wallet {
         self.asking = false;
         (self.refused, self.postponed) = (None, None);
         self.is_scarce = lease.allowance.get(Meter::Calls).is_some_and(|calls| *calls < self.want);
-        let pocket = Pocket { held: Held::new(lease, asked), unsent: Vec::new(), since: now };
+        let pocket = Pocket::new(Held::new(lease, asked), now);
         let spent = self.current.replace(pocket);
         match spent {
             // One that stood by before is done: forgotten, it would be withheld from everybody until it lapses.
@@ -180,7 +203,7 @@ impl Wallet {
     pub(crate) fn take_one(&mut self, lease: Lease, now: Timestamp) {
         let mut held = Held::new(lease, now);
         held.admit(now);
-        self.retired.push(Pocket { held, unsent: Vec::new(), since: now });
+        self.retired.push(Pocket::new(held, now));
     }
 
     /// The ledger gave none.
@@ -245,8 +268,23 @@ impl Wallet {
         (self.refused, self.postponed) = (None, None);
     }
 
-    /// Hands what was used since the last time to a batch, and closes the leases that are done.
-    pub(crate) fn drain(&mut self, account: &AccountId, product: &ProductId, batch: &mut Batch) {
+    /// Whether so much was counted since the last batch that a crash should not take it: half of a lease, and not a trifle.
+    pub(crate) fn owes_much(&self) -> bool {
+        let lease = self.current.as_ref().or(self.retired.last()).map(|pocket| pocket.held.lease());
+        let allowed = lease.and_then(|lease| lease.allowance.get(Meter::Calls)).copied().unwrap_or(self.want);
+        self.unsent >= (allowed / 2).max(*WANT.start())
+    }
+
+    /// Whether the ledger waits to be told what became of a lease that has ended.
+    pub(crate) fn is_awaited(&self, now: Timestamp) -> bool {
+        let mut pockets = self.current.iter().chain(&self.standby).chain(&self.retired);
+        pockets.any(|pocket| pocket.is_awaited(now))
+    }
+
+    /// Hands what was used since the last time to a batch, and closes the leases that are done. Of one on which nothing more is
+    /// admitted while calls are under way, the batch says so once it has ended by `now`.
+    pub(crate) fn drain(&mut self, account: &AccountId, product: &ProductId, now: Timestamp, batch: &mut Batch) {
+        self.unsent = 0;
         for pocket in self.current.iter_mut().chain(&mut self.standby).chain(&mut self.retired) {
             let lease = pocket.held.lease().id;
             batch.lines.extend(pocket.unsent.drain(..).map(|(credential, usage)| Line {
@@ -263,6 +301,8 @@ impl Wallet {
             lease: pocket.held.lease().id,
             total: pocket.held.spent(),
         }));
+        let awaited = self.retired.iter_mut().filter(|pocket| pocket.is_awaited(now));
+        batch.closings.extend(awaited.map(|pocket| pocket.tell(account)));
     }
 
     /// Whether nothing is held and nothing is known here.

@@ -17,7 +17,7 @@ use super::{
     keys::Keys,
     line::RatingLine,
     subscription::Subscription,
-    ticking::LAPSE_AFTER,
+    ticking::{HEARD_WITHIN, LAPSE_AFTER},
 };
 use crate::{
     id::{GrantId, LeaseId, LineId, ProductId, SubscriptionId, WriterId},
@@ -67,7 +67,7 @@ pub struct BookedLease {
     pub until: Timestamp,
     /// What was used, as far as it was settled.
     pub used: Usage,
-    /// All that was used, where the instance has said that it is done.
+    /// The most that was used in all, where the instance has said so: exactly that once it is done with the lease.
     pub announced: Option<Usage>,
 }
 
@@ -92,6 +92,12 @@ impl BookedLease {
     pub(super) fn outstanding_with(&self, more: &Usage) -> PerMeter<u64> {
         let used = |meter| self.used.get(meter).saturating_add(more.get(meter));
         self.allowance.map(|meter, allowed| allowed.saturating_sub(used(meter)))
+    }
+
+    /// What is announced of it once its instance has said `total`, in whichever order closings come. One that was written while
+    /// calls were under way counts more calls, and fewer bytes, than those after it.
+    pub(super) fn announced_with(&self, total: &Usage) -> Usage {
+        self.announced.map_or(*total, |before| before.corrected_by(total))
     }
 
     /// What may have been used and was not settled. Less than what may still be used, where the instance has said how
@@ -214,9 +220,12 @@ impl Account {
 
     /// From when on a `Tick` may have something to do; `None` when nothing is waiting for its time.
     pub fn next_tick(&self) -> Option<Timestamp> {
-        let leases = self.leases.values().map(|lease| lease.until);
+        let leases = self.leases.values().map(|lease| {
+            let is_silent = lease.announced.is_none();
+            lease.until.plus(if is_silent { HEARD_WITHIN } else { LAPSE_AFTER })
+        });
         let grants = self.grants.values().filter(|grant| !grant.expired).filter_map(|grant| grant.until);
-        let ended = leases.chain(grants).min().map(|until| until.plus(LAPSE_AFTER));
+        let ended = leases.chain(grants.map(|until| until.plus(LAPSE_AFTER))).min();
         let renewals = self.subscriptions.values().map(|subscription| subscription.period.until);
         ended.into_iter().chain(renewals).min()
     }

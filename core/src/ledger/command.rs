@@ -126,10 +126,8 @@ pub enum Command {
     },
     /// Does what the time demands: lapses leases whose last possible batch was settled, expires grants.
     Tick {
-        /// The moment up to which the journal was settled completely: every batch begun before has been handed in.
-        settled_until: Timestamp,
-        /// The moment from which on settlements begin to read the journal: what was begun before is not read again.
-        read_from: Timestamp,
+        /// How far the journal was settled.
+        seen: Seen,
         /// The products that were sold once and are not in the catalog any more: subscriptions of them end with their period.
         #[serde(default)]
         gone: Vec<ProductId>,
@@ -159,6 +157,18 @@ impl Command {
                 | Self::Restore { .. }
         )
     }
+}
+
+/// How far the journal was settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// The moment up to which it was settled completely: every batch begun before has been handed in.
+    pub settled_until: Timestamp,
+    /// The moment up to which that is so unless the store shows a batch later than it does as a rule: whoever would have
+    /// written before and was not heard is gone.
+    pub heard_until: Timestamp,
+    /// The moment from which on settlements begin to read: what was begun before is not read again.
+    pub read_from: Timestamp,
 }
 
 /// What one batch says of one account.

@@ -96,8 +96,8 @@ fn carry_out(account: &Account, cause: Option<Cause>, command: &Command, at: Tim
             let events = settlement.map(Event::Settled).into_iter().collect();
             return Ok(Decision { entries: sealed(account, at, None, events), answer: Answer::Settled(settled) });
         }
-        Command::Tick { settled_until, read_from, gone } => {
-            let events = ticking::tick(account, (*settled_until, *read_from), gone, at);
+        Command::Tick { seen, gone } => {
+            let events = ticking::tick(account, seen, gone, at);
             return Ok(Decision { entries: sealed(account, at, None, events), answer: Answer::Ticked });
         }
         Command::Recharge { amount, currency, reference } => recharge(account, *amount, *currency, reference.clone())?,

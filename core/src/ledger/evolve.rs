@@ -140,7 +140,7 @@ impl Account {
         }
         for (id, total) in &settlement.announced {
             if let Some(lease) = self.leases.get_mut(id).or_else(|| self.lapsed.get_mut(id)) {
-                lease.announced = Some(*total);
+                lease.announced = Some(lease.announced_with(total));
             }
         }
         for rest in &settlement.returned {

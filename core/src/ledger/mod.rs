@@ -45,4 +45,4 @@ pub use statement::{
     BadStatement, Overrun, StatedCharge, StatedEntry, StatedTier, Statement, StatementWriter, Unaccounted,
 };
 pub use subscription::{Beyond, Every, Period, PlanTerms, Subscription};
-pub use ticking::LAPSE_AFTER;
+pub use ticking::{HEARD_WITHIN, LAPSE_AFTER};

@@ -65,8 +65,8 @@ pub(super) fn settle(account: &Account, batches: &[AccountBatch]) -> (Option<Set
         match account.leases.get(&id) {
             Some(lease) => {
                 let left = lease.outstanding_with(&usage);
-                let announced = sum.announced.get(&id).or(lease.announced.as_ref());
-                let is_done = announced.is_some_and(|total| covers(lease, &usage, total));
+                let announced = sum.announced.get(&id).map(|total| lease.announced_with(total)).or(lease.announced);
+                let is_done = announced.is_some_and(|total| covers(lease, &usage, &total));
                 sources.book(lease, &usage, &left, is_done);
                 if is_done {
                     returned.push(Rest { lease: id, left });
@@ -112,7 +112,8 @@ fn take_new<'a>(account: &Account, batches: &'a [AccountBatch]) -> (Sum<'a>, Set
             sum.usage.entry((line.lease, &line.credential, batch.window)).or_default().add(&line.usage);
         }
         for closing in batch.closings.iter().filter(|closing| account.lease(closing.lease).is_some()) {
-            sum.announced.insert(closing.lease, closing.total);
+            let total = sum.announced.entry(closing.lease).or_insert(closing.total);
+            *total = total.corrected_by(&closing.total);
         }
     }
     (sum, settled)

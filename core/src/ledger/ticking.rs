@@ -1,10 +1,12 @@
 //! What the passing of time does to an account: leases lapse, grants expire, what got low is noticed.
 //!
 //! Invariant: a lease ends only after its last possible batch was settled, and a grant only after the last of its
-//! leases, so that what ended is known as exactly as it ever will be.
+//! leases, so that what ended is known as exactly as it ever will be. Whoever holds a lease says at its end what was used of it,
+//! or that calls are under way on it; a holder who says neither is gone, and its lease ends as soon as that is seen.
 
 use super::{
-    account::Account,
+    account::{Account, BookedLease},
+    command::Seen,
     event::{Event, Notice, Rest},
     grant::Quota,
     leasing, renewing,
@@ -12,26 +14,27 @@ use super::{
 use crate::{
     id::ProductId,
     money::Micros,
-    time::{MINUTE, Millis, Month, Timestamp},
+    time::{MINUTE, Millis, Month, SECOND, Timestamp},
 };
 
 /// How long after a lease's end its last batch is expected to have been begun: an upstream has two minutes to answer,
 /// and an instance writes its batch within a minute. A call that streams on for longer is booked late (see `settling`).
 pub const LAPSE_AFTER: Millis = 3 * MINUTE;
 
+/// How long after a lease's end its holder has said at the latest that it is done with it, or that calls are under way on it. An
+/// instance looks every few seconds; the rest is for what it writes to arrive, and for clocks that differ.
+pub const HEARD_WITHIN: Millis = 15 * SECOND;
+
 /// The most statements that one tick closes. What is due beyond is left for the next one.
 const CLOSED_AT_ONCE: usize = 120;
 
-/// Everything that is due once each batch begun before `settled_until` was settled. Journals are read from `read_from` on, and the
-/// products that are `gone` are not sold any more.
-pub(super) fn tick(
-    account: &Account,
-    (settled_until, read_from): (Timestamp, Timestamp),
-    gone: &[ProductId],
-    at: Timestamp,
-) -> Vec<Event> {
+/// Everything that is due once the journal was settled as far as `seen` says. The products that are `gone` are not sold any more.
+pub(super) fn tick(account: &Account, seen: &Seen, gone: &[ProductId], at: Timestamp) -> Vec<Event> {
+    let Seen { settled_until, heard_until, read_from } = *seen;
     let is_over = |until: Timestamp| until.plus(LAPSE_AFTER) <= settled_until;
-    let over = account.leases.iter().filter(|(_, lease)| is_over(lease.until));
+    let is_silent =
+        |lease: &BookedLease| lease.announced.is_none() && lease.until.plus(HEARD_WITHIN) <= heard_until.min(at);
+    let over = account.leases.iter().filter(|(_, lease)| is_over(lease.until) || is_silent(lease));
     let leases: Vec<Rest> = over.map(|(id, lease)| Rest { lease: *id, left: lease.unaccounted() }).collect();
     let lapsed = (!leases.is_empty()).then_some(Event::Lapsed { leases });
     let ended = account.grants.values().filter(|grant| !grant.expired && grant.until.is_some_and(is_over));

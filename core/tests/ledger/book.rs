@@ -5,8 +5,9 @@ use farebox_core::{
     journal::{Closing, Line, Window},
     lease::Lease,
     ledger::{
-        Account, Answer, Command, Entry, IdempotencyKey, Refusal, Settled, command::AccountBatch,
-        command::PackageTerms, decide,
+        Account, Answer, Command, Entry, IdempotencyKey, Refusal, Settled,
+        command::{AccountBatch, PackageTerms, Seen},
+        decide,
     },
     meter::{Meter, PerMeter, Usage},
     money::{Currency, Micros},
@@ -109,8 +110,20 @@ impl Book {
     /// Lets time pass, and everything be settled that was written before.
     pub(crate) fn wait(&mut self, millis: Millis) {
         self.now = self.now.plus(millis);
+        let seen = Seen { settled_until: self.now, heard_until: Timestamp::default(), read_from: self.now };
+        self.tick(seen);
+    }
+
+    /// Lets time pass, and everything be settled that was written before and is shown as it is as a rule.
+    pub(crate) fn wait_and_hear(&mut self, millis: Millis) {
+        self.now = self.now.plus(millis);
+        let long_ago = Timestamp::default();
+        self.tick(Seen { settled_until: long_ago, heard_until: self.now, read_from: long_ago });
+    }
+
+    fn tick(&mut self, seen: Seen) {
         let gone = self.gone.clone();
-        self.run(&Command::Tick { settled_until: self.now, read_from: self.now, gone }).unwrap();
+        self.run(&Command::Tick { seen, gone }).unwrap();
     }
 
     /// Takes every lease there is and uses it to the end; how many calls that were, on how many leases.

@@ -1,14 +1,18 @@
 //! Rules 1, 6 and 7: no oversell, the order of burning down, and leases that end.
 
 use farebox_core::{
-    ledger::{Command, LAPSE_AFTER, Refusal, command::PackageTerms},
+    journal::Closing,
+    ledger::{
+        Command, HEARD_WITHIN, LAPSE_AFTER, Refusal,
+        command::{AccountBatch, PackageTerms},
+    },
     meter::{Meter, Usage},
     money::Micros,
     rate::{Price, Rate, Tier, TierMode},
     time::{DAY, MINUTE, SECOND},
 };
 
-use crate::book::{Book, calls, id, money, package, per_1000_calls, recharge};
+use crate::book::{Book, calls, id, line, money, package, per_1000_calls, recharge};
 
 #[test]
 fn a_package_of_100_calls_is_100_calls_on_a_few_dozen_leases() {
@@ -99,6 +103,59 @@ fn a_lost_lease_lapses_is_shown_and_its_late_usage_is_still_booked() {
     assert_eq!(book.account.grants().next().unwrap().quota.free(), 100);
     book.settle(lease.id, calls(15), None);
     assert_eq!((unaccounted(&book), book.account.grants().next().unwrap().quota.free()), (5, 85));
+}
+
+#[test]
+fn a_holder_that_says_nothing_at_the_end_of_its_lease_is_gone() {
+    let mut book = Book::with_package(100);
+    let lease = book.lease(None, calls(20)).unwrap();
+    book.settle(lease.id, calls(5), None);
+    book.wait_and_hear(30 * SECOND + HEARD_WITHIN - 1);
+    assert_eq!(book.account.leases().count(), 1, "what it says may still be on its way");
+    book.wait_and_hear(1);
+    assert_eq!(book.account.leases().count(), 0);
+    assert_eq!(book.account.grants().next().unwrap().quota.free(), 95, "what was not accounted for came back");
+}
+
+#[test]
+fn a_holder_that_says_that_calls_are_under_way_keeps_what_they_may_use() {
+    let mut book = Book::with_package(100);
+    let lease = book.lease(None, calls(20)).unwrap();
+    // Twelve were answered, and three are under way: in the end no more than 15.
+    book.settle(lease.id, calls(12), Some(calls(16)));
+    book.wait_and_hear(30 * SECOND + HEARD_WITHIN);
+    assert_eq!(book.account.grants().next().unwrap().quota.leased, 8, "the holder lives");
+    book.settle(lease.id, calls(3), None);
+    assert_eq!(book.account.leases().count(), 1, "only the holder knows that the last call has ended");
+    book.settle(lease.id, calls(0), Some(calls(15)));
+    assert_eq!(book.account.leases().count(), 0);
+    book.wait(LAPSE_AFTER);
+    assert_eq!(book.account.lapsed().count(), 0, "it was accounted for to the last call");
+}
+
+#[test]
+fn closings_of_a_lease_say_the_same_in_whichever_order_they_come() {
+    for reversed in [false, true] {
+        let mut book = Book::with_package(100);
+        let lease = book.lease(None, calls(20)).unwrap().id;
+        let said = [(calls(12), calls(16)), (calls(2), calls(14))];
+        let batches = said.map(|(usage, total)| {
+            let closings = vec![Closing { account: id("a"), lease, total }];
+            AccountBatch { closings, ..book.batch(vec![line(lease, usage)]) }
+        });
+        let mut batches = Vec::from(batches);
+        if reversed {
+            batches.reverse();
+        }
+        for batch in batches.clone() {
+            book.settle_all(vec![batch]);
+        }
+        assert_eq!(book.account.leases().count(), 0, "one after the other; reversed: {reversed}");
+        let mut book = Book::with_package(100);
+        assert_eq!(book.lease(None, calls(20)).unwrap().id, lease);
+        book.settle_all(batches);
+        assert_eq!(book.account.leases().count(), 0, "together; reversed: {reversed}");
+    }
 }
 
 #[test]

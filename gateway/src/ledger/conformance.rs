@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use farebox_core::{
-    id::AccountId,
-    ledger::{Account, Answer, Command, Entry, IdempotencyKey, decide, verify},
+    id::{AccountId, ProductId},
+    ledger::{Account, Answer, Command, Entry, IdempotencyKey, Refusal, command::PackageTerms, decide, verify},
+    meter::{Meter, Usage},
     money::{Currency, Micros},
     time::{SECOND, Timestamp},
 };
@@ -66,6 +67,60 @@ pub async fn check_crowd<L: Ledger, S: EntryStore>(instances: &[L], store: &S, a
     let told: BTreeSet<u64> = booked.into_values().flatten().collect();
     assert_eq!(numbers, told.into_iter().collect::<Vec<_>>(), "each command is in the book, once, and nothing else");
     assert_eq!(numbers.len(), instances.len().div_ceil(2) * EACH, "no command is lost");
+}
+
+/// The calls that a crowd of leases may have in all, and what each of them asks for.
+const CROWD_CALLS: u64 = 3_000;
+const CROWD_WANT: u64 = 8;
+
+/// Lets `instances` of a ledger ask for leases of one account all at once until nothing is left. None of them may give up: each gets
+/// a lease, or is told that all is leased out; and what was leased is what was bought. `account` must not be known yet.
+///
+/// # Panics
+/// When the ledger does not keep a rule.
+pub async fn check_crowd_of_leases<L: Ledger>(instances: &[L], account: &AccountId) {
+    let product: ProductId = "p".parse().expect("it is an id");
+    let bought = Command::Purchase(PackageTerms {
+        product: product.clone(),
+        offer: "all".parse().expect("it is an id"),
+        price: Micros::ZERO,
+        quantities: [(Meter::Calls, CROWD_CALLS)].into_iter().collect(),
+        valid: None,
+        priority: 0,
+    });
+    for command in [Command::Open { currency: Currency::NONE }, bought] {
+        let key = IdempotencyKey("begin".to_owned());
+        let done = instances[0].execute(account, Some(&key), &command).await;
+        assert!(matches!(done, Ok(Ok(_))), "the crowd has something to ask for: {done:?}");
+    }
+    let want = Usage { calls: CROWD_WANT, ..Usage::default() };
+    let asks = instances.iter().enumerate().flat_map(|(at, instance)| {
+        let command = Command::Lease {
+            product: product.clone(),
+            writer: format!("w{at}").parse().expect("it is an id"),
+            rate: None,
+            want,
+            lasting: SECOND,
+        };
+        (0..EACH).map(move |_| {
+            let command = command.clone();
+            async move {
+                let mut leased = Vec::new();
+                loop {
+                    match instance.execute(account, None, &command).await {
+                        Ok(Ok(Answer::Leased(lease))) => leased.push(lease),
+                        Ok(Err(Refusal::QuotaExhausted { leased: true })) => return leased,
+                        other => panic!("a lease in a crowd got {other:?}"),
+                    }
+                }
+            }
+        })
+    });
+    let leased: Vec<_> = join_all(asks).await.into_iter().flatten().collect();
+    let ids: BTreeSet<_> = leased.iter().map(|lease| lease.id).collect();
+    assert_eq!(ids.len(), leased.len(), "no lease is given twice");
+    let calls: u64 = leased.iter().filter_map(|lease| lease.allowance.get(Meter::Calls)).sum();
+    assert_eq!(calls, CROWD_CALLS, "all that was bought is leased out, and nothing else");
 }
 
 fn recharge(amount: i64) -> Command {
@@ -149,9 +204,9 @@ async fn a_snapshot_saves_a_replay_and_changes_nothing<S: EntryStore>(store: &S,
     let cold = ask(store, &Accounts::default(), account, Clone::clone).await;
     assert_eq!(cold, Ok(replayed.clone()), "an instance that begins with the snapshot sees the same account");
     let large: Vec<u8> = (0..5_000_000u32).map(|byte| (byte % 251) as u8).collect();
-    store.save_snapshot(account, &large).await.expect("a snapshot of five megabytes is saved");
+    store.save_snapshot(account, replayed.version(), &large).await.expect("a snapshot of five megabytes is saved");
     assert!(store.snapshot(account).await == Ok(Some(large)), "a large snapshot reads back");
-    store.save_snapshot(account, b"of another format").await.expect("a snapshot is saved");
+    store.save_snapshot(account, replayed.version(), b"of another format").await.expect("a snapshot is saved");
     let cold = ask(store, &Accounts::default(), account, Clone::clone).await;
     assert_eq!(cold, Ok(replayed), "a snapshot that cannot be read costs a replay and nothing else");
 }

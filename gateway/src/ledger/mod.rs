@@ -26,7 +26,7 @@ const PORT: &str = "ledger";
 const ATTEMPTS: u32 = 64;
 
 /// Entries are read in pages of this many.
-pub(crate) const PAGE: usize = 1_000;
+pub const PAGE: usize = 1_000;
 
 /// Accounts that an instance keeps at hand.
 const CACHED: usize = 1_024;
@@ -71,8 +71,17 @@ pub trait EntryStore {
     /// The last snapshot that was saved of an account.
     async fn snapshot(&self, account: &AccountId) -> Result<Option<Vec<u8>>, Fault>;
 
-    /// Saves a snapshot. A store may keep only the last one, or none.
-    async fn save_snapshot(&self, account: &AccountId, snapshot: &[u8]) -> Result<(), Fault>;
+    /// Saves a snapshot of the account as it is after entry number `seq`. A store may keep only the last one, or none.
+    async fn save_snapshot(&self, account: &AccountId, seq: u64, snapshot: &[u8]) -> Result<(), Fault>;
+
+    /// All that an instance begins with that knows nothing of an account: the snapshot, where there is one of this format,
+    /// and the entries after it, a page of them at most.
+    async fn opening(&self, account: &AccountId) -> Result<(Account, Vec<Entry>), Fault> {
+        let snapshot = self.snapshot(account).await?;
+        let known = snapshot.and_then(|bytes| Account::from_snapshot(&bytes)).unwrap_or_default();
+        let entries = self.entries(account, &EntryRange::after(known.version(), PAGE)).await?;
+        Ok((known, entries))
+    }
 
     /// Entries in the order of their sequence numbers.
     async fn entries(&self, account: &AccountId, range: &EntryRange) -> Result<Vec<Entry>, Fault>;
@@ -98,8 +107,12 @@ impl<S: EntryStore> EntryStore for &S {
         (**self).snapshot(account).await
     }
 
-    async fn save_snapshot(&self, account: &AccountId, snapshot: &[u8]) -> Result<(), Fault> {
-        (**self).save_snapshot(account, snapshot).await
+    async fn save_snapshot(&self, account: &AccountId, seq: u64, snapshot: &[u8]) -> Result<(), Fault> {
+        (**self).save_snapshot(account, seq, snapshot).await
+    }
+
+    async fn opening(&self, account: &AccountId) -> Result<(Account, Vec<Entry>), Fault> {
+        (**self).opening(account).await
     }
 
     async fn entries(&self, account: &AccountId, range: &EntryRange) -> Result<Vec<Entry>, Fault> {
@@ -131,9 +144,16 @@ impl Accounts {
         self.0.borrow_mut().remove(id)
     }
 
-    /// Drops what is known of an account: what was decided on it was not kept by the store.
-    pub fn forget(&self, id: &AccountId) {
-        self.0.borrow_mut().remove(id);
+    /// Takes out what is known of an account, to be used where nobody else sees what comes of it before [`Accounts::adopt`].
+    pub fn lend(&self, id: &AccountId) -> Self {
+        Self(RefCell::new(self.take(id).map(|account| (id.clone(), account)).into_iter().collect()))
+    }
+
+    /// Keeps what was lent, as it has become.
+    pub fn adopt(&self, lent: Self) {
+        for (id, account) in lent.0.into_inner() {
+            self.keep(&id, account);
+        }
     }
 
     /// Keeps the newer of `account` and what another command kept meanwhile.
@@ -208,7 +228,7 @@ pub async fn attempt<S: EntryStore>(
         entries.iter().for_each(|entry| account.evolve(entry));
         if before / S::SNAPSHOT_EVERY != account.version() / S::SNAPSHOT_EVERY {
             // The command was carried out whether or not this succeeds; the next snapshot will be tried in time.
-            let _ = store.save_snapshot(id, &account.to_snapshot()).await;
+            let _ = store.save_snapshot(id, account.version(), &account.to_snapshot()).await;
         }
     }
     accounts.keep(id, account);
@@ -268,12 +288,14 @@ pub async fn ask<S: EntryStore, T>(
 
 /// The account with all entries that the store holds.
 async fn current<S: EntryStore>(store: &S, accounts: &Accounts, id: &AccountId) -> Result<Account, Fault> {
-    let mut account = match accounts.take(id) {
-        Some(account) => account,
-        None => store.snapshot(id).await?.and_then(|bytes| Account::from_snapshot(&bytes)).unwrap_or_default(),
+    let (mut account, mut entries) = match accounts.take(id) {
+        Some(account) => {
+            let entries = store.entries(id, &EntryRange::after(account.version(), PAGE)).await?;
+            (account, entries)
+        }
+        None => store.opening(id).await?,
     };
     loop {
-        let entries = store.entries(id, &EntryRange::after(account.version(), PAGE)).await?;
         for entry in &entries {
             if entry.seq != account.version() + 1 || entry.prev != account.head() {
                 return Err(broken(id, account.version()));
@@ -283,6 +305,7 @@ async fn current<S: EntryStore>(store: &S, accounts: &Accounts, id: &AccountId) 
         if entries.len() < PAGE {
             return Ok(account);
         }
+        entries = store.entries(id, &EntryRange::after(account.version(), PAGE)).await?;
     }
 }
 

@@ -9,7 +9,10 @@ use farebox_core::{
     catalog::CATALOG_ENTRY,
     id::{AccountId, ProductId},
     journal,
-    ledger::{Answer, Command, Refusal, command::AccountBatch},
+    ledger::{
+        Answer, Command, Refusal,
+        command::{AccountBatch, Seen},
+    },
     time::Timestamp,
 };
 
@@ -170,19 +173,14 @@ impl<'a, P: SettlementPorts> Run<'a, P> {
     }
 
     /// Lets the time pass for the accounts that had batches, and for some of the others in turn. Returns where the next
-    /// sweep goes on. Journals were read from `from` on; only an account that nothing was left of may be told that what was
-    /// begun before `settled` has all been handed in.
-    pub(super) async fn sweep(
-        &mut self,
-        after: Option<String>,
-        from: Timestamp,
-        settled: Timestamp,
-    ) -> Result<Option<String>, Fault> {
+    /// sweep goes on. Only an account that nothing was left of may be told that all that was `seen` has been handed in.
+    pub(super) async fn sweep(&mut self, after: Option<String>, seen: Seen) -> Result<Option<String>, Fault> {
         let gone = read::<Gone>(self.ports, CATALOG_ENTRY).await?.unwrap_or_default().gone;
         let time = |account: &AccountId| {
             let is_behind = self.all_behind || self.behind.contains(account);
-            let settled_until = if is_behind { from } else { settled };
-            Command::Tick { settled_until, read_from: from, gone: gone.clone() }
+            let Seen { read_from, .. } = seen;
+            let behind = Seen { settled_until: read_from, heard_until: read_from, read_from };
+            Command::Tick { seen: if is_behind { behind } else { seen }, gone: gone.clone() }
         };
         for account in self.due.keys() {
             self.tick(account, &time(account)).await;

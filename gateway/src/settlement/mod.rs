@@ -10,7 +10,10 @@ mod handing_in;
 use farebox_core::{
     id::AccountId,
     journal::{TIME_TO_LIVE, Window},
-    ledger::{REMEMBERED, command::AccountBatch},
+    ledger::{
+        REMEMBERED,
+        command::{AccountBatch, Seen},
+    },
     time::{HOUR, MINUTE, Millis, Timestamp},
 };
 use serde::{Deserialize, Serialize};
@@ -212,7 +215,12 @@ async fn walk<P: SettlementPorts>(ports: &P, now: Timestamp) -> Result<(Report, 
     run.hand_in_all().await;
     let settled = newest.max(from);
     let whole = run.report.left == 0;
-    let swept = run.sweep(checkpoint.swept.clone(), from.start(), settled.start()).await?;
+    let seen = Seen {
+        settled_until: settled.start(),
+        heard_until: now.plus(-ports.shown_as_a_rule_within()),
+        read_from: from.start(),
+    };
+    let swept = run.sweep(checkpoint.swept.clone(), seen).await?;
     let (report, accounts) = run.end();
     let before = std::mem::replace(&mut checkpoint.swept, swept);
     let moved = settled.0 - checkpoint.settled;

@@ -94,6 +94,7 @@ impl Wallet {
         let fresh = flowed.less(&tab.booked);
         let calls = flowed.calls.max(tab.booked.calls);
         self.seen.add(&fresh);
+        self.unsent += fresh.calls;
         let Some(pocket) = self.pocket(tab.lease) else { return };
         pocket.held.finish(&Usage { calls, ..fresh });
         pocket.held.release(&tab.granted.less(&tab.booked));
@@ -147,6 +148,7 @@ impl Wallet {
     fn note(&mut self, tab: &mut Tab, credential: &CredentialKey, flowed: &Usage) {
         let fresh = flowed.less(&tab.booked);
         self.seen.add(&fresh);
+        self.unsent += fresh.calls;
         if let Some(pocket) = self.pocket(tab.lease) {
             pocket.held.book(&fresh);
             pocket.note(credential, &fresh);

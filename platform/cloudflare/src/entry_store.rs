@@ -63,7 +63,7 @@ impl EntryStore for SqlEntryStore {
         Ok((!parts.is_empty()).then(|| parts.concat()))
     }
 
-    async fn save_snapshot(&self, _account: &AccountId, snapshot: &[u8]) -> Result<(), Fault> {
+    async fn save_snapshot(&self, _account: &AccountId, _seq: u64, snapshot: &[u8]) -> Result<(), Fault> {
         self.sql.exec("DELETE FROM snapshot_parts", None).map_err(fault(PORT))?;
         for (part, state) in (0u64..).zip(snapshot.chunks(SNAPSHOT_PART)) {
             let row = vec![number(part), state.to_vec().into()];

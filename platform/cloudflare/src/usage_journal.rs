@@ -68,6 +68,11 @@ impl UsageJournal for Platform {
     fn shown_within(&self) -> Millis {
         10 * MINUTE
     }
+
+    /// KV shows a write everywhere within a minute as a rule.
+    fn shown_as_a_rule_within(&self) -> Millis {
+        75 * SECOND
+    }
 }
 
 impl Platform {

@@ -50,7 +50,7 @@ impl EntryStore for Memory {
         Ok(self.books.borrow().get(account).and_then(|book| book.snapshot.clone()))
     }
 
-    async fn save_snapshot(&self, account: &AccountId, snapshot: &[u8]) -> Result<(), Fault> {
+    async fn save_snapshot(&self, account: &AccountId, _seq: u64, snapshot: &[u8]) -> Result<(), Fault> {
         self.up("ledger")?;
         self.books.borrow_mut().entry(account.clone()).or_default().snapshot = Some(snapshot.to_vec());
         Ok(())

@@ -40,4 +40,8 @@ impl UsageJournal for Memory {
     fn shown_within(&self) -> Millis {
         10 * MINUTE
     }
+
+    fn shown_as_a_rule_within(&self) -> Millis {
+        2 * MINUTE
+    }
 }

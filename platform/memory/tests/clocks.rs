@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | a lease ends as soon by a wrong clock | `Held::new` that ends at the ledger's `until` | `a_lease_is_over_in_time_on_an_instance_whose_clock_is_wrong` |
 //! | what was timed is not believed when the clock is set back | `State::look` that does nothing | `a_clock_that_is_set_back_revives_nothing…` |
+//! | what came back is not spent twice | `Held::pays` that does not look at the clock | `an_instance_that_was_stopped_spends_nothing…` |
 //! | usage is journaled where the settlement reads | `Clock::ledgers` that is `now` | `usage_of_an_instance_whose_clock_is_wrong_is_settled` |
 //! | a run whose clock was ahead loses nothing | `first_window` that believes the checkpoint | `a_run_whose_clock_was_ahead_passes_over_nothing` |
 //! | one account that is out of order holds up no other | one time for all ticks | `an_account_that_does_not_answer_holds_up_no_other` |
@@ -23,7 +24,7 @@ mod opening;
 
 use farebox_core::{
     id::AccountId,
-    ledger::{Account, Command, IdempotencyKey, LAPSE_AFTER},
+    ledger::{Account, Command, HEARD_WITHIN, IdempotencyKey, LAPSE_AFTER},
     meter::{Meter, Usage},
     time::{DAY, HOUR, MINUTE, SECOND},
 };
@@ -112,6 +113,25 @@ fn a_clock_that_is_set_back_revives_nothing_and_stops_nothing() {
     instance.work();
     assert_eq!(settle(&ports).left, 0);
     assert_eq!(held(&ports, &accounts[0]), (2, 0, 0), "what was used is written, and the leases are given back");
+}
+
+#[test]
+fn an_instance_that_was_stopped_spends_nothing_that_came_back() {
+    let (ports, accounts) = deployment(&["a"]);
+    let (mut stopped, mut other) = (Instance::new(&ports, 0, 1), Instance::new(&ports, 0, 2));
+    assert!(stopped.call(&accounts[0], "pack"));
+    answer_all(&mut stopped);
+    // From here on it does nothing, and so is not heard of.
+    ports.pass(20 * SECOND + HEARD_WITHIN + ports.shown_as_a_rule_within(), 0);
+    assert_eq!(settle(&ports).left, 0);
+    assert_eq!(held(&ports, &accounts[0]), (0, 0, 0), "what it held came back");
+    let mut used = 0;
+    while other.call(&accounts[0], "pack") {
+        answer_all(&mut other);
+        used += 1;
+    }
+    assert_eq!(used, 100, "and can be used");
+    assert!(!stopped.call(&accounts[0], "pack"), "by others alone");
 }
 
 #[test]

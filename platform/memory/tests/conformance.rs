@@ -21,6 +21,7 @@ fn the_memory_platform_bears_a_crowd() {
     let instances = [Memory::default()];
     let [memory] = &instances;
     at_once(conformance::check_crowd(&instances, &memory, &"a".parse().unwrap()));
+    at_once(conformance::check_crowd_of_leases(&instances, &"b".parse().unwrap()));
 }
 
 /// Runs what never waits.

@@ -1,14 +1,14 @@
 //! The one database of a deployment: Spin's SQLite on one machine, PostgreSQL for several.
 //!
 //! Both take the same statements, `$1`, `$2` and so on standing for the values in the order in which they first appear;
-//! where they differ, [`Dialect`] says how. Invariants: a statement is atomic by itself and there are no transactions over
-//! several; its result is read to the end, because only then it ran; a database that is locked for a moment is asked again,
-//! and tables that are missing are made.
+//! where they differ, [`Dialect`] says how. Invariants: a statement is atomic by itself; the result of each is read to the end,
+//! because only then it ran; a database that is locked for a moment is asked again, and tables that are missing are made.
+//! A transaction over several statements is a turn ([`Database::begin`]): while it is open, nobody else appends to the book of its account.
 
 mod postgres;
 mod sqlite;
 
-use farebox_core::time::Millis;
+use farebox_core::{id::AccountId, time::Millis};
 use farebox_gateway::ports::Fault;
 
 use self::{postgres::Postgres, sqlite::Sqlite};
@@ -36,6 +36,8 @@ pub enum Database {
 pub(crate) struct Dialect {
     /// The bytes of `body` as hexadecimal digits.
     pub(crate) hex_body: &'static str,
+    /// The type of bytes.
+    pub(crate) bytes: &'static str,
     /// What follows the placeholders of a text, two numbers and bytes where a statement does not say their types otherwise.
     pub(crate) casts: [&'static str; 4],
     /// What makes the tables that are missing.
@@ -85,10 +87,45 @@ impl Database {
         Self::Postgres(Postgres::new(address))
     }
 
-    /// Closes the connection that is kept, and with it ends the transaction that is open on it.
-    pub(crate) fn disconnect(&self) {
-        if let Self::Sqlite(sqlite) = self {
-            sqlite.disconnect();
+    /// How many statements were sent so far.
+    pub(crate) fn statements(&self) -> u64 {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.statements(),
+            Self::Postgres(postgres) => postgres.statements(),
+        }
+    }
+
+    /// Begins a transaction once all others have ended that append to the book of `account`. All statements are part of it,
+    /// until it is committed or abandoned.
+    pub(crate) async fn begin(&self, account: &AccountId) -> Result<(), Fault> {
+        match self {
+            Self::Sqlite(_) => self.query("BEGIN IMMEDIATE", &[]).await.map(drop),
+            Self::Postgres(postgres) => postgres.begin(account.as_str()).await.map_err(Failure::into_fault),
+        }
+    }
+
+    /// What an append adds to its condition, so that it does nothing while the account `$1` is in another's turn.
+    pub(crate) fn unless_in_turn(&self) -> &'static str {
+        match self {
+            // A turn holds the lock that every write takes.
+            Self::Sqlite(_) => "",
+            Self::Postgres(postgres) => postgres.unless_in_turn(),
+        }
+    }
+
+    /// Keeps what the transaction did.
+    pub(crate) async fn commit(&self) -> Result<(), Fault> {
+        match self {
+            Self::Sqlite(_) => self.query("COMMIT", &[]).await.map(drop),
+            Self::Postgres(postgres) => postgres.commit().await.map_err(Failure::into_fault),
+        }
+    }
+
+    /// Undoes what the transaction did.
+    pub(crate) fn abandon(&self) {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.disconnect(),
+            Self::Postgres(postgres) => postgres.abandon(),
         }
     }
 
@@ -146,13 +183,23 @@ impl Database {
 }
 
 /// Lets others go first, each for another while.
-pub(crate) async fn pause(attempt: u32) {
+async fn pause(attempt: u32) {
     let longest = FIRST_PAUSE << attempt.min(5);
     sleep(1 + Millis::from(u32::from_le_bytes(random())) % longest).await;
 }
 
 pub(crate) fn fault(detail: impl ToString) -> Fault {
     Fault::Unavailable { port: PORT, detail: detail.to_string() }
+}
+
+impl Failure {
+    fn into_fault(self) -> Fault {
+        match self {
+            Self::Busy(detail) | Self::Other(detail) => fault(detail),
+            Self::NoTables => fault("the tables are missing"),
+            Self::Taken => fault("a row is there already"),
+        }
+    }
 }
 
 impl Value {

@@ -7,15 +7,15 @@ use std::cell::Cell;
 
 use farebox_core::{
     id::AccountId,
-    ledger::Entry,
+    ledger::{Account, Entry},
     time::{SECOND, Timestamp},
 };
 use farebox_gateway::{
-    ledger::{AppendError, EntryRange, EntryStore},
+    ledger::{AppendError, EntryRange, EntryStore, PAGE},
     ports::Fault,
 };
 
-use crate::database::{Database, Outcome, Value, pause};
+use crate::database::{Database, Dialect, Outcome, Value};
 
 const PORT: &str = "ledger";
 
@@ -26,19 +26,24 @@ const SWEPT_EVERY: i64 = 16;
 #[derive(Debug)]
 pub struct SqlEntryStore {
     database: Database,
-    /// How many appends in a row others have come before.
-    conflicts: Cell<u32>,
+    /// How many commands more are to queue, because another came first lately.
+    contended: Cell<u32>,
 }
+
+/// How many commands queue after one that another came before.
+const QUEUES_FOR: u32 = 8;
 
 impl SqlEntryStore {
     /// The books in `database`, which needs no tables yet.
     pub const fn new(database: Database) -> Self {
-        Self { database, conflicts: Cell::new(0) }
+        Self { database, contended: Cell::new(0) }
     }
 
-    /// Whether an append of this instance has lost a race.
+    /// Whether the next command should queue: an append of this instance has lost a race lately.
     pub(crate) fn is_contended(&self) -> bool {
-        self.conflicts.get() > 0
+        let left = self.contended.get();
+        self.contended.set(left.saturating_sub(1));
+        left > 0
     }
 
     pub(crate) const fn database(&self) -> &Database {
@@ -56,9 +61,10 @@ impl SqlEntryStore {
         let rows: Vec<String> = (0..count).map(row).collect();
         format!(
             "INSERT INTO farebox_entries (account, seq, at, body) SELECT * FROM (VALUES {}) AS new \
-             WHERE (SELECT coalesce(max(seq), 0) FROM farebox_entries WHERE account = $1{account}) = ${} RETURNING seq",
+             WHERE (SELECT coalesce(max(seq), 0) FROM farebox_entries WHERE account = $1{account}) = ${}{} RETURNING seq",
             rows.join(", "),
             2 + 3 * count,
+            self.database.unless_in_turn(),
         )
     }
 }
@@ -68,14 +74,37 @@ impl EntryStore for SqlEntryStore {
     const SNAPSHOT_EVERY: u64 = 64;
 
     async fn snapshot(&self, account: &AccountId) -> Result<Option<Vec<u8>>, Fault> {
-        let statement = "SELECT state FROM farebox_snapshots WHERE account = $1";
+        let statement = "SELECT body FROM farebox_states WHERE account = $1";
         self.database.query(statement, &[account.as_str().into()]).await?.pop().map(Value::into_blob).transpose()
     }
 
-    async fn save_snapshot(&self, account: &AccountId, snapshot: &[u8]) -> Result<(), Fault> {
-        let statement = "INSERT INTO farebox_snapshots (account, state) VALUES ($1, $2) \
-                         ON CONFLICT (account) DO UPDATE SET state = excluded.state";
-        self.database.query(statement, &[account.as_str().into(), snapshot.into()]).await.map(drop)
+    async fn save_snapshot(&self, account: &AccountId, seq: u64, snapshot: &[u8]) -> Result<(), Fault> {
+        let statement = "INSERT INTO farebox_states (account, seq, body) VALUES ($1, $2, $3) \
+                         ON CONFLICT (account) DO UPDATE SET seq = excluded.seq, body = excluded.body";
+        self.database.query(statement, &[account.as_str().into(), seq.into(), snapshot.into()]).await.map(drop)
+    }
+
+    /// One statement, because dozens of instances that begin at once wait for each in turns of their event loops. The entries come
+    /// last, and the snapshot before them where there is one.
+    async fn opening(&self, account: &AccountId) -> Result<(Account, Vec<Entry>), Fault> {
+        let Dialect { hex_body, bytes, .. } = self.database.dialect();
+        let statement = format!(
+            "SELECT part FROM (SELECT 1 AS nth, body AS part FROM farebox_states WHERE account = $1 \
+             UNION ALL SELECT 2, CAST(coalesce(string_agg({hex_body}, ',' ORDER BY seq), '') AS {bytes}) \
+             FROM (SELECT seq, body FROM farebox_entries WHERE account = $1 \
+             AND seq > coalesce((SELECT seq FROM farebox_states WHERE account = $1), 0) \
+             ORDER BY seq LIMIT {PAGE}) AS page) AS parts ORDER BY nth"
+        );
+        let mut parts = self.database.query(&statement, &[account.as_str().into()]).await?;
+        let page = String::from_utf8(parts.pop().map_or(Ok(Vec::new()), Value::into_blob)?);
+        let entries = page_of(&page.map_err(|error| unreadable(&error))?)?;
+        match parts.pop().map(Value::into_blob).transpose()? {
+            None => Ok((Account::default(), entries)),
+            Some(snapshot) => match Account::from_snapshot(&snapshot) {
+                Some(known) => Ok((known, entries)),
+                None => Ok((Account::default(), self.entries(account, &EntryRange::after(0, PAGE)).await?)),
+            },
+        }
     }
 
     /// Read as one text of hexadecimal digits: each row costs a crossing, and there can be many.
@@ -93,7 +122,7 @@ impl EntryStore for SqlEntryStore {
             (range.limit as u64).into(),
         ];
         match self.database.query(&statement, &values).await?.pop() {
-            Some(Value::Text(page)) => page.split(',').map(entry).collect(),
+            Some(Value::Text(page)) => page_of(&page),
             _ => Ok(Vec::new()),
         }
     }
@@ -106,15 +135,9 @@ impl EntryStore for SqlEntryStore {
         values.push(after.into());
         let statement = self.append_statement(entries.len());
         match self.database.try_insert(&statement, &values).await? {
-            Outcome::Rows(rows) if rows.len() == entries.len() => {
-                self.conflicts.set(0);
-                Ok(())
-            }
+            Outcome::Rows(rows) if rows.len() == entries.len() => Ok(()),
             _ => {
-                // Whoever comes back at once meets the same others again; the more there are, the longer it takes until all
-                // have had their turn.
-                let conflicts = self.conflicts.replace(self.conflicts.get().saturating_add(1));
-                pause(conflicts).await;
+                self.contended.set(QUEUES_FOR);
                 Err(AppendError::Conflict)
             }
         }
@@ -137,6 +160,11 @@ impl EntryStore for SqlEntryStore {
         let values = [account.as_str().into(), nonce.into(), now.millis().into(), since.millis().into()];
         Ok(!self.database.query(statement, &values).await?.is_empty())
     }
+}
+
+/// Entries that were read as one text.
+fn page_of(page: &str) -> Result<Vec<Entry>, Fault> {
+    page.split(',').filter(|entry| !entry.is_empty()).map(entry).collect()
 }
 
 /// An entry out of its bytes in hexadecimal digits.

@@ -1,9 +1,9 @@
 //! The ledger on Spin: every instance loads, decides and appends for itself.
 //!
-//! At first without asking anybody: whoever loses the race for an entry's number decides anew. An instance that has lost one
-//! queues from then on, where the database lets it: it holds SQLite's write lock while it loads, decides and appends, because a
-//! crowd that races grows slower with its square. Invariant: what was decided in a transaction that was not committed is
-//! forgotten, here and by the database.
+//! At first without asking anybody: most commands meet no other. Whoever loses the race for an entry's number queues, and does
+//! so for a while: it has the turn at the account (SQLite's write lock, an advisory lock of PostgreSQL) while it loads, decides and
+//! appends. A crowd that races instead grows slower with its square, and some of it never wins. Invariant: what was decided in a
+//! transaction that was not committed is known to nobody, neither here nor in the database.
 
 use farebox_core::{
     id::AccountId,
@@ -11,15 +11,18 @@ use farebox_core::{
     time::Millis,
 };
 use farebox_gateway::{
-    ledger::{attempt, execute, report, take_nonce},
+    ledger::{attempt, report, take_nonce},
     ports::{Fault, Host, Ledger},
     reports::{Query, Report, Reports},
 };
 
-use crate::{Database, Platform, host::sleep};
+use crate::{Platform, host::sleep};
 
-/// How long a call waits before it looks again whether another of its instance still holds the lock.
+/// How long a call waits before it looks again whether another of its instance still has the turn.
 const LOOKS_AGAIN: Millis = 3;
+
+/// How often a command takes a turn. A second one is needed only beside a version of Farebox that does not queue.
+const TURNS: u32 = 8;
 
 impl Ledger for Platform {
     async fn execute(
@@ -29,9 +32,6 @@ impl Ledger for Platform {
         command: &Command,
     ) -> Result<Result<Answer, Refusal>, Fault> {
         let now = self.now();
-        if matches!(self.database(), Database::Postgres(_)) {
-            return execute(&self.books, &self.accounts, account, key, command, now).await;
-        }
         // Most commands of a crowd that nothing is left for are refused, and need no lock for that.
         let may_append = !self.books.is_contended();
         let done = attempt(&self.books, &self.accounts, account, key, command, (now, may_append)).await?;
@@ -63,22 +63,21 @@ impl Reports for Platform {
 /// A transaction under way, the only one of its instance. One that is dropped before it was committed never was.
 struct Turn<'a> {
     platform: &'a Platform,
-    account: &'a AccountId,
     is_committed: bool,
 }
 
 impl<'a> Turn<'a> {
-    async fn begin(platform: &'a Platform, account: &'a AccountId) -> Result<Self, Fault> {
+    async fn begin(platform: &'a Platform, account: &AccountId) -> Result<Self, Fault> {
         while platform.has_turn.replace(true) {
             sleep(LOOKS_AGAIN).await;
         }
-        let turn = Self { platform, account, is_committed: false };
-        platform.turns.database().query("BEGIN IMMEDIATE", &[]).await?;
+        let turn = Self { platform, is_committed: false };
+        platform.turns.database().begin(account).await?;
         Ok(turn)
     }
 
     async fn commit(mut self) -> Result<(), Fault> {
-        self.platform.turns.database().query("COMMIT", &[]).await?;
+        self.platform.turns.database().commit().await?;
         self.is_committed = true;
         Ok(())
     }
@@ -87,28 +86,31 @@ impl<'a> Turn<'a> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         if !self.is_committed {
-            self.platform.turns.database().disconnect();
-            self.platform.accounts_in_turn.forget(self.account);
+            self.platform.turns.database().abandon();
         }
         self.platform.has_turn.set(false);
     }
 }
 
 impl Platform {
-    /// Carries out a command while nobody else appends anything.
+    /// Carries out a command while nobody else appends to the account's book.
     async fn in_turn(
         &self,
         account: &AccountId,
         key: Option<&IdempotencyKey>,
         command: &Command,
     ) -> Result<Result<Answer, Refusal>, Fault> {
-        let turn = Turn::begin(self, account).await?;
-        // The turn may have been long in coming, and a lease begins now.
-        let now = self.now();
-        let Some(done) = attempt(&self.turns, &self.accounts_in_turn, account, key, command, (now, true)).await? else {
-            return Err(Fault::Unavailable { port: "ledger", detail: "the lock did not hold".to_owned() });
-        };
-        turn.commit().await?;
-        Ok(done)
+        for _ in 0..TURNS {
+            let turn = Turn::begin(self, account).await?;
+            let known = self.accounts.lend(account);
+            // The turn may have been long in coming, and a lease begins now.
+            let now = self.now();
+            if let Some(done) = attempt(&self.turns, &known, account, key, command, (now, true)).await? {
+                turn.commit().await?;
+                self.accounts.adopt(known);
+                return Ok(done);
+            }
+        }
+        Err(Fault::Unavailable { port: "ledger", detail: format!("others came first in {TURNS} turns") })
     }
 }

@@ -33,9 +33,8 @@ pub use spin_sdk::wasip3;
 /// All ports of one instance.
 pub struct Platform {
     books: SqlEntryStore,
-    /// The same books on a connection of their own, for one transaction at a time.
+    /// The same books, for one transaction at a time.
     turns: SqlEntryStore,
-    accounts_in_turn: Accounts,
     has_turn: Cell<bool>,
     accounts: Accounts,
     usage: OnceCell<Rc<Store>>,
@@ -51,15 +50,17 @@ impl Platform {
     /// [`Fault`] when a variable is missing or is not one of what it may be.
     pub async fn new() -> Result<Self, Fault> {
         let clock = Clock::new(variable::get("dev_clock").await? == "1");
-        let database = match variable::get("ledger").await?.as_str() {
-            "sqlite" => Database::sqlite(),
-            "postgres" => Database::postgres(variable::get("postgres").await?),
+        let [books, turns] = match variable::get("ledger").await?.as_str() {
+            "sqlite" => [Database::sqlite(), Database::sqlite()],
+            "postgres" => {
+                let address = variable::get("postgres").await?;
+                [Database::postgres(address.clone()), Database::postgres(address)]
+            }
             other => return Err(variable::wrong("ledger", &format!("`{other}` is neither `sqlite` nor `postgres`"))),
         };
         Ok(Self {
-            books: SqlEntryStore::new(database),
-            turns: SqlEntryStore::new(Database::sqlite()),
-            accounts_in_turn: Accounts::default(),
+            books: SqlEntryStore::new(books),
+            turns: SqlEntryStore::new(turns),
             has_turn: Cell::new(false),
             accounts: Accounts::default(),
             usage: OnceCell::new(),
@@ -67,6 +68,11 @@ impl Platform {
             flights: single_flight::Flights::default(),
             clock,
         })
+    }
+
+    /// How many statements this instance has sent to the database so far: each waits for some turns of the instance's event loop.
+    pub fn statements(&self) -> u64 {
+        self.books.database().statements() + self.turns.database().statements()
     }
 
     /// The database that holds the books and the configuration.

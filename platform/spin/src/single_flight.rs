@@ -16,9 +16,10 @@ use farebox_gateway::ports::SingleFlight;
 
 use crate::{Platform, host::sleep};
 
-/// How long to wait before looking again, at first and at the most: a thousand calls can wait for seconds where an account is
-/// nearly used up.
-const PAUSE: std::ops::RangeInclusive<Millis> = 1..=250;
+/// How long to wait before looking again, at first and at the most. A flight takes a few statements, and who has just missed its
+/// end waits for one pause more. Each look is a turn of the instance, and a thousand calls can wait for seconds where an
+/// account is nearly used up.
+const PAUSE: std::ops::RangeInclusive<Millis> = 2..=20;
 
 /// The work under way, by name, with whether it is over.
 #[derive(Debug, Clone, Default)]

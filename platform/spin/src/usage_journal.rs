@@ -14,7 +14,7 @@ use std::{
 use farebox_core::{
     id::BatchId,
     journal::{self, Batch, Window},
-    time::{MINUTE, Millis},
+    time::{MINUTE, Millis, SECOND},
 };
 use farebox_gateway::{
     log::tell,
@@ -80,6 +80,10 @@ impl UsageJournal for Platform {
     /// Neither store shows anything late, but a write may be on its way for some time, and clocks differ.
     fn shown_within(&self) -> Millis {
         2 * MINUTE
+    }
+
+    fn shown_as_a_rule_within(&self) -> Millis {
+        10 * SECOND
     }
 }
 

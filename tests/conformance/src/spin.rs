@@ -2,7 +2,14 @@
 //! and the one that the variable `ledger` names, and answer `kept`. A rule that is not kept is a panic: 500, and the rule is in the log.
 #![allow(unsafe_code)] // what `export!` expands to
 
-use farebox_gateway::ledger::conformance::{check, check_crowd};
+use farebox_core::{
+    ledger::{Command, IdempotencyKey},
+    money::{Currency, Micros},
+};
+use farebox_gateway::{
+    ledger::conformance::{check, check_crowd, check_crowd_of_leases},
+    ports::Ledger,
+};
 use farebox_spin::{
     Database, Platform, SqlEntryStore,
     http::{Head, respond},
@@ -33,7 +40,10 @@ impl Guest for Suite {
 }
 
 /// Instances of the ledger that write one book at the same time.
-const CROWD: usize = 4;
+const CROWD: usize = 16;
+
+/// How many statements an entry, such as a lease, may take on an instance that knows nothing yet: what the account is, and the entry.
+const STATEMENTS_OF_AN_ENTRY: u64 = 2;
 
 async fn suite(store: impl Fn() -> SqlEntryStore) {
     check(&store, &"acc_suite".parse().expect("it is an id")).await;
@@ -42,4 +52,19 @@ async fn suite(store: impl Fn() -> SqlEntryStore) {
         crowd.push(Platform::new().await.expect("the manifest gives the variables"));
     }
     check_crowd(&crowd, &store(), &"acc_crowd".parse().expect("it is an id")).await;
+    check_crowd_of_leases(&crowd, &"acc_leases".parse().expect("it is an id")).await;
+    an_entry_takes_few_statements().await;
+}
+
+/// Where dozens of instances begin at once, each statement of each waits for its turn.
+async fn an_entry_takes_few_statements() {
+    let account = "acc_crowd".parse().expect("it is an id");
+    let instance = Platform::new().await.expect("the manifest gives the variables");
+    let before = instance.statements();
+    let entry = Command::Recharge { amount: Micros::new(1), currency: Currency::NONE, reference: None };
+    let key = IdempotencyKey("counted".to_owned());
+    let done = instance.execute(&account, Some(&key), &entry).await;
+    assert!(matches!(done, Ok(Ok(_))), "{done:?}");
+    let sent = instance.statements() - before;
+    assert!(sent <= STATEMENTS_OF_AN_ENTRY, "an entry took {sent} statements");
 }

@@ -1,6 +1,6 @@
 //! Calls that must not pass: each code that a request can bring about, as a client of either scheme sees it.
 //!
-//! `rate.limited` cannot be brought about yet, and `ledger.unavailable` not from outside.
+//! `rate.limited` cannot be brought about yet, and `temporarily.unavailable` not from outside.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -2,7 +2,11 @@
 
 use std::rc::Rc;
 
-use farebox_core::{ledger::Event, time::SECOND};
+use farebox_core::{
+    ledger::Event,
+    meter::Meter,
+    time::{SECOND, Timestamp},
+};
 use farebox_gateway::{Lifetime, ports::Host};
 
 use super::{Deployment, START, now, send};
@@ -70,11 +74,38 @@ fn a_call_waits_for_what_other_instances_will_give_back() {
     let deployment = Deployment::new("0.002");
     let (holder, waiting) = (deployment.instance_for(1, Some(LIFETIME)), deployment.instance_for(2, Some(LIFETIME)));
     let held = send(&holder, &deployment.signed("/leased", "hush")).unwrap();
-    assert_eq!(send(&waiting, &deployment.signed("/leased", "hush")).unwrap_err(), "balance.exhausted");
+    assert_eq!(send(&waiting, &deployment.signed("/leased", "hush")).unwrap_err(), "temporarily.unavailable");
     assert!(deployment.memory.now() >= START.plus(10 * LIFETIME.idle), "it waited as long as that may take");
     holder.finish(held.call, true, 0, 0, START);
     now(holder.flush());
     let asked = deployment.memory.now();
     assert_eq!(send(&waiting, &deployment.signed("/leased", "hush")).unwrap_err(), "balance.exhausted");
     assert_eq!(deployment.memory.now(), asked, "nothing is held any more");
+}
+
+/// A lease of the instance, and when what it counted was first settled, after so many calls at once.
+fn first_lease_and_settlement(calls: u64) -> (u64, Timestamp) {
+    let deployment = Deployment::new("1000.00");
+    let instance = deployment.instance_for(1, Some(Lifetime { calls: 10_000, ..LIFETIME }));
+    for _ in 0..calls {
+        let forward = send(&instance, &deployment.signed("/leased", "hush")).unwrap();
+        instance.finish(forward.call, true, 0, 0, START);
+    }
+    now(instance.background());
+    let entries = deployment.entries();
+    let lease = entries.iter().find_map(|entry| match &entry.event {
+        Event::Leased(lease) => lease.allowance.get(Meter::Calls).copied(),
+        _ => None,
+    });
+    let settled = entries.iter().find(|entry| matches!(entry.event, Event::Settled(_))).unwrap();
+    (lease.unwrap(), settled.at)
+}
+
+#[test]
+fn a_first_lease_is_small_however_long_an_instance_lives_and_half_of_it_is_written_at_once() {
+    let (lease, settled) = first_lease_and_settlement(1);
+    assert_eq!(lease, 192, "for 10,000 calls");
+    assert!(settled > START, "one call waits for the next batch");
+    let (_, settled) = first_lease_and_settlement(lease / 2);
+    assert_eq!(settled, START, "a crash takes no more than half of a lease");
 }

@@ -208,6 +208,10 @@ impl UsageJournal for Faulty {
     fn shown_within(&self) -> Millis {
         self.memory.shown_within()
     }
+
+    fn shown_as_a_rule_within(&self) -> Millis {
+        self.memory.shown_as_a_rule_within()
+    }
 }
 
 impl Ledger for Faulty {

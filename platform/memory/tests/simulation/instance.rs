@@ -34,6 +34,7 @@ struct Flying {
     call: usize,
     account: AccountId,
     product: &'static str,
+    since: Timestamp,
 }
 
 pub(crate) struct Instance {
@@ -80,7 +81,8 @@ impl Instance {
             step => step,
         };
         let Step::Forward(forward) = step else { return false };
-        self.flying.push(Flying { call: forward.call, account: account.clone(), product });
+        let since = self.desk.ports.real();
+        self.flying.push(Flying { call: forward.call, account: account.clone(), product, since });
         if forward.background {
             self.tend();
         }
@@ -90,15 +92,28 @@ impl Instance {
     /// The upstream answers calls in flight, or breaks off, while `goes_on` says so.
     pub(crate) fn answer(&mut self, mut outcome: impl FnMut() -> Option<Usage>) {
         while let Some(usage) = outcome().filter(|_| !self.flying.is_empty()) {
-            let Flying { call, account, product } = self.flying.swap_remove(0);
-            let is_answered = usage.calls > 0;
-            let (ingress, egress) = (usage.ingress_bytes, usage.egress_bytes);
-            if is_answered {
-                self.answered.entry((account, product)).or_default().add(&usage);
-            }
-            if self.gateway.finish(call, is_answered, ingress, egress, self.desk.now()) {
-                self.tend();
-            }
+            let flying = self.flying.swap_remove(0);
+            self.end(flying, usage);
+        }
+    }
+
+    /// The upstream answers the calls that have been in flight for as long as it may take.
+    pub(crate) fn answer_after(&mut self, longest: Millis, usage: Usage) {
+        let real = self.desk.ports.real();
+        for flying in self.flying.extract_if(.., |flying| real.since(flying.since) >= longest).collect::<Vec<_>>() {
+            self.end(flying, usage);
+        }
+    }
+
+    fn end(&mut self, flying: Flying, usage: Usage) {
+        let Flying { call, account, product, .. } = flying;
+        let is_answered = usage.calls > 0;
+        let (ingress, egress) = (usage.ingress_bytes, usage.egress_bytes);
+        if is_answered {
+            self.answered.entry((account, product)).or_default().add(&usage);
+        }
+        if self.gateway.finish(call, is_answered, ingress, egress, self.desk.now()) {
+            self.tend();
         }
     }
 
@@ -164,6 +179,10 @@ impl UsageJournal for Desk {
 
     fn shown_within(&self) -> Millis {
         self.ports.memory.shown_within()
+    }
+
+    fn shown_as_a_rule_within(&self) -> Millis {
+        self.ports.memory.shown_as_a_rule_within()
     }
 }
 

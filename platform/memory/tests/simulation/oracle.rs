@@ -6,6 +6,10 @@
 //! - the balance is not below the credit limit, but for such bytes and for corrections (rule 1);
 //! - books sum to zero, nothing is earned twice, and the chain holds (rule 4).
 //!
+//! In steady worlds, where nothing fails but instances that die:
+//! - what a dead instance held has come back with the first settlement after it should have been heard of (rule 7);
+//! - nothing comes back of what a living one holds, however long its calls take, and no usage comes too late (rule 1).
+//!
 //! At the end, when everything that is in the journal was shown and settled:
 //! - calls answered on packages are no more than were bought, but for what lapsed leases gave back (rule 1);
 //! - every batch that is in the journal, or of which an instance was told that it is settled, is booked once, or kept as
@@ -19,14 +23,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use farebox_core::{
     id::{AccountId, BatchId, GrantId, LeaseId, LineId, WriterId},
-    ledger::{Account, Book, Entry, Event, Leased, Source, verify},
+    ledger::{Account, Book, Entry, Event, HEARD_WITHIN, Leased, Source, verify},
     meter::{Meter, PerMeter, Usage},
     money::Micros,
     rate::{Rate, TierMode, block},
 };
 use farebox_gateway::{
-    ledger::{EntryRange, EntryStore},
-    ports::KeyValue,
+    ledger::{Accounts, EntryRange, EntryStore, ask},
+    ports::{KeyValue, UsageJournal},
     settlement,
 };
 
@@ -42,6 +46,9 @@ pub(crate) struct Oracle {
     paid: BTreeMap<AccountId, i64>,
     corrected: BTreeMap<AccountId, i64>,
     answered: BTreeMap<WriterId, Answered>,
+    dead: BTreeSet<WriterId>,
+    /// Whether nothing fails but instances.
+    is_steady: bool,
 }
 
 /// What a book says, entry by entry.
@@ -64,6 +71,11 @@ struct Reading {
 }
 
 impl Oracle {
+    /// Of a world in which nothing fails but instances, or of one in which everything may.
+    pub(crate) fn new(is_steady: bool) -> Self {
+        Self { is_steady, ..Self::default() }
+    }
+
     /// Money came in from the customer, or went back.
     pub(crate) fn paid(&mut self, account: &AccountId, amount: i64) {
         *self.paid.entry(account.clone()).or_default() += amount;
@@ -78,6 +90,33 @@ impl Oracle {
         if let Some(writer) = instance.writer() {
             self.answered.insert(writer, instance.answered.clone());
         }
+    }
+
+    /// An instance has died, with all that it holds.
+    pub(crate) fn died(&mut self, instance: &Instance) {
+        self.ended(instance);
+        self.dead.extend(instance.writer());
+    }
+
+    /// A settlement has just run: nobody waits any more for who should have been heard of.
+    pub(crate) fn judge_silent(&self, ports: &Faulty, accounts: &[AccountId]) {
+        let heard = ports.real().plus(-ports.shown_as_a_rule_within() - HEARD_WITHIN);
+        for id in accounts {
+            let account = now(ask(&ports.memory, &Accounts::default(), id, Clone::clone)).unwrap();
+            for (lease, booked) in account.leases() {
+                let is_silent = booked.announced.is_none() && booked.until <= heard;
+                assert!(!is_silent, "{lease} of {} ended at {}, and is still set aside", booked.writer, booked.until);
+            }
+        }
+    }
+
+    /// Who lives keeps what he holds.
+    fn judge_steady(&self, reading: &Reading) {
+        for lease in reading.ended.keys() {
+            let writer = &reading.leases[lease].writer;
+            assert!(self.dead.contains(writer), "{lease} was taken from {writer}, who lives");
+        }
+        assert!(reading.late.is_empty(), "usage came too late: {:?}", reading.late);
     }
 
     /// Everything that an instance answered is in a batch.
@@ -101,6 +140,9 @@ impl Oracle {
             let mut reading = Reading::default();
             entries.iter().for_each(|entry| reading.read(entry));
             judge_batches(ports, id, &reading);
+            if self.is_steady {
+                self.judge_steady(&reading);
+            }
             self.judge_usage(id, &reading);
             let of = |amounts: &BTreeMap<AccountId, i64>| amounts.get(id).copied().unwrap_or(0);
             reading.judge_money(of(&self.paid), of(&self.corrected));

@@ -27,6 +27,10 @@ use crate::{
 
 const OPERATIONS: u32 = 250;
 const INSTANCES: usize = 3;
+/// One world in so many is steady: nothing fails in it but instances, which die.
+const STEADY: u64 = 8;
+/// No upstream takes longer to answer.
+const LONGEST_ANSWER: Millis = 2 * MINUTE;
 /// No clock of an instance is further from the truth.
 const WRONGEST: Millis = 30 * HOUR;
 
@@ -39,6 +43,7 @@ pub(crate) struct World {
     /// What settlement runs that were held up have in their hands.
     stalled: Vec<(AccountId, AccountBatch)>,
     subscribed: Vec<(AccountId, SubscriptionId)>,
+    is_steady: bool,
     oracle: Oracle,
 }
 
@@ -49,8 +54,10 @@ impl World {
         publish(&ports);
         accounts.iter().for_each(|account| open(&ports, account));
         let instances = (0..INSTANCES as u64).map(|number| Instance::new(&ports, 0, number)).collect();
-        let (rng, born, oracle) = (Rng::with_seed(seed), INSTANCES as u64, Oracle::default());
-        Self { rng, ports, accounts, instances, born, stalled: Vec::new(), subscribed: Vec::new(), oracle }
+        let (rng, born, is_steady) = (Rng::with_seed(seed), INSTANCES as u64, seed.is_multiple_of(STEADY));
+        ports.calm.set(is_steady);
+        let oracle = Oracle::new(is_steady);
+        Self { rng, ports, accounts, instances, born, stalled: Vec::new(), subscribed: Vec::new(), is_steady, oracle }
     }
 
     /// Plays the world to its end, brings everything home, and asks the oracle.
@@ -58,6 +65,10 @@ impl World {
         for step in 0..OPERATIONS {
             match self.rng.u32(0..100) {
                 0..9 => self.order(step),
+                9..46 if self.is_steady => self.call(),
+                46..58 if self.is_steady => self.answer(),
+                58..64 if self.is_steady => self.die(),
+                _ if self.is_steady => self.live(),
                 9..50 => self.call(),
                 50..64 => self.answer(),
                 64..70 => self.flush(),
@@ -160,7 +171,24 @@ impl World {
         let born = Instance::new(&self.ports, skew, self.born);
         self.born += 1;
         let dead = std::mem::replace(&mut self.instances[index], born);
-        self.oracle.ended(&dead);
+        self.oracle.died(&dead);
+    }
+
+    /// Some seconds pass, in which instances do their work when it is due, and at the turn of a minute a settlement runs.
+    fn live(&mut self) {
+        for _ in 0..self.rng.u32(1..40) {
+            let minute = self.ports.real().minutes();
+            self.ports.pass(SECOND, 0);
+            for instance in &mut self.instances {
+                instance.answer_after(LONGEST_ANSWER, Usage { calls: 1, ingress_bytes: 3, egress_bytes: 9 });
+                instance.work();
+            }
+            if self.ports.real().minutes() > minute {
+                let report = now(settlement::run(&self.ports, self.ports.real())).unwrap();
+                assert_eq!((report.left, report.refused), (0, 0), "{report:?}");
+                self.oracle.judge_silent(&self.ports, &self.accounts);
+            }
+        }
     }
 
     /// How wrong a clock is: mostly by little, sometimes by hours.

@@ -3,7 +3,10 @@
 //! A connection is kept, because opening one costs as much as a query. What it says of itself is text only: that the
 //! database is locked, that a table is missing.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 
 use spin_sdk::sqlite::{Connection, Error, Value as Column};
 
@@ -12,13 +15,16 @@ use super::{Dialect, Failure, Value};
 /// Without row ids a book lies together; with the write-ahead log, readers do not wait for writers.
 pub(super) const DIALECT: Dialect = Dialect {
     hex_body: "hex(body)",
+    bytes: "BLOB",
     casts: ["", "", "", ""],
     schema: &[
         "PRAGMA journal_mode = WAL",
         "CREATE TABLE IF NOT EXISTS farebox_entries (account TEXT NOT NULL, seq INTEGER NOT NULL, \
          at INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (account, seq)) STRICT, WITHOUT ROWID",
         "CREATE INDEX IF NOT EXISTS farebox_entries_at ON farebox_entries (account, at)",
-        "CREATE TABLE IF NOT EXISTS farebox_snapshots (account TEXT PRIMARY KEY, state BLOB NOT NULL) STRICT",
+        "CREATE TABLE IF NOT EXISTS farebox_states (account TEXT PRIMARY KEY, seq INTEGER NOT NULL, body BLOB NOT NULL) STRICT",
+        // Of a version that did not say of which entry a snapshot is.
+        "DROP TABLE IF EXISTS farebox_snapshots",
         "CREATE TABLE IF NOT EXISTS farebox_nonces (account TEXT NOT NULL, nonce TEXT NOT NULL, \
          at INTEGER NOT NULL, PRIMARY KEY (account, nonce)) STRICT, WITHOUT ROWID",
         "CREATE TABLE IF NOT EXISTS farebox_config (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID",
@@ -27,7 +33,10 @@ pub(super) const DIALECT: Dialect = Dialect {
 
 /// The database, with the connection of this instance once there is one.
 #[derive(Default)]
-pub struct Sqlite(RefCell<Option<Rc<Connection>>>);
+pub struct Sqlite {
+    kept: RefCell<Option<Rc<Connection>>>,
+    statements: Cell<u64>,
+}
 
 impl std::fmt::Debug for Sqlite {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -38,22 +47,27 @@ impl std::fmt::Debug for Sqlite {
 impl Sqlite {
     pub(super) async fn run(&self, statement: &str, values: &[Value]) -> Result<Vec<Value>, Failure> {
         let connection = self.connection().await?;
+        self.statements.set(self.statements.get() + 1);
         let values = values.iter().map(bound);
         let rows = connection.execute(statement, values).await.map_err(failure)?.collect().await.map_err(failure)?;
         Ok(rows.into_iter().map(|mut row| row.values.pop().map_or(Value::Other, read)).collect())
     }
 
+    pub(super) fn statements(&self) -> u64 {
+        self.statements.get()
+    }
+
     pub(super) fn disconnect(&self) {
-        self.0.borrow_mut().take();
+        self.kept.borrow_mut().take();
     }
 
     async fn connection(&self) -> Result<Rc<Connection>, Failure> {
-        let kept = self.0.borrow().clone();
+        let kept = self.kept.borrow().clone();
         match kept {
             Some(connection) => Ok(connection),
             None => {
                 let connection = Rc::new(Connection::open_default().await.map_err(failure)?);
-                *self.0.borrow_mut() = Some(Rc::clone(&connection));
+                *self.kept.borrow_mut() = Some(Rc::clone(&connection));
                 Ok(connection)
             }
         }
