@@ -37,6 +37,16 @@ impl Account {
         Ok((account, caller))
     }
 
+    /// The same account, as another gateway has it.
+    pub(crate) fn on(&self, farebox: &Farebox) -> Self {
+        Self { id: self.id.clone(), admin: farebox.admin(), gateway: farebox.gateway().to_owned() }
+    }
+
+    /// Its book, entry by entry.
+    pub(crate) async fn entries(&self) -> Result<Vec<Value>> {
+        self.admin.list(&self.path("entries")).await
+    }
+
     /// Another credential of the account.
     pub(crate) async fn credential(&self) -> Result<Caller> {
         self.caller(&self.admin.post(&self.path("credentials"), &json!({})).await?)

@@ -9,7 +9,11 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{farebox::root, http::Http, servers::Postgres};
+use crate::{
+    farebox::root,
+    http::Http,
+    servers::{Postgres, guarded},
+};
 
 /// On Spin's SQLite.
 ///
@@ -31,14 +35,12 @@ pub async fn on_postgresql() -> Result<()> {
 async fn suite(store: &str, postgres: Option<String>) -> Result<()> {
     build(&["--release", "--target", "wasm32-wasip2", "--package", "farebox-conformance"])?;
     let state = tempfile::tempdir()?;
-    let mut command = Command::new(host()?);
+    let mut command = guarded(&host()?);
     command.args(["up", "--from"]).arg(root().join("tests/conformance/spin.toml"));
     command.args(["--listen", "127.0.0.1:0", "--state-dir"]).arg(state.path());
     command.env("SPIN_VARIABLE_LEDGER", store);
     command.envs(postgres.map(|address| ("SPIN_VARIABLE_POSTGRES", address)));
-    // Ours ends with its input; Spin is ended by us.
-    let mut running =
-        Running(command.env("FAREBOX_SPIN_HOST_STDIN", "true").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?);
+    let mut running = Running(command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?);
     let output = running.0.stdout.take().context("no output")?;
     let mut lines = BufReader::new(output).lines();
     let serving = lines.find_map(|line| Some(line.ok()?.strip_prefix("Serving ")?.trim().to_owned()));
@@ -68,12 +70,12 @@ fn build(arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// A process that ends with this value.
+/// A guard that ends with this value, and with it what it guards: Spin serves in a process of its own.
 struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.0.kill();
+        drop(self.0.stdin.take());
         let _ = self.0.wait();
     }
 }

@@ -84,6 +84,23 @@ impl Farebox {
         Self::start_in(self.runtime, &directory(self.runtime, name), &words)
     }
 
+    /// Starts another one on what `put` puts into its state directory, and into that of its data, which is not there before.
+    pub(crate) fn restored(&self, name: &str, put: impl FnOnce(&Path, &Path) -> Result<()>) -> Result<Self> {
+        let state = directory(self.runtime, name);
+        // What is there is of a run of the tests that had the same process id.
+        if state.exists() {
+            fs::remove_dir_all(&state)?;
+        }
+        fs::create_dir_all(&state)?;
+        put(&state, &state.join(self.runtime.name()))?;
+        Self::start_in(self.runtime, &state, &[])
+    }
+
+    /// Where the runtime keeps its data.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.state.join(self.runtime.name())
+    }
+
     /// Starts one that has the secrets of every other twin: under the same idempotency keys, what they make is the same.
     pub(crate) fn twin(runtime: Runtime) -> Result<Self> {
         let state = directory(runtime, "twin");
@@ -152,7 +169,7 @@ impl Farebox {
     /// The keys of the usage journal, with when each expires in seconds since 1970 (null for never). Read from the store
     /// itself, behind the gateway's back.
     pub(crate) fn journal(&self) -> Result<Vec<(String, Option<u64>)>> {
-        let output = node("tests/js/journal.mjs").arg(self.state.join(self.runtime.name())).output()?;
+        let output = node("tests/js/journal.mjs").arg(self.data()).output()?;
         serde_json::from_slice(&output.stdout)
             .with_context(|| format!("cannot read the journal: {}", String::from_utf8_lossy(&output.stderr)))
     }

@@ -115,7 +115,8 @@ impl Drop for Server {
     }
 }
 
-fn guarded(program: &std::path::Path) -> Command {
+/// A command that runs `program` until its standard input ends, with all that it starts.
+pub(crate) fn guarded(program: &std::path::Path) -> Command {
     let mut command = xtask();
     command.arg("guard").arg(program);
     command

@@ -1,5 +1,9 @@
-//! Every scenario, on Cloudflare Workers' runtime.
+//! Every scenario, on Cloudflare Workers' runtime, and those that are about its own storage.
 
-use farebox_tests::{Runtime, every_scenario_on};
+use farebox_tests::{Runtime, every_scenario_on, scenarios_on};
 
 every_scenario_on! { Runtime::Workers }
+
+scenarios_on! { Runtime::Workers;
+    backup::the_books_of_a_gateway_are_copied_and_put_back,
+}

@@ -1,4 +1,4 @@
-//! The database servers that the scenarios on Spin start: Redis and PostgreSQL.
+//! The database servers that the scenarios on Spin start, Redis and PostgreSQL, and the programs that the pages of a deployment use.
 //!
 //! The one thing that is installed outside the checkout, and only where that is ours to do: as root on a machine with
 //! Debian's packages, as in CI. Anybody else is told what is missing. Invariant: none is left running by being installed.
@@ -10,14 +10,15 @@ use anyhow::{Result, bail};
 use crate::jobs::Log;
 
 /// A program of each, and Debian's package of it.
-const SERVERS: [(&str, &str); 2] = [("redis-server", "redis-server"), ("postgres", "postgresql")];
+const PROGRAMS: [(&str, &str); 4] =
+    [("redis-server", "redis-server"), ("postgres", "postgresql"), ("sqlite3", "sqlite3"), ("jq", "jq")];
 
 /// Debian's packages of those that are not there.
 pub(crate) fn missing() -> Vec<&'static str> {
-    SERVERS.iter().filter(|(program, _)| !is_there(program)).map(|(_, package)| *package).collect()
+    PROGRAMS.iter().filter(|(program, _)| !is_there(program)).map(|(_, package)| *package).collect()
 }
 
-/// Sees to it that both are there.
+/// Sees to it that all are there.
 pub(crate) fn install(log: &Log) -> Result<()> {
     let missing = missing();
     if missing.is_empty() {

@@ -25,6 +25,10 @@ use crate::{
 /// The label of what is there without configuration.
 const DEFAULT: &str = "default";
 
+/// The files in which Spin keeps what is there without configuration.
+const KEY_VALUE_FILE: &str = "sqlite_key_value.db";
+const DATABASE_FILE: &str = "sqlite_db.db";
+
 /// Everything that decides what an application is.
 pub(crate) struct Plan {
     /// The manifest.
@@ -62,13 +66,7 @@ impl App {
         let router = Router::new(routes.map(|trigger| (trigger.route.as_str(), trigger.component.as_str())))?;
         let linker = engine::linker(&engine::new()?)?;
         let address = Arc::default();
-        let mut common = Common {
-            plan,
-            client: outbound::client(),
-            pools: postgres::Pools::default(),
-            address: &address,
-            stores: BTreeMap::new(),
-        };
+        let mut common = Common { plan, client: outbound::client(), address: &address, stores: BTreeMap::new() };
         let mut handlers = BTreeMap::new();
         for (id, component) in &plan.manifest.component {
             let seen = common.component(id, component).with_context(|| format!("component {id:?}"))?;
@@ -84,7 +82,6 @@ impl App {
 struct Common<'a> {
     plan: &'a Plan,
     client: outbound::Client,
-    pools: postgres::Pools,
     address: &'a Arc<OnceLock<SocketAddr>>,
     stores: BTreeMap<String, Arc<Backend>>,
 }
@@ -105,7 +102,8 @@ impl Common<'_> {
             stores: stores.collect::<anyhow::Result<_>>()?,
             databases,
             client: self.client.clone(),
-            pools: self.pools.clone(),
+            // Each component has its own, so an application may need 64 connections for each.
+            pools: postgres::Pools::default(),
             address: self.address.clone(),
         })
     }
@@ -132,20 +130,22 @@ impl Common<'_> {
     }
 
     fn local_store(&self, label: &str, path: Option<&str>) -> anyhow::Result<Backend> {
-        let path = self.state_file(path.unwrap_or("sqlite_key_value.db"));
+        let path = self.state_file(path.unwrap_or(KEY_VALUE_FILE));
         eprintln!("Storing {label} key-value data to \"{}\".", path.display());
         Backend::local(&path, label)
     }
 
     fn database(&self, label: &str) -> anyhow::Result<PathBuf> {
         let path = match self.plan.runtime.sqlite_databases.get(label) {
-            Some(SqliteDatabase::Spin { path }) => path.as_deref(),
+            Some(SqliteDatabase::Spin { path }) => {
+                path.as_deref().with_context(|| format!("Spin keeps database {label:?} in memory: it has no path"))?
+            }
             None => {
                 ensure!(label == DEFAULT, "no SQLite database {label:?}: only {DEFAULT:?} needs no configuration");
-                None
+                DATABASE_FILE
             }
         };
-        let path = self.state_file(path.unwrap_or("sqlite.db"));
+        let path = self.state_file(path);
         eprintln!("Storing {label} SQLite data to \"{}\".", path.display());
         Ok(path)
     }

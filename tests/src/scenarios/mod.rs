@@ -44,6 +44,7 @@ macro_rules! every_scenario_on {
     };
 }
 
+pub mod backup;
 pub mod broken;
 pub mod clients;
 pub mod contract;
