@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 
 use crate::{
     kv::Namespace,
-    runtime::{Parts, Runtime},
+    runtime::{Parts, Runtime, Spin},
 };
 
 /// The deployment's secrets, good for this run only.
@@ -125,7 +125,7 @@ impl Farebox {
 
     /// Starts Farebox in front of `origin` on the host for Spin components.
     pub(crate) async fn on_spin(
-        host: &Path,
+        spin: Spin<'_>,
         root: &Path,
         origin: SocketAddr,
         instance_calls: Option<u32>,
@@ -138,7 +138,7 @@ impl Farebox {
         ];
         variables.extend(instance_calls.map(|calls| ("instance_calls", calls.to_string())));
         let flags: Vec<_> = instance_calls.iter().map(|calls| format!("--max-instance-reuse-count={calls}")).collect();
-        let runtime = Runtime::spin(host, &root.join("spin.toml"), &flags, &variables)?;
+        let runtime = Runtime::spin(spin, &root.join("spin.toml"), &flags, &variables)?;
         Ok((Self::provision(&runtime, &root.join("benches/peers"), origin).await?, runtime))
     }
 

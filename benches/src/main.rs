@@ -33,9 +33,12 @@ struct Options {
     /// The top of the checkout, where everything is built.
     #[arg(long)]
     root: PathBuf,
-    /// The host for Spin components.
+    /// Spin, or the host for Spin components.
     #[arg(long)]
-    spin_host: PathBuf,
+    spin: PathBuf,
+    /// `xtask`, whose `guard` ends Spin.
+    #[arg(long)]
+    guard: PathBuf,
     /// What to measure; everything, unless it is said.
     #[arg(long, value_enum)]
     only: Option<Part>,
@@ -54,7 +57,7 @@ enum Part {
     Core,
     /// On Workers' own runtime.
     Workers,
-    /// On the host for Spin components.
+    /// On Spin, or the host for its components.
     Spin,
 }
 
@@ -78,7 +81,8 @@ async fn run(options: &Options) -> Result<()> {
         on_workers(options, origin, turn).await?;
     }
     if measured(Part::Spin) {
-        on_spin::measure(&options.spin_host, &options.root, origin, options.rounds, turn).await?;
+        let spin = runtime::Spin { program: &options.spin, guard: &options.guard };
+        on_spin::measure(spin, &options.root, origin, options.rounds, turn).await?;
     }
     Ok(())
 }

@@ -1,6 +1,9 @@
-//! Farebox on Spin beside a component that only passes on, both on the host for tests; the same with a journal that has
-//! piled up, and with instances that are kept for more calls than Spin keeps them by itself. What a component reaches that
-//! only exchanges header fields, as every gateway must, is the most that is to be had.
+//! Farebox on Spin beside a component that only passes on, both on Spin or on the host for tests; the same with a journal that
+//! has piled up, and with instances that are kept for more calls than Spin keeps them by itself. What a component reaches
+//! that only exchanges header fields, as every gateway must, is the most that is to be had.
+//!
+//! A peer waits for longer than Spin keeps an instance until its turn comes again. So each turn begins with instances that start, and
+//! the 99th percentile of the paced latencies is that of a gateway that was quiet.
 
 use std::{net::SocketAddr, path::Path, time::Duration};
 
@@ -10,8 +13,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::{
     farebox::Farebox,
     rounds::Peer,
-    runtime::Runtime,
-    side_by_side::{peer, print_saturated, warm_turns},
+    runtime::{Runtime, Spin},
+    side_by_side::{compare_latency, peer, print_saturated, warm_turns},
 };
 
 /// Batches in the store that has piled up.
@@ -24,13 +27,19 @@ const LASTING: u32 = 10_000;
 const FIRST_BATCH: Duration = Duration::from_secs(30);
 
 /// Measures them and prints the table.
-pub(crate) async fn measure(host: &Path, root: &Path, origin: SocketAddr, rounds: usize, turn: Duration) -> Result<()> {
-    let (empty, empty_runtime) = Farebox::on_spin(host, root, origin, None).await?;
-    let (full, full_runtime) = Farebox::on_spin(host, root, origin, None).await?;
-    let (lasting, lasting_runtime) = Farebox::on_spin(host, root, origin, Some(LASTING)).await?;
+pub(crate) async fn measure(
+    spin: Spin<'_>,
+    root: &Path,
+    origin: SocketAddr,
+    rounds: usize,
+    turn: Duration,
+) -> Result<()> {
+    let (empty, empty_runtime) = Farebox::on_spin(spin, root, origin, None).await?;
+    let (full, full_runtime) = Farebox::on_spin(spin, root, origin, None).await?;
+    let (lasting, lasting_runtime) = Farebox::on_spin(spin, root, origin, Some(LASTING)).await?;
     let manifest = root.join("benches/peers/passthrough-spin.toml");
     let pass_on = |exchanges: &str| {
-        Runtime::spin(host, &manifest, &[], &[("origin", origin.to_string()), ("exchanges", exchanges.to_owned())])
+        Runtime::spin(spin, &manifest, &[], &[("origin", origin.to_string()), ("exchanges", exchanges.to_owned())])
     };
     let peers = [
         peer("component that passes on", pass_on("0")?, &empty.caller),
@@ -41,8 +50,8 @@ pub(crate) async fn measure(host: &Path, root: &Path, origin: SocketAddr, rounds
     ];
     let [_, _, _, piled_up, _] = &peers;
     pile_up(piled_up).await?;
-    print_saturated("On Spin", &peers, &warm_turns(&peers, rounds, turn).await?, turn);
-    Ok(())
+    let most = print_saturated("On Spin", &peers, &warm_turns(&peers, rounds, turn).await?, turn);
+    compare_latency(&peers, most, rounds, turn).await
 }
 
 /// Copies a batch that `peer` wrote itself under so many other writers' names.

@@ -1,6 +1,7 @@
 //! One process per peer: started on a free port, asked what it has cost so far, and ended with the rig.
 //!
-//! Each peer has its own so that what it does after the answer is charged to it, and to nobody else.
+//! Each peer has its own so that what it does after the answer is charged to it, and to nobody else. On Spin that is a guard, what it
+//! guards, and what that starts: `spin up` serves in a process of its own, which would outlive it.
 
 use std::{
     fs,
@@ -28,12 +29,21 @@ pub(crate) struct Parts<'a> {
     pub(crate) disk: Option<&'a str>,
 }
 
+/// What runs Spin applications.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Spin<'a> {
+    /// Spin, or the host for tests: it takes the same words.
+    pub(crate) program: &'a Path,
+    /// `xtask`, whose `guard` ends it with us, and with all that it started.
+    pub(crate) guard: &'a Path,
+}
+
 /// A running peer.
 pub(crate) struct Runtime {
     child: Child,
     ends_with_its_input: bool,
-    /// Whether its threads come and go, so that they cannot be counted one by one.
-    threads_end: bool,
+    /// Whether it is several processes, whose threads come and go, so that they cannot be counted one by one.
+    is_tree: bool,
     /// Where it stores things. Removed after it ended.
     state: TempDir,
     /// Where it serves.
@@ -71,18 +81,23 @@ impl Runtime {
         Self::start(command, Some(order), state, serving)
     }
 
-    /// Runs the Spin application of `manifest` on the host for tests, with more `flags` of `spin up`, and `variables`.
-    pub(crate) fn spin(host: &Path, manifest: &Path, flags: &[String], variables: &[(&str, String)]) -> Result<Self> {
+    /// Runs the Spin application of `manifest` on Spin or the host for tests, with more `flags` of `spin up`, and `variables`.
+    pub(crate) fn spin(
+        spin: Spin<'_>,
+        manifest: &Path,
+        flags: &[String],
+        variables: &[(&str, String)],
+    ) -> Result<Self> {
         let state = TempDir::new()?;
-        let mut command = Command::new(host);
-        command.args(["up", "--listen", "127.0.0.1:0", "--end-with-stdin", "--from"]).arg(manifest);
+        let mut command = Command::new(spin.guard);
+        command.arg("guard").arg(spin.program).args(["up", "--listen", "127.0.0.1:0", "--from"]).arg(manifest);
         command.arg("--state-dir").arg(state.path()).args(flags);
         for (name, value) in variables {
             command.arg("--variable").arg(format!("{name}={value}"));
         }
-        let serving = |line: &str| line.strip_prefix("Serving http://")?.parse().ok();
+        let serving = |line: &str| line.strip_prefix("Serving http://")?.trim_end_matches('/').parse().ok();
         let mut runtime = Self::start(command, None, state, serving)?;
-        (runtime.ends_with_its_input, runtime.threads_end) = (true, true);
+        (runtime.ends_with_its_input, runtime.is_tree) = (true, true);
         Ok(runtime)
     }
 
@@ -112,14 +127,20 @@ impl Runtime {
         });
         let address = address.recv().with_context(|| format!("{command:?} ended before it served"))?;
         let ends_with_its_input = order.is_some();
-        Ok(Self { child, ends_with_its_input, threads_end: false, state, address })
+        Ok(Self { child, ends_with_its_input, is_tree: false, state, address })
     }
 
     /// Processor time that all its threads have used so far, as the scheduler accounts it (`/proc/…/schedstat`, which
-    /// counts what utime + stime count, in nanoseconds instead of ticks). What it started counts for itself.
+    /// counts what utime + stime count, in nanoseconds instead of ticks).
     pub(crate) fn processor_time(&self) -> Result<Duration> {
-        if self.threads_end {
-            return self.processor_time_in_ticks();
+        if self.is_tree {
+            let mut table = Vec::new();
+            for process in fs::read_dir("/proc")?.flatten() {
+                // One that has ended meanwhile was none of ours: those run until we end them.
+                let stat = fs::read_to_string(process.path().join("stat")).unwrap_or_default();
+                table.extend(Stat::parse(&stat));
+            }
+            return Ok(time_of_tree(&table, self.child.id()));
         }
         let mut nanos = 0;
         for task in fs::read_dir(format!("/proc/{}/task", self.child.id())).context("a peer is gone")? {
@@ -132,15 +153,6 @@ impl Runtime {
     /// What it stored, for as long as it runs.
     pub(crate) fn state(&self) -> &Path {
         self.state.path()
-    }
-
-    /// The same by ticks of 10 ms, which also count threads that are gone.
-    fn processor_time_in_ticks(&self) -> Result<Duration> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).context("a peer is gone")?;
-        // The fields behind the name, which may hold anything: utime and stime are the 12th and 13th of them.
-        let (_, fields) = stat.rsplit_once(')').context("no name in stat")?;
-        let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>).sum::<Result<u64, _>>()?;
-        Ok(Duration::from_millis(10 * ticks))
     }
 
     /// The memory it occupies at the moment, in bytes.
@@ -160,5 +172,51 @@ impl Drop for Runtime {
         } else {
             let _ = self.child.kill().and_then(|()| self.child.wait());
         }
+    }
+}
+
+/// What `/proc/…/stat` says of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stat {
+    id: u32,
+    parent: u32,
+    /// Processor time in ticks of 10 ms, also of threads that are gone.
+    ticks: u64,
+}
+
+impl Stat {
+    fn parse(stat: &str) -> Option<Self> {
+        let (id, _) = stat.split_once(' ')?;
+        // The fields behind the name, which may hold anything: the parent is the 2nd of them, utime and stime the 12th and 13th.
+        let (_, fields) = stat.rsplit_once(')')?;
+        let fields: Vec<&str> = fields.split_whitespace().collect();
+        let ticks = |at: usize| fields.get(at)?.parse::<u64>().ok();
+        Some(Self { id: id.parse().ok()?, parent: fields.get(1)?.parse().ok()?, ticks: ticks(11)? + ticks(12)? })
+    }
+}
+
+/// The processor time of `root` and of all that descends from it.
+fn time_of_tree(table: &[Stat], root: u32) -> Duration {
+    let (mut tree, mut ticks) = (vec![root], 0);
+    while let Some(id) = tree.pop() {
+        ticks += table.iter().filter(|stat| stat.id == id).map(|stat| stat.ticks).sum::<u64>();
+        tree.extend(table.iter().filter(|stat| stat.parent == id).map(|stat| stat.id));
+    }
+    Duration::from_millis(10 * ticks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_charged_with_what_it_started() {
+        let stat = |id: u32, parent: u32, ticks: u64| {
+            Stat::parse(&format!("{id} (a name) of) S {parent} 1 1 0 -1 4194304 10 0 0 0 {ticks} 2 0 0 20 0")).unwrap()
+        };
+        let table = [stat(7, 1, 1), stat(8, 7, 10), stat(9, 8, 100), stat(10, 1, 1_000)];
+        assert_eq!(table[1], Stat { id: 8, parent: 7, ticks: 12 });
+        assert_eq!(time_of_tree(&table, 7), Duration::from_millis(10 * (3 + 12 + 102)));
+        assert_eq!(Stat::parse(""), None, "a process that is gone");
     }
 }

@@ -4,6 +4,6 @@ use farebox_tests::{Runtime, every_scenario_on, scenarios_on};
 
 every_scenario_on! { Runtime::Workers }
 
-scenarios_on! { Runtime::Workers;
+scenarios_on! { Runtime::Workers; Alone:
     backup::the_books_of_a_gateway_are_copied_and_put_back,
 }

@@ -13,7 +13,7 @@ use clap::Args;
 use crate::{
     build::{self, Profile, Worker},
     jobs::{self, Job, Log},
-    process::{cargo, describe, npm_tool, output, root},
+    process::{self, cargo, describe, npm_tool, output, root},
     setup::{self, Tool},
 };
 
@@ -50,12 +50,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     if measured("spin") {
         jobs::all(&build::components(&Worker::ALL, Profile::Release))?;
-        jobs::all(&[Job::new("peer on Spin, and the host", &[], build_for_spin)])?;
+        jobs::all(&[Job::new("peer on Spin", &[], build_for_spin)])?;
     }
     let mut rig = cargo();
     rig.args(["run", "--quiet", "--profile", "rig", "--package", "farebox-benches", "--"]);
     rig.arg("--workerd").arg(workerd()?).arg("--node").arg(npm_tool("node")?.get_program()).arg("--root").arg(root());
-    rig.arg("--spin-host").arg(root().join("target/rig/farebox-spin-host"));
+    rig.arg("--spin").arg(spin()).arg("--guard").arg(std::env::current_exe()?);
     rig.args(["--rounds", &options.rounds.to_string(), "--turn", &options.turn.to_string()]);
     rig.args(options.only.iter().flat_map(|only| ["--only", only]));
     // Not `process::run`: the tables are what was asked for and belong on standard output.
@@ -83,11 +83,20 @@ fn build_peers(peers: &Path, log: &Log) -> Result<()> {
     bundle(&entry(Worker::BillingWorker), &build.join("billing.js"), log)
 }
 
-/// Builds the component that passes on and, optimised as the rig is, the host: a slower one would hide what the others cost.
+/// Builds the component that passes on and, where Spin is not installed, the host, optimised as the rig is: a slower one would
+/// hide what the others cost.
 fn build_for_spin(log: &Log) -> Result<()> {
     let component = ["--target", setup::SPIN_TARGET, "--package", "farebox-passthrough-spin"];
     log.run(cargo().args(["build", "--release"]).args(component))?;
+    if process::installed_spin().is_some() {
+        return Ok(());
+    }
     log.run(cargo().args(["build", "--profile", "rig", "--package", "farebox-spin-host"]))
+}
+
+/// Spin where it is installed, else the host for its components.
+fn spin() -> PathBuf {
+    process::installed_spin().unwrap_or_else(|| root().join("target/rig/farebox-spin-host"))
 }
 
 /// Builds the pass-through on the worker crate with that crate's own tool, as its users do.

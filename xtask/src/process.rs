@@ -57,3 +57,9 @@ pub(crate) fn describe(command: &Command) -> String {
     let words = std::iter::once(program).chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
+
+/// Spin, where it is installed.
+pub(crate) fn installed_spin() -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|directory| directory.join("spin")).find(|program| program.is_file())
+}

@@ -27,10 +27,26 @@ const TO_CALLER: [(&str, &str); 4] = [
     ("farebox-request-id", "0000000000000000-00000"),
 ];
 
+/// Fields of one connection, which are not handed on (RFC 9110, section 7.6.1): the runtime refuses most of them. An upstream
+/// such as nginx sends `Connection` and `Keep-Alive` with every answer.
+const OF_THE_CONNECTION: [&str; 11] = [
+    "connection",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
 /// The caller's fields without its credentials and those of the connection, and the gateway's own.
 pub(crate) fn of_request(fields: &Fields) -> Result<Fields, ErrorCode> {
     let mut list = fields.copy_all();
-    list.retain(|(name, _)| name != "host" && !name.starts_with("x-ca-") && !name.starts_with("spin-"));
+    list.retain(|(name, _)| !name.starts_with("x-ca-") && !name.starts_with("spin-"));
     with(list, &TO_UPSTREAM)
 }
 
@@ -46,6 +62,7 @@ pub(crate) fn of_response(answer: Response) -> Result<Response, ErrorCode> {
 }
 
 fn with(mut list: Vec<(String, Vec<u8>)>, more: &[(&str, &str)]) -> Result<Fields, ErrorCode> {
+    list.retain(|(name, _)| !OF_THE_CONNECTION.iter().any(|of| name.eq_ignore_ascii_case(of)));
     list.extend(more.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())));
     // An error, so that nothing is measured that sends fewer.
     Fields::from_list(&list).map_err(|_| ErrorCode::ConfigurationError)

@@ -64,6 +64,9 @@ pub(crate) struct SpinOptions {
     /// On Spin: which stores to use instead of SQLite
     #[arg(long, value_name = "FILE")]
     runtime_config_file: Option<PathBuf>,
+    /// On Spin: how many calls an instance serves before it is ended
+    #[arg(long, value_name = "NUMBER")]
+    instance_calls: Option<u32>,
 }
 
 /// How to run it.

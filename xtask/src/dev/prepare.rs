@@ -10,7 +10,7 @@ use super::{Platform, spin};
 use crate::{
     build::{self, Profile, Worker},
     jobs::{self, Job},
-    process::cargo,
+    process::{cargo, installed_spin},
 };
 
 /// What to prepare.
@@ -30,7 +30,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         Platform::Workers => build::workers_of(&Worker::ALL, options.profile),
         Platform::Spin => build::components(&Worker::ALL, options.profile),
     };
-    if options.runtime == Platform::Spin && spin::installed().is_none() {
+    if options.runtime == Platform::Spin && installed_spin().is_none() {
         jobs.push(Job::new("host for Spin's components", &[], |log| {
             log.run(cargo().args(["build", "--package", spin::HOST]))
         }));

@@ -19,7 +19,12 @@ use tokio::{
 };
 
 use super::{Options, group::Group, schedule::Schedule, state::State};
-use crate::{build::Profile, guard, process::root, setup::SPIN_TARGET};
+use crate::{
+    build::Profile,
+    guard,
+    process::{installed_spin, root},
+    setup::SPIN_TARGET,
+};
 
 /// The host for tests: its package and its program.
 pub(super) const HOST: &str = "farebox-spin-host";
@@ -79,7 +84,7 @@ struct Order {
 impl Order {
     fn new(state: &State, options: &Options) -> Result<Self> {
         let text = |path: PathBuf| path.into_os_string().into_string().ok().context("a path that is not text");
-        let program = match installed() {
+        let program = match installed_spin() {
             Some(program) => program,
             None => env::current_exe()?.with_file_name(HOST),
         };
@@ -95,7 +100,12 @@ impl Order {
             "metrics_seconds=1",
             "dev_clock=1",
         ];
-        let variables = ours.into_iter().chain(options.spin.variables.iter().map(String::as_str));
+        let lasting = options.spin.instance_calls.map(|calls| format!("instance_calls={calls}"));
+        if let Some(calls) = options.spin.instance_calls {
+            arguments.extend(["--max-instance-reuse-count".to_owned(), calls.to_string()]);
+        }
+        let theirs = options.spin.variables.iter().chain(&lasting).map(String::as_str);
+        let variables = ours.into_iter().chain(theirs);
         arguments.extend(variables.flat_map(|variable| ["--variable", variable]).map(str::to_owned));
         let secrets = [
             ("SPIN_VARIABLE_MASTER_KEY", state.master_key.clone()),
@@ -155,10 +165,4 @@ async fn show(mut lines: Lines<BufReader<ChildStdout>>) {
     while let Ok(Some(line)) = lines.next_line().await {
         eprintln!("{line}");
     }
-}
-
-/// Spin, where it is installed.
-pub(super) fn installed() -> Option<PathBuf> {
-    let path = env::var_os("PATH")?;
-    env::split_paths(&path).map(|directory| directory.join("spin")).find(|program| program.is_file())
 }
