@@ -1,6 +1,4 @@
 //! What `cargo xtask guard` promises: nothing that its program started outlives it, however the program ends.
-//!
-//! Broken on purpose, and seen to fail: a guard that does not adopt what is left behind.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect must fail")]
 

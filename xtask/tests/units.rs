@@ -1,6 +1,4 @@
 //! The units that `docs/deploy-spin.md` shows are what systemd takes, and keep what the page says of them.
-//!
-//! Broken on purpose, and seen to fail: a page whose unit lets everybody read the state.
 #![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect must fail")]
 
 use std::{fs, path::Path, process::Command};

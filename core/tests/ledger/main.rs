@@ -35,9 +35,6 @@
 //! | 6 | expired packages pay | `leases::a_clock_that_runs_backwards…`, `subscriptions::an_unpaid_renewal…` |
 //! | 7 | a closing frees the lease before its usage is in | `leases::a_returned_lease…`, `simulation` |
 //! | 7 | a lease lapses at its end | `leases::a_lost_lease…` |
-//! | 7 | a holder that is gone is waited for as one that lives | `leases::a_holder_that_says_nothing…` |
-//! | 1 | calls under way count as silence | `leases::a_holder_that_says_that_calls_are_under_way…` |
-//! | 7 | the closing that comes last is believed | `leases::closings_of_a_lease…` |
 
 #![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect must fail")]
 

@@ -4,7 +4,6 @@
 //! | --- | --- | --- |
 //! | a lease ends as soon by a wrong clock | `Held::new` that ends at the ledger's `until` | `a_lease_is_over_in_time_on_an_instance_whose_clock_is_wrong` |
 //! | what was timed is not believed when the clock is set back | `State::look` that does nothing | `a_clock_that_is_set_back_revives_nothing…` |
-//! | what came back is not spent twice | `Held::pays` that does not look at the clock | `an_instance_that_was_stopped_spends_nothing…` |
 //! | usage is journaled where the settlement reads | `Clock::ledgers` that is `now` | `usage_of_an_instance_whose_clock_is_wrong_is_settled` |
 //! | a run whose clock was ahead loses nothing | `first_window` that believes the checkpoint | `a_run_whose_clock_was_ahead_passes_over_nothing` |
 //! | one account that is out of order holds up no other | one time for all ticks | `an_account_that_does_not_answer_holds_up_no_other` |

@@ -7,7 +7,6 @@
 //! | the catalog is fresh without calls that pass | not reading it again | `a_catalog_is_noticed_by_an_instance_that_turned_all_calls_away` |
 //! | a late batch is not lost | keeping the minute of the first try | `what_could_not_be_written_for_long_is_settled_all_the_same` |
 //! | an instance that ends soon holds nothing | `is_over` or `hoards` that is never so | `an_instance_that_has_had_its_calls…`, `…falls_idle…` |
-//! | a crash takes little with it | `owes_much` that is never so; a first lease for all calls of an instance | `a_first_lease_is_small…` |
 //! | a limit is kept, and who it turns away loses nothing | `charge` that skips `check`, or `take`; one that takes before it checks | `no_more_pass_than_a_limit_names…` |
 //! | streams are paid for as they go | `extend` that sets nothing aside; `rehome` that stays on a lease that is over | `streams::*` |
 //! | strict admission takes nonces over all instances | `admit` that skips `take_nonce` | `strict_admission_sees_a_nonce_on_every_instance` |

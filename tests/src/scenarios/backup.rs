@@ -1,7 +1,5 @@
 //! A backup is made and put back by the commands of the deployment pages, taken from them as they stand there.
 //!
-//! Broken on purpose, and seen to fail: a page that names a file which the runtime does not write.
-//!
 //! Spin's page copies its two files, and everything is as it was. Workers' page reads the books through the admin API; what it reads
 //! from Cloudflare's own storage needs an account there, and is not run here.
 
