@@ -109,7 +109,7 @@ pub fn reject(facts: &str, code: &str, call: Option<u32>) -> String {
         "quota.exhausted" => Rejection::QuotaExhausted,
         "quota.expired" => Rejection::QuotaExpired,
         "balance.exhausted" => Rejection::BalanceExhausted,
-        "ledger.unavailable" => Rejection::LedgerUnavailable,
+        "temporarily.unavailable" => Rejection::LedgerUnavailable,
         _ => Rejection::UpstreamUnreachable,
     };
     match Facts::unpack(facts) {
