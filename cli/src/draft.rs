@@ -44,7 +44,7 @@ impl Draft<'_> {
 {named}
 [provider]
 name = {provider}
-currency = "{currency}"                   # of all prices and balances; fixed once there are accounts
+currency = "{currency}"                   # of all prices and balances; fixed once money has moved
 "##,
             named = named(&api.named)
         );

@@ -28,8 +28,8 @@ macro_rules! stand_ins {
 stand_ins! {
     /// An amount of money.
     Amount => json_schema!({
-        "type": "string", "pattern": "^-?[0-9]{1,12}([.][0-9]{1,6})?$", "examples": ["5.00"],
-        "description": "Money, as a decimal."
+        "type": "string", "pattern": "^-?[0-9]{1,13}([.][0-9]{1,6})?$", "examples": ["5.00"],
+        "description": "Money, as a decimal, read exactly or refused: at most 9223372036854.775807."
     });
     /// A currency.
     CurrencyCode => json_schema!({

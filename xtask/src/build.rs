@@ -6,7 +6,7 @@
 //! done. What is deployed and what `dev` runs have directories of their own, so that neither stands for the other.
 
 use std::{
-    fs,
+    env, fs,
     io::Write,
     path::{Path, PathBuf},
     process::Command,
@@ -26,6 +26,9 @@ use crate::{
 
 /// What the edge Worker may weigh, gzipped, in bytes.
 const EDGE_LIMIT: usize = 350 * 1024;
+
+/// Names a program `wasm-bindgen` that is there already.
+pub(crate) const WASM_BINDGEN_VARIABLE: &str = "FAREBOX_WASM_BINDGEN";
 
 /// The optimiser's effort for what is on the way of a call.
 pub(crate) const HARD: &str = "-O3";
@@ -184,16 +187,21 @@ pub(crate) fn missing(tools: &[Tool]) -> Vec<Job<'static, ()>> {
     tools.iter().filter(|tool| !tool.is_there()).map(|tool| tool.job()).collect()
 }
 
-/// Compiles Workers and gives the module that cargo made of each.
+/// Compiles Workers and gives the module that cargo made of each. Always both, so that what both use is compiled once,
+/// whichever is asked for.
 pub(crate) fn compile(workers: &[Worker], profile: Profile, log: &Log) -> Result<Vec<PathBuf>> {
     let mut build = cargo();
     build.args(["build", "--profile", profile.name(), "--target", WASM_TARGET]);
-    build.args(workers.iter().flat_map(|worker| ["--package", worker.package()]));
+    build.args(Worker::ALL.iter().flat_map(|worker| ["--package", worker.package()]));
     made(&mut build, &workers.iter().map(|worker| worker.module()).collect::<Vec<_>>(), log)
 }
 
-/// The program `wasm-bindgen` of our lock file.
+/// The program `wasm-bindgen` of our lock file; the one that the environment's `FAREBOX_WASM_BINDGEN` names, where the tests
+/// have built it together with everything else.
 pub(crate) fn wasm_bindgen(log: &Log) -> Result<PathBuf> {
+    if let Some(program) = env::var_os(WASM_BINDGEN_VARIABLE) {
+        return Ok(program.into());
+    }
     let program = WASM_BINDGEN.to_owned();
     Ok(made(cargo().args(["build", "--package", WASM_BINDGEN]), &[program], log)?.remove(0))
 }

@@ -136,6 +136,17 @@ impl Account {
         self.version
     }
 
+    /// Whether nothing in its book is of its currency: no money has moved, nothing was sold, and no limit agreed. What moves
+    /// money comes with an idempotency key, and the last of them is never forgotten.
+    pub fn is_blank(&self) -> bool {
+        self.books == Books::default()
+            && self.keys.is_empty()
+            && self.grants.is_empty()
+            && self.subscriptions.is_empty()
+            && (self.leases.is_empty() && self.lapsed.is_empty() && self.lines.is_empty())
+            && !self.terms.has_amounts()
+    }
+
     /// The hash of its last entry.
     pub const fn head(&self) -> Hash {
         self.head

@@ -48,6 +48,13 @@ pub struct AccountTerms {
     pub time_zone: Option<String>,
 }
 
+impl AccountTerms {
+    /// Whether an amount of money is agreed.
+    pub fn has_amounts(&self) -> bool {
+        self.credit_limit != Micros::ZERO || self.low_balance.is_some()
+    }
+}
+
 /// What may be asked of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
@@ -223,8 +230,8 @@ pub enum Refusal {
     /// No such account.
     #[error("there is no such account")]
     NotOpen,
-    /// It was opened before, with another currency.
-    #[error("the account is open already")]
+    /// It was opened before, with another currency, and money was moved in it.
+    #[error("the account is open already, and its book is kept in another currency")]
     AlreadyOpen,
     /// An amount that is not more than nothing, or too large to be held.
     #[error("the amount must be more than nothing and small enough to be booked")]
@@ -277,4 +284,7 @@ pub enum Refusal {
     /// Entries that do not go on where the book ends.
     #[error("the copy does not go on where the book ends: {0}")]
     OtherBook(BrokenChain),
+    /// Money that changes hands, or a limit on it, in parts that the currency does not have.
+    #[error("the smallest amount of {currency} is {coin}", currency = .0, coin = .0.coin())]
+    TooFine(Currency),
 }

@@ -7,7 +7,7 @@ use super::{
     event::{Event, Notice},
     statement::{StatedCharge, StatedEntry, Statement},
 };
-use crate::meter::Meter;
+use crate::{meter::Meter, money::Currency};
 
 /// What the columns are.
 const HEADER: &str = "record,id,at,product,meter,quantity,price,amount,balance,detail\r\n";
@@ -32,15 +32,16 @@ impl Statement {
     pub fn to_csv(&self) -> String {
         let mut csv = HEADER.to_owned();
         let balance = |record, at: String, balance: String| Row { record, at, balance, ..Row::default() };
-        balance("opening", self.from.to_string(), self.opening.to_string()).write(&mut csv);
-        self.entries.iter().for_each(|stated| Row::of_entry(stated).write(&mut csv));
+        let currency = self.currency;
+        balance("opening", self.from.to_string(), currency.show(self.opening)).write(&mut csv);
+        self.entries.iter().for_each(|stated| Row::of_entry(stated, currency).write(&mut csv));
         for (product, usage) in &self.usage {
             for meter in [Meter::Calls, Meter::IngressBytes, Meter::EgressBytes] {
                 let (quantity, product) = (usage.get(meter).to_string(), product.as_str());
                 Row { record: "usage", product, meter: meter.as_str(), quantity, ..Row::default() }.write(&mut csv);
             }
         }
-        self.charges.iter().for_each(|charge| write_charge(charge, &mut csv));
+        self.charges.iter().for_each(|charge| write_charge(charge, currency, &mut csv));
         for overrun in &self.overruns {
             let (id, quantity) = (overrun.grant.to_string(), overrun.amount.to_string());
             Row { record: "overrun", id, meter: overrun.meter.as_str(), quantity, ..Row::default() }.write(&mut csv);
@@ -51,14 +52,14 @@ impl Statement {
                 Row { record: "unaccounted", id, meter: meter.as_str(), quantity, ..Row::default() }.write(&mut csv);
             }
         }
-        let overdrawn = self.overdrawn.to_string();
+        let overdrawn = currency.show(self.overdrawn);
         Row { record: "overdrawn", amount: overdrawn, ..Row::default() }.write(&mut csv);
-        balance("closing", self.until.to_string(), self.closing.to_string()).write(&mut csv);
+        balance("closing", self.until.to_string(), currency.show(self.closing)).write(&mut csv);
         csv
     }
 }
 
-fn write_charge(charge: &StatedCharge, csv: &mut String) {
+fn write_charge(charge: &StatedCharge, currency: Currency, csv: &mut String) {
     let (id, product) = (charge.line.to_string(), charge.product.as_str());
     for tier in &charge.tiers {
         Row {
@@ -67,7 +68,7 @@ fn write_charge(charge: &StatedCharge, csv: &mut String) {
             product,
             meter: tier.meter.as_str(),
             quantity: tier.tier.units.to_string(),
-            price: tier.tier.per_block.to_string(),
+            price: currency.show(tier.tier.per_block),
             detail: format!("per {}", tier.per),
             ..Row::default()
         }
@@ -76,8 +77,8 @@ fn write_charge(charge: &StatedCharge, csv: &mut String) {
     Row {
         record: "charge",
         at: charge.month.to_string(),
-        amount: charge.charged.to_string(),
-        detail: format!("cost {}, forgiven {}", charge.cost, charge.forgiven),
+        amount: currency.show(charge.charged),
+        detail: format!("cost {}, forgiven {}", currency.show(charge.cost), currency.show(charge.forgiven)),
         id,
         product,
         ..Row::default()
@@ -86,7 +87,7 @@ fn write_charge(charge: &StatedCharge, csv: &mut String) {
 }
 
 impl<'a> Row<'a> {
-    fn of_entry(stated: &'a StatedEntry) -> Self {
+    fn of_entry(stated: &'a StatedEntry, currency: Currency) -> Self {
         let (product, detail) = describe(&stated.entry.event);
         Row {
             record: stated.entry.event.name(),
@@ -94,8 +95,8 @@ impl<'a> Row<'a> {
             detail,
             id: stated.entry.seq.to_string(),
             at: stated.entry.at.to_string(),
-            amount: stated.amount.to_string(),
-            balance: stated.balance.to_string(),
+            amount: currency.show(stated.amount),
+            balance: currency.show(stated.balance),
             ..Row::default()
         }
     }

@@ -104,9 +104,9 @@ fn carry_out(account: &Account, cause: Option<Cause>, command: &Command, at: Tim
         Command::Refund { amount, reference } => refund(account, *amount, reference.clone())?,
         Command::Adjust { amount, reason } => adjust(account, *amount, reason.clone())?,
         Command::Purchase(terms) => purchase(account, terms, at)?,
-        Command::SetTerms(terms) => set_terms(terms)?,
+        Command::SetTerms(terms) => set_terms(account, terms)?,
         Command::ExchangeTerms { before, .. } if *before != account.terms => return Err(Refusal::TermsChanged),
-        Command::ExchangeTerms { after, .. } => set_terms(after)?,
+        Command::ExchangeTerms { after, .. } => set_terms(account, after)?,
         Command::SetStatus { suspended } if account.suspended == *suspended => {
             return Ok(nothing(Answer::Booked { entry: account.version, balance: account.balance(), grant: None }));
         }
@@ -152,12 +152,12 @@ fn sealed(account: &Account, at: Timestamp, mut cause: Option<Cause>, events: Ve
 
 fn open(account: &Account, currency: Currency, at: Timestamp) -> Result<Decision, Refusal> {
     match account.currency {
-        None => {
+        Some(ours) if ours == currency => Ok(nothing(Answer::Opened)),
+        Some(_) if !account.is_blank() => Err(Refusal::AlreadyOpen),
+        _ => {
             let entries = sealed(account, at, None, vec![Event::Opened { currency }]);
             Ok(Decision { entries, answer: Answer::Opened })
         }
-        Some(ours) if ours == currency => Ok(nothing(Answer::Opened)),
-        Some(_) => Err(Refusal::AlreadyOpen),
     }
 }
 
@@ -190,6 +190,7 @@ fn recharge(
     if !amount.is_positive() || !fits(account, Book::Payments, amount) {
         return Err(Refusal::Amount);
     }
+    payable(account, amount)?;
     Ok(Event::Recharged { amount, reference })
 }
 
@@ -198,6 +199,7 @@ fn refund(account: &Account, amount: Micros, reference: Option<String>) -> Resul
     if !amount.is_positive() {
         return Err(Refusal::Amount);
     }
+    payable(account, amount)?;
     let received = account.books.get(Book::Payments).negated();
     let available = account.balance().saturating_sub(account.leased()).min(received);
     if amount > available {
@@ -211,6 +213,15 @@ fn adjust(account: &Account, amount: Micros, reason: String) -> Result<Event, Re
         return Err(Refusal::Amount);
     }
     Ok(Event::Adjusted { amount, reason })
+}
+
+/// What changes hands outside of the book is a whole number of the currency's smallest coin: there is no half yen. What the
+/// book moves by itself, such as the price of a call, may be finer.
+fn payable(account: &Account, amount: Micros) -> Result<(), Refusal> {
+    match account.currency {
+        Some(currency) if !currency.can_be_paid(amount) => Err(Refusal::TooFine(currency)),
+        _ => Ok(()),
+    }
 }
 
 /// Whether `amount` can be moved from `book` to the balance without leaving the range of either.
@@ -227,10 +238,11 @@ fn purchase(account: &Account, terms: &PackageTerms, at: Timestamp) -> Result<Ev
     Ok(Event::Purchased { terms: terms.clone(), until: terms.valid.map(|valid| at.plus(valid)) })
 }
 
-fn set_terms(terms: &AccountTerms) -> Result<Event, Refusal> {
+fn set_terms(account: &Account, terms: &AccountTerms) -> Result<Event, Refusal> {
     if terms.credit_limit < Micros::ZERO || terms.credit_limit > MOST_CREDIT {
         return Err(Refusal::Amount);
     }
+    payable(account, terms.credit_limit)?;
     subscription::time_zone(terms.time_zone.as_deref()).ok_or(Refusal::Calendar)?;
     Ok(Event::TermsSet(terms.clone()))
 }

@@ -128,6 +128,15 @@ pub enum Event {
 }
 
 impl Event {
+    /// Whether it would be the same in another currency: it moves no money, sells nothing and names no amount.
+    pub fn is_of_no_currency(&self) -> bool {
+        match self {
+            Self::Opened { .. } | Self::StatusSet { .. } | Self::StatementClosed { .. } => true,
+            Self::TermsSet(terms) => !terms.has_amounts(),
+            _ => false,
+        }
+    }
+
     /// What happened, in the word of the API.
     pub const fn name(&self) -> &'static str {
         match self {

@@ -31,6 +31,11 @@ pub(super) struct Keys {
 }
 
 impl Keys {
+    /// Whether no command had one: the last is kept until the next comes.
+    pub(super) fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
     pub(super) fn get(&self, key: &IdempotencyKey) -> Option<&Remembered> {
         self.known.get(key)
     }

@@ -59,6 +59,13 @@ impl Book {
         book
     }
 
+    /// With a balance that is finer than what can be paid.
+    pub(crate) fn with_given(amount: &str) -> Self {
+        let mut book = Self::open();
+        book.run(&given(amount)).unwrap();
+        book
+    }
+
     pub(crate) fn with_package(calls: u64) -> Self {
         let mut book = Self::open();
         book.run(&Command::Purchase(package("0.00", &[(Meter::Calls, calls)]))).unwrap();
@@ -141,6 +148,10 @@ impl Book {
             }
         }
     }
+}
+
+pub(crate) fn given(amount: &str) -> Command {
+    Command::Adjust { amount: money(amount), reason: "goodwill".to_owned() }
 }
 
 pub(crate) fn usd() -> Currency {

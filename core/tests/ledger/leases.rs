@@ -12,7 +12,7 @@ use farebox_core::{
     time::{DAY, MINUTE, SECOND},
 };
 
-use crate::book::{Book, calls, id, line, money, package, per_1000_calls, recharge};
+use crate::book::{Book, calls, given, id, line, money, package, per_1000_calls, recharge};
 
 #[test]
 fn a_package_of_100_calls_is_100_calls_on_a_few_dozen_leases() {
@@ -49,7 +49,7 @@ fn a_package_pays_before_the_balance_and_the_refusal_names_what_was_bought() {
     let mut book = Book::with_package(8);
     let rate = per_1000_calls("2.00");
     assert_eq!(book.use_up(Some(&rate), 100).2, Refusal::QuotaExhausted { leased: false });
-    book.run(&recharge("0.002")).unwrap();
+    book.run(&given("0.002")).unwrap();
     assert_eq!(book.lease(Some(&rate), calls(5)).unwrap().policy, "balance");
     book.wait(31 * DAY);
     assert_eq!(book.lease(None, calls(1)), Err(Refusal::QuotaExpired));

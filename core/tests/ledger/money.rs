@@ -23,8 +23,8 @@ fn only_money_that_is_there_and_not_leased_is_paid_back() {
     book.run(&Command::SetTerms(AccountTerms { credit_limit: money("5.00"), ..AccountTerms::default() })).unwrap();
     book.lease(Some(&per_1000_calls("2.00")), calls(100)).unwrap();
     let refund = |amount: &str| Command::Refund { amount: money(amount), reference: None };
-    let refusal = Refusal::Balance { available: money("0.80"), needed: money("0.800001") };
-    assert_eq!(book.run(&refund("0.800001")), Err(refusal));
+    let refusal = Refusal::Balance { available: money("0.80"), needed: money("0.81") };
+    assert_eq!(book.run(&refund("0.81")), Err(refusal));
     book.run(&refund("0.80")).unwrap();
     assert_eq!((book.account.balance(), book.account.books().get(Of::Payments)), (money("0.20"), money("-0.20")));
     assert_eq!(book.run(&refund("0.00")), Err(Refusal::Amount));
@@ -35,8 +35,8 @@ fn no_more_is_paid_back_than_was_received() {
     let mut book = Book::with_balance("1.00");
     book.run(&Command::Adjust { amount: money("5.00"), reason: "goodwill".into() }).unwrap();
     let refund = |amount: &str| Command::Refund { amount: money(amount), reference: None };
-    let refusal = Refusal::Balance { available: money("1.00"), needed: money("1.000001") };
-    assert_eq!(book.run(&refund("1.000001")), Err(refusal));
+    let refusal = Refusal::Balance { available: money("1.00"), needed: money("1.01") };
+    assert_eq!(book.run(&refund("1.01")), Err(refusal));
     book.run(&refund("0.75")).unwrap();
     let refusal = Refusal::Balance { available: money("0.25"), needed: money("0.26") };
     assert_eq!(book.run(&refund("0.26")), Err(refusal));
@@ -101,7 +101,7 @@ fn a_notice_is_raised_once_per_crossing() {
 
 #[test]
 fn a_balance_that_is_leased_out_is_not_exhausted_yet() {
-    let mut book = Book::with_balance("0.005");
+    let mut book = Book::with_given("0.005");
     let rate = per_1000_calls("2.00");
     let lease = book.lease(Some(&rate), calls(1)).unwrap();
     book.lease(Some(&rate), calls(1)).unwrap();

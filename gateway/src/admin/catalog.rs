@@ -1,8 +1,8 @@
 //! Publishing and reading the catalog.
 //!
 //! Invariant: a catalog is published whole, after it was compiled without a single problem; else the one before serves
-//! on. It takes the place of the one that the publisher was shown, where it says which. Its currency stays once there are
-//! accounts, because their books are kept in it; what customers hold is taken away only when that is said.
+//! on. It takes the place of the one that the publisher was shown, where it says which. Its currency stays once
+//! something is booked in it (`currency`); what customers hold is taken away only when that is said.
 
 use farebox_core::{
     catalog::{CATALOG_ENTRY, Catalog, compile, difference},
@@ -16,7 +16,7 @@ use super::{
     failure::Failure,
     holders::{Held, Holders},
     precondition::{NOTHING, entity_tag},
-    store::{self, ACCOUNTS, Published, written},
+    store::{self, Published, written},
 };
 use crate::{
     ports::Fault,
@@ -79,7 +79,7 @@ impl<P: AdminPorts> Call<'_, P> {
                 text.as_deref().map(|text| store::parsed(CATALOG_ENTRY, text)).transpose()?;
             let replaces = before.as_ref().map_or(NOTHING, |before| &before.catalog.version).to_owned();
             self.check_seen(before.as_ref(), &replaces, dry_run)?;
-            self.check_currency(before.as_ref(), &catalog).await?;
+            let exchanged = self.exchanged(before.as_ref().map(|before| &before.catalog), &catalog).await?;
             let changes = difference::difference(before.as_ref().map(|before| &before.catalog), &catalog);
             let Holders { held, is_all } = self.holders(&removed(before.as_ref(), &catalog)).await?;
             if !dry_run {
@@ -87,8 +87,14 @@ impl<P: AdminPorts> Call<'_, P> {
                 if !(is_free || remove_held) {
                     return Err(Failure::CatalogHeld(Holders { held, is_all }.to_string()));
                 }
+                if let Some(exchanged) = &exchanged {
+                    self.take_along(exchanged).await?;
+                }
                 let published = self.successor(before, source, catalog.clone());
                 if !self.ports.exchange(CATALOG_ENTRY, text.as_deref(), Some(&written(&published)?)).await? {
+                    if let Some(exchanged) = &exchanged {
+                        self.take_back(exchanged).await?;
+                    }
                     continue;
                 }
             }
@@ -109,14 +115,6 @@ impl<P: AdminPorts> Call<'_, P> {
             return Err(Failure::VersionUnseen);
         }
         self.check_version(version)
-    }
-
-    async fn check_currency(&self, before: Option<&Published>, catalog: &Catalog) -> Result<(), Failure> {
-        let currency = before.map(|before| before.catalog.provider.currency);
-        if currency.is_some_and(|currency| currency != catalog.provider.currency) && self.has_accounts().await? {
-            return Err(Failure::CurrencyFixed);
-        }
-        Ok(())
     }
 
     /// What is published in place of `before`.
@@ -147,10 +145,6 @@ impl<P: AdminPorts> Call<'_, P> {
     /// The catalog that serves now.
     pub(super) async fn published(&self) -> Result<Option<Published>, Failure> {
         store::read(self.ports, CATALOG_ENTRY).await
-    }
-
-    async fn has_accounts(&self) -> Result<bool, Failure> {
-        Ok(!self.ports.list(ACCOUNTS, None, 1).await?.items.is_empty())
     }
 }
 

@@ -8,6 +8,7 @@ use farebox_core::{
     catalog::Problem,
     id::AccountId,
     ledger::Refusal,
+    money::Currency,
     time::{Month, Timestamp},
 };
 use schemars::JsonSchema;
@@ -41,10 +42,10 @@ pub(super) enum Failure {
     #[error("{}", listed(.0))]
     CatalogInvalid(Vec<Problem>),
     #[error(
-        "There are accounts that are kept in another currency. The currency of a catalog is fixed once there is an \
-        account."
+        "There are books of accounts in {0}. The currency of a catalog is fixed once money has moved in an account, \
+        something was sold to it or a limit agreed with it."
     )]
-    CurrencyFixed,
+    CurrencyFixed(Currency),
     #[error(
         "Another operator has published the catalog that is there now. Look at it, and send its version with `If-Match`."
     )]
@@ -153,7 +154,7 @@ impl Failure {
             }
             Self::CatalogHeld(_) => (409, "catalog.held", "Customers hold what would be removed"),
             Self::LocalHost(_) => (422, "host.local", "A host that only this machine reaches"),
-            Self::CurrencyFixed => (409, "catalog.currency_fixed", "The currency cannot change"),
+            Self::CurrencyFixed(_) => (409, "catalog.currency_fixed", "The currency cannot change"),
             Self::AccountUnknown => (404, "account.unknown", "No such account"),
             Self::CredentialUnknown => (404, "credential.unknown", "No such credential"),
             Self::CredentialEnded => (409, "credential.revoked", "Credential has ended"),
@@ -177,7 +178,9 @@ impl Failure {
             Self::ClockFixed => (403, "clock.fixed", "The clock cannot be moved"),
             Self::Refused(Refusal::KeyReused) => (422, "idempotency_key.reused", "Idempotency key used before"),
             Self::Refused(Refusal::Balance { .. }) => (402, "balance.insufficient", "The balance does not cover it"),
-            Self::Refused(Refusal::Amount) => (422, "amount.invalid", "Not an amount that can be booked"),
+            Self::Refused(Refusal::Amount | Refusal::TooFine(_)) => {
+                (422, "amount.invalid", "Not an amount that can be booked")
+            }
             Self::Refused(Refusal::OtherBook(_)) => (409, "entries.conflict", "Not the entries that follow"),
             Self::Refused(Refusal::Currency(_)) => (422, "currency.mismatch", "Another currency"),
             Self::Refused(_) => (409, "account.refused", "The account does not allow it"),

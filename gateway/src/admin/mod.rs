@@ -10,6 +10,7 @@ mod audit;
 mod catalog;
 mod clock;
 mod credentials;
+mod currency;
 mod failure;
 mod holders;
 mod money;
@@ -274,9 +275,13 @@ impl<'a, P: AdminPorts> Call<'a, P> {
         }
     }
 
-    /// The body as JSON; an empty one stands for `{}`.
+    /// The body as a JSON object; an empty one stands for `{}`.
     fn body<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         let body = if self.request.body.is_empty() { b"{}" } else { self.request.body };
+        // Serde would take a list of an object's values, in order, for the object.
+        if body.trim_ascii_start().first() != Some(&b'{') {
+            return Err(Failure::Malformed("the body must be a JSON object".to_owned()));
+        }
         serde_json::from_slice(body).map_err(|error| Failure::Malformed(format!("the body cannot be read: {error}")))
     }
 

@@ -80,7 +80,7 @@ pub(super) struct Booked {
     grant: Option<String>,
     /// The balance after it.
     #[schemars(with = "Amount")]
-    balance: Micros,
+    balance: String,
 }
 
 impl<P: AdminPorts> Call<'_, P> {
@@ -162,9 +162,11 @@ impl<P: AdminPorts> Call<'_, P> {
         key: &IdempotencyKey,
         command: &Command,
     ) -> Result<Booked, Failure> {
+        let currency = self.published().await?.map_or(Currency::NONE, |published| published.catalog.provider.currency);
         match self.ports.execute(account, Some(key), command).await?? {
             Answer::Booked { entry, balance, grant } => {
                 self.mark(account).await;
+                let balance = currency.show(balance);
                 Ok(Booked { entry, grant: grant.map(|grant| grant.to_string()), balance })
             }
             other => Err(Failure::Unwritable(format!("the ledger answered {other:?}"))),

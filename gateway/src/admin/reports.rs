@@ -7,13 +7,19 @@ use super::{
     paging::{Items, numbered},
     precondition::{entity_tag, version_of},
 };
-use crate::reports::{Query, Report};
+use crate::reports::{BalanceReport, Query, Report};
 use farebox_core::time::Timestamp;
+use serde_json::json;
 
 impl<P: AdminPorts> Call<'_, P> {
     pub(super) async fn balance(&self, account: &str) -> Answered {
         match self.report(account, Query::Balance).await? {
-            Report::Balance(balance) => AdminResponse::json(200, &balance),
+            Report::Balance(BalanceReport { balance, available, leased, currency }) => {
+                let [balance, available, leased] = [balance, available, leased].map(|amount| currency.show(amount));
+                let shown =
+                    json!({ "balance": balance, "available": available, "leased": leased, "currency": currency });
+                AdminResponse::json(200, &shown)
+            }
             other => Err(mismatch(&other)),
         }
     }

@@ -35,7 +35,7 @@ impl<P: AdminPorts> Call<'_, P> {
         let catalog = compile(source).map_err(Failure::CatalogInvalid)?;
         let Published { catalog: sells, .. } = self.published().await?.ok_or(Failure::CatalogMissing)?;
         if sells.provider.currency != catalog.provider.currency {
-            return Err(Failure::CurrencyFixed);
+            return Err(Failure::CurrencyFixed(sells.provider.currency));
         }
         let (accounts, cursor) = self.keys(ACCOUNTS).await?;
         let catalog = serde_json::to_string(&catalog).map_err(|error| Failure::Unwritable(error.to_string()))?;

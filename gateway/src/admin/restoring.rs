@@ -7,10 +7,12 @@
 use farebox_core::ledger::{Command, Entry};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{
     AdminPorts, AdminResponse, Answered, Call,
     accounts::account_id,
+    failure::Failure,
     names,
     store::{self, AccountRecord, Status, account_entry},
 };
@@ -29,7 +31,7 @@ pub(super) struct Copied {
     name: Option<String>,
     /// In order.
     #[schemars(with = "Vec<LedgerEntry>")]
-    items: Vec<Entry>,
+    items: Vec<Value>,
 }
 
 impl<P: AdminPorts> Call<'_, P> {
@@ -38,6 +40,7 @@ impl<P: AdminPorts> Call<'_, P> {
         let Copied { name, items } = self.body()?;
         let name = name.unwrap_or_else(|| id.to_string());
         names::check("name", &name)?;
+        let items: Vec<Entry> = items.iter().map(entry).collect::<Result<_, _>>()?;
         let Some(created) = items.first().map(|first| first.at) else { return Ok(AdminResponse::empty()) };
         self.ports
             .execute(&id, None, &Command::Restore { entries: items.iter().map(Entry::to_bytes).collect() })
@@ -48,5 +51,27 @@ impl<P: AdminPorts> Call<'_, P> {
             store::make(self.ports, &account_entry(&record.id), &record).await?;
         }
         Ok(AdminResponse::empty())
+    }
+}
+
+/// An entry as it was copied.
+fn entry(copied: &Value) -> Result<Entry, Failure> {
+    let malformed = |error: &dyn std::fmt::Display| Failure::Malformed(format!("the body cannot be read: {error}"));
+    let entry = Entry::deserialize(copied).map_err(|error| malformed(&error))?;
+    let written = serde_json::to_value(&entry).map_err(|error| Failure::Unwritable(error.to_string()))?;
+    if is_shaped(copied, &written) { Ok(entry) } else { Err(malformed(&"a list stands for an object in an entry")) }
+}
+
+/// Whether objects are objects: serde would take a list of an object's values, in order, for the object.
+fn is_shaped(copied: &Value, written: &Value) -> bool {
+    match (copied, written) {
+        (Value::Array(_), Value::Object(_)) => false,
+        (Value::Array(copied), Value::Array(written)) => {
+            copied.iter().zip(written).all(|(one, other)| is_shaped(one, other))
+        }
+        (Value::Object(copied), Value::Object(written)) => {
+            copied.iter().all(|(name, one)| written.get(name).is_none_or(|other| is_shaped(one, other)))
+        }
+        _ => true,
     }
 }

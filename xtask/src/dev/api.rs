@@ -32,6 +32,11 @@ impl Admin {
         self.send(Method::PUT, "catalog?remove_held=true", None, "application/toml", toml).await.map(drop)
     }
 
+    /// Reads something.
+    pub(super) async fn get(&self, path: &str) -> Result<Value> {
+        self.send(Method::GET, path, None, "application/json", String::new()).await
+    }
+
     /// Posts JSON; `key` makes repeating it harmless.
     pub(super) async fn post(&self, path: &str, key: Option<&str>, content: &Value) -> Result<Value> {
         self.send(Method::POST, path, key, "application/json", content.to_string()).await

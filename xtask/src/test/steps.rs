@@ -105,7 +105,9 @@ pub(super) fn workers<'a>(table: &'a Mutex<Table>, thorough: bool) -> Vec<Step<'
         ),
         Job::new("deployment, dry", &["Workers as they are deployed"], |log| {
             for config in ["billing-worker/wrangler.toml", "wrangler.toml"] {
-                log.run(npm_tool("wrangler")?.args(["deploy", "--dry-run", "--config", config]))?;
+                let mut wrangler = npm_tool("wrangler")?;
+                wrangler.env(build::WASM_BINDGEN_VARIABLE, built(WASM_BINDGEN));
+                log.run(wrangler.args(["deploy", "--dry-run", "--config", config]))?;
             }
             Ok(Found::one())
         }),

@@ -56,7 +56,7 @@ pub(super) fn summary(statement: &Statement) -> Value {
     let (last, head) = end(statement);
     json!({
         "account": account, "from": from, "until": until, "entries": statement.entries.len(), "last": last, "head": head,
-        "opening": opening, "closing": closing, "currency": currency,
+        "opening": currency.show(*opening), "closing": currency.show(*closing), "currency": currency,
     })
 }
 

@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use farebox_core::{
     ledger::{StatedCharge, StatedEntry, Statement},
-    money::Micros,
+    money::{Currency, Micros},
 };
 use serde_json::{Value, json};
 
@@ -15,9 +15,13 @@ use crate::{commands::entries, output};
 /// The whole page.
 pub(super) fn of(statement: &Statement) -> String {
     let head = ["account", "from", "until", "currency", "opening", "closing"];
-    let mut page = output::record(&json!(statement), &head);
+    let currency = statement.currency;
+    let mut shown = json!(statement);
+    shown["opening"] = json!(currency.show(statement.opening));
+    shown["closing"] = json!(currency.show(statement.closing));
+    let mut page = output::record(&shown, &head);
     let (moved, still): (Vec<_>, Vec<_>) = statement.entries.iter().partition(|stated| stated.amount != Micros::ZERO);
-    let rows = moved.into_iter().map(entry_row).collect();
+    let rows = moved.into_iter().map(|stated| entry_row(stated, currency)).collect();
     section(&mut page, "Entries", rows, &["entry", "time", "what", "detail", "amount", "balance"]);
     if !still.is_empty() {
         let _ = writeln!(page, "and {} that moved no money, which --json and --csv show", still.len());
@@ -27,9 +31,9 @@ pub(super) fn of(statement: &Statement) -> String {
             "egress_bytes": usage.egress_bytes })
     });
     section(&mut page, "Usage", used.collect(), &["product", "calls", "ingress_bytes", "egress_bytes"]);
-    let charges = statement.charges.iter().map(charge_row).collect();
+    let charges = statement.charges.iter().map(|charge| charge_row(charge, currency)).collect();
     section(&mut page, "Charges", charges, &["product", "month", "cost", "charged", "forgiven"]);
-    let tiers = statement.charges.iter().flat_map(tier_rows).collect();
+    let tiers = statement.charges.iter().flat_map(|charge| tier_rows(charge, currency)).collect();
     section(&mut page, "What they are made of", tiers, &["product", "month", "meter", "units", "price", "per"]);
     let overruns = statement
         .overruns
@@ -38,7 +42,7 @@ pub(super) fn of(statement: &Statement) -> String {
     section(&mut page, "Used beyond what was bought", overruns.collect(), &["grant", "meter", "amount"]);
     section(&mut page, "Lost by the gateway, and not charged", lost(statement), &["lease", "meter", "at_most"]);
     if statement.overdrawn != Micros::ZERO {
-        let _ = writeln!(page, "\nThe balance is overdrawn by {}.", statement.overdrawn);
+        let _ = writeln!(page, "\nThe balance is overdrawn by {}.", currency.show(statement.overdrawn));
     }
     page
 }
@@ -49,23 +53,23 @@ fn section(page: &mut String, title: &str, rows: Vec<Value>, columns: &[&str]) {
     }
 }
 
-fn entry_row(stated: &StatedEntry) -> Value {
+fn entry_row(stated: &StatedEntry, currency: Currency) -> Value {
     let mut row = entries::row(&stated.entry);
-    row["amount"] = json!(stated.amount);
-    row["balance"] = json!(stated.balance);
+    row["amount"] = json!(currency.show(stated.amount));
+    row["balance"] = json!(currency.show(stated.balance));
     row
 }
 
-fn charge_row(charge: &StatedCharge) -> Value {
-    let forgiven = (charge.forgiven != Micros::ZERO).then_some(charge.forgiven);
-    json!({ "product": charge.product, "month": charge.month.to_string(), "cost": charge.cost,
-        "charged": charge.charged, "forgiven": forgiven })
+fn charge_row(charge: &StatedCharge, currency: Currency) -> Value {
+    let forgiven = (charge.forgiven != Micros::ZERO).then(|| currency.show(charge.forgiven));
+    json!({ "product": charge.product, "month": charge.month.to_string(), "cost": currency.show(charge.cost),
+        "charged": currency.show(charge.charged), "forgiven": forgiven })
 }
 
-fn tier_rows(charge: &StatedCharge) -> impl Iterator<Item = Value> {
-    charge.tiers.iter().map(|stated| {
+fn tier_rows(charge: &StatedCharge, currency: Currency) -> impl Iterator<Item = Value> {
+    charge.tiers.iter().map(move |stated| {
         json!({ "product": charge.product, "month": charge.month.to_string(), "meter": stated.meter,
-            "units": stated.tier.units, "price": stated.tier.per_block, "per": stated.per })
+            "units": stated.tier.units, "price": currency.show(stated.tier.per_block), "per": stated.per })
     })
 }
 

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use farebox_core::{
-    ledger::Event,
+    ledger::{Command, Event},
     meter::Meter,
     time::{SECOND, Timestamp},
 };
@@ -71,7 +71,10 @@ fn a_lease_comes_back_whole_also_when_some_of_its_usage_was_written_before() {
 
 #[test]
 fn a_call_waits_for_what_other_instances_will_give_back() {
-    let deployment = Deployment::new("0.002");
+    // What is left of a balance may be finer than what can be paid.
+    let deployment = Deployment::new("0.01");
+    let amount = "-0.008".parse().unwrap();
+    deployment.book(Some("a"), &Command::Adjust { amount, reason: "used elsewhere".to_owned() });
     let (holder, waiting) = (deployment.instance_for(1, Some(LIFETIME)), deployment.instance_for(2, Some(LIFETIME)));
     let held = send(&holder, &deployment.signed("/leased", "hush")).unwrap();
     assert_eq!(send(&waiting, &deployment.signed("/leased", "hush")).unwrap_err(), "temporarily.unavailable");

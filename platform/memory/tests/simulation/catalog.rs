@@ -46,7 +46,7 @@ upstream = "http://origin.test"
 auth = ["appcode"]
 routes = [{ path = "/mixed" }]
   [products.rate]
-  minimum = "0.003"
+  minimum = "0.01"
   calls = [{ up_to = 20, per_1000 = "0.50" }, { per_1000 = "0.20" }]
   ingress = [{ up_to = 100_000, per_gib = "0.00" }, { per_gib = "11.00" }]
   total = [{ up_to = 2_000_000, per_gib = "5.00" }, { per_gib = "1.00" }]

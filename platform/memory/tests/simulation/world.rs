@@ -31,6 +31,8 @@ const INSTANCES: usize = 3;
 const STEADY: u64 = 8;
 /// No upstream takes longer to answer.
 const LONGEST_ANSWER: Millis = 2 * MINUTE;
+/// The smallest amount that is paid in, in micro-units.
+const CENT: i64 = 10_000;
 /// No clock of an instance is further from the truth.
 const WRONGEST: Millis = 30 * HOUR;
 
@@ -103,7 +105,7 @@ impl World {
             6..8 => Command::Subscribe(plan(rng)),
             8..10 => Command::ChangePlan { subscription, terms: plan(rng) },
             10 => Command::Cancel { subscription, at_once: rng.bool() },
-            11 => Command::Refund { amount: Micros::new(rng.i64(1..100_000)), reference: None },
+            11 => Command::Refund { amount: Micros::new(CENT * rng.i64(1..10)), reference: None },
             12 => Command::Adjust { amount: Micros::new(rng.i64(-20_000..20_000)), reason: "goodwill".into() },
             13 => Command::SetStatus { suspended: rng.bool() },
             14 => Command::SetTerms(AccountTerms {
@@ -113,7 +115,7 @@ impl World {
                 time_zone: rng.bool().then(|| "Europe/Berlin".to_owned()),
             }),
             _ => {
-                let (amount, currency) = (Micros::new(rng.i64(1..200_000)), "USD".parse().unwrap());
+                let (amount, currency) = (Micros::new(CENT * rng.i64(1..20)), "USD".parse().unwrap());
                 Command::Recharge { amount, currency, reference: None }
             }
         }
