@@ -23,7 +23,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("cli", &["farebox-core"]),
     ("benches", &["farebox-core", "farebox-gateway", "farebox-memory"]),
     ("tests", &["farebox-core"]),
-    ("tests/conformance", &["farebox-gateway", "farebox-cloudflare", "farebox-spin"]),
+    ("tests/conformance", &["farebox-core", "farebox-gateway", "farebox-cloudflare", "farebox-spin"]),
     ("xtask", &[]),
 ];
 

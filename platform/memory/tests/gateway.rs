@@ -136,6 +136,14 @@ impl Deployment {
         deployment
     }
 
+    /// One that has the price of one call left, which is less than anybody can pay in.
+    fn with_one_call() -> Self {
+        let deployment = Self::new("0.01");
+        let amount = "-0.008".parse().unwrap();
+        deployment.book(Some("a"), &Command::Adjust { amount, reason: "used elsewhere".to_owned() });
+        deployment
+    }
+
     fn book(&self, key: Option<&str>, command: &Command) {
         let key = key.map(|key| IdempotencyKey(key.to_owned()));
         now(self.memory.execute(&self.account, key.as_ref(), command)).unwrap().unwrap();

@@ -7,7 +7,15 @@ use regex_lite::{Captures, Regex};
 use super::wire::Answer;
 
 /// Requests that only one of the runtimes hands to the gateway, or hands over with something missing.
-pub(super) const APART: [&str; 5] = ["method BREW", "method get", "a method of nobody", "hop by hop", "no chunk"];
+pub(super) const APART: [&str; 7] = [
+    "method BREW",
+    "method get",
+    "a method of nobody",
+    "hop by hop",
+    "no chunk",
+    "two hosts",
+    "a host with a colon too many",
+];
 
 /// Header fields that belong to the server in front of the gateway and to its connection, not to the answer.
 const SERVERS_OWN: [&str; 5] = ["connection", "date", "keep-alive", "proxy-authenticate", "server"];
@@ -20,7 +28,7 @@ static NEW: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"req_[0-9a-z]{16}", "REQUEST"),
         // When: of an entry, of a signature, and what is derived from either.
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME"),
-        (r"created=\d+", "created=TIME"),
+        (r"(created|expires)=\d+", "$1=TIME"),
         (r"farebox=:[A-Za-z0-9+/=]+:", "farebox=:SIGNATURE:"),
         (r#""(hash|prev)":"[^"]+""#, "\"$1\":\"HASH\""),
         // What is left, as far as the instance that answers knows.

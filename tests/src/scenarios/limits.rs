@@ -75,6 +75,9 @@ const CALLERS: usize = 200;
 /// How often callers of a crowd may be told to come again, all together: a few times each, around the moment when the last calls are used.
 const MOST_COMING_AGAIN: u32 = 20 * 200;
 
+/// How long the settlement rests while callers wait for it.
+const BETWEEN_SETTLEMENTS: Duration = Duration::from_secs(1);
+
 /// How often one call comes again. Each time it waits for as long as it is told.
 const COMES_AGAIN: u32 = 60;
 
@@ -108,6 +111,13 @@ async fn call_at_once(
             anyhow::Ok((codes, again))
         });
     }
+    // The schedule settles each minute. Here it is done all the time, so that what was leased is soon known to be used.
+    let admin = farebox.admin();
+    let settling = tokio::spawn(async move {
+        while admin.settle().await.is_ok() {
+            tokio::time::sleep(BETWEEN_SETTLEMENTS).await;
+        }
+    });
     let mut outcomes = Outcomes::default();
     while let Some(told) = tasks.join_next().await {
         let (codes, again) = told??;
@@ -116,6 +126,7 @@ async fn call_at_once(
             *outcomes.finally.entry(code).or_default() += 1;
         }
     }
+    settling.abort();
     Ok(outcomes)
 }
 

@@ -4,7 +4,7 @@
 //! to make code: so the lints cost no second build of everything. Whoever edits uses `cargo clippy` as ever.
 //! Invariant: every crate of the workspace is in exactly one of the groups below, so that none goes without lints.
 
-use std::{env, path::PathBuf, process::Command, sync::Mutex};
+use std::{path::PathBuf, process::Command, sync::Mutex};
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
@@ -43,6 +43,9 @@ const END_TO_END: &str = "farebox-tests";
 
 /// Advisories are left to the machines that can reach the advisory database.
 const DENY: [&str; 5] = ["--all-features", "check", "bans", "licenses", "sources"];
+
+/// How many scenarios of a runtime run at once: they wait for leases and settlements most of their time.
+const SIDE_BY_SIDE: u8 = 4;
 
 /// Tells the tests to do everything in full.
 const THOROUGH: &str = "FAREBOX_THOROUGH";
@@ -242,8 +245,8 @@ fn scenarios(runtime: &'static str, table: &Mutex<Table>, thorough: bool, log: &
 /// One of the test programs of `farebox-tests`, on what the steps before it built.
 fn end_to_end(test: &str, thorough: bool, log: &Log, see: &mut dyn FnMut(&str)) -> Result<Found> {
     let mut program = Command::new(test_program(test, log)?);
-    program.arg("--nocapture").current_dir(root().join("tests"));
-    program.env("CARGO", cargo().get_program()).env("FAREBOX_XTASK", env::current_exe()?);
+    program.args(["--nocapture", &format!("--test-threads={SIDE_BY_SIDE}")]).current_dir(root().join("tests"));
+    program.env("CARGO", cargo().get_program()).env("FAREBOX_XTASK", built("xtask"));
     program.env("FAREBOX", built("farebox"));
     program.env(THOROUGH, if thorough { "1" } else { "" });
     run(log, &mut program, see)

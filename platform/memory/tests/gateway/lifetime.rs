@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use farebox_core::{
-    ledger::{Command, Event},
+    ledger::Event,
     meter::Meter,
     time::{SECOND, Timestamp},
 };
@@ -71,17 +71,16 @@ fn a_lease_comes_back_whole_also_when_some_of_its_usage_was_written_before() {
 
 #[test]
 fn a_call_waits_for_what_other_instances_will_give_back() {
-    // What is left of a balance may be finer than what can be paid.
-    let deployment = Deployment::new("0.01");
-    let amount = "-0.008".parse().unwrap();
-    deployment.book(Some("a"), &Command::Adjust { amount, reason: "used elsewhere".to_owned() });
+    let deployment = Deployment::with_one_call();
     let (holder, waiting) = (deployment.instance_for(1, Some(LIFETIME)), deployment.instance_for(2, Some(LIFETIME)));
     let held = send(&holder, &deployment.signed("/leased", "hush")).unwrap();
     assert_eq!(send(&waiting, &deployment.signed("/leased", "hush")).unwrap_err(), "temporarily.unavailable");
     assert!(deployment.memory.now() >= START.plus(10 * LIFETIME.idle), "it waited as long as that may take");
     holder.finish(held.call, true, 0, 0, START);
     now(holder.flush());
-    let asked = deployment.memory.now();
+    // What was refused is asked for again when some time has passed.
+    let asked = deployment.memory.now().plus(10 * SECOND);
+    deployment.memory.set_now(asked);
     assert_eq!(send(&waiting, &deployment.signed("/leased", "hush")).unwrap_err(), "balance.exhausted");
     assert_eq!(deployment.memory.now(), asked, "nothing is held any more");
 }

@@ -69,7 +69,8 @@ fn two_hundred_streams_at_once_get_no_byte_more_than_was_bought() {
         match streams[at].pump(10_000) {
             Ok(()) => turn += 1,
             Err(code) => {
-                assert_eq!(code, "quota.exhausted");
+                // The latter while the other instance holds what is left.
+                assert!(["quota.exhausted", "temporarily.unavailable"].contains(&code.as_str()), "{code}");
                 let ended = streams.swap_remove(at);
                 sent += ended.bytes;
                 ended.end();
@@ -163,7 +164,7 @@ fn a_stream_ends_once_its_account_is_suspended_or_its_credential_has_ended() {
 
 #[test]
 fn a_stream_of_a_product_that_does_not_sell_bytes_outlasts_what_paid_for_its_call() {
-    let deployment = Deployment::new("0.002");
+    let deployment = Deployment::with_one_call();
     let instance = deployment.instance(1);
     let mut stream = Stream::open(&deployment, &instance, "/leased").unwrap();
     for _ in 0..10 {
