@@ -285,6 +285,10 @@ impl Wallet {
     /// admitted while calls are under way, the batch says so once it has ended by `now`.
     pub(crate) fn drain(&mut self, account: &AccountId, product: &ProductId, now: Timestamp, batch: &mut Batch) {
         self.unsent = 0;
+        // A lease that pays for nothing more is of no use; closed, it keeps nobody waiting for what it might give back.
+        if self.current.as_ref().is_some_and(|pocket| !pocket.held.pays(now)) {
+            self.retired.extend(self.current.take());
+        }
         for pocket in self.current.iter_mut().chain(&mut self.standby).chain(&mut self.retired) {
             let lease = pocket.held.lease().id;
             batch.lines.extend(pocket.unsent.drain(..).map(|(credential, usage)| Line {

@@ -39,6 +39,8 @@ impl fmt::Display for Problem {
 /// A source and the problems found in it so far.
 pub(super) struct Report<'a> {
     text: &'a str,
+    /// Where each line begins, in bytes: a place is asked for with each route, and a text may have thousands.
+    lines: Vec<usize>,
     problems: RefCell<Vec<Problem>>,
 }
 
@@ -60,8 +62,10 @@ pub(super) struct Item<'a> {
 }
 
 impl<'a> Report<'a> {
-    pub(super) const fn new(text: &'a str) -> Self {
-        Self { text, problems: RefCell::new(Vec::new()) }
+    pub(super) fn new(text: &'a str) -> Self {
+        let after_feeds = text.match_indices('\n').map(|(feed, _)| feed + 1);
+        let lines = std::iter::once(0).chain(after_feeds).collect();
+        Self { text, lines, problems: RefCell::new(Vec::new()) }
     }
 
     pub(super) fn into_problems(self) -> Vec<Problem> {
@@ -95,9 +99,9 @@ impl<'a> Report<'a> {
 
     /// Line and column of a byte.
     fn place(&self, offset: usize) -> (usize, usize) {
-        let before = self.text.get(..offset).unwrap_or(self.text);
-        let line_start = before.rfind('\n').map_or(0, |feed| feed + 1);
-        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+        let line = self.lines.partition_point(|begin| *begin <= offset).max(1);
+        let before = self.text.get(self.lines[line - 1]..offset).unwrap_or_default();
+        (line, before.chars().count() + 1)
     }
 }
 
