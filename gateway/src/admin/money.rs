@@ -162,10 +162,12 @@ impl<P: AdminPorts> Call<'_, P> {
         key: &IdempotencyKey,
         command: &Command,
     ) -> Result<Booked, Failure> {
-        let currency = self.published().await?.map_or(Currency::NONE, |published| published.catalog.provider.currency);
         match self.ports.execute(account, Some(key), command).await?? {
             Answer::Booked { entry, balance, grant } => {
                 self.mark(account).await;
+                // It is booked: where the catalog cannot be read, the balance is shown with two digits, as any amount.
+                let published = self.published().await.ok().flatten();
+                let currency = published.map_or(Currency::NONE, |published| published.catalog.provider.currency);
                 let balance = currency.show(balance);
                 Ok(Booked { entry, grant: grant.map(|grant| grant.to_string()), balance })
             }
