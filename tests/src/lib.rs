@@ -49,7 +49,8 @@ macro_rules! scenarios_on {
 pub enum Turn {
     /// Others too.
     Beside,
-    /// Nothing else: it measures the runtime's memory, watches a settlement, or loads the machine.
+    /// Nothing else: it measures the runtime's memory, watches a settlement or what settlements add up, or loads
+    /// the machine.
     Alone,
 }
 

@@ -17,7 +17,6 @@ macro_rules! every_scenario_on {
             limits::a_balance_of_1_00_lets_exactly_500_calls_through,
             limits::a_package_of_100_calls_lets_exactly_100_of_1000_through,
             observed::a_trace_goes_on_at_the_upstream,
-            observed::calls_are_seen_by_prometheus_and_as_cloud_events,
             origins::an_origin_knows_the_gateways_calls,
             provider::a_recharge_sent_ten_times_at_once_is_booked_once,
             provider::a_suspended_account_is_rejected_until_it_is_active_again,
@@ -35,6 +34,7 @@ macro_rules! every_scenario_on {
             year::a_year_agrees_with_a_spreadsheet_and_one_changed_byte_is_found,
         }
         $crate::scenarios_on! { $runtime; Alone:
+            observed::calls_are_seen_by_prometheus_and_as_cloud_events,
             limits::a_crowd_gets_its_package_and_its_balance_and_no_call_more,
             limits::a_crowd_gets_no_call_more_when_each_is_asked_for,
             settlement::the_book_agrees_with_the_client_however_often_it_is_settled,
