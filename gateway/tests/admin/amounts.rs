@@ -1,7 +1,4 @@
 //! Amounts are read exactly or refused, an object is an object, and money is paid in what its currency has.
-//!
-//! Broken on purpose, each seen to fail here: a list is taken for an object; an amount is rounded; half a yen is recharged; a
-//! book with money changes its currency.
 
 use farebox_gateway::admin::AdminRequest;
 use serde_json::{Value, json};

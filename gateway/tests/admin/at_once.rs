@@ -1,8 +1,5 @@
 //! Changes that are made at once, or from what a store shows late: none of them is lost, and nothing comes back that was
 //! revoked, removed, suspended or restricted.
-//!
-//! Broken on purpose, each seen to fail here: a change that is written back to the key-value store; one that is not compared
-//! with what it was made from; a removal that leaves nothing behind; a book that is not asked again.
 
 use std::{future::Future, pin::Pin, task::Context};
 

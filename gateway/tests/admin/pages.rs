@@ -1,8 +1,5 @@
 //! Lists are paged by the keys of their rows: whatever comes and goes between two pages, a row that is there all the while
 //! stands on one page.
-//!
-//! Broken on purpose, each seen to fail here: a cursor that counts rows; the reports of settlements without numbers; a list
-//! whose rows have no order.
 
 use std::{cell::Cell, collections::BTreeMap};
 

@@ -1,7 +1,4 @@
 //! What may be published, in whose place, and what that takes away from customers.
-//!
-//! Broken on purpose, each seen to fail here: a version that is not compared; a holder that is not counted; a body that is read
-//! before its sender is known.
 
 use std::cell::Cell;
 

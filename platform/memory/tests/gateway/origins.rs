@@ -1,7 +1,4 @@
 //! What the upstream gets is the gateway's, and can be told from anybody else's.
-//!
-//! Broken on purpose, each seen to fail here: a signature that does not cover the authority; one that lasts for ever; a digest
-//! that is not covered.
 
 use std::collections::HashMap;
 
