@@ -49,8 +49,8 @@ macro_rules! scenarios_on {
 pub enum Turn {
     /// Others too.
     Beside,
-    /// Nothing else: it measures the runtime's memory, watches a settlement or what settlements add up, or loads
-    /// the machine.
+    /// Nothing else: it measures the runtime's memory, watches a settlement or what settlements add up, loads the machine, or
+    /// sends a call twice to what must be one instance.
     Alone,
 }
 

@@ -26,8 +26,6 @@ macro_rules! every_scenario_on {
             rejections::a_revoked_credential_is_rejected,
             rejections::an_account_with_nothing_left_is_rejected,
             rejections::calls_that_must_not_pass_are_rejected_and_not_charged,
-            signatures::the_npm_library_signs_what_is_accepted,
-            signatures::the_pypi_library_signs_what_is_accepted,
             streams::a_client_that_disconnects_is_metered_for_what_was_sent,
             streams::a_client_that_disconnects_while_it_sends_is_metered_for_what_went_through,
             webhooks::a_receiver_that_is_down_for_a_day_gets_everything_in_order,
@@ -38,6 +36,8 @@ macro_rules! every_scenario_on {
             limits::a_crowd_gets_its_package_and_its_balance_and_no_call_more,
             limits::a_crowd_gets_no_call_more_when_each_is_asked_for,
             settlement::the_book_agrees_with_the_client_however_often_it_is_settled,
+            signatures::the_npm_library_signs_what_is_accepted,
+            signatures::the_pypi_library_signs_what_is_accepted,
             streams::a_large_answer_streams_in_constant_memory,
             streams::a_large_request_streams_in_constant_memory,
         }
