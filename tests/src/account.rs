@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
-use farebox_core::{ledger::Statement, meter::Usage};
+use farebox_core::{
+    ledger::Statement,
+    meter::{Meter, Usage},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -123,14 +126,19 @@ impl Account {
     /// Settles until `calls` calls of `product` are in the book, and returns what else was used. An error when there are
     /// more, or when it takes too long.
     pub(crate) async fn settled(&self, product: &str, calls: u64) -> Result<Usage> {
-        let what = format!("{calls} calls of {product} in the book");
-        let usage = eventually(&what, SETTLING, async || {
+        self.settled_to(product, Usage { calls, ..Usage::NONE }).await
+    }
+
+    /// The same, until the book has all of `least`: the calls of a stream are in it before its last bytes are.
+    pub(crate) async fn settled_to(&self, product: &str, least: Usage) -> Result<Usage> {
+        let usage = eventually(&format!("{least:?} of {product} in the book"), SETTLING, async || {
             let settlement = self.admin.settle().await?;
             ensure!(settlement.refused == 0, "batches were refused: {settlement:?}");
-            Ok(Some(self.usage(product).await?).filter(|usage| usage.calls >= calls))
+            let usage = self.usage(product).await?;
+            Ok(Meter::ALL.into_iter().all(|meter| usage.get(meter) >= least.get(meter)).then_some(usage))
         })
         .await?;
-        ensure!(usage.calls == calls, "{} calls in the book, not {calls}", usage.calls);
+        ensure!(usage.calls == least.calls, "{} calls in the book, not {}", usage.calls, least.calls);
         Ok(usage)
     }
 
