@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, time::Duration};
 use anyhow::{Context, Result, ensure};
 use tokio::task::JoinSet;
 
-use crate::{Farebox, account::Account, call::Caller, eventually};
+use crate::{Farebox, account::Account, call::Caller, eventually, thorough};
 
 /// 1,000 calls at once on a package of 100: exactly 100 pass. Another package, and calls pass again.
 pub async fn a_package_of_100_calls_lets_exactly_100_of_1000_through(farebox: &Farebox) -> Result<()> {
@@ -40,30 +40,33 @@ pub async fn a_balance_of_1_00_lets_exactly_500_calls_through(farebox: &Farebox)
     Ok(())
 }
 
-/// 200 callers with 100 calls each, on a package of 5,000 and a balance for 3,000 more: exactly 8,000 pass.
+/// 200 callers with 25 calls each, on a package of 1,200 and a balance for 800 more: exactly 2,000 pass. In full four times as
+/// many of each.
 pub async fn a_crowd_gets_its_package_and_its_balance_and_no_call_more(farebox: &Farebox) -> Result<()> {
-    use_up(farebox, "crowd", "crowd-5000", "/crowd/call").await
+    use_up(farebox, "crowd", "/crowd/call").await
 }
 
 /// The same, each call admitted by the ledger.
 pub async fn a_crowd_gets_no_call_more_when_each_is_asked_for(farebox: &Farebox) -> Result<()> {
-    use_up(farebox, "strict", "strict-5000", "/strict/call").await
+    use_up(farebox, "strict", "/strict/call").await
 }
 
-/// 200 callers with 100 calls each, spread over all gateways, on a package of 5,000 calls and a balance for 3,000 more.
-pub(super) async fn use_up(farebox: &Farebox, product: &str, package: &str, target: &'static str) -> Result<()> {
-    let (account, caller) = Account::with_balance(farebox, "5.50").await?;
-    account.buy(product, package).await?;
-    let outcomes = call_at_once(farebox, &caller, target, CALLERS, 100).await?;
+/// A crowd that is spread over all gateways, and uses up a package of `product` and then a balance.
+pub(super) async fn use_up(farebox: &Farebox, product: &str, target: &'static str) -> Result<()> {
+    let Crowd { calls_each, package, price, paid } = if thorough() { IN_FULL } else { CROWD };
+    let (account, caller) = Account::with_balance(farebox, price).await?;
+    account.buy(product, &format!("{product}-{package}")).await?;
+    let outcomes = call_at_once(farebox, &caller, target, CALLERS, calls_each).await?;
     // The balance was there when the package was used up, so it is what is told of; unless only the package's calls are under way.
     let mut finally = outcomes.finally.clone();
     let passed = finally.remove("passed");
     let refused: u32 = ["quota.exhausted", "balance.exhausted"].iter().filter_map(|code| finally.remove(*code)).sum();
-    ensure!((passed, refused) == (Some(8_000), 12_000) && finally.is_empty(), "{outcomes:?}");
+    let made = CALLERS as u32 * calls_each;
+    ensure!((passed, refused) == (Some(paid), made - paid) && finally.is_empty(), "{outcomes:?}");
     ensure!(outcomes.told_to_come_again <= MOST_COMING_AGAIN, "{outcomes:?}");
-    ensure!(farebox.forwarded(product).await? == 8_000, "the upstream saw another number");
+    ensure!(farebox.forwarded(product).await? == u64::from(paid), "the upstream saw another number");
 
-    account.settled(product, 8_000).await?;
+    account.settled(product, u64::from(paid)).await?;
     let (balance, _) = account.settled_balance().await?;
     ensure!(balance == "0.00", "the balance is {balance}");
     Ok(())
@@ -71,6 +74,21 @@ pub(super) async fn use_up(farebox: &Farebox, product: &str, package: &str, targ
 
 /// Callers of a crowd.
 const CALLERS: usize = 200;
+
+/// How much a crowd calls, and what is paid for.
+struct Crowd {
+    /// Calls of each caller.
+    calls_each: u32,
+    /// Calls of the package.
+    package: u32,
+    /// What the package costs, and the rest from the balance at 1.00 for 1,000 calls.
+    price: &'static str,
+    /// Calls that are paid for in all.
+    paid: u32,
+}
+
+const CROWD: Crowd = Crowd { calls_each: 25, package: 1_200, price: "1.40", paid: 2_000 };
+const IN_FULL: Crowd = Crowd { calls_each: 100, package: 5_000, price: "5.50", paid: 8_000 };
 
 /// How often callers of a crowd may be told to come again, all together: a few times each, around the moment when the last calls are used.
 const MOST_COMING_AGAIN: u32 = 20 * 200;

@@ -13,7 +13,7 @@ use crate::{
 /// Both on the same SQLite files.
 pub async fn a_crowd_at_two_processes_on_one_sqlite_file(others: &Farebox) -> Result<()> {
     let farebox = others.another_with("sqlite", &["--processes", "2"])?;
-    use_up(&farebox, "crowd", "crowd-5000", "/crowd/call").await
+    use_up(&farebox, "crowd", "/crowd/call").await
 }
 
 /// As on two machines: the ledger in PostgreSQL, the usage journal in Redis.
@@ -34,5 +34,5 @@ pub async fn a_crowd_at_two_processes_on_postgresql_and_redis(others: &Farebox) 
             &format!("postgres={}", postgres.url()),
         ],
     )?;
-    use_up(&farebox, "crowd", "crowd-5000", "/crowd/call").await
+    use_up(&farebox, "crowd", "/crowd/call").await
 }
