@@ -2,9 +2,12 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::ports::{Fault, KeyValue};
+use crate::ports::{Documents, Fault, KeyValue};
 
 const PORT: &str = "key-value";
+
+/// How often a change is made anew because another came first.
+const ATTEMPTS: u32 = 64;
 
 /// The document under `key`.
 ///
@@ -12,7 +15,32 @@ const PORT: &str = "key-value";
 /// [`Fault`] when the store does not answer, or holds something else there.
 pub(crate) async fn read<T: DeserializeOwned>(store: &impl KeyValue, key: &str) -> Result<Option<T>, Fault> {
     let Some(bytes) = store.get(key).await? else { return Ok(None) };
-    serde_json::from_slice(&bytes).map(Some).map_err(|error| unreadable(key, &error))
+    parsed(key, &bytes).map(Some)
+}
+
+/// Changes the document under `key`, or a default one, by what it is at that moment: of two changes at once none is lost.
+///
+/// # Errors
+/// [`Fault`] when the store does not answer, or holds something else there.
+pub(crate) async fn change<T: Default + Serialize + DeserializeOwned>(
+    store: &impl Documents,
+    key: &str,
+    change: impl Fn(&mut T),
+) -> Result<T, Fault> {
+    for _ in 0..ATTEMPTS {
+        let before = store.current(key).await?;
+        let mut document = before.as_deref().map(|text| parsed(key, text.as_bytes())).transpose()?.unwrap_or_default();
+        change(&mut document);
+        let after = serde_json::to_string(&document).map_err(|error| unreadable(key, &error))?;
+        if store.exchange(key, before.as_deref(), Some(&after)).await? {
+            return Ok(document);
+        }
+    }
+    Err(Fault::Unavailable { port: PORT, detail: format!("{ATTEMPTS} other changes of {key} came first") })
+}
+
+fn parsed<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<T, Fault> {
+    serde_json::from_slice(bytes).map_err(|error| unreadable(key, &error))
 }
 
 /// Puts a document under `key`.

@@ -1,15 +1,16 @@
 //! The counters of instances that have ended, where a platform ends them by the dozen: each leaves what it counted, and a
 //! settlement run adds that to one sum, so that a scrape reads a few of them however many there were.
 //!
-//! Invariant: what an instance leaves is counted in one place at a time. A run that is interrupted between removing and
-//! adding loses a few counters, and counts none twice.
+//! Invariant: what an instance leaves is counted once. The sum names what it has taken in, and is changed by comparison; what it
+//! has taken in is removed after that. So runs at once, and one that is interrupted, lose nothing and count nothing twice.
 
 use farebox_core::{id::WriterId, time::Timestamp};
+use serde::{Deserialize, Serialize};
 
 use super::{Counters, Histogram, Written};
 use crate::{
-    ports::{Fault, KeyValue},
-    stored::{read, write},
+    ports::{Documents, Fault, KeyValue},
+    stored::{self, read},
 };
 
 /// Where instances leave their counters.
@@ -21,6 +22,28 @@ const SUM: &str = "metrics-sum";
 /// The most that are added, or shown one by one, at once.
 const AT_ONCE: u32 = 1_000;
 
+/// How many names the sum keeps of what it has taken in: those of two runs, of which one may have been interrupted.
+const NAMES_KEPT: usize = 2 * AT_ONCE as usize;
+
+/// What all ended instances counted.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Sum {
+    #[serde(flatten)]
+    written: Written,
+    /// Where the last of it was left, which may still be there.
+    #[serde(default)]
+    taken_in: Vec<String>,
+}
+
+impl Sum {
+    fn take_in(&mut self, key: &str, left: &Written) {
+        if !self.taken_in.iter().any(|taken| taken == key) {
+            self.written.counters.add(&left.counters);
+            self.taken_in.push(key.to_owned());
+        }
+    }
+}
+
 /// Where an instance leaves what it has counted since the last time it did so.
 pub(super) fn entry(writer: &WriterId, time: u64) -> String {
     format!("{LEFT}{writer}-{time}")
@@ -28,37 +51,43 @@ pub(super) fn entry(writer: &WriterId, time: u64) -> String {
 
 /// What all ended instances counted.
 pub(super) async fn sum(ports: &impl KeyValue, now: Timestamp) -> Result<Option<Written>, Fault> {
-    let mut sum: Option<Written> = read(ports, SUM).await?;
-    for key in ports.list(LEFT, None, AT_ONCE).await?.items {
-        if let Some(left) = read::<Written>(ports, &key).await? {
-            add(&mut sum, left, now);
-        }
+    let left = left(ports).await?;
+    let sum: Option<Sum> = read(ports, SUM).await?;
+    if sum.is_none() && left.is_empty() {
+        return Ok(None);
     }
-    Ok(sum)
+    let mut sum = sum.unwrap_or_default();
+    left.iter().for_each(|(key, left)| sum.take_in(key, left));
+    Ok(Some(Written { at: now, ..sum.written }))
 }
 
 /// Adds what was left to the sum.
-pub(super) async fn add_up(ports: &impl KeyValue, now: Timestamp) -> Result<(), Fault> {
-    let left = ports.list(LEFT, None, AT_ONCE).await?.items;
+pub(super) async fn add_up(ports: &(impl KeyValue + Documents), now: Timestamp) -> Result<(), Fault> {
+    let left = left(ports).await?;
     if left.is_empty() {
         return Ok(());
     }
-    let mut sum: Option<Written> = read(ports, SUM).await?;
-    for key in left {
-        let left = read::<Written>(ports, &key).await?;
-        ports.delete(&key).await?;
-        left.into_iter().for_each(|left| add(&mut sum, left, now));
+    stored::change(ports, SUM, |sum: &mut Sum| {
+        sum.written.at = now;
+        left.iter().for_each(|(key, left)| sum.take_in(key, left));
+        sum.taken_in.drain(..sum.taken_in.len().saturating_sub(NAMES_KEPT));
+    })
+    .await?;
+    for (key, _) in &left {
+        ports.delete(key).await?;
     }
-    match sum {
-        Some(sum) => write(ports, SUM, &sum).await,
-        None => Ok(()),
-    }
+    Ok(())
 }
 
-fn add(sum: &mut Option<Written>, left: Written, now: Timestamp) {
-    let sum = sum.get_or_insert_with(Written::default);
-    sum.at = now;
-    sum.counters.add(&left.counters);
+/// What instances have left, with where.
+async fn left(ports: &impl KeyValue) -> Result<Vec<(String, Written)>, Fault> {
+    let mut all = Vec::new();
+    for key in ports.list(LEFT, None, AT_ONCE).await?.items {
+        if let Some(left) = read(ports, &key).await? {
+            all.push((key, left));
+        }
+    }
+    Ok(all)
 }
 
 impl Counters {

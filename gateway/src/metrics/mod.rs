@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::prometheus::text;
 use crate::{
     instance::{Gateway, State},
-    ports::{EdgePorts, Fault, KeyValue},
+    ports::{Documents, EdgePorts, Fault, KeyValue},
     settlement,
     stored::{read, write},
 };
@@ -245,7 +245,7 @@ async fn instances(ports: &impl KeyValue, now: Timestamp) -> Result<BTreeMap<Str
 ///
 /// # Errors
 /// [`Fault`] when the store does not answer.
-pub(crate) async fn sweep(ports: &impl KeyValue, now: Timestamp) -> Result<(), Fault> {
+pub(crate) async fn sweep(ports: &(impl KeyValue + Documents), now: Timestamp) -> Result<(), Fault> {
     ended::add_up(ports, now).await?;
     let read_still = hour(now.plus(-HOUR));
     for key in ports.list(METRICS, None, REMOVED_AT_ONCE).await?.items {

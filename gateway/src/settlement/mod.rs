@@ -24,8 +24,8 @@ use self::handing_in::Run;
 use crate::{
     log::tell,
     metrics::{self, TOTALS_HOLD},
-    ports::{Fault, Host, KeyValue, Ledger, UsageJournal},
-    stored::{read, write},
+    ports::{Documents, Fault, Host, KeyValue, Ledger, UsageJournal},
+    stored::{change, read, write},
     webhooks::leave_notice,
 };
 
@@ -46,9 +46,9 @@ const TOTALS_ENTRY: &str = "settlement/totals";
 const REPORTS_ENTRY: &str = "settlement/reports";
 
 /// All that the settlement needs.
-pub trait SettlementPorts: KeyValue + UsageJournal + Ledger + Host {}
+pub trait SettlementPorts: KeyValue + Documents + UsageJournal + Ledger + Host {}
 
-impl<P: KeyValue + UsageJournal + Ledger + Host> SettlementPorts for P {}
+impl<P: KeyValue + Documents + UsageJournal + Ledger + Host> SettlementPorts for P {}
 
 /// What a run did. A batch with usage of several accounts counts once for each in `applied`, `known`, `refused` and
 /// `left`.
@@ -149,35 +149,35 @@ async fn watched<P: SettlementPorts>(ports: &P, now: Timestamp) -> Result<(Repor
 
 /// Tells the provider, unless that was done lately: what fails in one run fails in the next ones too.
 async fn warn<P: SettlementPorts>(ports: &P, failure: serde_json::Value, now: Timestamp) -> Result<(), Fault> {
-    let mut totals = totals(ports).await?;
-    if totals.told.is_some_and(|told| now.since(told) < TOLD_AGAIN_AFTER) {
+    if totals(ports).await?.told.is_some_and(|told| now.since(told) < TOLD_AGAIN_AFTER) {
         return Ok(());
     }
-    totals.told = Some(now);
     leave_notice(ports, "settlement.failed", now, failure).await?;
-    write(ports, TOTALS_ENTRY, &totals).await
+    change(ports, TOTALS_ENTRY, |totals: &mut Totals| totals.told = Some(now)).await.map(drop)
 }
 
 /// Adds a run to the totals. One that had nothing to do is added from time to time, so that it shows that there are any.
 async fn add_up<P: SettlementPorts>(ports: &P, report: &Report, now: Timestamp) -> Result<(), Fault> {
-    let mut totals = totals(ports).await?;
+    let totals = totals(ports).await?;
     let is_well = report.left == 0 && report.refused == 0;
     let recovers = is_well && totals.told.is_some();
     if report.batches == 0 && !recovers && totals.whole.is_some_and(|whole| now.since(whole) < TOTALS_HOLD) {
         return Ok(());
     }
-    totals.applied += report.applied;
-    totals.known += report.known;
-    totals.refused += report.refused;
-    totals.left += report.left;
-    if report.left == 0 {
-        totals.whole = Some(now);
-    }
-    if is_well {
-        totals.told = None;
-    }
     metrics::sweep(ports, now).await?;
-    write(ports, TOTALS_ENTRY, &totals).await
+    let add = |totals: &mut Totals| {
+        totals.applied += report.applied;
+        totals.known += report.known;
+        totals.refused += report.refused;
+        totals.left += report.left;
+        if report.left == 0 {
+            totals.whole = totals.whole.max(Some(now));
+        }
+        if is_well {
+            totals.told = None;
+        }
+    };
+    change(ports, TOTALS_ENTRY, add).await.map(drop)
 }
 
 /// What all runs did together.
@@ -263,10 +263,15 @@ pub(crate) struct Kept {
 /// [`Fault`] when they cannot be read.
 pub(crate) async fn reports<P: KeyValue>(ports: &P) -> Result<Vec<Kept>, Fault> {
     let mut reports: Vec<Kept> = read(ports, REPORTS_ENTRY).await?.unwrap_or_default();
+    number(&mut reports);
+    Ok(reports)
+}
+
+/// Numbers the runs that were kept before runs had numbers.
+fn number(reports: &mut [Kept]) {
     for (number, kept) in (1..).zip(reports.iter_mut().rev()) {
         kept.number = if kept.number == 0 { number } else { kept.number };
     }
-    Ok(reports)
 }
 
 /// Where the refused batches are kept.
@@ -277,10 +282,12 @@ pub fn refused_entry(key: &str, account: Option<&AccountId>) -> String {
     format!("{REFUSED}{key}/{}", account.map_or("-", AccountId::as_str))
 }
 
-async fn keep<P: KeyValue>(ports: &P, report: &Report) -> Result<(), Fault> {
-    let mut reports = reports(ports).await?;
-    let number = reports.first().map_or(0, |last| last.number) + 1;
-    reports.insert(0, Kept { number, report: report.clone() });
-    reports.truncate(REPORTS);
-    write(ports, REPORTS_ENTRY, &reports).await
+async fn keep<P: Documents>(ports: &P, report: &Report) -> Result<(), Fault> {
+    let add = |reports: &mut Vec<Kept>| {
+        number(reports);
+        let number = reports.first().map_or(0, |last| last.number) + 1;
+        reports.insert(0, Kept { number, report: report.clone() });
+        reports.truncate(REPORTS);
+    };
+    change(ports, REPORTS_ENTRY, add).await.map(drop)
 }

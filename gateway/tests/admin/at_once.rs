@@ -3,10 +3,13 @@
 
 use std::{future::Future, pin::Pin, task::Context};
 
-use farebox_core::credential::{Credential, credential_entry};
+use farebox_core::{
+    credential::{Credential, credential_entry},
+    time::HOUR,
+};
 use farebox_gateway::{
     admin::{AdminRequest, AdminResponse},
-    ports::KeyValue,
+    ports::{Host, KeyValue},
 };
 use serde_json::{Value, json};
 
@@ -123,6 +126,33 @@ fn a_suspension_is_in_the_record_and_in_the_book_or_in_neither() {
         let set = entries["items"].as_array().unwrap().iter().rev().find_map(|entry| entry["event"].get("status_set"));
         let is_suspended = set.is_some_and(|set| set["suspended"] == true);
         assert_eq!((&record["name"], record["status"] == "suspended"), (&json!("Robert"), is_suspended), "seed {seed}");
+    }
+}
+
+#[test]
+fn settlements_at_once_count_each_ended_instance_and_each_run_once() {
+    let shop = Shop::open();
+    let histogram = json!({ "buckets": vec![0; 13], "sum": 0 });
+    let left = json!({ "at": shop.memory.now(), "leases_open": 0, "journal_age": 0, "counters": {
+        "calls": { "echo": [3, 0] }, "rejections": {}, "gateway": histogram, "upstream": histogram,
+        "leases": [0, 0, 0], "batches": [0, 0],
+    } });
+    for seed in 0..ORDERS {
+        for instance in ["a", "b"] {
+            let entry = format!("metrics-left/w{seed}-{instance}");
+            ready(shop.memory.put(&entry, left.to_string().as_bytes())).unwrap();
+        }
+        shop.memory.set_now(shop.memory.now().plus(HOUR));
+        let settlement = || asked("POST", "settlements", &json!({}));
+        assert_eq!(at_once(&shop, seed, &[settlement(), settlement(), settlement()]), [200; 3], "seed {seed}");
+        let metrics = shop.text("/_farebox/admin/v1/metrics");
+        let counted = format!(
+            "farebox_calls_total{{instance=\"ended\",product=\"echo\",outcome=\"answered\"}} {}",
+            6 * (seed + 1)
+        );
+        assert!(metrics.lines().any(|line| line == counted), "seed {seed}: {counted} is not in\n{metrics}");
+        let runs = shop.get("settlements?limit=100").body["items"].as_array().unwrap().len() as u64;
+        assert_eq!(runs, (3 * (seed + 1)).min(50), "seed {seed}");
     }
 }
 

@@ -15,7 +15,7 @@ use farebox_core::{
     ledger::{Answer, Command, IdempotencyKey, Refusal},
     time::{MINUTE, Millis, Timestamp},
 };
-use farebox_gateway::ports::{Fault, Host, Journaled, KeyValue, Ledger, Page, UsageJournal};
+use farebox_gateway::ports::{Documents, Fault, Host, Journaled, KeyValue, Ledger, Page, UsageJournal};
 use farebox_memory::{AppendFault, Memory};
 use fastrand::Rng;
 
@@ -165,6 +165,18 @@ impl Faulty {
                 Ok(())
             }
         }
+    }
+}
+
+impl Documents for Faulty {
+    async fn current(&self, key: &str) -> Result<Option<String>, Fault> {
+        self.live()?;
+        self.memory.current(key).await
+    }
+
+    async fn exchange(&self, key: &str, before: Option<&str>, after: Option<&str>) -> Result<bool, Fault> {
+        self.live()?;
+        self.memory.exchange(key, before, after).await
     }
 }
 
