@@ -97,6 +97,7 @@ impl Request {
             authority: self.url.authority(),
             path: self.url.path(),
             query: self.url.query(),
+            may_have_body: !self.body.is_empty(),
             headers: self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
         }
     }

@@ -208,6 +208,36 @@ impl MasterKey {
         Secret::new(STANDARD.encode(self.key_for(&format!("upstream {product}"))))
     }
 
+    /// A key out of `random`, 16 characters: `ak_`, these, `_` and a tag of 8 hexadecimal digits.
+    pub fn tagged_key(&self, random: &str) -> String {
+        self.tagged(format!("ak_{random}_"), 8)
+    }
+
+    /// An app code out of `random`, 26 characters: `z`, these, and a tag of 5 hexadecimal digits.
+    pub fn tagged_app_code(&self, random: &str) -> String {
+        self.tagged(format!("z{random}"), 5)
+    }
+
+    /// Whether this master key made a key or an app code; `None` when it has another form than those with a tag, as they had
+    /// before there were tags, and may be somebody's. Nobody has one that was made up, and no store need be asked.
+    pub fn made(&self, name: &str) -> Option<bool> {
+        let at = match name.len() {
+            28 if name.starts_with("ak_") && name.as_bytes()[19] == b'_' => 20,
+            32 if name.starts_with('z') => 27,
+            _ => return None,
+        };
+        let is_lower = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        name.bytes().all(is_lower).then(|| self.tagged(name[..at].to_owned(), name.len() - at) == name)
+    }
+
+    /// `name` with a few hexadecimal digits that authenticate it. So few keep no secret: they spare look-ups.
+    fn tagged(&self, mut name: String, digits: usize) -> String {
+        let digest = self.key_for(&format!("tag {name}"));
+        let nibble = |at: usize| digest[at / 2] >> (4 * (at % 2)) & 15;
+        name.extend((0..digits).map(|at| char::from(b"0123456789abcdef"[usize::from(nibble(at))])));
+        name
+    }
+
     /// 32 bytes that nobody can guess without the master key, always the same for `purpose`.
     pub fn derive(&self, purpose: &str) -> [u8; 32] {
         self.key_for(&format!("derived {purpose}"))
@@ -317,6 +347,23 @@ mod tests {
     fn a_secret_signs_as_its_text_does() {
         for text in ["", "hush", &"long ".repeat(40)] {
             assert_eq!(Secret::new(text).hmac_sha256(b"message"), hmac_sha256(text.as_bytes(), b"message"));
+        }
+    }
+
+    #[test]
+    fn a_tag_tells_what_this_key_made_from_what_is_made_up() {
+        let other = MasterKey::from_base64(&STANDARD.encode([8; 32])).unwrap();
+        let (key, code) =
+            (master().tagged_key("0123456789abcdef"), master().tagged_app_code("0123456789abcdefghjkmnpqrs"));
+        assert_eq!((key.len(), code.len()), (28, 32));
+        for name in [key, code] {
+            assert_eq!((master().made(&name), other.made(&name)), (Some(true), Some(false)), "{name}");
+            assert_eq!(master().made(&name.replacen("0123", "4567", 1)), Some(false));
+        }
+        let another =
+            ["", "ak_1", "ak_0123456789abcdef", "00112233445566778899aabbccddeeff", "z0112233445566778899AABBCCDDEEFF"];
+        for name in another.into_iter().chain([&*"\u{e9}".repeat(14), &*format!("z{}z", "\u{e9}".repeat(15))]) {
+            assert_eq!(master().made(name), None, "{name}");
         }
     }
 

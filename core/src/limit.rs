@@ -40,6 +40,19 @@ pub struct Limits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Bucket(i64);
 
+/// What taking calls off a stored bucket goes by, all in nanoseconds. A bucket holds until when it is not full, since the
+/// epoch; one that holds less than `now` or more than `furthest` is full. The calls pass where what it holds and `cost` are
+/// at most `furthest`, and the sum is what it then holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// The time now.
+    pub now: i64,
+    /// When an empty bucket would be full again.
+    pub furthest: i64,
+    /// What the calls take.
+    pub cost: i64,
+}
+
 /// The units of a limit's time.
 const UNITS: [(&str, Millis); 3] = [("second", SECOND), ("minute", MINUTE), ("hour", HOUR)];
 
@@ -59,9 +72,26 @@ impl Limits {
 }
 
 impl Limit {
+    /// So many calls a second.
+    pub const fn per_second(calls: u32) -> Self {
+        Self { calls, per: SECOND }
+    }
+
     /// The time in which an empty bucket gets one call back.
     fn interval(self) -> i64 {
         self.per * NANOS / i64::from(self.calls)
+    }
+
+    /// How many calls are taken at once off a bucket that all instances share: a hundredth of the limit, so that a store is
+    /// asked seldom and little lies idle where it was taken.
+    pub fn share(self) -> u32 {
+        (self.calls / 100).max(1)
+    }
+
+    /// What a store needs to take `calls` off a bucket in one step, as [`Bucket`] does.
+    pub fn terms(self, calls: u32, now: Timestamp) -> Terms {
+        let cost = self.interval().saturating_mul(i64::from(calls));
+        Terms { now: nanos(now), furthest: self.furthest(now), cost }
     }
 
     /// When an empty bucket would be full again.
@@ -88,6 +118,11 @@ impl Bucket {
     /// Takes one call, also one that does not pass: then it is empty.
     pub fn take(&mut self, limit: Limit, now: Timestamp) {
         self.0 = self.after(limit, now).min(limit.furthest(now));
+    }
+
+    /// Gives one call back that was taken and not made.
+    pub fn give_back(&mut self, limit: Limit, now: Timestamp) {
+        self.0 = self.0.saturating_sub(limit.interval()).max(nanos(now));
     }
 
     /// Whether it is full: then it need not be remembered.
@@ -201,6 +236,35 @@ mod tests {
         let mut bucket = Bucket::default();
         (0..3).for_each(|_| bucket.take(limit, now));
         assert_eq!(bucket.check(limit, now), Err(30));
+    }
+
+    #[test]
+    fn what_is_given_back_passes_once_more() {
+        let (limit, now) = (limit("2/minute"), Timestamp::from_millis(5_000));
+        let mut bucket = Bucket::default();
+        bucket.give_back(limit, now);
+        (0..2).for_each(|_| bucket.take(limit, now));
+        bucket.give_back(limit, now);
+        assert_eq!(bucket.check(limit, now), Ok(()), "and what was never taken adds nothing");
+        bucket.take(limit, now);
+        assert_eq!(bucket.check(limit, now), Err(30));
+    }
+
+    #[test]
+    fn a_store_takes_calls_by_the_same_terms() {
+        let (limit, mut bucket, mut stored) = (limit("7/second"), Bucket::default(), 0);
+        for at in (1_000..4_000).step_by(30) {
+            let now = Timestamp::from_millis(at);
+            let Terms { now: from, furthest, cost } = limit.terms(1, now);
+            let used = if (from..=furthest).contains(&stored) { stored } else { from };
+            let passes = used + cost <= furthest;
+            assert_eq!(bucket.check(limit, now).is_ok(), passes, "{at}");
+            if passes {
+                bucket.take(limit, now);
+                stored = used + cost;
+            }
+        }
+        assert_eq!(limit.terms(3, Timestamp::default()).cost, 3 * limit.terms(1, Timestamp::default()).cost);
     }
 
     #[test]

@@ -87,6 +87,8 @@ pub enum Rejection {
     },
     /// The request cannot be understood; says what about it.
     RequestMalformed(&'static str),
+    /// The request's head is larger than the gateway takes; says in what.
+    HeadTooLarge(&'static str),
     /// The upstream could not be reached, or broke the connection before it answered.
     UpstreamUnreachable,
     /// The upstream did not answer in time.
@@ -195,6 +197,7 @@ impl Rejection {
             Self::RateLimited { .. } => ("rate.limited", 429, "Too many calls"),
             Self::BodyTooLarge { .. } => ("body.too_large", 413, "Body too large"),
             Self::RequestMalformed(_) => ("request.malformed", 400, "Malformed request"),
+            Self::HeadTooLarge(_) => ("request.malformed", 431, "Request head too large"),
             Self::UpstreamUnreachable => ("upstream.unreachable", 502, "Upstream unreachable"),
             Self::UpstreamTimeout => ("upstream.timeout", 504, "Upstream timed out"),
             Self::UpstreamMalformed => ("upstream.malformed", 502, "Upstream answer unusable"),
@@ -267,6 +270,7 @@ impl Rejection {
                 format!("The body is larger than {limit} bytes. Send it in parts, or send it unsigned as a stream.")
             }
             Self::RequestMalformed(what) => format!("The request cannot be read: {what}."),
+            Self::HeadTooLarge(what) => format!("The request is too large: {what}. Send less of it in one request."),
             Self::UpstreamUnreachable => "The API behind this gateway cannot be reached. The call was not charged; \
                 try again later."
                 .into(),
@@ -339,6 +343,7 @@ impl Rejection {
             },
             Self::BodyTooLarge { .. } => (413, "I413RL", "Request Body Too Large"),
             Self::RequestMalformed(_) => (400, "I400MR", "Malformed Request"),
+            Self::HeadTooLarge(_) => (431, "I431RL", "Request Header Fields Too Large"),
             Self::UpstreamUnreachable => (502, "D502BB", "Backend Unreachable"),
             Self::UpstreamTimeout => (504, "D504TO", "Backend Timeout"),
             Self::UpstreamMalformed => (502, "D502BM", "Backend Response Malformed"),

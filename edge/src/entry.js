@@ -132,7 +132,9 @@ function pack(request, url) {
   const method = request.method;
   const names = [];
   const values = [];
-  let facts = method + "\n" + url;
+  // A body on GET or HEAD does not go on, and is as good as none.
+  const bodiless = method === "GET" || method === "HEAD" || request.body === null;
+  let facts = method + (bodiless ? "\n" : " +\n") + url;
   request.headers.forEach((value, name) => {
     facts += "\n" + name + ": " + value;
     names.push(name);
@@ -145,12 +147,16 @@ function pack(request, url) {
 async function readAtMost(request, limit) {
   if (request.body === null) return new Uint8Array(0);
   try {
-    if (Number(request.headers.get("content-length")) > 0) return new Uint8Array(await request.arrayBuffer());
+    // The length that is announced was looked at; chunks have none, whatever is announced (RFC 9112, section 6.3).
+    const { headers } = request;
+    if (Number(headers.get("content-length")) > 0 && !headers.has("transfer-encoding")) {
+      return new Uint8Array(await request.arrayBuffer());
+    }
     const parts = [];
     let length = 0;
     for await (const part of request.body) {
       length += part.byteLength;
-      if (length > limit) return "body.too_large";
+      if (length > limit) return "B\n" + limit;
       parts.push(part);
     }
     return new Uint8Array(await new Blob(parts).arrayBuffer());

@@ -18,7 +18,7 @@ use farebox_core::{
     time::{Millis, SECOND},
 };
 use farebox_gateway::{
-    BODY_BROKEN, Gateway, Lifetime, Need, Reject, SIGNED_BODY_LIMIT, Settings, Step,
+    BODY_BROKEN, Gateway, Lifetime, Need, Reject, Settings, Step,
     ports::{Fault, Host},
 };
 use farebox_spin::{
@@ -88,29 +88,36 @@ async fn answer(gateway: Rc<Gateway<Platform>>, request: Request) -> Response {
     match decided(&gateway, &facts, Body::Unread, step).await {
         Step::Forward(to) => forward(&gateway, &head, forward::Body::Unread(request), to).await,
         Step::Reject(reject) => rejected(reject),
-        Step::Need(_) => with_body(&gateway, &head, &facts, request).await,
+        Step::Need(Need::Body(limit)) => with_body(&gateway, &head, &facts, request, limit).await,
+        Step::Need(need) => asked_again(&gateway, &need),
     }
 }
 
 /// Decides on a request whose body must be read before.
-async fn with_body(gateway: &Rc<Gateway<Platform>>, head: &Head, facts: &Facts<'_>, request: Request) -> Response {
-    let limit = usize::try_from(SIGNED_BODY_LIMIT).unwrap_or(usize::MAX);
-    let read = match read_at_most(body(request), limit).await {
+async fn with_body(
+    gateway: &Rc<Gateway<Platform>>,
+    head: &Head,
+    facts: &Facts<'_>,
+    request: Request,
+    limit: u64,
+) -> Response {
+    let read = match read_at_most(body(request), usize::try_from(limit).unwrap_or(usize::MAX)).await {
         Ok(read) => read,
-        Err(Unread::TooLong) => {
-            return rejected(gateway.reject(facts, &Rejection::BodyTooLarge { limit: SIGNED_BODY_LIMIT }));
-        }
+        Err(Unread::TooLong) => return rejected(gateway.reject(facts, &Rejection::BodyTooLarge { limit })),
         Err(Unread::Broken) => return rejected(gateway.reject(facts, &Rejection::RequestMalformed(BODY_BROKEN))),
     };
     let step = gateway.admit(facts, Body::Read(&read), gateway.ports().now());
     match decided(gateway, facts, Body::Read(&read), step).await {
         Step::Forward(to) => forward(gateway, head, forward::Body::Read(read), to).await,
         Step::Reject(reject) => rejected(reject),
-        Step::Need(need) => {
-            gateway.ports().log(&format!("the gateway asked again for {need:?}"));
-            internal_error()
-        }
+        Step::Need(need) => asked_again(gateway, &need),
     }
+}
+
+/// The answer to a need that was met, which would be a fault of ours.
+fn asked_again(gateway: &Gateway<Platform>, need: &Need) -> Response {
+    gateway.ports().log(&format!("the gateway asked again for {need:?}"));
+    internal_error()
 }
 
 /// What becomes of a request once everything was fetched that can be: a forward, a rejection, or a need of its body.

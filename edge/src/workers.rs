@@ -91,25 +91,26 @@ pub fn finish(call: u32, answered: bool, ingress_bytes: f64, egress_bytes: f64) 
     gateway.finish(call as usize, answered, ingress_bytes as u64, egress_bytes as u64, gateway.ports().now())
 }
 
-/// The answer when the upstream did not give one that can be handed on, or the body is too large to be checked. Also ends the
-/// call.
+/// The answer when the upstream did not give one that can be handed on, or the body is larger than the need for it says, which
+/// `code` then is. Also ends the call.
 #[wasm_bindgen]
 pub fn reject(facts: &str, code: &str, call: Option<u32>) -> String {
     let gateway = gateway();
     if let Some(call) = call {
         gateway.finish(call as usize, false, 0, 0, gateway.ports().now());
     }
-    let rejection = match code {
-        "upstream.timeout" => Rejection::UpstreamTimeout,
-        "upstream.malformed" => Rejection::UpstreamMalformed,
-        "request.malformed" => Rejection::RequestMalformed(BODY_BROKEN),
-        "body.too_large" => Rejection::BodyTooLarge { limit: farebox_gateway::SIGNED_BODY_LIMIT },
-        "credential.revoked" => Rejection::CredentialRevoked,
-        "account.suspended" => Rejection::AccountSuspended,
-        "quota.exhausted" => Rejection::QuotaExhausted,
-        "quota.expired" => Rejection::QuotaExpired,
-        "balance.exhausted" => Rejection::BalanceExhausted,
-        "temporarily.unavailable" => Rejection::LedgerUnavailable,
+    let limit = code.strip_prefix("B\n").and_then(|limit| limit.parse().ok());
+    let rejection = match (code, limit) {
+        (_, Some(limit)) => Rejection::BodyTooLarge { limit },
+        ("upstream.timeout", _) => Rejection::UpstreamTimeout,
+        ("upstream.malformed", _) => Rejection::UpstreamMalformed,
+        ("request.malformed", _) => Rejection::RequestMalformed(BODY_BROKEN),
+        ("credential.revoked", _) => Rejection::CredentialRevoked,
+        ("account.suspended", _) => Rejection::AccountSuspended,
+        ("quota.exhausted", _) => Rejection::QuotaExhausted,
+        ("quota.expired", _) => Rejection::QuotaExpired,
+        ("balance.exhausted", _) => Rejection::BalanceExhausted,
+        ("temporarily.unavailable", _) => Rejection::LedgerUnavailable,
         _ => Rejection::UpstreamUnreachable,
     };
     match Facts::unpack(facts) {
@@ -195,7 +196,15 @@ fn read(body: &Option<Box<[u8]>>) -> Body<'_> {
 }
 
 fn malformed(gateway: &Gateway<Platform>) -> String {
-    let nothing = Facts { method: "", scheme: "", authority: "", path: "", query: None, headers: Vec::new() };
+    let nothing = Facts {
+        method: "",
+        scheme: "",
+        authority: "",
+        path: "",
+        query: None,
+        may_have_body: false,
+        headers: Vec::new(),
+    };
     pack_reject(gateway.reject(&nothing, &Rejection::RequestMalformed("no method or URL")))
 }
 

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use farebox_core::{
     catalog::{Admission, AuthScheme, Product},
     credential::hash_app_code,
-    id::{AccountId, CredentialKey, ProductId},
+    id::{AccountId, CredentialKey, LeaseId, ProductId},
     lease::Lease,
     meter::{Meter, Usage},
     rejection::{Limited, Rejection},
@@ -27,11 +27,16 @@ use crate::{
     forward::{self, Field, Forward, Reject, push_number},
     instance::{CATALOG_EXPIRES, CATALOG_HOLDS, Call, Gateway, Shop, State},
     nonces::Fingerprint,
+    ports::RateLimits,
+    throttle::{Full, Place, SharedBucket},
     wallet::Pay,
 };
 
-/// The largest body that is read into memory because its digest or its form fields are signed.
-pub const SIGNED_BODY_LIMIT: u64 = 8 << 20;
+/// The largest body that is read into memory because its digest is signed, which is looked at once the signature holds.
+const LARGEST_SIGNED_BODY: u64 = 8 << 20;
+
+/// The largest form that is: its fields are a part of what is signed, so it is read for whoever names a key.
+const LARGEST_SIGNED_FORM: u64 = 1 << 20;
 
 /// The largest length that a body can announce, in bytes: what every runtime counts without loss. More is a mistake.
 pub const MOST_ANNOUNCED: u64 = (1 << 53) - 1;
@@ -67,12 +72,30 @@ pub enum Need {
     Catalog,
     /// A credential.
     Credential(CredentialKey),
-    /// Which credential has the app code of this hash.
-    AppCode(String),
+    /// Which credential has an app code.
+    AppCode {
+        /// Its hash.
+        hash: String,
+        /// Its tag says that it is one of ours.
+        is_ours: bool,
+    },
     /// A lease.
     Lease(AccountId, ProductId),
-    /// The ledger's word for this one call, and its nonce.
-    Word(AccountId, ProductId, Option<String>),
+    /// The ledger's word for this one call, where a product is given, and for its nonce.
+    Word(AccountId, Option<ProductId>, Option<String>),
+    /// A few calls off a rate limit's bucket that all instances share.
+    Calls(SharedBucket),
+}
+
+/// What a call that had to wait has got so far.
+#[derive(Debug, Default)]
+pub(crate) struct Got {
+    /// The lease that the ledger gave for this call alone, where the product is admitted strictly.
+    pub(crate) word: Option<Lease>,
+    /// Its nonce was taken over all instances.
+    pub(crate) has_nonce: bool,
+    /// Its place within the rate limits, which it has from when it first waits.
+    pub(crate) place: Option<Place>,
 }
 
 /// Why a call does not pass yet.
@@ -93,7 +116,16 @@ impl From<Need> for Stop {
     }
 }
 
-impl<P> Gateway<P> {
+impl From<Full> for Stop {
+    fn from(full: Full) -> Self {
+        match full {
+            Full::Limited(rejection) => Self::Reject(rejection),
+            Full::Ask(bucket) => Self::Need(Need::Calls(bucket)),
+        }
+    }
+}
+
+impl<P: RateLimits> Gateway<P> {
     /// Decides on a request. `body` is needed only when this has said so before.
     pub fn admit(&self, facts: &Facts<'_>, body: Body<'_>, now: Timestamp) -> Step {
         let step = self.admit_on(None, facts, body, now);
@@ -105,16 +137,18 @@ impl<P> Gateway<P> {
         step
     }
 
-    /// The same, with the lease that the ledger gave for this call alone, where the product is admitted strictly.
-    pub(crate) fn admit_on(&self, word: Option<Lease>, facts: &Facts<'_>, body: Body<'_>, now: Timestamp) -> Step {
+    /// The same for a call that waits, with what it has got.
+    pub(crate) fn admit_on(&self, got: Option<&mut Got>, facts: &Facts<'_>, body: Body<'_>, now: Timestamp) -> Step {
         let mut state = self.state();
         state.look(now);
         let request_id = state.request_id();
-        let presented = signature::present(facts);
+        let presented = present(facts);
         let scheme = presented.as_ref().map_or(AuthScheme::XCa, Presented::scheme);
         let passed = match served(facts).and(presented) {
             Ok(presented) => {
-                state.check(&presented, facts, body, now).and_then(|pass| state.charge(&pass, word, read(body), now))
+                let shared = P::SHARED && state.limits_are_shared;
+                let pass = state.check(&presented, facts, body, now);
+                pass.and_then(|pass| state.charge(&pass, got, (shared, read(body)), now))
             }
             Err(Rejection::CredentialMissing(_)) => Err(state.nobody(facts, now)),
             Err(rejection) => Err(rejection.into()),
@@ -136,9 +170,15 @@ impl<P> Gateway<P> {
             state.metrics.rejected(rejection.code());
             state.request_id()
         };
-        let scheme = signature::present(facts).as_ref().map_or(AuthScheme::XCa, Presented::scheme);
+        let scheme = present(facts).as_ref().map_or(AuthScheme::XCa, Presented::scheme);
         Reject::new(rejection, scheme, &request_id)
     }
+}
+
+/// What a request claims to be signed with, where it is not too large to be looked at.
+fn present<'a>(facts: &Facts<'a>) -> Result<Presented<'a>, Rejection> {
+    facts.check_size()?;
+    signature::present(facts)
 }
 
 /// A call that has everything but the money.
@@ -210,25 +250,33 @@ impl State {
 
     /// Who presents this credential.
     fn caller(&mut self, presented: &Presented<'_>, now: Timestamp) -> Result<Rc<Caller>, Stop> {
-        let by_code;
         let key = match presented {
             Presented::XCa(claim) => claim.key,
             Presented::Rfc9421(claim) => self.signed_by(claim, now)?,
             Presented::AppCode(code) => {
+                let made = self.credentials.made(code);
+                if made == Some(false) {
+                    return Err(Rejection::CredentialUnknown.into());
+                }
                 let hash = hash_app_code(code);
-                let known = self.credentials.get_app_code(&hash, now);
-                by_code = known.ok_or(Need::AppCode(hash))??;
-                by_code.as_str()
+                return match self.credentials.get(&hash, now) {
+                    Some(Known::Key(key)) => self.caller_of(key.as_str(), now),
+                    Some(known) => Err(unknown(&known).into()),
+                    None => Err(Need::AppCode { hash, is_ours: made.is_some() }.into()),
+                };
             }
         };
         self.caller_of(key, now)
     }
 
     fn caller_of(&mut self, key: &str, now: Timestamp) -> Result<Rc<Caller>, Stop> {
+        let made = self.credentials.made(key);
+        if made == Some(false) {
+            return Err(Rejection::CredentialUnknown.into());
+        }
         match self.credentials.get(key, now) {
             Some(Known::Caller(caller)) => Ok(caller),
-            Some(Known::Nobody) => Err(Rejection::CredentialUnknown.into()),
-            Some(Known::Unavailable) => Err(Rejection::LedgerUnavailable.into()),
+            Some(known) => Err(unknown(&known).into()),
             None => match key.parse() {
                 Ok(key) => Err(Need::Credential(key).into()),
                 Err(_) => Err(Rejection::CredentialUnknown.into()),
@@ -249,41 +297,72 @@ impl State {
         Err(Rejection::CredentialUnknown.into())
     }
 
-    /// Takes the nonce, a place on a lease and one within the limits: all or none.
-    fn charge(&mut self, pass: &Pass<'_>, word: Option<Lease>, read: u64, now: Timestamp) -> Result<Paid, Stop> {
+    /// Takes the nonce, a place on a lease and one within the limits: all or none. A call that must wait takes its place within
+    /// the limits before, so that no more wait than may pass. `read` is how many bytes of the request's body are in memory.
+    fn charge(
+        &mut self,
+        pass: &Pass<'_>,
+        mut got: Option<&mut Got>,
+        (shared, read): (bool, u64),
+        now: Timestamp,
+    ) -> Result<Paid, Stop> {
         let credential = &pass.caller.credential;
         let product = &pass.shop.catalog.products[pass.product];
-        if word.is_none() {
-            self.throttle.check(product, credential, now)?;
+        let has_place = got.as_ref().is_some_and(|got| got.place.is_some());
+        if !has_place {
+            self.throttle.check(shared, product, credential, now)?;
         }
         let wallet = self.wallet(&credential.account, &product.id);
         if wallet.sells_bytes() && wallet.in_flight() >= MOST_STREAMS {
             return Err(Rejection::RateLimited { limited: Limited::Account, retry_after: 1 }.into());
         }
-        let (lease, refill) = match (product.admission, word) {
-            (Admission::Leased, _) => match wallet.pay(now) {
-                Pay::Lease { id, refill } => (id, refill),
-                Pay::Ask => return Err(Need::Lease(credential.account.clone(), product.id.clone()).into()),
-                Pay::Refused(rejection) => return Err(rejection.into()),
-            },
-            (Admission::Strict, Some(lease)) => {
-                let id = lease.id;
-                wallet.take_one(lease, now);
-                (id, false)
-            }
-            (Admission::Strict, None) => {
-                let nonce = pass.nonce.map(|(nonce, _)| format!("{} {nonce}", credential.key));
-                return Err(Need::Word(credential.account.clone(), product.id.clone(), nonce).into());
+        let (lease, refill) = match self.pay(pass, got.as_deref_mut(), now) {
+            Ok(paid) => paid,
+            Err(stop) => {
+                if let (Stop::Need(_), false, Some(got)) = (&stop, has_place, got) {
+                    got.place = Some(self.throttle.take(shared, product, credential, now));
+                }
+                return Err(stop);
             }
         };
-        let limits = forward::limits(wallet);
-        let tab = wallet.open(lease, &Usage { ingress_bytes: read, ..Usage::NONE });
-        self.throttle.take(product, credential, now);
+        match got.and_then(|got| got.place.take()) {
+            Some(_) => {}
+            None => drop(self.throttle.take(shared, product, credential, now)),
+        }
         if let Some((_, fingerprint)) = pass.nonce {
             self.nonces.take(fingerprint, now);
         }
+        let wallet = self.wallet(&credential.account, &product.id);
+        let limits = forward::limits(wallet);
+        let tab = wallet.open(lease, &Usage { ingress_bytes: read, ..Usage::NONE });
         let (caller, shop) = (Rc::clone(&pass.caller), Rc::clone(&pass.shop));
         Ok(Paid { call: Call { caller, shop, product: pass.product, tab, began: now }, refill, limits })
+    }
+
+    /// Takes a place on a lease, once the nonce of a call that must not come twice is taken over all instances. Where money is
+    /// leased, there must be some before that is asked, so that nothing is kept of calls that nobody pays for.
+    fn pay(&mut self, pass: &Pass<'_>, got: Option<&mut Got>, now: Timestamp) -> Result<(LeaseId, bool), Stop> {
+        let credential = &pass.caller.credential;
+        let product = &pass.shop.catalog.products[pass.product];
+        let nonce = || pass.nonce.map(|(nonce, _)| format!("{} {nonce}", credential.key));
+        let has_nonce = got.as_ref().is_some_and(|got| got.has_nonce);
+        let wallet = self.wallet(&credential.account, &product.id);
+        if product.admission == Admission::Strict {
+            let Some(lease) = got.and_then(|got| got.word.take()) else {
+                return Err(Need::Word(credential.account.clone(), Some(product.id.clone()), nonce()).into());
+            };
+            let id = lease.id;
+            wallet.take_one(lease, now);
+            return Ok((id, false));
+        }
+        if product.strict_signature && !has_nonce && wallet.pays(now) && pass.nonce.is_some() {
+            return Err(Need::Word(credential.account.clone(), None, nonce()).into());
+        }
+        match wallet.pay(now) {
+            Pay::Lease { id, refill } => Ok((id, refill)),
+            Pay::Ask => Err(Need::Lease(credential.account.clone(), product.id.clone()).into()),
+            Pay::Refused(rejection) => Err(rejection.into()),
+        }
     }
 
     /// A name for a request: this instance's and a count.
@@ -328,6 +407,14 @@ fn is_host(host: &str) -> bool {
             || port.strip_prefix(':').is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit())))
 }
 
+/// What to tell whoever presents what is no credential, as far as is known.
+fn unknown(known: &Known) -> Rejection {
+    match known {
+        Known::Unavailable => Rejection::LedgerUnavailable,
+        _ => Rejection::CredentialUnknown,
+    }
+}
+
 /// Checks the signature, where the scheme has one, by what the product demands, where there is one.
 fn verify<'a>(
     presented: &'a Presented<'a>,
@@ -349,12 +436,17 @@ fn verify<'a>(
         }
         Presented::AppCode(_) => Check::Passed(Verified { nonce: None, signed_at: None }),
     };
+    let limit = if facts.is_form() && matches!(presented, Presented::XCa(_)) {
+        LARGEST_SIGNED_FORM
+    } else {
+        LARGEST_SIGNED_BODY
+    };
     match check {
         Check::Passed(verified) => Ok(verified),
-        Check::NeedsBody if facts.content_length().is_some_and(|length| length > SIGNED_BODY_LIMIT) => {
-            Err(Rejection::BodyTooLarge { limit: SIGNED_BODY_LIMIT }.into())
+        Check::NeedsBody if facts.content_length().is_some_and(|length| length > limit) => {
+            Err(Rejection::BodyTooLarge { limit }.into())
         }
-        Check::NeedsBody => Err(Need::Body(SIGNED_BODY_LIMIT).into()),
+        Check::NeedsBody => Err(Need::Body(limit).into()),
     }
 }
 

@@ -2,14 +2,16 @@
 //!
 //! Invariant: an answer older than [`HOLDS`] is not used, so a revoked credential is refused everywhere that long after
 //! the store shows it. Entries in use are read again in the background before they are that old, so that a caller who
-//! keeps calling waits for the store once. The cache is bounded: a flood of made-up keys displaces, it does not grow.
+//! keeps calling waits for the store once. The caches are bounded, and those of keys that nobody has are others: a flood of
+//! made-up keys displaces none in use. Most of them do not even reach the store, as a key of ours carries a tag; of those that
+//! carry none, [`UNTAGGED`] at the most do.
 
 use std::{num::NonZeroUsize, rc::Rc};
 
 use farebox_core::{
-    credential::{Credential, Secret},
+    credential::{Credential, MasterKey, Secret},
     id::CredentialKey,
-    rejection::Rejection,
+    limit::{Bucket, Limit},
     time::{Millis, SECOND, Timestamp},
 };
 use lru::LruCache;
@@ -20,8 +22,14 @@ const HOLDS: Millis = 10 * SECOND;
 /// How long "nobody has this" is believed: short, because a new credential is used at once.
 const NOBODY_HOLDS: Millis = SECOND;
 
-/// How many are kept.
-const CAPACITY: NonZeroUsize = NonZeroUsize::new(8_192).expect("not zero");
+/// How many are kept that somebody has.
+const CAPACITY: NonZeroUsize = NonZeroUsize::new(16_384).expect("not zero");
+
+/// How many are kept that nobody has.
+const NOBODYS: NonZeroUsize = NonZeroUsize::new(1_024).expect("not zero");
+
+/// How often an instance asks the store for a key or an app code without a tag that it does not know.
+const UNTAGGED: Limit = Limit::per_second(256);
 
 /// A credential with its secret opened.
 #[derive(Debug)]
@@ -30,68 +38,90 @@ pub(crate) struct Caller {
     pub(crate) secret: Secret,
 }
 
-/// What is known of a key.
+/// What is known of a key or of the hash of an app code.
 #[derive(Debug, Clone)]
 pub(crate) enum Known {
     /// Its credential.
     Caller(Rc<Caller>),
+    /// The app code's key.
+    Key(CredentialKey),
     /// Nobody has it.
     Nobody,
-    /// The store did not answer.
+    /// The store did not answer, or was asked too often.
     Unavailable,
 }
 
 #[derive(Debug)]
-struct Entry<T> {
-    known: T,
+struct Entry {
+    known: Known,
     read: Timestamp,
     used: bool,
 }
 
-impl<T> Entry<T> {
-    fn holds(&self, now: Timestamp, long: bool) -> bool {
-        now.since(self.read) < if long { HOLDS } else { NOBODY_HOLDS }
-    }
-}
-
-/// The caches: credentials by key, and keys by the hash of the app code.
+/// The caches, by key or by the hash of an app code, which cannot be a key.
 #[derive(Debug)]
 pub(crate) struct Credentials {
-    callers: LruCache<CredentialKey, Entry<Known>>,
-    app_codes: LruCache<String, Entry<Result<CredentialKey, Rejection>>>,
+    master_key: MasterKey,
+    held: LruCache<String, Entry>,
+    nobodys: LruCache<String, Entry>,
+    untagged: Bucket,
 }
 
 impl Credentials {
-    pub(crate) fn new() -> Self {
-        Self { callers: LruCache::new(CAPACITY), app_codes: LruCache::new(CAPACITY) }
+    pub(crate) fn new(master_key: MasterKey) -> Self {
+        let (held, nobodys) = (LruCache::new(CAPACITY), LruCache::new(NOBODYS));
+        Self { master_key, held, nobodys, untagged: Bucket::default() }
     }
 
-    /// What is known of `key`; `None` when the store must be asked.
-    pub(crate) fn get(&mut self, key: &str, now: Timestamp) -> Option<Known> {
-        let entry = self.callers.get_mut(key)?;
+    /// Forgets all that was read.
+    pub(crate) fn forget(&mut self) {
+        *self = Self::new(self.master_key.clone());
+    }
+
+    /// Whether a key or an app code is ours, as its tag tells where it has one.
+    pub(crate) fn made(&self, name: &str) -> Option<bool> {
+        self.master_key.made(name)
+    }
+
+    /// Whether the store may be asked for a key or for the hash of an app code, which counts as asking where its tag does not
+    /// say that it `is_ours` and it is not known.
+    pub(crate) fn may_ask(&mut self, name: &str, is_ours: bool, now: Timestamp) -> bool {
+        if is_ours || self.made(name) == Some(true) || self.held.contains(name) {
+            return true;
+        }
+        let may = self.untagged.check(UNTAGGED, now).is_ok();
+        if may {
+            self.untagged.take(UNTAGGED, now);
+        }
+        may
+    }
+
+    /// What is known of a key or an app code's hash; `None` when the store must be asked.
+    pub(crate) fn get(&mut self, name: &str, now: Timestamp) -> Option<Known> {
+        let (entry, holds) = match self.held.get_mut(name) {
+            Some(entry) => (entry, HOLDS),
+            None => (self.nobodys.get_mut(name)?, NOBODY_HOLDS),
+        };
         entry.used = true;
-        entry.holds(now, matches!(entry.known, Known::Caller(_))).then(|| entry.known.clone())
+        (now.since(entry.read) < holds).then(|| entry.known.clone())
     }
 
-    /// The key that has an app code, given its hash, or why there is none; `None` when the store must be asked.
-    pub(crate) fn get_app_code(&mut self, hash: &str, now: Timestamp) -> Option<Result<CredentialKey, Rejection>> {
-        let entry = self.app_codes.get(hash)?;
-        entry.holds(now, entry.known.is_ok()).then(|| entry.known.clone())
-    }
-
-    /// What the store said of `key`.
-    pub(crate) fn put(&mut self, key: CredentialKey, known: Known, now: Timestamp) {
-        self.callers.put(key, Entry { known, read: now, used: false });
-    }
-
-    /// What the store said of an app code.
-    pub(crate) fn put_app_code(&mut self, hash: String, known: Result<CredentialKey, Rejection>, now: Timestamp) {
-        self.app_codes.put(hash, Entry { known, read: now, used: true });
+    /// What the store said of it.
+    pub(crate) fn put(&mut self, name: String, known: Known, now: Timestamp) {
+        let is_held = matches!(known, Known::Caller(_) | Known::Key(_));
+        let (to, from) =
+            if is_held { (&mut self.held, &mut self.nobodys) } else { (&mut self.nobodys, &mut self.held) };
+        from.pop(&name);
+        to.put(name, Entry { known, read: now, used: false });
     }
 
     /// The keys that were used since they were read, and are due to be read again.
     pub(crate) fn due(&self) -> Vec<CredentialKey> {
-        let used = self.callers.iter().filter(|(_, entry)| entry.used && matches!(entry.known, Known::Caller(_)));
-        used.map(|(key, _)| key.clone()).collect()
+        let used = self.held.iter().filter(|(_, entry)| entry.used);
+        let key = |entry: &Entry| match &entry.known {
+            Known::Caller(caller) => Some(caller.credential.key.clone()),
+            _ => None,
+        };
+        used.filter_map(|(_, entry)| key(entry)).collect()
     }
 }

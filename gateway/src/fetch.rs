@@ -20,13 +20,14 @@ use farebox_core::{
 use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
-    admit::{Need, Step},
+    admit::{Got, Need, Step},
     credentials::{Caller, Known},
     instance::{Gateway, Shop},
     log::tell,
     metrics::Outcome,
-    ports::{EdgePorts, Fault},
+    ports::{EdgePorts, Fault, Taken},
     skew,
+    throttle::SharedBucket,
     wallet::{LEASE_LASTS, first_want},
 };
 
@@ -86,6 +87,23 @@ impl<P> Drop for Waiting<P> {
     }
 }
 
+/// What a call that waits has got. A place within the rate limits that it does not use is given back, also when it is ended
+/// from outside.
+struct Waiter<P> {
+    gateway: Rc<Gateway<P>>,
+    got: Got,
+}
+
+impl<P> Drop for Waiter<P> {
+    fn drop(&mut self) {
+        if let Some(place) = self.got.place.take() {
+            let mut state = self.gateway.state();
+            let now = state.busy_at;
+            state.throttle.give_back(&place, now);
+        }
+    }
+}
+
 impl<P: EdgePorts> Gateway<P> {
     /// Decides on a request, fetching whatever is missing. Returns [`Need::Body`] where only the platform can help.
     pub async fn decide(self: &Rc<Self>, facts: &Facts<'_>, body: Body<'_>) -> Step {
@@ -101,15 +119,16 @@ impl<P: EdgePorts> Gateway<P> {
     }
 
     async fn decided(self: &Rc<Self>, facts: &Facts<'_>, body: Body<'_>) -> Step {
-        let mut word = None;
+        // What it has got is kept until it is used: asking may take so long that something else must be fetched again first.
+        let mut waiter = Waiter { gateway: Rc::clone(self), got: Got::default() };
         let mut look_ups = 0;
         loop {
-            // Kept until it is used: asking may have taken so long that something else must be fetched again first.
-            match self.admit_on(word.clone(), facts, body, self.ports.now()) {
+            match self.admit_on(Some(&mut waiter.got), facts, body, self.ports.now()) {
                 Step::Need(need @ Need::Body(_)) => return Step::Need(need),
                 Step::Need(Need::Word(account, product, nonce)) => {
-                    match self.ask_for_one(&account, &product, nonce.as_deref()).await {
-                        Ok(lease) => word = Some(lease),
+                    match self.ask_for_one(&account, product.as_ref(), nonce.as_deref()).await {
+                        Ok(Some(lease)) => waiter.got.word = Some(lease),
+                        Ok(None) => waiter.got.has_nonce = true,
                         Err(rejection) => return Step::Reject(self.reject(facts, &rejection)),
                     }
                 }
@@ -129,15 +148,19 @@ impl<P: EdgePorts> Gateway<P> {
     pub(crate) async fn fetch(self: &Rc<Self>, need: Need) {
         let this = Rc::clone(self);
         match need {
-            Need::Body(_) | Need::Word(..) => {}
+            Need::Calls(bucket) if P::SHARED => {
+                let name = format!("calls/{}", bucket.name);
+                self.ports.once(name, async move { this.take_calls(bucket).await }).await;
+            }
+            Need::Body(_) | Need::Word(..) | Need::Calls(_) => {}
             Need::Catalog => self.ports.once("catalog".into(), async move { this.read_catalog().await }).await,
             Need::Credential(key) => {
                 let name = credential_entry(&key);
                 self.ports.once(name, async move { this.read_credential(key).await }).await;
             }
-            Need::AppCode(hash) => {
+            Need::AppCode { hash, is_ours } => {
                 let name = app_code_entry(&hash);
-                self.ports.once(name, async move { this.read_app_code(hash).await }).await;
+                self.ports.once(name, async move { this.read_app_code(hash, is_ours).await }).await;
             }
             Need::Lease(account, product) => {
                 let name = format!("lease/{account}/{product}");
@@ -145,6 +168,16 @@ impl<P: EdgePorts> Gateway<P> {
                 self.ports.once(name, async move { this.lease(account, product).await }).await;
             }
         }
+    }
+
+    /// Takes this instance's share of calls off a bucket. Where the store does not answer nothing passes for a moment.
+    async fn take_calls(&self, bucket: SharedBucket) {
+        let taken =
+            self.ports.take_calls(&bucket.name, bucket.limit, bucket.limit.share()).await.unwrap_or_else(|fault| {
+                tell(&self.ports, "limit.unread", &[], &fault);
+                Taken::Later(SECOND)
+            });
+        self.state().throttle.told(&bucket, taken, self.ports.now());
     }
 
     /// Reads the catalog. One that cannot be read leaves the last good one in place.
@@ -167,6 +200,11 @@ impl<P: EdgePorts> Gateway<P> {
 
     /// Reads a credential and opens its secret.
     pub(crate) async fn read_credential(&self, key: CredentialKey) {
+        let now = self.ports.now();
+        let may_ask = self.state().credentials.may_ask(key.as_str(), false, now);
+        if !may_ask {
+            return self.state().credentials.put(key.as_str().to_owned(), Known::Unavailable, now);
+        }
         let known = match self.read::<Credential>(&credential_entry(&key)).await {
             Ok(Some(credential)) => match self.settings.master_key.open(&key, &credential.sealed_secret) {
                 Ok(secret) => Known::Caller(Rc::new(Caller { credential, secret })),
@@ -181,21 +219,25 @@ impl<P: EdgePorts> Gateway<P> {
                 Known::Unavailable
             }
         };
-        self.state().credentials.put(key, known, self.ports.now());
+        self.state().credentials.put(key.as_str().to_owned(), known, self.ports.now());
     }
 
-    async fn read_app_code(&self, hash: String) {
+    async fn read_app_code(&self, hash: String, is_ours: bool) {
+        let now = self.ports.now();
+        if !self.state().credentials.may_ask(&hash, is_ours, now) {
+            return self.state().credentials.put(hash, Known::Unavailable, now);
+        }
         let known = match self.ports.get(&app_code_entry(&hash)).await {
             Ok(found) => {
                 let key = found.and_then(|key| String::from_utf8(key).ok()?.parse().ok());
-                key.ok_or(Rejection::CredentialUnknown)
+                key.map_or(Known::Nobody, Known::Key)
             }
             Err(fault) => {
                 tell(&self.ports, "app_code.unread", &[], &fault);
-                Err(Rejection::LedgerUnavailable)
+                Known::Unavailable
             }
         };
-        self.state().credentials.put_app_code(hash, known, self.ports.now());
+        self.state().credentials.put(hash, known, self.ports.now());
     }
 
     /// Asks the ledger for a lease, for calls that wait for it. Where instances end soon and give back what they hold, that is
@@ -261,22 +303,28 @@ impl<P: EdgePorts> Gateway<P> {
         }
     }
 
-    /// Asks the ledger for its word on one call. The first time takes the nonce, so that nobody else has it meanwhile.
+    /// Asks the ledger for its word on one call: a lease where a product is given, and its nonce. The nonce is taken once the
+    /// account agrees, so it goes along however often that is asked.
     async fn ask_for_one(
         &self,
         account: &AccountId,
-        product: &ProductId,
+        product: Option<&ProductId>,
         nonce: Option<&str>,
-    ) -> Result<Lease, Rejection> {
-        let command = self.lease_command(product, Usage { calls: 1, ..Usage::default() }, WORD_LASTS);
-        let mut asked = self.ports.now();
-        let mut answer = self.ports.admit(account, nonce, &command).await;
+    ) -> Result<Option<Lease>, Rejection> {
+        let command = match product {
+            Some(product) => self.lease_command(product, Usage { calls: 1, ..Usage::default() }, WORD_LASTS),
+            // A nonce alone goes along with what every account agrees to and what changes nothing.
+            None => Command::Settle { batches: Vec::new() },
+        };
         let mut patience = self.patience();
-        while comes_back(&answer) && self.waits(&mut patience).await {
-            asked = self.ports.now();
-            answer = self.ports.execute(account, None, &command).await;
+        loop {
+            let asked = self.ports.now();
+            match self.ports.admit(account, nonce, &command).await {
+                Ok(Ok(Answer::Settled(_))) => return Ok(None),
+                answer if comes_back(&answer) && self.waits(&mut patience).await => {}
+                answer => return self.leased(account, answer, asked).map(Some),
+            }
         }
-        self.leased(account, answer, asked)
     }
 
     fn lease_command(&self, product: &ProductId, want: Usage, lasting: Millis) -> Command {

@@ -4,13 +4,15 @@
 //! credentials reaches it at all. The gateway signs what it adds and where the call goes, for a minute, and the digest of a body
 //! that it has read, so that an upstream can tell its calls from others'.
 
+use std::borrow::Cow;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use farebox_core::{
     catalog::AuthScheme,
     meter::{Meter, Usage},
     rejection::Rejection,
     request::Facts,
-    signature::{Body, rfc9421::content_digest},
+    signature::{Body, appcode, rfc9421::content_digest},
     time::{Millis, Timestamp},
 };
 
@@ -95,7 +97,7 @@ pub(crate) fn forward(
         Body::Read(body) if !is_bodiless(facts) => Some(content_digest(body)),
         _ => None,
     };
-    let goes = going(facts, scheme, digest.is_some());
+    let goes = going(facts, state.address_header, digest.is_some());
     let set = own_fields(&paid.call, facts, &url, &request_id, digest, now);
     let mut respond = paid.limits;
     if scheme == AuthScheme::XCa {
@@ -113,20 +115,41 @@ pub(crate) fn forward(
 
 /// Which of the caller's fields go along: not those of the connection, the credentials, and whatever looks like ours. The
 /// length of a body that does not go along either (on GET or HEAD it means nothing: RFC 9110, section 9.3.1) stays behind too.
-fn going(facts: &Facts<'_>, scheme: AuthScheme, has_digest: bool) -> Vec<bool> {
+///
+/// An upstream behind CGI's rules (RFC 3875, section 4.1.18) reads `Farebox_Account` as `Farebox-Account`. So a name is taken
+/// for what such an upstream takes it for, and of several that it takes for one only the usual spelling goes along.
+fn going(facts: &Facts<'_>, address_header: &str, has_digest: bool) -> Vec<bool> {
     let named = facts.header("connection").unwrap_or_default();
     let is_bodiless = is_bodiless(facts);
-    let stays = |name: &str| {
+    let names: Vec<Cow<'_, str>> = facts.headers.iter().map(|(name, _)| usual(name)).collect();
+    // Each name is compared with a bounded number of others: see `Facts::check_size`.
+    let is_read_twice = |name: &str| names.iter().filter(|have| **have == name).nth(1).is_some();
+    let stays = |spelled: &str, name: &str, value: &str| {
         HOP_BY_HOP.contains(&name)
             || name.starts_with("x-ca-")
             || name.starts_with("farebox-")
             || matches!(name, "signature" | "signature-input")
-            || (name == "authorization" && scheme == AuthScheme::AppCode)
+            || (name == "authorization" && value.split(',').any(|part| appcode::read(part).is_some()))
             || (name == "content-length" && is_bodiless)
             || (name == "content-digest" && has_digest)
-            || named.split(',').any(|token| token.trim().eq_ignore_ascii_case(name))
+            || named.split(',').any(|token| token.trim().eq_ignore_ascii_case(spelled))
+            || (spelled != name && (name == address_header || is_platforms(name) || is_read_twice(name)))
     };
-    facts.headers.iter().map(|(name, _)| !stays(name)).collect()
+    facts.headers.iter().zip(&names).map(|((spelled, value), name)| !stays(spelled, name, value)).collect()
+}
+
+/// A field's name as an upstream behind CGI's rules reads it: what is no letter and no digit is one and the same.
+fn usual(name: &str) -> Cow<'_, str> {
+    let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if name.bytes().all(is_usual) {
+        return name.into();
+    }
+    name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect::<String>().into()
+}
+
+/// Whether a platform or a proxy says by this name where a request came from.
+fn is_platforms(name: &str) -> bool {
+    name.starts_with("cf-") || name.starts_with("x-forwarded-") || name == "x-real-ip"
 }
 
 /// Whether a body means nothing (RFC 9110, section 9.3.1) and does not go along.

@@ -85,6 +85,8 @@ pub(crate) struct State {
     pub(crate) credentials: Credentials,
     pub(crate) nonces: Nonces,
     pub(crate) throttle: Throttle,
+    /// The platform ends its instances soon and has many.
+    pub(crate) limits_are_shared: bool,
     pub(crate) wallets: HashMap<AccountId, HashMap<ProductId, Wallet>>,
     pub(crate) calls: Slab<Call>,
     /// Leases to be asked for before they are needed.
@@ -136,9 +138,10 @@ impl<P> Gateway<P> {
             busy_at: now,
             shop: None,
             shop_read: now,
-            credentials: Credentials::new(),
+            credentials: Credentials::new(settings.master_key.clone()),
             nonces: Nonces::new(random[1], now),
             throttle: Throttle::new(random[1]),
+            limits_are_shared: settings.lifetime.is_some(),
             wallets: HashMap::new(),
             calls: Slab::new(),
             refills: Vec::new(),
@@ -190,7 +193,7 @@ impl State {
             return;
         }
         self.wallets.values_mut().flat_map(HashMap::values_mut).for_each(Wallet::retire);
-        self.credentials = Credentials::new();
+        self.credentials.forget();
         self.shop_read = now.plus(-CATALOG_HOLDS);
         self.tended = None;
     }

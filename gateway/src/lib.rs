@@ -29,7 +29,7 @@ mod throttle;
 mod wallet;
 pub mod webhooks;
 
-pub use admit::{BODY_BROKEN, MOST_ANNOUNCED, Need, SIGNED_BODY_LIMIT, Step};
+pub use admit::{BODY_BROKEN, MOST_ANNOUNCED, Need, Step};
 pub use forward::{Field, Forward, HOP_BY_HOP, Reject};
 pub use instance::{Gateway, Lifetime, Settings};
 pub use streams::{ASKS_EVERY, Flow, Flowed};

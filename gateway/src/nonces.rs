@@ -1,7 +1,8 @@
 //! Whether a nonce was used before, within this instance.
 //!
-//! Invariant: a nonce that was taken is known for at least [`KEPT`] after. Two generations of 64-bit fingerprints are
-//! kept; the older is dropped when the younger is as old as a nonce must be known. A fingerprint is keyed with the
+//! Invariant: a nonce that was taken is known for at least [`KEPT`] after, or until [`MOST`] more have been taken. Two
+//! generations of 64-bit fingerprints are kept; the older is dropped when the younger is as old as a nonce must be known, or
+//! full. What must not come twice at any price is asked of the ledger. A fingerprint is keyed with the
 //! instance's random seed, so nobody can choose nonces that collide; by chance two of a million do once in a hundred
 //! million years of calls, and the call is then refused, never let through.
 
@@ -18,6 +19,9 @@ use farebox_core::{
 
 /// How long a nonce is known: as long as a timestamp is good that was ahead of our clock by all that it may be.
 pub(crate) const KEPT: Millis = 2 * WINDOW;
+
+/// How many nonces are kept in a generation: some 4 MiB.
+const MOST: usize = 1 << 18;
 
 /// The nonces this instance has seen.
 #[derive(Debug)]
@@ -51,7 +55,7 @@ impl Nonces {
 
     /// Takes a nonce.
     pub(crate) fn take(&mut self, nonce: Fingerprint, now: Timestamp) {
-        if now.since(self.young_since) >= KEPT {
+        if now.since(self.young_since) >= KEPT || self.young.len() >= MOST {
             self.old = std::mem::take(&mut self.young);
             self.young_since = now;
         }
@@ -62,6 +66,20 @@ impl Nonces {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_crowd_of_nonces_is_bounded_and_the_latest_are_known() {
+        let (key, start): (CredentialKey, _) = ("a".parse().unwrap(), Timestamp::from_millis(0));
+        let mut nonces = Nonces::new(7, start);
+        for number in 0..3 * MOST {
+            let fingerprint = nonces.fingerprint(&key, &number.to_string());
+            nonces.take(fingerprint, start);
+        }
+        assert!(nonces.young.len() + nonces.old.len() <= 2 * MOST);
+        for number in [2 * MOST, 3 * MOST - 1] {
+            assert!(!nonces.is_free(nonces.fingerprint(&key, &number.to_string())), "{number}");
+        }
+    }
 
     #[test]
     fn a_nonce_is_known_for_its_whole_time_and_only_for_its_key() {

@@ -10,6 +10,7 @@ use farebox_core::{
     id::{AccountId, BatchId},
     journal::{Batch, Window},
     ledger::{Answer, Command, Refusal, command::IdempotencyKey},
+    limit::Limit,
     time::{Millis, Timestamp},
 };
 
@@ -115,14 +116,34 @@ pub trait Ledger {
         command: &Command,
     ) -> Result<Result<Answer, Refusal>, Fault>;
 
-    /// Carries out a `Command::Lease` for one call, and takes its nonce over all instances. A nonce that was taken before is
-    /// refused with [`Refusal::NonceUsed`].
+    /// Carries out a `Command::Lease` for one call, or a settlement of nothing where a lease pays for it already, and takes its
+    /// nonce over all instances, once the account has agreed. A nonce that was taken before is refused with
+    /// [`Refusal::NonceUsed`].
     async fn admit(
         &self,
         account: &AccountId,
         nonce: Option<&str>,
         command: &Command,
     ) -> Result<Result<Answer, Refusal>, Fault>;
+}
+
+/// Rate limits over all instances, where the platform ends an instance soon and has many at once.
+pub trait RateLimits {
+    /// Whether it is such a platform; elsewhere each instance counts for itself, and none asks.
+    const SHARED: bool;
+
+    /// Takes up to `want` calls off the bucket `name` under `limit`: how many, or else after how many milliseconds there is
+    /// one. At least one of the two is more than zero.
+    async fn take_calls(&self, name: &str, limit: Limit, want: u32) -> Result<Taken, Fault>;
+}
+
+/// What was taken off a bucket that all instances share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// So many calls, at least one.
+    Calls(u32),
+    /// None. There is one after so many milliseconds.
+    Later(Millis),
 }
 
 /// One piece of work at a time under each name.
@@ -154,6 +175,6 @@ pub trait Web {
 }
 
 /// All that the way of a call needs.
-pub trait EdgePorts: KeyValue + UsageJournal + Ledger + SingleFlight + Host + 'static {}
+pub trait EdgePorts: KeyValue + UsageJournal + Ledger + RateLimits + SingleFlight + Host + 'static {}
 
-impl<P: KeyValue + UsageJournal + Ledger + SingleFlight + Host + 'static> EdgePorts for P {}
+impl<P: KeyValue + UsageJournal + Ledger + RateLimits + SingleFlight + Host + 'static> EdgePorts for P {}

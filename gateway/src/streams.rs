@@ -106,7 +106,7 @@ impl State {
             }
             Some(Known::Nobody) => return Flow::End(Rejection::CredentialRevoked),
             None => return Flow::Need(Need::Credential(credential.key.clone())),
-            Some(Known::Caller(_) | Known::Unavailable) => {}
+            Some(Known::Caller(_) | Known::Key(_) | Known::Unavailable) => {}
         }
         let mut tab = call.tab;
         let (caller, product) = (Rc::clone(&call.caller), product_of(call).id.clone());

@@ -133,6 +133,11 @@ impl Wallet {
         self.refused(now).map_or(Pay::Ask, |rejection| Pay::Refused(rejection.clone()))
     }
 
+    /// Whether a lease pays for one more call.
+    pub(crate) fn pays(&self, now: Timestamp) -> bool {
+        self.current.iter().chain(&self.standby).any(|pocket| pocket.held.pays(now))
+    }
+
     /// Whether the next lease should be asked for before it is needed.
     pub(crate) fn needs_refill(&self) -> bool {
         let is_low = self.current.as_ref().is_some_and(|pocket| pocket.held.is_low());

@@ -23,6 +23,12 @@ use crate::{
 /// How far a timestamp may be from the server's time, either way. A request can thus be sent again for twice as long.
 pub const WINDOW: Millis = 15 * MINUTE;
 
+/// The longest nonce, in bytes: what is kept of calls is bounded by their number.
+pub const LONGEST_NONCE: usize = 128;
+
+/// How many bytes of the server's string to sign a caller is shown.
+const LONGEST_SHOWN: usize = 16 << 10;
+
 /// What a request shows to say who sent it. Nothing of it is proven.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Presented<'a> {
@@ -44,17 +50,34 @@ pub enum Body<'a> {
 }
 
 impl Body<'_> {
-    /// Whether there is one, as far as can be known. A request that announces none and whose method gives none a meaning
-    /// (RFC 9110, section 9.3) has none.
-    fn is_there(self, facts: &Facts<'_>) -> bool {
+    /// Whether there is one; `None` when only reading tells.
+    fn is_there(self, facts: &Facts<'_>) -> Option<bool> {
         match self {
-            Self::Read(bytes) => !bytes.is_empty(),
-            Self::Unread if matches!(facts.method, "GET" | "HEAD" | "DELETE" | "OPTIONS") => {
-                facts.content_length().is_some() || facts.header("transfer-encoding").is_some()
-            }
-            Self::Unread => true,
+            Self::Read(bytes) => Some(!bytes.is_empty()),
+            Self::Unread if facts.content_length().is_some_and(|length| length > 0) => Some(true),
+            Self::Unread if facts.may_have_body => None,
+            Self::Unread => Some(false),
         }
     }
+
+    /// The body, where it is known without reading that there is none.
+    fn settled(self, facts: &Facts<'_>) -> Self {
+        if self.is_there(facts) == Some(false) { Self::Read(&[]) } else { self }
+    }
+}
+
+/// That the signature is not over `text`, of which the caller is shown the beginning: it may be as long as a form.
+fn mismatch(mut text: String) -> Rejection {
+    text.truncate(text.floor_char_boundary(LONGEST_SHOWN));
+    Rejection::SignatureInvalid { string_to_sign: Some(text) }
+}
+
+/// Refuses a nonce that is too long to be kept.
+fn check_nonce(nonce: &str) -> Result<(), Rejection> {
+    if nonce.len() > LONGEST_NONCE {
+        return Err(Rejection::RequestMalformed("the nonce is longer than 128 bytes"));
+    }
+    Ok(())
 }
 
 /// What a product demands of an x-ca signature.
@@ -62,8 +85,8 @@ impl Body<'_> {
 pub struct Profile {
     /// HMAC-SHA1 is accepted too.
     pub sha1: bool,
-    /// Timestamp and nonce must be there and signed, a body must come with a digest or be a signed form, and only the
-    /// documented form of the string to sign is accepted.
+    /// Timestamp and nonce must be there and signed, a body must come with a digest or be a signed form, only the documented
+    /// form of the string to sign is accepted, and only for parameters of which no others give the same string.
     pub strict: bool,
 }
 

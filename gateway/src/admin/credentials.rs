@@ -5,12 +5,10 @@
 //! always found in the account's list. It is changed by what it is at that moment, so a revocation or a restriction outlasts
 //! every change that is made at the same time.
 
-use std::fmt::Write as _;
-
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use farebox_core::{
     address::AddressRange,
-    credential::{Credential, Secret, app_code_entry, credential_entry, hash_app_code},
+    credential::{Credential, MasterKey, Secret, app_code_entry, credential_entry, hash_app_code},
     id::{AccountId, CredentialKey, ProductId},
     time::{DAY, Millis, SECOND, Timestamp},
 };
@@ -207,8 +205,8 @@ impl<P: AdminPorts> Call<'_, P> {
     }
 
     async fn make_credential(&self, account: AccountId, wanted: Wanted, seed: &Seed) -> Result<Made, Failure> {
-        let key = new_key(seed)?;
-        let (secret, app_code) = secrets(seed);
+        let key = new_key(seed, &self.settings.master_key)?;
+        let (secret, app_code) = secrets(seed, &self.settings.master_key);
         let sealed = self.settings.master_key.seal(&key, &Secret::new(secret.clone()), seed.nonce());
         let sealed = sealed.map_err(|error| Failure::Unwritable(error.to_string()))?;
         let Wanted { name, products, addresses, expires } = wanted;
@@ -235,14 +233,15 @@ impl<P: AdminPorts> Call<'_, P> {
         if seed.asked.is_none() {
             return Ok(None);
         }
-        let found: Option<Credential> = store::current(self.ports, &credential_entry(&new_key(seed)?)).await?;
+        let found: Option<Credential> =
+            store::current(self.ports, &credential_entry(&new_key(seed, &self.settings.master_key)?)).await?;
         found.map(|found| self.shown_again(&found, seed)).transpose()
     }
 
     /// What a request is answered that made `found` when it was sent before.
     fn shown_again(&self, found: &Credential, seed: &Seed) -> Result<Made, Failure> {
         self.check_repetition(seed, &Before { asked: &found.asked, made: found.created })?;
-        let (secret, app_code) = secrets(seed);
+        let (secret, app_code) = secrets(seed, &self.settings.master_key);
         Ok(Made { key: found.key.clone(), secret, app_code, created: found.created, expires: found.expires })
     }
 
@@ -327,19 +326,13 @@ impl<P: AdminPorts> Call<'_, P> {
     }
 }
 
-fn new_key(seed: &Seed) -> Result<CredentialKey, Failure> {
-    let key = format!("ak_{}", base32(seed.id()));
+/// A new key. Its tag spares the gateway a look-up of one that is made up; so does that of an app code.
+fn new_key(seed: &Seed, master_key: &MasterKey) -> Result<CredentialKey, Failure> {
+    let key = master_key.tagged_key(&base32(seed.id()));
     key.parse().map_err(|_| Failure::Unwritable("a new key is not valid".to_owned()))
 }
 
 /// A secret and an app code.
-fn secrets(seed: &Seed) -> (String, String) {
-    (URL_SAFE_NO_PAD.encode(seed.secret()), hex(seed.app_code()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+fn secrets(seed: &Seed, master_key: &MasterKey) -> (String, String) {
+    (URL_SAFE_NO_PAD.encode(seed.secret()), master_key.tagged_app_code(&base32(seed.app_code())))
 }

@@ -184,7 +184,7 @@ pub async fn execute<S: EntryStore>(
     now: Timestamp,
 ) -> Result<Result<Answer, Refusal>, Fault> {
     for _ in 0..ATTEMPTS {
-        if let Some(done) = attempt(store, accounts, id, key, command, (now, true)).await? {
+        if let Some(done) = attempt(store, accounts, id, (key, &mut None), command, (now, true)).await? {
             return Ok(done);
         }
     }
@@ -192,7 +192,8 @@ pub async fn execute<S: EntryStore>(
 }
 
 /// Carries out `command` if nobody else appends meanwhile, and, where it may not append, if it appends nothing: for stores
-/// whose writers can queue. `None` when it was not carried out.
+/// whose writers can queue. `None` when it was not carried out. Its nonce, where it has one, is taken once the account has
+/// agreed, so that nothing is kept of calls that nobody pays for, and is not asked for again by the next attempt.
 ///
 /// # Errors
 /// As [`execute`].
@@ -200,7 +201,7 @@ pub async fn attempt<S: EntryStore>(
     store: &S,
     accounts: &Accounts,
     id: &AccountId,
-    key: Option<&IdempotencyKey>,
+    (key, nonce): (Option<&IdempotencyKey>, &mut Option<&str>),
     command: &Command,
     (now, may_append): (Timestamp, bool),
 ) -> Result<Option<Result<Answer, Refusal>>, Fault> {
@@ -212,10 +213,18 @@ pub async fn attempt<S: EntryStore>(
             return Ok(Some(Err(refusal)));
         }
     };
+    if !entries.is_empty() && !may_append {
+        accounts.keep(id, account);
+        return Ok(None);
+    }
+    if let Some(nonce) = nonce.take()
+        && !store.take_nonce(id, nonce, now, now.plus(-nonces::KEPT)).await?
+    {
+        accounts.keep(id, account);
+        return Ok(Some(Err(Refusal::NonceUsed)));
+    }
     if !entries.is_empty() {
-        let appended =
-            if may_append { store.append(id, account.version(), &entries).await } else { Err(AppendError::Conflict) };
-        match appended {
+        match store.append(id, account.version(), &entries).await {
             Ok(()) => {}
             Err(AppendError::Conflict) => {
                 // It is as good as before: only what the others appended must be read.
@@ -235,24 +244,8 @@ pub async fn attempt<S: EntryStore>(
     Ok(Some(Ok(answer)))
 }
 
-/// Takes a call's nonce, over all instances. Says whether it was free.
-///
-/// # Errors
-/// The store failed; the nonce may have been taken.
-pub async fn take_nonce<S: EntryStore>(
-    store: &S,
-    id: &AccountId,
-    nonce: Option<&str>,
-    now: Timestamp,
-) -> Result<bool, Fault> {
-    match nonce {
-        Some(nonce) => store.take_nonce(id, nonce, now, now.plus(-nonces::KEPT)).await,
-        None => Ok(true),
-    }
-}
-
-/// Carries out a `Command::Lease` for one call whose nonce must not have been taken, over all instances. The nonce is taken
-/// first: a call that is refused after that must come again with another, and one that is carried out never twice.
+/// Carries out a `Command::Lease` for one call whose nonce must not have been taken, over all instances. A call whose lease
+/// could not be appended after its nonce was taken must come again with another, and one that is carried out never twice.
 ///
 /// # Errors
 /// As [`execute`].
@@ -260,14 +253,16 @@ pub async fn admit<S: EntryStore>(
     store: &S,
     accounts: &Accounts,
     id: &AccountId,
-    nonce: Option<&str>,
+    mut nonce: Option<&str>,
     command: &Command,
     now: Timestamp,
 ) -> Result<Result<Answer, Refusal>, Fault> {
-    if !take_nonce(store, id, nonce, now).await? {
-        return Ok(Err(Refusal::NonceUsed));
+    for _ in 0..ATTEMPTS {
+        if let Some(done) = attempt(store, accounts, id, (None, &mut nonce), command, (now, true)).await? {
+            return Ok(done);
+        }
     }
-    execute(store, accounts, id, None, command, now).await
+    Err(busy())
 }
 
 /// Asks an account something, on what the store holds now.

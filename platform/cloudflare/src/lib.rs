@@ -10,6 +10,7 @@ mod entry_store;
 mod host;
 mod key_value;
 mod ledger;
+mod rate_limits;
 mod single_flight;
 mod task;
 mod usage_journal;

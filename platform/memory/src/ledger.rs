@@ -108,6 +108,7 @@ impl Ledger for Memory {
         nonce: Option<&str>,
         command: &Command,
     ) -> Result<Result<Answer, Refusal>, Fault> {
+        self.turn().await;
         admit(self, &self.accounts, account, nonce, command, self.now.get()).await
     }
 

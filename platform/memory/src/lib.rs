@@ -4,6 +4,7 @@ mod documents;
 mod host;
 mod key_value;
 mod ledger;
+mod rate_limits;
 mod single_flight;
 mod usage_journal;
 mod web;
@@ -17,7 +18,7 @@ use std::{
     task::Poll,
 };
 
-use farebox_core::{id::AccountId, journal::Batch, time::Timestamp};
+use farebox_core::{id::AccountId, journal::Batch, limit::Bucket, time::Timestamp};
 use farebox_gateway::ledger::Accounts;
 
 pub use ledger::AppendFault;
@@ -41,6 +42,7 @@ pub struct Stores {
     journal: RefCell<BTreeMap<String, Batch>>,
     books: RefCell<BTreeMap<AccountId, ledger::Book>>,
     accounts: Accounts,
+    limits: RefCell<BTreeMap<String, Bucket>>,
     next_append: Cell<Option<AppendFault>>,
     now: Cell<Timestamp>,
     log: RefCell<Vec<String>>,

@@ -9,10 +9,18 @@
 //! | an instance that ends soon holds nothing | `is_over` or `hoards` that is never so | `an_instance_that_has_had_its_calls…`, `…falls_idle…` |
 //! | a limit is kept, and who it turns away loses nothing | `charge` that skips `check`, or `take`; one that takes before it checks | `no_more_pass_than_a_limit_names…` |
 //! | streams are paid for as they go | `extend` that sets nothing aside; `rehome` that stays on a lease that is over | `streams::*` |
+//! | what passes for ours stays here | comparing names as they are spelled | `what_an_upstream_may_take_for_ours_stays_here…` |
+//! | a strictly signed call passes once | `pay` that does not need the nonce | `a_strictly_signed_call_passes_once_over_all_instances` |
+//! | nothing is kept of who cannot pay | a nonce that is taken before the command is decided | `nothing_is_kept_of_a_call_that_is_not_paid_for` |
+//! | a limit holds while calls wait | `charge` that takes no place before it waits | `calls_that_wait_together_have_their_places…` |
 //! | strict admission takes nonces over all instances | `admit` that skips `take_nonce` | `strict_admission_sees_a_nonce_on_every_instance` |
 
 #![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect must fail")]
 
+#[path = "gateway/fields.rs"]
+mod fields;
+#[path = "gateway/keys.rs"]
+mod keys;
 #[path = "gateway/lifetime.rs"]
 mod lifetime;
 #[path = "gateway/limits.rs"]
@@ -98,6 +106,19 @@ upstream = "http://origin.test"
 auth = ["x-ca"]
 routes = [{ path = "/mib" }]
 packages = [{ id = "one", price = "0.01", egress_bytes = "1 MiB" }]
+id = "once"
+upstream = "http://origin.test"
+auth = ["x-ca", "rfc9421"]
+strict_signature = true
+limits = { per_account = "1000/minute" }
+routes = [{ path = "/once" }]
+rate = { per_1000_calls = "2.00" }
+[[products]]
+id = "coded"
+upstream = "http://origin.test"
+auth = ["x-ca", "appcode"]
+routes = [{ path = "/coded" }]
+rate = { per_1000_calls = "2.00" }
 "#;
 
 const START: Timestamp = Timestamp::from_millis(1_000 * DAY);

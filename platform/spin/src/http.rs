@@ -84,6 +84,8 @@ impl Head {
             authority: &self.authority,
             path,
             query,
+            // Only reading tells, as the runtime takes `Transfer-Encoding` away. What does not go on is as good as none.
+            may_have_body: !matches!(self.method, Method::Get | Method::Head),
             headers: self
                 .fields
                 .iter()

@@ -11,7 +11,7 @@ use farebox_core::{
     time::Millis,
 };
 use farebox_gateway::{
-    ledger::{attempt, report, take_nonce},
+    ledger::{attempt, report},
     ports::{Fault, Host, Ledger},
     reports::{Query, Report, Reports},
 };
@@ -31,14 +31,7 @@ impl Ledger for Platform {
         key: Option<&IdempotencyKey>,
         command: &Command,
     ) -> Result<Result<Answer, Refusal>, Fault> {
-        let now = self.now();
-        // Most commands of a crowd that nothing is left for are refused, and need no lock for that.
-        let may_append = !self.books.is_contended();
-        let done = attempt(&self.books, &self.accounts, account, key, command, (now, may_append)).await?;
-        match done {
-            Some(done) => Ok(done),
-            None => self.in_turn(account, key, command).await,
-        }
+        self.carry_out(account, (key, None), command).await
     }
 
     async fn admit(
@@ -47,10 +40,7 @@ impl Ledger for Platform {
         nonce: Option<&str>,
         command: &Command,
     ) -> Result<Result<Answer, Refusal>, Fault> {
-        if !take_nonce(&self.books, account, nonce, self.now()).await? {
-            return Ok(Err(Refusal::NonceUsed));
-        }
-        self.execute(account, None, command).await
+        self.carry_out(account, (None, nonce), command).await
     }
 }
 
@@ -93,19 +83,26 @@ impl Drop for Turn<'_> {
 }
 
 impl Platform {
-    /// Carries out a command while nobody else appends to the account's book.
-    async fn in_turn(
+    /// Carries out a command, at first without asking anybody, then while nobody else appends to the account's book.
+    async fn carry_out(
         &self,
         account: &AccountId,
-        key: Option<&IdempotencyKey>,
+        (key, mut nonce): (Option<&IdempotencyKey>, Option<&str>),
         command: &Command,
     ) -> Result<Result<Answer, Refusal>, Fault> {
+        // Most commands of a crowd that nothing is left for are refused, and need no lock for that.
+        let when = (self.now(), !self.books.is_contended());
+        if let Some(done) = attempt(&self.books, &self.accounts, account, (key, &mut nonce), command, when).await? {
+            return Ok(done);
+        }
         for _ in 0..TURNS {
             let turn = Turn::begin(self, account).await?;
             let known = self.accounts.lend(account);
             // The turn may have been long in coming, and a lease begins now.
-            let now = self.now();
-            if let Some(done) = attempt(&self.turns, &known, account, key, command, (now, true)).await? {
+            let when = (self.now(), true);
+            // A nonce that is taken in a turn is free again when the turn is given up, so the next one asks for it anew.
+            let mut asked = nonce;
+            if let Some(done) = attempt(&self.turns, &known, account, (key, &mut asked), command, when).await? {
                 turn.commit().await?;
                 self.accounts.adopt(known);
                 return Ok(done);

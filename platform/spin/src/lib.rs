@@ -12,6 +12,7 @@ mod host;
 pub mod http;
 mod key_value;
 mod ledger;
+mod rate_limits;
 mod single_flight;
 mod usage_journal;
 pub mod variable;

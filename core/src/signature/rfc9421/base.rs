@@ -15,6 +15,9 @@ use super::{
 };
 use crate::{request::Facts, signature::as_sent};
 
+/// How many bytes are looked through for one base: one field can have many members, and each is looked for anew.
+const MOST_LOOKED_THROUGH: usize = 128 << 10;
+
 /// How the value of `@query-param` is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Encoding {
@@ -34,13 +37,28 @@ const URI_COMPONENT: &AsciiSet = &FORM.remove(b'!').remove(b'~').remove(b'\'').r
 /// What the signature covers and the request does not have, in words.
 pub(super) fn base(signature: &Signature, facts: &Facts<'_>, encoding: Encoding) -> Result<String, String> {
     let mut text = String::with_capacity(512);
+    let mut looked_through = 0;
     for component in &signature.components {
+        looked_through += extent(component, facts);
+        if looked_through > MOST_LOOKED_THROUGH {
+            return Err("it covers parts of long fields too often".to_owned());
+        }
         let value = value(component, facts, encoding);
         let value = value.map_err(|why| format!("it covers {}, and {why}", component.id))?;
         text.extend([&component.id, ": ", &*value, "\n"]);
     }
     text.extend(["\"@signature-params\": ", &signature.parameters]);
     Ok(text)
+}
+
+/// How many bytes of the request are looked through for a component that is a part of something, or something rewritten.
+fn extent(component: &Component, facts: &Facts<'_>) -> usize {
+    let named = |name: &str| facts.headers.iter().filter(|(have, _)| *have == name).map(|(_, value)| value.len()).sum();
+    match &component.form {
+        Form::Plain => 0,
+        Form::Param(_) => facts.query.map_or(0, str::len),
+        Form::Structured | Form::Wrapped | Form::Member(_) => named(&component.name),
+    }
 }
 
 /// The host that was called, in lower case, and its port where it is not the scheme's own (section 2.2.3).

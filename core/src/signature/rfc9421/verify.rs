@@ -17,7 +17,7 @@ use crate::{
     credential::Secret,
     rejection::Rejection,
     request::Facts,
-    signature::{Body, Check, Verified, WINDOW, keyed},
+    signature::{Body, Check, Verified, WINDOW, check_nonce, keyed, mismatch},
     time::{SECOND, Timestamp},
 };
 
@@ -48,14 +48,20 @@ pub fn verify<'a>(
     if demands.strict && signature.nonce.as_ref().is_none_or(String::is_empty) {
         return Err(Rejection::NonceMissing);
     }
-    let body = if body == Body::Unread && facts.content_length() == Some(0) { Body::Read(&[]) } else { body };
-    let strictly = demands.strict.then_some(DIGEST);
-    let demanded = demands.components.iter().map(String::as_str).chain(strictly);
-    if let Some(name) = missing(demanded, &signature.components, facts, body.is_there(facts)) {
+    check_nonce(signature.nonce.as_deref().unwrap_or_default())?;
+    let body = body.settled(facts);
+    let demanded = demands.components.iter().map(String::as_str).chain(demands.strict.then_some(DIGEST));
+    let has_body = body.is_there(facts);
+    if let Some(name) = missing(demanded, &signature.components, facts, has_body == Some(true)) {
         return Err(unusable(format!("it does not cover \"{name}\", which this product demands")));
     }
     compare(signature, facts, secret)?;
-    if covers_digest(signature) {
+    let covers_digest = covers_digest(signature);
+    let demands_digest = demands.strict || demands.components.iter().any(|name| name == DIGEST);
+    if has_body.is_none() && !covers_digest && demands_digest {
+        return Ok(Check::NeedsBody);
+    }
+    if covers_digest {
         let Body::Read(bytes) = body else { return Ok(Check::NeedsBody) };
         let values: Vec<_> =
             facts.headers.iter().filter(|(name, _)| *name == DIGEST).map(|(_, value)| *value).collect();
@@ -93,7 +99,7 @@ fn compare(signature: &Signature, facts: &Facts<'_>, secret: &Secret) -> Result<
         let Some(encoding) = other else { break };
         form = base(signature, facts, encoding).map_err(unusable)?;
     }
-    Err(Rejection::SignatureInvalid { string_to_sign: Some(documented) })
+    Err(mismatch(documented))
 }
 
 fn covers_digest(signature: &Signature) -> bool {

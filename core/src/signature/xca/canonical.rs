@@ -11,9 +11,16 @@ use percent_encoding::percent_decode_str;
 
 use super::{
     Claim,
-    params::{Dialect, Params},
+    params::{self, Dialect, Params},
 };
-use crate::{request::Facts, signature::as_sent};
+use crate::{rejection::Rejection, request::Facts, signature::as_sent};
+
+/// The most names that `X-Ca-Signature-Headers` may list: each is looked for among the fields.
+const MOST_LISTED: usize = 64;
+
+/// How many bytes of other forms than the documented one are made of a request. A request whose string to sign is of up to
+/// 16 KiB is looked at in all of them.
+const MOST_OF_OTHERS: usize = 256 << 10;
 
 /// Headers that stand in lines of their own or hold the signature.
 const NEVER_LISTED: [&str; 6] =
@@ -25,6 +32,8 @@ pub(super) struct Canonical<'r, 'a> {
     pub(super) claim: &'r Claim<'a>,
     pub(super) facts: &'r Facts<'a>,
     pub(super) form: &'r [u8],
+    /// Whether nothing may be left unsigned.
+    pub(super) strict: bool,
 }
 
 /// How the lines of the signed headers stand.
@@ -44,6 +53,19 @@ pub(super) fn signed_names(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').map(str::trim_ascii).filter(is_listed)
 }
 
+/// Refuses a list that is too long, or that names a field twice: its value would stand in the string as often.
+pub(super) fn check_list(list: &str) -> Result<(), Rejection> {
+    if list.split(',').nth(MOST_LISTED).is_some() {
+        return Err(Rejection::HeadTooLarge("X-Ca-Signature-Headers lists more than 64 names"));
+    }
+    let names: Vec<_> = signed_names(list).collect();
+    let repeats = |(at, name): (usize, &&str)| names[..at].iter().any(|before| before.eq_ignore_ascii_case(name));
+    if names.iter().enumerate().any(repeats) {
+        return Err(Rejection::RequestMalformed("X-Ca-Signature-Headers lists a name twice"));
+    }
+    Ok(())
+}
+
 /// Whether `name` may name a header field (RFC 9110, section 5.6.2).
 fn is_token(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
@@ -51,45 +73,64 @@ fn is_token(name: &str) -> bool {
 
 impl Canonical<'_, '_> {
     /// The documented form.
-    pub(super) fn documented(&self) -> String {
+    ///
+    /// # Errors
+    ///
+    /// Why it would also be that of another request, in words, where nothing may be left unsigned.
+    pub(super) fn documented(&self) -> Result<String, &'static str> {
         let mut text = String::with_capacity(512);
         self.write_head(&mut text, HeaderLines::Listed);
         text.push_str(self.facts.path);
         if self.facts.query.is_some() || !self.form.is_empty() {
-            Params::read(self.facts.query, self.form, false).write(&mut text, Dialect::DOCUMENTED);
+            let params = Params::read(self.facts.query, self.form, false);
+            if self.strict {
+                params::check_text(self.facts.query, self.form)?;
+                params.check_unique()?;
+            }
+            params.write(&mut text, Dialect::DOCUMENTED);
         }
-        text
+        Ok(text)
     }
 
     /// The different heads that clients make of this request, the documented one first.
     pub(super) fn heads(&self) -> Vec<String> {
-        distinct([HeaderLines::Listed, HeaderLines::Sorted, HeaderLines::SortedLower].map(|lines| {
+        let mut texts = Vec::new();
+        for lines in [HeaderLines::Listed, HeaderLines::Sorted, HeaderLines::SortedLower] {
             let mut text = String::new();
             self.write_head(&mut text, lines);
-            text
-        }))
+            if !texts.contains(&text) {
+                texts.push(text);
+            }
+        }
+        texts
     }
 
-    /// The different resources that clients make of this request, the documented one first.
+    /// The different resources that clients make of this request, the more usual first, as many as [`MOST_OF_OTHERS`] allows.
     pub(super) fn resources(&self) -> Vec<String> {
         let decoded = Params::read(self.facts.query, self.form, false);
         let raw = Params::read(self.facts.query, self.form, true);
-        let paths = [Some(Cow::Borrowed(self.facts.path)), decoded_path(self.facts.path).map(Cow::Owned)];
-        let dialects = [Dialect::DOCUMENTED].into_iter().chain(Dialect::OTHERS);
-        distinct(paths.into_iter().flatten().flat_map(|path| {
-            let (decoded, raw) = (&decoded, &raw);
-            dialects.clone().map(move |dialect| {
+        let (mut texts, mut made) = (Vec::new(), 0);
+        for path in [Some(Cow::Borrowed(self.facts.path)), decoded_path(self.facts.path).map(Cow::Owned)] {
+            let Some(path) = path else { continue };
+            for dialect in Dialect::ALL {
                 let mut text = path.clone().into_owned();
-                if dialect.raw_query { raw } else { decoded }.write(&mut text, dialect);
-                text
-            })
-        }))
+                if dialect.raw_query { &raw } else { &decoded }.write(&mut text, dialect);
+                made += text.len();
+                if made > MOST_OF_OTHERS {
+                    return texts;
+                }
+                if !texts.contains(&text) {
+                    texts.push(text);
+                }
+            }
+        }
+        texts
     }
 
     fn write_head(&self, text: &mut String, lines: HeaderLines) {
         text.extend(self.facts.method.chars().map(|c| c.to_ascii_uppercase()));
         let claim = self.claim;
-        for value in [claim.accept, claim.content_md5, claim.signed_type(), claim.date] {
+        for value in [claim.accept, claim.content_md5, claim.signed_type(self.strict), claim.date] {
             text.push('\n');
             text.push_str(&as_sent(value));
         }
@@ -110,13 +151,18 @@ impl Canonical<'_, '_> {
         }
     }
 
-    /// Appends the line of a signed header; one that did not come counts as empty.
+    /// Appends the line of a signed header; one that did not come counts as empty, and several of a name are joined as the
+    /// platforms join them (RFC 9110, section 5.3).
     fn write_header(&self, text: &mut String, name: &str) {
-        let found = self.facts.headers.iter().find(|(have, _)| have.eq_ignore_ascii_case(name));
         text.push_str(name);
-        text.push(':');
-        text.push_str(&as_sent(found.map_or("", |(_, value)| value)));
-        text.push('\n');
+        let named = self.facts.headers.iter().filter(|(have, _)| have.eq_ignore_ascii_case(name));
+        let mut separator = ":";
+        for (_, value) in named {
+            text.push_str(separator);
+            text.push_str(&as_sent(value));
+            separator = ", ";
+        }
+        text.push_str(if separator == ":" { ":\n" } else { "\n" });
     }
 }
 
@@ -127,14 +173,4 @@ fn decoded_path(path: &str) -> Option<String> {
     let is_ambiguous = decoded.contains(|c: char| matches!(c, '%' | '?' | '#') || c.is_control())
         || decoded.matches('/').count() != path.matches('/').count();
     (!is_ambiguous).then(|| decoded.into_owned())
-}
-
-/// Without those that came before.
-fn distinct(texts: impl IntoIterator<Item = String>) -> Vec<String> {
-    texts.into_iter().fold(Vec::new(), |mut seen, text| {
-        if !seen.contains(&text) {
-            seen.push(text);
-        }
-        seen
-    })
 }

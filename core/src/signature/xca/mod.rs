@@ -37,6 +37,8 @@ pub struct Claim<'a> {
     /// `X-Ca-Signed-Content-Type`: what a browser signs for a form whose boundary it does not know yet.
     signed_content_type: &'a str,
     date: &'a str,
+    /// A field came more than once, and only the first counts.
+    repeats: bool,
 }
 
 impl<'a> Claim<'a> {
@@ -58,15 +60,19 @@ impl<'a> Claim<'a> {
         };
         if place.is_empty() {
             *place = value;
+        } else {
+            self.repeats = true;
         }
         true
     }
 
-    /// What stands on the line of `Content-Type`: the type without its parameters where the caller says that it signed
-    /// that, as long as it is the type of the request.
-    fn signed_type(&self) -> &'a str {
-        let is_of_request = self.content_type.starts_with(self.signed_content_type);
-        if is_of_request && !self.signed_content_type.is_empty() { self.signed_content_type } else { self.content_type }
+    /// What stands on the line of `Content-Type`: `multipart/…` without the boundary where the caller says that it signed that,
+    /// as long as it is the request's, and else the whole. `strict` leaves nothing of it unsigned.
+    fn signed_type(&self, strict: bool) -> &'a str {
+        let signed = self.signed_content_type;
+        let essence = self.content_type.split(';').next().unwrap_or_default().trim_ascii();
+        let is_multipart = signed.get(..10).is_some_and(|start| start.eq_ignore_ascii_case("multipart/"));
+        if !strict && is_multipart && essence.eq_ignore_ascii_case(signed) { signed } else { self.content_type }
     }
 
     /// Whether the header `name` (in lower case) is among the signed ones.

@@ -1,5 +1,7 @@
 //! Rate limits: who calls too often is told to wait, and has lost nothing by it.
 
+use std::pin::Pin;
+
 use farebox_core::time::SECOND;
 use farebox_gateway::Step;
 
@@ -43,4 +45,68 @@ fn a_call_that_a_limit_turns_away_is_not_asked_about_in_the_ledger() {
     let calls = (0..9).map(|_| send(&instance, &deployment.signed("/slow-strict", "hush")).is_ok());
     assert_eq!(calls.filter(|passed| *passed).count(), 3);
     assert_eq!(deployment.leases_given(), 3);
+}
+
+/// How many of so many calls pass, that instances get in turn.
+fn in_turn(deployment: &Deployment, instances: &[Rc<Gateway<Memory>>], path: &str, calls: usize) -> usize {
+    let calls = (0..calls).map(|at| (&instances[at % instances.len()], deployment.signed(path, "hush")));
+    calls.filter(|(instance, packed)| send(instance, packed).is_ok()).count()
+}
+
+#[test]
+fn limits_hold_over_all_instances_where_the_platform_has_many() {
+    let deployment = Deployment::new("10.00");
+    let lifetime = Some(Lifetime { calls: 128, idle: SECOND });
+    let instances: Vec<_> = (1..=16).map(|seed| deployment.instance_for(seed, lifetime)).collect();
+    assert_eq!(in_turn(&deployment, &instances, "/slow", 200), 3);
+    assert_eq!(in_turn(&deployment, &instances, "/slow-strict", 200), 3);
+    deployment.memory.set_now(START.plus(40 * SECOND));
+    assert_eq!(in_turn(&deployment, &instances, "/slow", 200), 2, "as many as have come back in the meantime");
+    let fresh: Vec<_> = (17..=32).map(|seed| deployment.instance_for(seed, lifetime)).collect();
+    assert_eq!(in_turn(&deployment, &fresh, "/slow", 200), 0, "a new instance does not begin anew");
+}
+
+#[test]
+fn calls_that_wait_together_have_their_places_before_the_ledger_is_asked() {
+    let deployment = Deployment::new("10.00");
+    let instance = deployment.instance(1);
+    // Before, as what is read first is not what they wait for.
+    assert!(send(&instance, &deployment.signed("/slow-strict", "hush")).is_ok());
+    deployment.memory.take_turns(true);
+    let next = deployment.signed("/slow-strict", "hush");
+    let next = Facts::unpack(&next).unwrap();
+    let packed: Vec<_> = (0..9).map(|_| deployment.signed("/slow-strict", "hush")).collect();
+    let facts: Vec<_> = packed.iter().map(|packed| Facts::unpack(packed).unwrap()).collect();
+    let call = |facts| -> Pin<Box<dyn Future<Output = Step> + '_>> { Box::pin(instance.decide(facts, Body::Unread)) };
+    let mut calls: Vec<_> = facts.iter().map(call).collect();
+    let mut context = Context::from_waker(Waker::noop());
+    let mut poll = |calls: &mut Vec<Pin<Box<dyn Future<Output = Step> + '_>>>| {
+        let mut steps = Vec::new();
+        calls.retain_mut(|call| match call.as_mut().poll(&mut context) {
+            Poll::Ready(step) => {
+                steps.push(step);
+                false
+            }
+            Poll::Pending => true,
+        });
+        steps
+    };
+    let turned_away = poll(&mut calls);
+    assert!(turned_away.iter().all(|step| matches!(step, Step::Reject(_))));
+    assert_eq!((turned_away.len(), calls.len()), (7, 2), "no more wait than may pass");
+    // One of them goes away, and its place is another's.
+    calls.pop();
+    calls.push(call(&next));
+    assert!(poll(&mut calls).iter().all(|step| matches!(step, Step::Forward(_))));
+    assert!(poll(&mut calls).iter().all(|step| matches!(step, Step::Forward(_))));
+    assert!(calls.is_empty());
+}
+
+#[test]
+fn a_place_comes_back_from_a_call_that_is_turned_away() {
+    let deployment = Deployment::new("0.001");
+    let instance = deployment.instance(1);
+    for _ in 0..9 {
+        assert_eq!(send(&instance, &deployment.signed("/slow-strict", "hush")).unwrap_err(), "balance.exhausted");
+    }
 }

@@ -1,4 +1,5 @@
-//! Strict admission: each call has the ledger's own word, so that nonces and quantities hold over all instances.
+//! Strict admission: each call has the ledger's own word, so that nonces and quantities hold over all instances. And strict
+//! signatures: each call has a nonce that the ledger has taken, whatever pays for it.
 
 use super::*;
 
@@ -34,4 +35,40 @@ fn strict_admission_admits_what_the_balance_pays_for() {
     instances.iter().for_each(|instance| now(instance.flush()));
     deployment.settle();
     assert_eq!(deployment.balance(), ("0.00".to_owned(), "0.00".to_owned()));
+}
+
+#[test]
+fn a_strictly_signed_call_passes_once_over_all_instances() {
+    let deployment = Deployment::new("10.00");
+    let instances = [1, 2, 3].map(|seed| deployment.instance(seed));
+    let once = deployment.signed("/once", "hush");
+    let passed = instances.iter().cycle().take(30).filter(|instance| match send(instance, &once) {
+        Ok(_) => true,
+        Err(code) => {
+            assert_eq!(code, "nonce.used");
+            false
+        }
+    });
+    assert_eq!(passed.count(), 1);
+    let calls = instances.iter().filter(|instance| send(instance, &deployment.signed("/once", "hush")).is_ok());
+    assert_eq!(calls.count(), 3, "calls that are signed anew pass");
+    assert_eq!(deployment.leases_given(), 3, "on leases, one for each instance");
+}
+
+#[test]
+fn nothing_is_kept_of_a_call_that_is_not_paid_for() {
+    let deployment = Deployment::new("0.002");
+    let instance = deployment.instance(1);
+    assert!(send(&instance, &deployment.signed("/once", "hush")).is_ok());
+    let refused = ["/once", "/strict"].map(|path| deployment.signed(path, "hush"));
+    for packed in &refused {
+        assert_eq!(send(&instance, packed).unwrap_err(), "balance.exhausted");
+    }
+    let (amount, currency) = ("10.00".parse().unwrap(), "USD".parse().unwrap());
+    deployment.book(Some("r2"), &Command::Recharge { amount, currency, reference: None });
+    deployment.memory.set_now(START.plus(SECOND));
+    for packed in &refused {
+        assert!(send(&instance, packed).is_ok(), "its nonce was not taken");
+        assert_eq!(send(&deployment.instance(2), packed).unwrap_err(), "nonce.used");
+    }
 }

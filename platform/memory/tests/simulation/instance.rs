@@ -14,6 +14,7 @@ use farebox_core::{
     id::{AccountId, BatchId, WriterId},
     journal::{Batch, Window},
     ledger::{Answer, Command, IdempotencyKey, Refusal},
+    limit::Limit,
     meter::Usage,
     request::Facts,
     signature::Body,
@@ -21,7 +22,7 @@ use farebox_core::{
 };
 use farebox_gateway::{
     Gateway, Settings, Step,
-    ports::{Fault, Host, Journaled, KeyValue, Ledger, Page, SingleFlight, UsageJournal},
+    ports::{Fault, Host, Journaled, KeyValue, Ledger, Page, RateLimits, SingleFlight, Taken, UsageJournal},
 };
 
 use crate::faulty::{Faulty, now};
@@ -232,6 +233,14 @@ impl Ledger for Desk {
         let answer = self.ports.memory.admit(account, nonce, command).await;
         self.note(account, command, &answer);
         answer
+    }
+}
+
+impl RateLimits for Desk {
+    const SHARED: bool = true;
+
+    async fn take_calls(&self, name: &str, limit: Limit, want: u32) -> Result<Taken, Fault> {
+        self.ports.memory.take_calls(name, limit, want).await
     }
 }
 

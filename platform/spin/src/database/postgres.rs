@@ -38,6 +38,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         "DROP TABLE IF EXISTS farebox_snapshots",
         "CREATE TABLE IF NOT EXISTS farebox_nonces (account text NOT NULL, nonce text NOT NULL, \
          at bigint NOT NULL, PRIMARY KEY (account, nonce))",
+        "CREATE TABLE IF NOT EXISTS farebox_limits (bucket text PRIMARY KEY, used bigint NOT NULL)",
         "CREATE TABLE IF NOT EXISTS farebox_config (key text COLLATE \"C\" PRIMARY KEY, value bytea NOT NULL)",
     ],
 };

@@ -27,6 +27,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         "DROP TABLE IF EXISTS farebox_snapshots",
         "CREATE TABLE IF NOT EXISTS farebox_nonces (account TEXT NOT NULL, nonce TEXT NOT NULL, \
          at INTEGER NOT NULL, PRIMARY KEY (account, nonce)) STRICT, WITHOUT ROWID",
+        "CREATE TABLE IF NOT EXISTS farebox_limits (bucket TEXT PRIMARY KEY, used INTEGER NOT NULL) STRICT, WITHOUT ROWID",
         "CREATE TABLE IF NOT EXISTS farebox_config (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID",
     ],
 };

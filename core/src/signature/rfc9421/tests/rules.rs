@@ -55,7 +55,7 @@ fn a_body_must_be_the_one_that_was_signed() {
     let covered =
         |request: &str, digest: &str| signed(request, &format!("(\"@method\" \"@target-uri\" {digest}){GOOD}"));
     let digest = "sha-256=:LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=:";
-    let post = format!("POST\nhttps://h/a\ncontent-digest: {digest}");
+    let post = format!("POST +\nhttps://h/a\ncontent-digest: {digest}");
     let request = covered(&post, "\"content-digest\"");
     assert_eq!(check(&request, Body::Unread), Ok(Some("needs the body".into())));
     assert_eq!(check(&request, Body::Read(b"hello")), Ok(None));
@@ -64,8 +64,15 @@ fn a_body_must_be_the_one_that_was_signed() {
     assert_eq!(check(&by_member, Body::Read(b"hello")), Ok(None));
     assert_eq!(check(&by_member, Body::Read(b"Hello")), Err(Rejection::DigestMismatch));
 
-    assert!(unusable(&check(&covered(&post, ""), Body::Unread)).contains("content-digest"), "not covered");
-    assert_eq!(check(&covered("POST\nhttps://h/a\ncontent-length: 0", ""), Body::Unread), Ok(None), "no body");
+    let announced = post.replace("content-digest", "content-length: 5\ncontent-digest");
+    assert!(unusable(&check(&covered(&announced, ""), Body::Unread)).contains("content-digest"), "not covered");
+    for method in ["POST", "DELETE", "OPTIONS"] {
+        let unannounced = covered(&format!("{method} +\nhttps://h/a"), "");
+        assert_eq!(check(&unannounced, Body::Unread), Ok(Some("needs the body".into())), "only reading tells");
+        assert!(unusable(&check(&unannounced, Body::Read(b"hello"))).contains("content-digest"), "not covered");
+        assert_eq!(check(&unannounced, Body::Read(b"")), Ok(None), "no body");
+        assert_eq!(check(&covered(&format!("{method}\nhttps://h/a"), ""), Body::Unread), Ok(None), "no body");
+    }
     let weak = covered("POST\nhttps://h/a\ncontent-digest: md5=:XUFAKrxLKna5cZ2REBfFkg==:", "\"content-digest\"");
     assert_eq!(check(&weak, Body::Read(b"hello")), Err(Rejection::DigestMissing));
     let two = post.replace("sha-256=", "sha-512=:AA==:, sha-256=");
@@ -76,10 +83,33 @@ fn a_body_must_be_the_one_that_was_signed() {
 
 #[test]
 fn a_body_is_not_asked_for_before_the_signature_holds() {
-    let post = "POST\nhttps://h/a\ncontent-digest: sha-256=:AA==:";
+    let post = "POST +\nhttps://h/a\ncontent-digest: sha-256=:AA==:";
     let request = signed(post, &format!("(\"@method\" \"@target-uri\" \"content-digest\"){GOOD}"));
     let forged = request.replace("POST", "PUT");
     assert!(matches!(check(&forged, Body::Unread), Err(Rejection::SignatureInvalid { .. })));
+    let without = signed("POST +\nhttps://h/a", &format!("(\"@method\" \"@target-uri\"){GOOD}"));
+    let forged = without.replace("POST", "PUT");
+    assert!(matches!(check(&forged, Body::Unread), Err(Rejection::SignatureInvalid { .. })));
+}
+
+#[test]
+fn what_is_looked_through_for_a_signature_is_bounded() {
+    let members: String = (0..60).map(|at| format!("\"x-dict\";key=\"k{at}\" ")).collect();
+    let with = |length: usize| {
+        let dictionary: String = (0..60).map(|at| format!("k{at}=1, ")).collect();
+        let request = format!("GET\nhttps://h/a\nx-dict: {dictionary}l=\"{}\"", "x".repeat(length));
+        check_bare(&signed(&request, &format!("({members}){GOOD}")))
+    };
+    assert_eq!(with(1_000), Ok(None));
+    assert!(unusable(&with(30_000)).contains("too often"));
+}
+
+#[test]
+fn a_nonce_is_short() {
+    let with =
+        |length: usize| check_bare(&signed(GET, &format!("(\"@method\"){GOOD};nonce=\"{}\"", "n".repeat(length))));
+    assert!(with(128).is_ok());
+    assert!(matches!(with(129), Err(Rejection::RequestMalformed(_))));
 }
 
 #[test]
@@ -117,7 +147,10 @@ fn a_strict_product_demands_nonce_and_digest() {
     assert_eq!(strict(GET, ""), Err(Rejection::NonceMissing));
     assert_eq!(strict(GET, ";nonce=\"\""), Err(Rejection::NonceMissing));
     assert_eq!(strict(GET, ";nonce=\"n\\\"1\""), Ok(Some("n\"1".into())));
-    assert!(unusable(&strict(&GET.replace("GET", "POST"), ";nonce=\"n\"")).contains("content-digest"));
+    let post = GET.replace("GET", "POST +");
+    assert_eq!(strict(&post, ";nonce=\"n\""), Ok(Some("needs the body".into())));
+    let announced = format!("{post}\ncontent-length: 1");
+    assert!(unusable(&strict(&announced, ";nonce=\"n\"")).contains("content-digest"));
 }
 
 #[test]

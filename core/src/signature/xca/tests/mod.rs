@@ -1,9 +1,11 @@
 //! What the scheme accepts and refuses, seen from outside: packed requests in, decisions out.
 
 mod clients;
+mod cost;
 mod node;
 mod properties;
 mod rules;
+mod strict;
 
 use super::*;
 use crate::{

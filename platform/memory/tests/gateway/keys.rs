@@ -1,0 +1,45 @@
+//! Keys that nobody has: they cost no look-up where a tag tells, and few where none does.
+
+use super::*;
+
+/// A request signed with `key`, and one by app code.
+fn with_key(key: &str) -> String {
+    format!("GET\nhttp://gateway.test/leased\nx-ca-key: {key}\nx-ca-signature: AAAA")
+}
+
+fn with_code(code: &str) -> String {
+    format!("GET\nhttp://gateway.test/coded\nauthorization: APPCODE {code}")
+}
+
+#[test]
+fn a_made_up_key_is_known_without_a_look_up() {
+    let deployment = Deployment::new("10.00");
+    let instance = deployment.instance(1);
+    assert!(send(&instance, &deployment.signed("/leased", "hush")).is_ok());
+    deployment.memory.set_down(true);
+    let stranger = MasterKey::from_base64("CAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAg=").unwrap();
+    let made = |by: &MasterKey| (by.tagged_key("0123456789abcdef"), by.tagged_app_code("0123456789abcdefghjkmnpqrs"));
+    let ((key, code), (old_key, old_code)) =
+        (made(&stranger), ("ak_0123456789abcdef", "00112233445566778899aabbccddeeff"));
+    assert_eq!(send(&instance, &with_key(&key)).unwrap_err(), "credential.unknown");
+    assert_eq!(send(&instance, &with_code(&code)).unwrap_err(), "credential.unknown");
+    let (key, code) = made(&master_key());
+    // What could be somebody's cannot be told without the store.
+    for packed in [with_key(&key), with_key(old_key), with_code(&code), with_code(old_code)] {
+        assert_eq!(send(&instance, &packed).unwrap_err(), "ledger.unavailable");
+    }
+}
+
+#[test]
+fn keys_without_a_tag_are_looked_up_so_often_and_never_at_the_cost_of_those_in_use() {
+    let deployment = Deployment::new("10.00");
+    let instance = deployment.instance(1);
+    assert!(send(&instance, &deployment.signed("/leased", "hush")).is_ok());
+    let answers = (0..20_000).map(|at| send(&instance, &with_key(&format!("ak_{at:016x}"))).unwrap_err());
+    let looked_up = answers.filter(|code| code == "credential.unknown").count();
+    assert_eq!(looked_up, 255, "with the one in use 256; the others are told to come again");
+    deployment.memory.set_now(START.plus(SECOND));
+    assert_eq!(send(&instance, &with_key("ak_ffffffffffffffff")).unwrap_err(), "credential.unknown");
+    now(deployment.memory.delete(&credential_entry(&"ak_1".parse().unwrap()))).unwrap();
+    assert!(send(&instance, &deployment.signed("/leased", "hush")).is_ok(), "it is still in memory");
+}
