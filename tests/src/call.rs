@@ -56,10 +56,27 @@ impl Caller {
         self.call_at(now(), method, target, headers, body)
     }
 
+    /// A call by GET with this nonce, signed then: the same however often it is made.
+    pub(crate) fn call_once(&self, at: Timestamp, target: &str, nonce: &str) -> Result<Call> {
+        self.signed(at, nonce, Method::GET, target, &[], b"")
+    }
+
     /// The same, signed at another time.
     pub(crate) fn call_at(
         &self,
         now: Timestamp,
+        method: Method,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Call> {
+        self.signed(now, &nonce(), method, target, headers, body)
+    }
+
+    fn signed(
+        &self,
+        now: Timestamp,
+        nonce: &str,
         method: Method,
         target: &str,
         headers: &[(&str, &str)],
@@ -70,7 +87,7 @@ impl Caller {
             packed.push_str(&format!("\n{name}: {value}"));
         }
         let facts = Facts::unpack(&packed).context("not a request")?;
-        let signer = Signer { key: &self.key, secret: &Secret::new(&*self.secret), now, nonce: &nonce() };
+        let signer = Signer { key: &self.key, secret: &Secret::new(&*self.secret), now, nonce };
         let signed = sign(&facts, body, &signer).headers;
         let given = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let headers = given.chain(signed).map(|(name, value)| Ok((HeaderName::try_from(name)?, value.try_into()?)));

@@ -52,7 +52,7 @@ const ANSWERS: [&str; 43] = [
 ];
 
 /// Header fields of a request that say something to the gateway, to the connection or to nobody.
-const FIELDS: [(&str, &str); 21] = [
+const FIELDS: [(&str, &str); 24] = [
     ("duplicates", "X-Twice: one\r\nX-Twice: two\r\nAccept: a/b\r\nAccept: c/d\r\n"),
     ("an empty field", "X-Empty:\r\nX-Blank:   \r\n"),
     (
@@ -61,6 +61,12 @@ const FIELDS: [(&str, &str); 21] = [
     ),
     ("proxy credentials", "Proxy-Authorization: Basic eDp5\r\nProxy-Authenticate: Basic\r\n"),
     ("as if ours", "Farebox-Account: acc_x\r\nFarebox-Request-Id: x\r\nFarebox-Own: x\r\n"),
+    (
+        "as if ours, spelled otherwise",
+        "Farebox_Account: acc_x\r\nX.Ca_Key: k\r\nSignature_Input: a=()\r\nCF_Ray: 1\r\n",
+    ),
+    ("one name in several spellings", "X-User: a\r\nX_User: b\r\nX.Other: c\r\nX_Other: d\r\n"),
+    ("eight values of one name", MANY),
     ("signatures of another", "Signature: a=:eA==:\r\nSignature-Input: a=()\r\n"),
     ("x-ca fields", "X-Ca-Stage: TEST\r\nX-Ca-Own: 1\r\n"),
     ("accept-encoding", "Accept-Encoding: gzip, br;q=0.5\r\n"),
@@ -78,6 +84,10 @@ const FIELDS: [(&str, &str); 21] = [
     ("cookies to set", "Set-Cookie: a=1\r\nSet-Cookie: b=2\r\n"),
     ("a priority", "Priority: u=1\r\nExpect-CT: x\r\nDNT: 1\r\nX_Under: 1\r\n"),
 ];
+
+/// Lines of one name, which count as one field.
+const MANY: &str =
+    "X-Many: 1\r\nX-Many: 2\r\nX-Many: 3\r\nX-Many: 4\r\nX-Many: 5\r\nX-Many: 6\r\nX-Many: 7\r\nX-Many: 8\r\n";
 
 /// A call with a field that is no UTF-8: the one byte of `é` in ISO 8859-1.
 pub(super) fn latin(world: &World) -> Vec<u8> {

@@ -27,6 +27,8 @@ pub(super) fn cases(world: &World) -> Result<Vec<Case>> {
     let mut cases = by_app_code(world);
     cases.extend(signed(world)?);
     cases.extend(tampered(world)?);
+    cases.extend(strict(world)?);
+    cases.extend(too_large(world)?);
     cases.extend(by_situation(world)?);
     Ok(cases)
 }
@@ -137,6 +139,60 @@ fn tampered(world: &World) -> Result<Vec<Case>> {
         Case::new("an unknown key", request(&stranger, "GET", "/open/echo", "", b"", 0)?),
         Case::new("a key that can be none", request(&odd_key, "GET", "/open/echo", "", b"", 0)?),
         Case::new("a key and an app code", good.replace(&key, &format!("{key}\r\nauthorization: APPCODE x"))),
+    ])
+}
+
+/// What a strict product does not take, because something of it would stay unsigned.
+fn strict(world: &World) -> Result<Vec<Case>> {
+    let rich = &world.rich;
+    let strictly =
+        |method: &str, target: &str, fields: &str, body: &[u8]| request(rich, method, target, fields, body, 0);
+    let mut cases = Vec::new();
+    for method in ["DELETE", "OPTIONS", "PUT", "POST", "PATCH", "PROPFIND"] {
+        let mut chunks = strictly(method, "/strict/echo", "Transfer-Encoding: chunked\r\n", b"")?;
+        chunks.extend_from_slice(b"3\r\nabc\r\n0\r\n\r\n");
+        cases.push(Case::new(format!("{method} with unsigned chunks, strict"), chunks));
+        let unsigned = strictly(method, "/strict/echo", "Content-Length: 6\r\n", b"")?;
+        cases.push(Case::new(format!("{method} with an unsigned body, strict"), [&unsigned[..], b"a body"].concat()));
+    }
+    for method in ["GET", "DELETE", "OPTIONS", "POST"] {
+        cases.push(Case::new(format!("{method} without a body, strict"), strictly(method, "/strict/echo", "", b"")?));
+    }
+    for target in ["?a=1&a=2", "?a%26b=1", "?a%3Db=1", "?a=1%26b=2", "?a=%ff", "?a=1&b=2", "?a=x%3Dy"] {
+        let name = format!("parameters {target}, strict");
+        cases.push(Case::new(name, strictly("GET", &format!("/strict/echo{target}"), "", b"")?));
+    }
+    cases.push(Case::new("a form's name twice, strict", strictly("POST", "/strict/echo", FORM, b"a=1&a=2")?));
+    cases.push(Case::new("a form and a query, strict", strictly("POST", "/strict/echo?a=1", FORM, b"a=2")?));
+    let typed = String::from_utf8(strictly("GET", "/strict/echo", "content-type: multipart/x\r\n", b"")?)?;
+    let prefix = typed.replace("multipart/x\r\n", "multipart/x; a=b\r\nx-ca-signed-content-type: multipart/x\r\n");
+    cases.push(Case::new("a type signed in part, strict", prefix.clone()));
+    cases.push(Case::new("a type signed in part", prefix.replace("/strict/", "/open/")));
+    let once = strictly("GET", "/strict/echo?again", "", b"")?;
+    cases.push(Case::new("sent once, strict", once.clone()));
+    cases.push(Case::new("sent twice, strict", once));
+    Ok(cases)
+}
+
+/// What is refused before it is looked through.
+fn too_large(world: &World) -> Result<Vec<Case>> {
+    let good = String::from_utf8(request(&world.rich, "GET", "/open/echo", "", b"", 0)?)?;
+    let with = |name: &str, line: String| Case::new(name, good.replace("\r\n\r\n", &format!("\r\n{line}\r\n\r\n")));
+    let nonce = good.lines().find(|line| line.starts_with("x-ca-nonce")).context("no nonce")?;
+    let names = good.lines().find(|line| line.starts_with("x-ca-signature-headers")).context("no list")?;
+    let long = request(&world.rich, "POST", "/open/echo", FORM, &vec![b'a'; (1 << 20) + 1], 0)?;
+    let many = request(&world.rich, "POST", "/open/echo", FORM, "a&".repeat(3_000).as_bytes(), 0)?;
+    let by_code = format!("Authorization: APPCODE {}", world.rich.app_code);
+    let query = format!("/open/echo?{}", "a&".repeat(3_000));
+    Ok(vec![
+        with("a head of 70 KB", format!("X-Long: {}", "x".repeat(70_000))),
+        Case::new("a long list of signed names", good.replace(names, &format!("{names}{}", ",zz".repeat(100)))),
+        Case::new("a list with a name twice", good.replace(names, &format!("{names},X-Ca-Key"))),
+        Case::new("a long nonce", good.replace(nonce, &format!("x-ca-nonce: {}", "n".repeat(7_000)))),
+        Case::new("a form of a megabyte", long),
+        Case::new("a form with 3,000 parameters", many),
+        Case::new("a query with 3,000 parameters", request(&world.rich, "GET", &query, "", b"", 0)?),
+        with("an app code beside a signature", by_code),
     ])
 }
 

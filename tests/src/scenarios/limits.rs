@@ -3,12 +3,20 @@
 //! Every answer counts, not only those that passed. While calls are under way that may give something back, whoever finds nothing is told to
 //! come again (503 with `Retry-After`), and does so; that nothing is left is said only once it is so.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, ensure};
 use tokio::task::JoinSet;
 
-use crate::{Farebox, account::Account, call::Caller, eventually, thorough};
+use crate::{
+    Farebox,
+    account::Account,
+    call::{Caller, now},
+    eventually, thorough,
+};
 
 /// 1,000 calls at once on a package of 100: exactly 100 pass. Another package, and calls pass again.
 pub async fn a_package_of_100_calls_lets_exactly_100_of_1000_through(farebox: &Farebox) -> Result<()> {
@@ -49,6 +57,51 @@ pub async fn a_crowd_gets_its_package_and_its_balance_and_no_call_more(farebox: 
 /// The same, each call admitted by the ledger.
 pub async fn a_crowd_gets_no_call_more_when_each_is_asked_for(farebox: &Farebox) -> Result<()> {
     use_up(farebox, "strict", "/strict/call").await
+}
+
+/// Sixteen callers at once, each with 40 calls, on a limit of 5 a second: no more than the burst and the rate pass.
+pub async fn a_rate_limit_holds_however_many_call_at_once(farebox: &Farebox) -> Result<()> {
+    for target in ["/paced/call", "/paced-strict/call"] {
+        let (_, caller) = Account::with_balance(farebox, "10.00").await?;
+        let began = Instant::now();
+        let outcomes = call_at_once(farebox, &caller, target, 16, 40).await?;
+        let seconds = began.elapsed().as_secs_f64();
+        let passed = outcomes.get("passed").copied().unwrap_or(0);
+        // What was taken off a shared bucket may be used a second later.
+        let most = 5.0 + 5.0 * (seconds + 1.0);
+        ensure!(passed >= 5 && f64::from(passed) <= most, "{target}, {seconds:.1} s, at most {most}: {outcomes:?}");
+        ensure!(passed + outcomes.get("rate.limited").unwrap_or(&0) == 640, "{target}: {outcomes:?}");
+    }
+    Ok(())
+}
+
+/// 300 copies of one strictly signed call, 30 at a time: one passes, and one is charged.
+pub async fn a_strictly_signed_call_passes_once(farebox: &Farebox) -> Result<()> {
+    let (account, caller) = Account::with_balance(farebox, "1.00").await?;
+    let mut outcomes: BTreeMap<String, u32> = BTreeMap::new();
+    let nonce = "once-and-no-more";
+    let at = now();
+    let mut tasks = JoinSet::new();
+    for gateway in farebox.gateways().iter().cycle().take(30) {
+        let caller = caller.at(gateway);
+        tasks.spawn(async move {
+            let mut codes = Vec::new();
+            for _ in 0..10 {
+                let call = caller.call_once(at, "/replayed/call", nonce)?;
+                let answer = caller.send(call).await?;
+                codes.push(if answer.status == 200 { "passed".to_owned() } else { answer.code() });
+            }
+            anyhow::Ok(codes)
+        });
+    }
+    while let Some(codes) = tasks.join_next().await {
+        for code in codes?? {
+            *outcomes.entry(code).or_default() += 1;
+        }
+    }
+    ensure!(outcomes == expected([("passed", 1), ("nonce.used", 299)]), "{outcomes:?}");
+    account.settled("replayed", 1).await?;
+    Ok(())
 }
 
 /// A crowd that is spread over all gateways, and uses up a package of `product` and then a balance.

@@ -16,6 +16,8 @@ macro_rules! every_scenario_on {
             guide::the_commands_of_the_guide_take_an_openapi_document_to_a_selling_gateway,
             limits::a_balance_of_1_00_lets_exactly_500_calls_through,
             limits::a_package_of_100_calls_lets_exactly_100_of_1000_through,
+            limits::a_rate_limit_holds_however_many_call_at_once,
+            limits::a_strictly_signed_call_passes_once,
             observed::a_trace_goes_on_at_the_upstream,
             origins::an_origin_knows_the_gateways_calls,
             provider::a_recharge_sent_ten_times_at_once_is_booked_once,
