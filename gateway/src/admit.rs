@@ -14,11 +14,7 @@ use farebox_core::{
     meter::{Meter, Usage},
     rejection::{Limited, Rejection},
     request::Facts,
-    signature::{
-        self, Body, Check, Presented, Profile, Verified,
-        rfc9421::{self, Demands},
-        xca,
-    },
+    signature::{self, Body, Presented, rfc9421},
     time::Timestamp,
 };
 
@@ -28,18 +24,11 @@ use crate::{
     instance::{CATALOG_EXPIRES, CATALOG_HOLDS, Call, Gateway, Shop, State},
     nonces::Fingerprint,
     ports::RateLimits,
+    served::served,
     throttle::{Full, Place, SharedBucket},
+    verify::verify,
     wallet::Pay,
 };
-
-/// The largest body that is read into memory because its digest is signed, which is looked at once the signature holds.
-const LARGEST_SIGNED_BODY: u64 = 8 << 20;
-
-/// The largest form that is: its fields are a part of what is signed, so it is read for whoever names a key.
-const LARGEST_SIGNED_FORM: u64 = 1 << 20;
-
-/// The largest length that a body can announce, in bytes: what every runtime counts without loss. More is a mistake.
-pub const MOST_ANNOUNCED: u64 = (1 << 53) - 1;
 
 /// What a caller is told whose body broke off on its way to us.
 pub const BODY_BROKEN: &str = "its body breaks off";
@@ -47,10 +36,6 @@ pub const BODY_BROKEN: &str = "its body breaks off";
 /// The most calls of an account that an instance has in flight at once of a product whose bytes are limited: each of them may
 /// be a stream.
 const MOST_STREAMS: u64 = 512;
-
-/// What a request may be sent by, as `Allow` has it. `TRACE` would show the upstream's caller what we add (RFC 9110, section
-/// 9.3.8), and `CONNECT` asks for a tunnel.
-const METHODS: &str = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT";
 
 /// What becomes of a request.
 #[derive(Debug)]
@@ -99,7 +84,7 @@ pub(crate) struct Got {
 }
 
 /// Why a call does not pass yet.
-enum Stop {
+pub(crate) enum Stop {
     Need(Need),
     Reject(Rejection),
 }
@@ -375,91 +360,12 @@ impl State {
     }
 }
 
-/// Whether a request is one that a gateway can serve, whoever sends it. A host that is more than a name and a port, or two of
-/// them, would become a part of the path in the runtime's URL.
-fn served(facts: &Facts<'_>) -> Result<(), Rejection> {
-    if matches!(facts.method, "TRACE" | "CONNECT") {
-        return Err(Rejection::MethodUnsupported { allow: METHODS.to_owned() });
-    }
-    if facts.header("host").is_some_and(|host| !is_host(host)) {
-        return Err(Rejection::RequestMalformed("its Host is not one name with at most a port"));
-    }
-    if facts.content_length().is_some_and(|length| length > MOST_ANNOUNCED) {
-        return Err(Rejection::RequestMalformed("no body is as long as its Content-Length says"));
-    }
-    Ok(())
-}
-
-/// Whether `host` is a name or an address, with at most a port (RFC 9110, section 7.2). A comma may stand in a name, but is
-/// what joins two of them here.
-fn is_host(host: &str) -> bool {
-    let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=".contains(&byte);
-    let is_of_address = |byte: u8| byte.is_ascii_alphanumeric() || b".:%".contains(&byte);
-    let (is_sound, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((address, port)) => (!address.is_empty() && address.bytes().all(is_of_address), port),
-        None => {
-            let (name, port) = host.split_at(host.find(':').unwrap_or(host.len()));
-            (!name.is_empty() && name.bytes().all(is_of_name), port)
-        }
-    };
-    is_sound
-        && (port.is_empty()
-            || port.strip_prefix(':').is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit())))
-}
-
 /// What to tell whoever presents what is no credential, as far as is known.
 fn unknown(known: &Known) -> Rejection {
     match known {
         Known::Unavailable => Rejection::LedgerUnavailable,
         _ => Rejection::CredentialUnknown,
     }
-}
-
-/// Checks the signature, where the scheme has one, by what the product demands, where there is one.
-fn verify<'a>(
-    presented: &'a Presented<'a>,
-    facts: &Facts<'a>,
-    body: Body<'_>,
-    caller: &Caller,
-    product: Option<&Product>,
-    now: Timestamp,
-) -> Result<Verified<'a>, Stop> {
-    let secret = &caller.secret;
-    let check = match presented {
-        Presented::XCa(claim) => {
-            let profile = product.map_or(Profile::default(), profile_of);
-            xca::verify(claim, facts, body, secret, profile, now)?
-        }
-        Presented::Rfc9421(claim) => {
-            let signature = claim.signed_with(caller.credential.key.as_str()).ok_or(Rejection::CredentialUnknown)?;
-            rfc9421::verify(signature, facts, body, secret, demands_of(product), now)?
-        }
-        Presented::AppCode(_) => Check::Passed(Verified { nonce: None, signed_at: None }),
-    };
-    let limit = if facts.is_form() && matches!(presented, Presented::XCa(_)) {
-        LARGEST_SIGNED_FORM
-    } else {
-        LARGEST_SIGNED_BODY
-    };
-    match check {
-        Check::Passed(verified) => Ok(verified),
-        Check::NeedsBody if facts.content_length().is_some_and(|length| length > limit) => {
-            Err(Rejection::BodyTooLarge { limit }.into())
-        }
-        Check::NeedsBody => Err(Need::Body(limit).into()),
-    }
-}
-
-/// What a product demands of a signature.
-fn profile_of(product: &Product) -> Profile {
-    Profile { sha1: product.hmac_sha1, strict: product.strict_signature }
-}
-
-/// What a product demands of a signature of RFC 9421; nothing where there is none, as the call goes nowhere.
-fn demands_of(product: Option<&Product>) -> Demands<'_> {
-    let none = Demands { components: &[], strict: false };
-    product
-        .map_or(none, |product| Demands { components: &product.rfc9421_components, strict: product.strict_signature })
 }
 
 /// How many bytes of a request's body are in memory, and go to the upstream in one piece.

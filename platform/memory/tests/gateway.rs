@@ -82,7 +82,7 @@ rate = { per_1000_calls = "2.00" }
 [[products]]
 id = "slow"
 upstream = "http://origin.test"
-auth = ["x-ca"]
+auth = ["x-ca", "appcode"]
 limits = { per_credential = "3/minute", per_product = "1000/second" }
 routes = [{ path = "/slow" }]
 rate = { per_1000_calls = "2.00" }
@@ -112,12 +112,6 @@ auth = ["x-ca", "rfc9421"]
 strict_signature = true
 limits = { per_account = "1000/minute" }
 routes = [{ path = "/once" }]
-rate = { per_1000_calls = "2.00" }
-[[products]]
-id = "coded"
-upstream = "http://origin.test"
-auth = ["x-ca", "appcode"]
-routes = [{ path = "/coded" }]
 rate = { per_1000_calls = "2.00" }
 "#;
 
@@ -166,7 +160,7 @@ impl Deployment {
     }
 
     fn book(&self, key: Option<&str>, command: &Command) {
-        let key = key.map(|key| IdempotencyKey(key.to_owned()));
+        let key = key.map(|key| IdempotencyKey(key.into()));
         now(self.memory.execute(&self.account, key.as_ref(), command)).unwrap().unwrap();
     }
 

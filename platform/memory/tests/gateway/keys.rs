@@ -8,7 +8,7 @@ fn with_key(key: &str) -> String {
 }
 
 fn with_code(code: &str) -> String {
-    format!("GET\nhttp://gateway.test/coded\nauthorization: APPCODE {code}")
+    format!("GET\nhttp://gateway.test/slow\nauthorization: APPCODE {code}")
 }
 
 #[test]
