@@ -3,8 +3,12 @@
 //! A [`Rejection`] has a stable code, a status, and words that say what to do next. It never tells what only the
 //! operator may know: for that there are the faults of each port, which are logged and answered as `5xx`.
 
+mod xca;
+
 use serde::Serialize;
 
+pub use self::xca::XcaError;
+pub(crate) use self::xca::header_text;
 use crate::{catalog::AuthScheme, time::Timestamp};
 
 /// Whose rate limit was hit; decides the message that existing x-ca clients match on.
@@ -104,17 +108,6 @@ pub enum Rejection {
 /// After how many seconds a call is worth trying again that could not be decided on.
 const UNDECIDED_FOR: u32 = 1;
 
-/// How a rejection looks to a client of Alibaba Cloud API Gateway.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct XcaError {
-    /// The HTTP status.
-    pub status: u16,
-    /// For `X-Ca-Error-Code`.
-    pub code: &'static str,
-    /// For `X-Ca-Error-Message`, in ASCII.
-    pub message: String,
-}
-
 /// A problem document (RFC 9457), with our members `code`, `request_id`, and for a program that signs `string_to_sign`
 /// when the signature does not match and `now` when the timestamp is too far off.
 #[derive(Debug, Serialize)]
@@ -130,10 +123,6 @@ struct Problem<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     now: Option<Timestamp>,
 }
-
-/// How many characters of a string to sign `X-Ca-Error-Message` shows: Node refuses answers with more than 16 KiB of
-/// headers, and a signed form can be longer than that.
-const SHOWN: usize = 8_000;
 
 /// How a caller proves who it is, in words.
 const fn way(scheme: AuthScheme) -> &'static str {
@@ -309,74 +298,11 @@ impl Rejection {
         };
         serde_json::to_string(&problem).unwrap_or_default()
     }
-
-    /// How the same rejection looks to a client that signed with the x-ca scheme.
-    pub fn xca(&self) -> XcaError {
-        let (status, code, message): (u16, &'static str, &str) = match self {
-            Self::CredentialMissing(_) | Self::SignatureMissing => (401, "A401ES", "Empty Signature"),
-            Self::CredentialUnknown | Self::CredentialRevoked => (400, "A400IK", "Invalid AppKey"),
-            Self::SignatureInvalid { string_to_sign } => {
-                let mut text = header_text(string_to_sign.as_deref().unwrap_or_default());
-                text.truncate(SHOWN);
-                let message = format!("Invalid Signature, Server StringToSign:`{text}`");
-                return XcaError { status: 400, code: "A403IS", message };
-            }
-            Self::SignatureUnusable(_) => (400, "A403IS", "Invalid Signature"),
-            Self::TimestampInvalid => (400, "A400IT", "Invalid Timestamp"),
-            Self::SignatureExpired { .. } => (400, "A400TE", "Timestamp Expired"),
-            Self::NonceMissing => (400, "A400MN", "Nonce Missing"),
-            Self::NonceUsed => (400, "A400NU", "Nonce Used"),
-            Self::DigestMismatch | Self::DigestMissing => (400, "A400IM", "Invalid Content-MD5"),
-            Self::BodyEmpty => (400, "A400EB", "Empty Request Body"),
-            Self::RouteUnknown => (404, "I404NF", "Invalid Url"),
-            Self::MethodUnsupported { .. } => (405, "I405MN", "Unsupported HTTP Method"),
-            Self::ProductForbidden => (403, "A403UN", "Unauthorized"),
-            Self::AccountSuspended => (403, "A403AS", "Account Suspended"),
-            Self::AddressForbidden => (403, "A403IP", "IP Address Forbidden"),
-            Self::QuotaExhausted => (403, "B403MQ", "Quota Exhausted: Api Market Subscription quota exhausted"),
-            Self::QuotaExpired => (403, "B403ME", "Quota Expired"),
-            Self::BalanceExhausted => (403, "B403MA", "User Arrears"),
-            Self::RateLimited { limited, .. } => match limited {
-                Limited::Product => (403, "T429PA", "Throttled by API Flow Control"),
-                Limited::Account => (403, "T429PU", "Throttled by USER Flow Control"),
-                Limited::Credential => (403, "T429PP", "Throttled by APP Flow Control"),
-            },
-            Self::BodyTooLarge { .. } => (413, "I413RL", "Request Body Too Large"),
-            Self::RequestMalformed(_) => (400, "I400MR", "Malformed Request"),
-            Self::HeadTooLarge(_) => (431, "I431RL", "Request Header Fields Too Large"),
-            Self::UpstreamUnreachable => (502, "D502BB", "Backend Unreachable"),
-            Self::UpstreamTimeout => (504, "D504TO", "Backend Timeout"),
-            Self::UpstreamMalformed => (502, "D502BM", "Backend Response Malformed"),
-            Self::LedgerUnavailable | Self::LeasedOut => (503, "D503LU", "Service Unavailable"),
-        };
-        XcaError { status, code, message: message.to_owned() }
-    }
-}
-
-/// `text` as it may stand in a header: a line feed is `#`, and what else is not printable ASCII is percent-encoded.
-pub(crate) fn header_text(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'\n' => out.push('#'),
-            b' '..=b'~' => out.push(char::from(byte)),
-            _ => out.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    out
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_mismatch_shows_the_servers_string_in_one_header_line() {
-        let rejection = Rejection::SignatureInvalid { string_to_sign: Some("GET\n\n/caf\u{e9}".into()) };
-        let shown = rejection.xca();
-        assert_eq!(shown.message, "Invalid Signature, Server StringToSign:`GET##/caf%C3%A9`");
-        assert_eq!((shown.status, rejection.status()), (400, 401));
-    }
 
     #[test]
     fn who_brings_no_credential_gets_the_line_that_sends_an_app_code_where_one_is_taken() {
@@ -394,10 +320,5 @@ mod tests {
             assert_eq!((rejection.xca().status, rejection.retry_after()), (503, Some(1)));
         }
         assert_eq!(Rejection::QuotaExhausted.retry_after(), None);
-    }
-
-    #[test]
-    fn the_text_that_market_clients_match_is_in_the_message() {
-        assert!(Rejection::QuotaExhausted.xca().message.contains("Api Market Subscription quota exhausted"));
     }
 }
