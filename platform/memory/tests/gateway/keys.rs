@@ -1,4 +1,4 @@
-//! Keys that nobody has: they cost no look-up where a tag tells, and few where none does.
+//! Keys: those that nobody has cost no look-up where a tag tells, and few where none does; those in use hold as far as they say.
 
 use super::*;
 
@@ -26,7 +26,7 @@ fn a_made_up_key_is_known_without_a_look_up() {
     let (key, code) = made(&master_key());
     // What could be somebody's cannot be told without the store.
     for packed in [with_key(&key), with_key(old_key), with_code(&code), with_code(old_code)] {
-        assert_eq!(send(&instance, &packed).unwrap_err(), "ledger.unavailable");
+        assert_eq!(send(&instance, &packed).unwrap_err(), "temporarily.unavailable");
     }
 }
 
@@ -42,4 +42,25 @@ fn keys_without_a_tag_are_looked_up_so_often_and_never_at_the_cost_of_those_in_u
     assert_eq!(send(&instance, &with_key("ak_ffffffffffffffff")).unwrap_err(), "credential.unknown");
     now(deployment.memory.delete(&credential_entry(&"ak_1".parse().unwrap()))).unwrap();
     assert!(send(&instance, &deployment.signed("/leased", "hush")).is_ok(), "it is still in memory");
+}
+
+#[test]
+fn a_credential_is_refused_from_elsewhere_and_after_its_time() {
+    let deployment = Deployment::new("1.00");
+    let entry = credential_entry(&"ak_1".parse().unwrap());
+    let stored = now(deployment.memory.get(&entry)).unwrap().unwrap();
+    let mut credential: Credential = serde_json::from_slice(&stored).unwrap();
+    credential.addresses = Some(vec!["192.0.2.0/24".parse().unwrap(), "2001:db8::/32".parse().unwrap()]);
+    credential.expires = Some(START.plus(SECOND));
+    now(deployment.memory.put(&entry, &serde_json::to_vec(&credential).unwrap())).unwrap();
+    let instance = deployment.instance(1);
+    let call = |from: &str| send(&instance, &format!("{}{from}", deployment.signed("/leased", "hush"))).map(drop);
+    for inside in ["192.0.2.9", "192.0.2.9:4711", "::ffff:192.0.2.9", "2001:db8::9", "[2001:db8::9]:4711"] {
+        assert_eq!(call(&format!("\nx-from: {inside}")), Ok(()), "{inside}");
+    }
+    for elsewhere in ["", "\nx-from: 192.0.3.9", "\nx-from: nowhere", "\nx-forwarded-for: 192.0.2.9"] {
+        assert_eq!(call(elsewhere), Err("address.forbidden".to_owned()), "{elsewhere}");
+    }
+    deployment.memory.set_now(START.plus(SECOND));
+    assert_eq!(call("\nx-from: 192.0.2.9"), Err("credential.revoked".to_owned()));
 }

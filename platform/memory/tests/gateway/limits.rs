@@ -104,7 +104,7 @@ fn calls_that_wait_together_have_their_places_before_the_ledger_is_asked() {
 
 #[test]
 fn a_place_comes_back_from_a_call_that_is_turned_away() {
-    let deployment = Deployment::new("0.001");
+    let deployment = Deployment::without("-0.009");
     let instance = deployment.instance(1);
     for _ in 0..9 {
         assert_eq!(send(&instance, &deployment.signed("/slow-strict", "hush")).unwrap_err(), "balance.exhausted");

@@ -57,9 +57,11 @@ fn a_strictly_signed_call_passes_once_over_all_instances() {
 
 #[test]
 fn nothing_is_kept_of_a_call_that_is_not_paid_for() {
-    let deployment = Deployment::new("0.002");
+    let deployment = Deployment::with_one_call();
     let instance = deployment.instance(1);
-    assert!(send(&instance, &deployment.signed("/once", "hush")).is_ok());
+    let forward = send(&instance, &deployment.signed("/once", "hush")).unwrap();
+    instance.finish(forward.call, true, 0, 0, START);
+    now(instance.flush());
     let refused = ["/once", "/strict"].map(|path| deployment.signed(path, "hush"));
     for packed in &refused {
         assert_eq!(send(&instance, packed).unwrap_err(), "balance.exhausted");
