@@ -41,7 +41,7 @@ pub struct Limits {
 pub struct Bucket(i64);
 
 /// What taking calls off a stored bucket goes by, all in nanoseconds. A bucket holds until when it is not full, since the
-/// epoch; one that holds less than `now` or more than `furthest` is full. The calls pass where what it holds and `cost` are
+/// epoch; one that holds less than `now` or more than `latest` is full. The calls pass where what it holds and `cost` are
 /// at most `furthest`, and the sum is what it then holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terms {
@@ -49,9 +49,15 @@ pub struct Terms {
     pub now: i64,
     /// When an empty bucket would be full again.
     pub furthest: i64,
+    /// The latest that a bucket holds which others empty, whose clock is ahead or who are asked later than the time is taken.
+    pub latest: i64,
     /// What the calls take.
     pub cost: i64,
 }
+
+/// By how much the clocks of those may differ who share a bucket, or the limit's own time where that is longer. A bucket that is
+/// further ahead was written before the clock went back.
+const CLOCKS_DIFFER: Millis = MINUTE;
 
 /// The units of a limit's time.
 const UNITS: [(&str, Millis); 3] = [("second", SECOND), ("minute", MINUTE), ("hour", HOUR)];
@@ -91,7 +97,8 @@ impl Limit {
     /// What a store needs to take `calls` off a bucket in one step, as [`Bucket`] does.
     pub fn terms(self, calls: u32, now: Timestamp) -> Terms {
         let cost = self.interval().saturating_mul(i64::from(calls));
-        Terms { now: nanos(now), furthest: self.furthest(now), cost }
+        let furthest = self.furthest(now);
+        Terms { now: nanos(now), furthest, latest: furthest.saturating_add(self.per.max(CLOCKS_DIFFER) * NANOS), cost }
     }
 
     /// When an empty bucket would be full again.
@@ -250,18 +257,37 @@ mod tests {
         assert_eq!(bucket.check(limit, now), Err(30));
     }
 
+    /// What a stored bucket holds after one call, where it passes.
+    fn stored_take(limit: Limit, stored: i64, at: Millis) -> Option<i64> {
+        let Terms { now, furthest, latest, cost } = limit.terms(1, Timestamp::from_millis(at));
+        let used = if (now..=latest).contains(&stored) { stored } else { now };
+        Some(used + cost).filter(|used| *used <= furthest)
+    }
+
+    #[test]
+    fn whoever_comes_late_or_by_a_clock_behind_finds_a_bucket_as_empty_as_it_is() {
+        let (limit, now) = (limit("2/second"), 1_000_000);
+        let empty = (0..2).try_fold(0, |stored, _| stored_take(limit, stored, now)).unwrap();
+        for behind in [0, 1, 10, SECOND, MINUTE] {
+            assert_eq!(stored_take(limit, empty, now - behind), None, "{behind} ms behind");
+        }
+        assert!(stored_take(limit, empty, now + SECOND / 2).is_some());
+        assert!(
+            stored_take(limit, empty, now - HOUR).is_some(),
+            "a clock that was set back does not close it for an hour"
+        );
+    }
+
     #[test]
     fn a_store_takes_calls_by_the_same_terms() {
         let (limit, mut bucket, mut stored) = (limit("7/second"), Bucket::default(), 0);
         for at in (1_000..4_000).step_by(30) {
             let now = Timestamp::from_millis(at);
-            let Terms { now: from, furthest, cost } = limit.terms(1, now);
-            let used = if (from..=furthest).contains(&stored) { stored } else { from };
-            let passes = used + cost <= furthest;
-            assert_eq!(bucket.check(limit, now).is_ok(), passes, "{at}");
-            if passes {
+            let taken = stored_take(limit, stored, at);
+            assert_eq!(bucket.check(limit, now).is_ok(), taken.is_some(), "{at}");
+            if let Some(used) = taken {
                 bucket.take(limit, now);
-                stored = used + cost;
+                stored = used;
             }
         }
         assert_eq!(limit.terms(3, Timestamp::default()).cost, 3 * limit.terms(1, Timestamp::default()).cost);

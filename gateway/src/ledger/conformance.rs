@@ -1,7 +1,8 @@
-//! What every store of entries and every ledger must do, as one suite that each platform runs over its own.
+//! What every store of entries, every ledger and every shared rate limit must do, as one suite that each platform runs over its
+//! own.
 //!
 //! A store that passes keeps the books of [`super::execute`] exact; a ledger that passes bears a crowd, whatever it does so that
-//! its writers do not race. The checks need nothing but the ports, and an empty store to begin with. They panic with the rule
+//! its writers do not race; a rate limit that passes gives no call twice. The checks need nothing but the ports, and an empty store to begin with. They panic with the rule
 //! that does not hold.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,14 +10,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use farebox_core::{
     id::{AccountId, ProductId},
     ledger::{Account, Answer, Command, Entry, IdempotencyKey, Refusal, command::PackageTerms, decide, verify},
+    limit::Limit,
     meter::{Meter, Usage},
     money::{Currency, Micros},
-    time::{SECOND, Timestamp},
+    time::{HOUR, Millis, SECOND, Timestamp},
 };
 use futures_util::future::join_all;
 
 use super::{Accounts, AppendError, EntryRange, EntryStore, ask, execute};
-use crate::ports::Ledger;
+use crate::ports::{Host, Ledger, RateLimits, Taken};
 
 /// Entries of the book that the suite writes: more than one page of any store.
 const ENTRIES: u64 = 2_345;
@@ -121,6 +123,39 @@ pub async fn check_crowd_of_leases<L: Ledger>(instances: &[L], account: &Account
     assert_eq!(ids.len(), leased.len(), "no lease is given twice");
     let calls: u64 = leased.iter().filter_map(|lease| lease.allowance.get(Meter::Calls)).sum();
     assert_eq!(calls, CROWD_CALLS, "all that was bought is leased out, and nothing else");
+}
+
+/// How many calls an instance takes at once off a bucket of [`check_rate_limits`], and how many it holds.
+const SHARE: u32 = 7;
+const BUCKET: u32 = 60;
+
+/// Lets `instances` take calls off one bucket all at once, until each is told to wait: what was taken is what the bucket held, and
+/// what has come back meanwhile. Nobody may have asked for the bucket before.
+///
+/// # Panics
+/// When the rate limits do not keep a rule.
+pub async fn check_rate_limits<P: RateLimits + Host>(instances: &[P]) {
+    let limit: Limit = format!("{BUCKET}/hour").parse().expect("it is a limit");
+    let interval = HOUR / Millis::from(BUCKET);
+    let began = instances[0].now();
+    let asks = instances.iter().flat_map(|instance| {
+        (0..EACH).map(move |_| async move {
+            let mut all = 0;
+            loop {
+                match instance.take_calls("p/account/crowd", limit, SHARE).await {
+                    Ok(Taken::Calls(calls)) if (1..=SHARE).contains(&calls) => all += calls,
+                    // Who came late to a crowd is told to wait for as much longer.
+                    Ok(Taken::Later(wait)) if (1..=2 * interval).contains(&wait) => return all,
+                    other => panic!("who asks for calls in a crowd got {other:?}"),
+                }
+            }
+        })
+    });
+    let taken: u32 = join_all(asks).await.into_iter().sum();
+    let came_back = u32::try_from(instances[0].now().since(began) / interval).unwrap_or(0) + 1;
+    assert!((BUCKET..=BUCKET + came_back).contains(&taken), "{taken} calls came out of a bucket of {BUCKET}");
+    let other = instances[0].take_calls("p/account/alone", limit, SHARE).await;
+    assert_eq!(other, Ok(Taken::Calls(SHARE)), "a bucket is one account's");
 }
 
 fn recharge(amount: i64) -> Command {

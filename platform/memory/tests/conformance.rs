@@ -22,6 +22,7 @@ fn the_memory_platform_bears_a_crowd() {
     let [memory] = &instances;
     at_once(conformance::check_crowd(&instances, &memory, &"a".parse().unwrap()));
     at_once(conformance::check_crowd_of_leases(&instances, &"b".parse().unwrap()));
+    at_once(conformance::check_rate_limits(&instances));
 }
 
 /// Runs what never waits.

@@ -5,7 +5,7 @@
 
 use farebox_core::{
     limit::{Limit, Terms},
-    time::{HOUR, Millis, SECOND},
+    time::{HOUR, Millis},
 };
 use farebox_gateway::ports::{Fault, Host, RateLimits, Taken};
 
@@ -14,17 +14,18 @@ use crate::{Platform, database::Value, host::NANOS_PER_MILLI};
 /// Takes calls where the bucket has them. See [`Terms`].
 const TAKE: &str = "INSERT INTO farebox_limits (bucket, used) VALUES ($1, $2) ON CONFLICT (bucket) DO UPDATE SET used = \
     CASE WHEN farebox_limits.used BETWEEN $3 AND $4 THEN farebox_limits.used ELSE $3 END + $5 \
-    WHERE CASE WHEN farebox_limits.used BETWEEN $3 AND $4 THEN farebox_limits.used ELSE $3 END + $5 <= $4 RETURNING used";
+    WHERE CASE WHEN farebox_limits.used BETWEEN $3 AND $4 THEN farebox_limits.used ELSE $3 END + $5 <= $6 RETURNING used";
 
-/// Buckets that have long been full are removed about once in so many seconds of calls that ask.
-const SWEPT_EVERY: Millis = 64;
+/// Buckets that have long been full are removed about once in so many times that a bucket is asked. So there are never many more
+/// than were asked in an hour, and looking through them costs each of those who ask about as much as one row.
+const SWEPT_EVERY: Millis = 1_024;
 
 impl RateLimits for Platform {
     const SHARED: bool = true;
 
     async fn take_calls(&self, name: &str, limit: Limit, want: u32) -> Result<Taken, Fault> {
         let now = self.now();
-        if now.millis() / SECOND % SWEPT_EVERY == 0 {
+        if now.millis() % SWEPT_EVERY == 0 {
             let long_full = limit.terms(0, now.plus(-HOUR)).now;
             self.database().query("DELETE FROM farebox_limits WHERE used < $1", &[long_full.into()]).await?;
         }
@@ -46,9 +47,9 @@ impl RateLimits for Platform {
 }
 
 impl Platform {
-    async fn take(&self, name: &str, Terms { now, furthest, cost }: Terms) -> Result<bool, Fault> {
+    async fn take(&self, name: &str, Terms { now, furthest, latest, cost }: Terms) -> Result<bool, Fault> {
         let first = now.saturating_add(cost);
-        let values = [name.into(), first.into(), now.into(), furthest.into(), cost.into()];
+        let values = [name.into(), first.into(), now.into(), latest.into(), cost.into(), furthest.into()];
         Ok(!self.database().query(TAKE, &values).await?.is_empty())
     }
 }

@@ -7,7 +7,7 @@ use farebox_core::{
     money::{Currency, Micros},
 };
 use farebox_gateway::{
-    ledger::conformance::{check, check_crowd, check_crowd_of_leases},
+    ledger::conformance::{check, check_crowd, check_crowd_of_leases, check_rate_limits},
     ports::Ledger,
 };
 use farebox_spin::{
@@ -53,6 +53,7 @@ async fn suite(store: impl Fn() -> SqlEntryStore) {
     }
     check_crowd(&crowd, &store(), &"acc_crowd".parse().expect("it is an id")).await;
     check_crowd_of_leases(&crowd, &"acc_leases".parse().expect("it is an id")).await;
+    check_rate_limits(&crowd).await;
     an_entry_takes_few_statements().await;
 }
 
