@@ -184,6 +184,11 @@ impl Farebox {
         processes::resident(self.child.id(), self.runtime.process())
     }
 
+    /// The processor time that the runtime's processes have taken, in milliseconds, counted in hundredths of a second.
+    pub(crate) fn processor_time(&self) -> Result<u64> {
+        processes::processor_time(self.child.id(), self.runtime.process())
+    }
+
     /// Kills the runtime as a machine that fails does: nothing can be written down before. Comes back when another one
     /// serves in its place, on the same data.
     pub(crate) async fn crash(&self) -> Result<()> {

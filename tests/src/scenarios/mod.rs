@@ -12,6 +12,9 @@ macro_rules! every_scenario_on {
             broken::a_crowd_of_downloads_gets_the_bytes_it_paid_for,
             clients::the_npm_client_works_unmodified,
             contract::the_api_is_what_its_description_says,
+            costs::a_head_that_is_too_large_is_refused,
+            costs::a_long_nonce_is_refused,
+            costs::made_up_keys_are_refused_without_a_look_up,
             crashes::crashes_lose_leases_and_no_money,
             guide::the_commands_of_the_guide_take_an_openapi_document_to_a_selling_gateway,
             limits::a_balance_of_1_00_lets_exactly_500_calls_through,
@@ -20,6 +23,7 @@ macro_rules! every_scenario_on {
             limits::a_strictly_signed_call_passes_once,
             observed::a_trace_goes_on_at_the_upstream,
             origins::an_origin_knows_the_gateways_calls,
+            origins::no_field_of_a_caller_passes_for_the_gateways,
             provider::a_recharge_sent_ten_times_at_once_is_booked_once,
             provider::a_suspended_account_is_rejected_until_it_is_active_again,
             provider::credentials_are_rotated_and_restricted,
@@ -34,6 +38,8 @@ macro_rules! every_scenario_on {
             year::a_year_agrees_with_a_spreadsheet_and_one_changed_byte_is_found,
         }
         $crate::scenarios_on! { $runtime; Alone:
+            costs::an_unsigned_form_does_not_fill_the_memory,
+            costs::the_dearest_request_costs_little_more_than_a_small_one,
             observed::calls_are_seen_by_prometheus_and_as_cloud_events,
             limits::a_crowd_gets_its_package_and_its_balance_and_no_call_more,
             limits::a_crowd_gets_no_call_more_when_each_is_asked_for,
@@ -50,6 +56,7 @@ pub mod backup;
 pub mod broken;
 pub mod clients;
 pub mod contract;
+pub mod costs;
 pub mod crashes;
 pub mod guide;
 pub mod limits;

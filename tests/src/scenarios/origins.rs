@@ -59,6 +59,28 @@ pub async fn an_origin_knows_the_gateways_calls(farebox: &Farebox) -> Result<()>
     Ok(())
 }
 
+/// What a caller sends in the name of the gateway's fields reaches no upstream, however it is spelled: one behind CGI's rules (RFC
+/// 3875, section 4.1.18) reads `Farebox_Account` as `Farebox-Account`.
+pub async fn no_field_of_a_caller_passes_for_the_gateways(farebox: &Farebox) -> Result<()> {
+    let (account, caller) = Account::with_balance(farebox, "1.00").await?;
+    let names = ["account", "request-id", "product", "credential", "own"].map(|name| format!("farebox-{name}"));
+    let ours: Vec<_> = names.iter().map(String::as_str).chain(["signature", "signature-input", "x-ca-key"]).collect();
+    let spelled = ours.iter().flat_map(|name| ["_", ".", "~"].map(|separator| name.replacen('-', separator, 1)));
+    let spelled: Vec<_> =
+        spelled.filter(|name| !ours.contains(&name.as_str())).chain(["Farebox_".to_owned()]).collect();
+    let mut fields: Vec<_> = spelled.iter().map(|name| (name.as_str(), "acc_victim")).collect();
+    fields.push(("x_kept", "1"));
+    let seen = caller.send(caller.call(Method::GET, "/published/spelled", &fields, b"")?).await?.json()?;
+    let headers = seen["headers"].as_object().with_context(|| format!("no echo: {seen}"))?;
+    let usual = |name: &str| name.to_ascii_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+    let foreign: Vec<_> = headers.iter().filter(|(_, value)| value.to_string().contains("acc_victim")).collect();
+    ensure!(foreign.is_empty(), "reached the upstream: {foreign:?}");
+    let accounts: Vec<_> = headers.iter().filter(|(name, _)| usual(name) == "farebox-account").collect();
+    ensure!(accounts.len() == 1 && accounts[0].1 == &json!(account.id), "{accounts:?}");
+    ensure!(headers.contains_key("x_kept"), "a field that means nothing to us stays behind: {headers:?}");
+    Ok(())
+}
+
 /// What is verified, when, and why it is not the gateway's; nothing where it is.
 fn cases(got: &Value, sent: &Value, now: u64) -> Vec<(&'static str, u64, Value, Option<&'static str>)> {
     let changed = |of: &Value, pointer: &str, value: &str| {
