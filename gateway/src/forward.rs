@@ -94,7 +94,8 @@ pub(crate) fn forward(
     }
     let timeout = product.timeout;
     let digest = match body {
-        Body::Read(body) if !is_bodiless(facts) => Some(content_digest(body)),
+        // Only some runtimes read a body to know that it is empty, and all send on the same.
+        Body::Read(body) if !body.is_empty() && !is_bodiless(facts) => Some(content_digest(body)),
         _ => None,
     };
     let goes = going(facts, state.address_header, digest.is_some());

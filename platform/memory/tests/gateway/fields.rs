@@ -83,7 +83,7 @@ fn a_head_is_refused_that_is_too_large_whoever_sends_it() {
     for head in [signed.as_str(), "GET\nhttp://h/leased\nauthorization: APPCODE c", "GET\nhttp://h/"] {
         let fields: String = (0..6_000).map(|at| format!("\ny{at:x}: 1")).collect();
         assert_eq!(turned_away(&format!("{head}{fields}")), malformed, "fields");
-        assert_eq!(turned_away(&format!("{head}\nconnection: {}", "zz,".repeat(30_000))), malformed, "tokens");
+        assert_eq!(turned_away(&format!("{head}\nconnection: {}", "zz,".repeat(64))), malformed, "tokens");
         assert_eq!(turned_away(&format!("{head}\nx-long: {}", "x".repeat(64 << 10))), malformed, "bytes");
     }
 }
