@@ -12,7 +12,10 @@
 //! | what passes for ours stays here | comparing names as they are spelled | `what_an_upstream_may_take_for_ours_stays_here…` |
 //! | a strictly signed call passes once | `pay` that does not need the nonce | `a_strictly_signed_call_passes_once_over_all_instances` |
 //! | nothing is kept of who cannot pay | a nonce that is taken before the command is decided | `nothing_is_kept_of_a_call_that_is_not_paid_for` |
+//! | limits hold over instances | each that counts for itself | `limits_hold_over_all_instances…` |
 //! | a limit holds while calls wait | `charge` that takes no place before it waits | `calls_that_wait_together_have_their_places…` |
+//! | heads and forms are bounded | `check_size` without one of its bounds; a form of 8 MiB | `fields::*` |
+//! | made-up keys cost few look-ups | a tag that nobody looks at; look-ups without a limit | `keys::*` |
 //! | strict admission takes nonces over all instances | `admit` that skips `take_nonce` | `strict_admission_sees_a_nonce_on_every_instance` |
 
 #![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect must fail")]
