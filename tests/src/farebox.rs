@@ -184,9 +184,15 @@ impl Farebox {
         processes::resident(self.child.id(), self.runtime.process())
     }
 
-    /// The processor time that the runtime's processes have taken, in milliseconds, counted in hundredths of a second.
+    /// The processor time that the runtime's processes have taken, in milliseconds.
     pub(crate) fn processor_time(&self) -> Result<u64> {
-        processes::processor_time(self.child.id(), self.runtime.process())
+        let taken = processes::processor_time(&self.processes()?);
+        Ok(taken.as_millis().try_into()?)
+    }
+
+    /// The runtime's processes.
+    pub(crate) fn processes(&self) -> Result<Vec<u32>> {
+        processes::below(self.child.id(), self.runtime.process())
     }
 
     /// Kills the runtime as a machine that fails does: nothing can be written down before. Comes back when another one

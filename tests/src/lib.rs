@@ -22,6 +22,7 @@ mod admin;
 mod call;
 pub mod conformance;
 mod farebox;
+mod fuzz;
 mod http;
 mod parity;
 mod processes;

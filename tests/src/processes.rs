@@ -1,12 +1,9 @@
-//! The processes below one of ours, from `/proc` (Linux): how much memory and time they use, and ending them as no program expects.
+//! The processes below one of ours, from `/proc` (Linux): how much memory and processor time they use, and ending them as no program expects.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
-
-/// The unit of processor time in `/proc`, in milliseconds: the same on all of Linux that programs run on (`USER_HZ` is 100).
-const TICK: u64 = 10;
 
 /// The processes called `name` that descend from `ancestor`.
 ///
@@ -37,22 +34,16 @@ pub(crate) fn resident(ancestor: u32, name: &str) -> Result<u64> {
     Ok(kibibytes * 1024)
 }
 
-/// The processor time, in milliseconds, that all processes called `name` have taken that descend from `ancestor`.
-///
-/// # Errors
-///
-/// When there is none.
-pub(crate) fn processor_time(ancestor: u32, name: &str) -> Result<u64> {
-    // User and system time are the 14th and 15th fields, counted behind the name, which may have blanks (proc_pid_stat(5)).
-    let of = |process: u32| {
-        let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-        let fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11).take(2);
-        fields.map(|field| field.parse::<u64>().ok()).sum::<Option<u64>>()
+/// The processor time that these processes have taken so far. Threads that have ended are not in it.
+pub(crate) fn processor_time(processes: &[u32]) -> Duration {
+    let threads = |process: &u32| fs::read_dir(format!("/proc/{process}/task")).ok();
+    // A thread may end while it is looked at.
+    let of = |thread: fs::DirEntry| {
+        let statistics = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        statistics.split(' ').next()?.parse::<u64>().ok()
     };
-    let processes = below(ancestor, name)?;
-    ensure!(!processes.is_empty(), "no process {name}");
-    let ticks: u64 = processes.into_iter().filter_map(of).sum();
-    Ok(ticks * TICK)
+    let nanoseconds = processes.iter().filter_map(threads).flatten().flatten().filter_map(of).sum();
+    Duration::from_nanos(nanoseconds)
 }
 
 /// Kills a process: it gets no chance to write anything down.

@@ -13,6 +13,7 @@ mod bench;
 mod build;
 mod conformance;
 mod dev;
+mod fuzz;
 mod guard;
 mod jobs;
 mod openapi_sweep;
@@ -41,6 +42,8 @@ enum Command {
     Prepare(dev::PrepareOptions),
     /// Measures side by side with what a user would pick instead, and prints the tables
     Bench(bench::Options),
+    /// Sends raw requests by chance to a runtime, and says what should not have come of them
+    Fuzz(fuzz::Options),
     /// Builds the Workers as they are deployed
     Build(build::Options),
     /// Holds the ledger's store against what every store must do, inside the Workers' runtime
@@ -74,6 +77,7 @@ fn run(command: Command) -> Result<()> {
         Command::Prepare(options) => dev::prepare(&options),
         Command::Test(options) => test::run(&options),
         Command::Bench(options) => bench::run(&options),
+        Command::Fuzz(options) => fuzz::run(&options),
         Command::Build(options) => build::run(&options),
         Command::Conformance => conformance::run(),
         Command::Guard(options) => guard::run(&options),

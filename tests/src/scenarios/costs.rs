@@ -36,7 +36,7 @@ pub async fn the_dearest_request_costs_little_more_than_a_small_one(farebox: &Fa
             let answer = caller.send(make()?).await?;
             ensure!(answer.status == status, "{answer:?}");
         }
-        Ok(farebox.processor_time()? - before)
+        Ok(farebox.processor_time()?.saturating_sub(before))
     };
     let small = || caller.call(Method::GET, "/costs/small", &[], b"");
     // The first ones also pay for what is made once.

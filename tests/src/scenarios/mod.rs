@@ -48,6 +48,7 @@ macro_rules! every_scenario_on {
             signatures::the_pypi_library_signs_what_is_accepted,
             streams::a_large_answer_streams_in_constant_memory,
             streams::a_large_request_streams_in_constant_memory,
+            wire::raw_requests_break_nothing_and_pass_only_as_they_were_signed,
         }
     };
 }
@@ -69,4 +70,5 @@ pub mod several;
 pub mod signatures;
 pub mod streams;
 pub mod webhooks;
+pub mod wire;
 pub mod year;

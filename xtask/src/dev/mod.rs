@@ -34,7 +34,7 @@ mod workers;
 
 /// Where the gateway runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Platform {
+pub(crate) enum Platform {
     /// Cloudflare Workers' runtime, by way of Miniflare
     Workers,
     /// Spin; where it is not installed, the host for tests in `tests/host`
@@ -44,7 +44,8 @@ enum Platform {
 impl Platform {
     const ALL: [Self; 2] = [Self::Workers, Self::Spin];
 
-    const fn name(self) -> &'static str {
+    /// Its name on the command line.
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Workers => "workers",
             Self::Spin => "spin",

@@ -24,6 +24,13 @@ pub(crate) struct Options {
     profile: Profile,
 }
 
+impl Options {
+    /// As it is deployed.
+    pub(crate) const fn released(runtime: Platform) -> Self {
+        Self { runtime, profile: Profile::Release }
+    }
+}
+
 /// Prepares it, side by side.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let mut jobs = match options.runtime {
