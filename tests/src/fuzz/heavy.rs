@@ -108,7 +108,7 @@ fn heavy(world: &World, rng: &mut Rng, marker: Marker, which: usize, many: usize
             (may, scheme) = (May::Never, None);
         }
         16 => draft = draft.with("content-digest", &repeated(&|at| format!("d{at:x}=:AA==:"), ",")),
-        17 => (draft.body, draft.framing) = (vec![b'x'; many], Framing::Chunks(1)),
+        17 => (draft.body, draft.framing) = (vec![b'x'; many / 4], Framing::Chunks(1)),
         18 => {
             let list = repeated(&|at| format!("{at}.1.1.1"), ", ");
             let name = ["x-forwarded-for", "accept", "cookie", "range", "traceparent", "te"][rng.usize(..6)];

@@ -12,7 +12,7 @@ use std::{
 use super::draft::{Ends, Sample};
 
 /// How long an answer may take that must come.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long an answer is waited for where the gateway may be waiting for more.
 const MOMENT: Duration = Duration::from_millis(250);
