@@ -38,7 +38,7 @@ use self::{
 use crate::{Farebox, eventually, thorough};
 
 /// How many requests there are when nobody says how many, and in full.
-const REQUESTS: u64 = 2_000;
+const REQUESTS: u64 = 1_000;
 const REQUESTS_IN_FULL: u64 = 20_000;
 
 /// How many requests are judged together.
