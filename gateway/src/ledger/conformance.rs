@@ -17,7 +17,7 @@ use farebox_core::{
 };
 use futures_util::future::join_all;
 
-use super::{Accounts, AppendError, EntryRange, EntryStore, ask, execute};
+use super::{Accounts, AppendError, EntryStore, ask, execute, last_before};
 use crate::ports::{Host, Ledger, RateLimits, Taken};
 
 /// Entries of the book that the suite writes: more than one page of any store.
@@ -37,6 +37,26 @@ pub async fn check<S: EntryStore>(mut stores: impl FnMut() -> S, account: &Accou
     entries_are_found_by_time(&one, account).await;
     a_snapshot_saves_a_replay_and_changes_nothing(&one, account).await;
     a_nonce_is_taken_once_by_all(&one, &other, account).await;
+}
+
+/// The most rows that a command may read of a book that its instance knows: the last entry, for the next number, and what one
+/// statement reads of itself.
+const ROWS_OF_A_COMMAND: u64 = 4;
+
+/// Carries out a command on the long book that [`check`] leaves. `rows_read` says how many rows the store has read so far.
+///
+/// # Panics
+/// When the store reads more for it than for one on a short book.
+pub async fn check_rows_read<S: EntryStore>(store: &S, account: &AccountId, rows_read: impl Fn() -> u64) {
+    let accounts = Accounts::default();
+    for (number, is_warm) in [(1, false), (2, true)] {
+        let (key, before) = (IdempotencyKey(format!("rows-{number}")), rows_read());
+        let done = execute(store, &accounts, account, Some(&key), &recharge(1), time(ENTRIES + number)).await;
+        assert!(matches!(done, Ok(Ok(_))), "a recharge is booked: {done:?}");
+        let read = rows_read() - before;
+        let most = if is_warm { ROWS_OF_A_COMMAND } else { ROWS_OF_A_COMMAND + 1 + S::SNAPSHOT_EVERY };
+        assert!(read <= most, "a command on a book of {ENTRIES} entries read {read} rows, more than {most}");
+    }
 }
 
 /// Commands that each instance of a crowd sends at once.
@@ -167,7 +187,7 @@ fn time(seq: u64) -> Timestamp {
 }
 
 async fn all<S: EntryStore>(store: &S, account: &AccountId) -> Vec<Entry> {
-    store.entries(account, &EntryRange::after(0, usize::MAX)).await.expect("entries are read")
+    store.entries(account, 0, usize::MAX).await.expect("entries are read")
 }
 
 async fn an_unknown_account_is_an_empty_book<S: EntryStore>(store: &S, account: &AccountId) {
@@ -210,7 +230,7 @@ async fn entries_read_back_in_order_and_by_page<S: EntryStore>(store: &S, accoun
     assert!(verify(0, Default::default(), &whole).is_ok(), "entries read back byte for byte");
     let mut paged = Vec::new();
     loop {
-        let page = store.entries(account, &EntryRange::after(paged.len() as u64, 100)).await.expect("a page is read");
+        let page = store.entries(account, paged.len() as u64, 100).await.expect("a page is read");
         assert!(page.len() <= 100, "a page is no longer than was asked for");
         if page.is_empty() {
             break;
@@ -221,13 +241,18 @@ async fn entries_read_back_in_order_and_by_page<S: EntryStore>(store: &S, accoun
 }
 
 async fn entries_are_found_by_time<S: EntryStore>(store: &S, account: &AccountId) {
-    let range = EntryRange { from: Some(time(10)), until: Some(time(20)), ..EntryRange::after(0, 5) };
-    let found = store.entries(account, &range).await.expect("entries are read");
-    let times: Vec<Timestamp> = found.iter().map(|entry| entry.at).collect();
-    assert_eq!(times, (10..15).map(time).collect::<Vec<_>>(), "the first five of ten");
-    let rest = EntryRange { after: found.last().map_or(0, |last| last.seq), limit: 100, ..range };
-    let rest = store.entries(account, &rest).await.expect("entries are read");
-    assert_eq!(rest.last().map(|last| last.at), Some(time(19)), "the end does not belong to the range");
+    let accounts = Accounts::default();
+    for booked in [10, 15, ENTRIES - 1] {
+        let before = last_before(store, &accounts, account, time(booked)).await.expect("a time is found");
+        let next = store.entries(account, before, 1).await.expect("entries are read");
+        assert_eq!(next.first().map(|entry| entry.at), Some(time(booked)), "the first entry that is not before it");
+    }
+    assert_eq!(last_before(store, &accounts, account, time(0)).await, Ok(0), "nothing is before the beginning");
+    assert_eq!(
+        last_before(store, &accounts, account, time(1 << 40)).await,
+        Ok(ENTRIES),
+        "everything is before the end"
+    );
 }
 
 async fn a_snapshot_saves_a_replay_and_changes_nothing<S: EntryStore>(store: &S, account: &AccountId) {

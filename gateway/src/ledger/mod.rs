@@ -18,6 +18,7 @@ use farebox_core::{
 
 use crate::{nonces, ports::Fault};
 
+pub(crate) use report::begins_after;
 pub use report::report;
 
 const PORT: &str = "ledger";
@@ -42,26 +43,6 @@ pub enum AppendError {
     Fault(#[from] Fault),
 }
 
-/// Which entries of a book are asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EntryRange {
-    /// Only entries with a higher sequence number.
-    pub after: u64,
-    /// Only entries booked then or later.
-    pub from: Option<Timestamp>,
-    /// Only entries booked before then.
-    pub until: Option<Timestamp>,
-    /// At most so many.
-    pub limit: usize,
-}
-
-impl EntryRange {
-    /// The next `limit` entries after number `after`.
-    pub const fn after(after: u64, limit: usize) -> Self {
-        Self { after, from: None, until: None, limit }
-    }
-}
-
 /// The books of accounts in a strongly consistent store.
 #[expect(async_fn_in_trait, reason = "single-threaded by design: no port's future is ever Send")]
 pub trait EntryStore {
@@ -79,12 +60,13 @@ pub trait EntryStore {
     async fn opening(&self, account: &AccountId) -> Result<(Account, Vec<Entry>), Fault> {
         let snapshot = self.snapshot(account).await?;
         let known = snapshot.and_then(|bytes| Account::from_snapshot(&bytes)).unwrap_or_default();
-        let entries = self.entries(account, &EntryRange::after(known.version(), PAGE)).await?;
+        let entries = self.entries(account, known.version(), PAGE).await?;
         Ok((known, entries))
     }
 
-    /// Entries in the order of their sequence numbers.
-    async fn entries(&self, account: &AccountId, range: &EntryRange) -> Result<Vec<Entry>, Fault>;
+    /// The entries after number `after` in the order of their numbers, `limit` at most. A store reads these and no others, however
+    /// long the book is.
+    async fn entries(&self, account: &AccountId, after: u64, limit: usize) -> Result<Vec<Entry>, Fault>;
 
     /// Appends all of `entries`, or none, if the last entry of the account is number `after` (0 for none).
     async fn append(&self, account: &AccountId, after: u64, entries: &[Entry]) -> Result<(), AppendError>;
@@ -115,8 +97,8 @@ impl<S: EntryStore> EntryStore for &S {
         (**self).opening(account).await
     }
 
-    async fn entries(&self, account: &AccountId, range: &EntryRange) -> Result<Vec<Entry>, Fault> {
-        (**self).entries(account, range).await
+    async fn entries(&self, account: &AccountId, after: u64, limit: usize) -> Result<Vec<Entry>, Fault> {
+        (**self).entries(account, after, limit).await
     }
 
     async fn append(&self, account: &AccountId, after: u64, entries: &[Entry]) -> Result<(), AppendError> {
@@ -281,11 +263,34 @@ pub async fn ask<S: EntryStore, T>(
     Ok(answer)
 }
 
+/// The number of the last entry that was booked before `time`; 0 where there is none.
+///
+/// Entries are booked in the order of their times, so it is found by halving the book: one entry is read each time that the
+/// book has doubled. An index by time would tempt a planner to sort the whole book for a command.
+///
+/// # Errors
+/// The store failed, or holds a broken book.
+pub(crate) async fn last_before<S: EntryStore>(
+    store: &S,
+    accounts: &Accounts,
+    id: &AccountId,
+    time: Timestamp,
+) -> Result<u64, Fault> {
+    let (mut before, mut not_before) = (0, ask(store, accounts, id, Account::version).await? + 1);
+    while not_before - before > 1 {
+        let middle = before + (not_before - before) / 2;
+        let entry = store.entries(id, middle - 1, 1).await?.pop().filter(|entry| entry.seq == middle);
+        let entry = entry.ok_or_else(|| broken(id, middle - 1))?;
+        if entry.at < time { before = middle } else { not_before = middle }
+    }
+    Ok(before)
+}
+
 /// The account with all entries that the store holds.
 async fn current<S: EntryStore>(store: &S, accounts: &Accounts, id: &AccountId) -> Result<Account, Fault> {
     let (mut account, mut entries) = match accounts.take(id) {
         Some(account) => {
-            let entries = store.entries(id, &EntryRange::after(account.version(), PAGE)).await?;
+            let entries = store.entries(id, account.version(), PAGE).await?;
             (account, entries)
         }
         None => store.opening(id).await?,
@@ -300,7 +305,7 @@ async fn current<S: EntryStore>(store: &S, accounts: &Accounts, id: &AccountId) 
         if entries.len() < PAGE {
             return Ok(account);
         }
-        entries = store.entries(id, &EntryRange::after(account.version(), PAGE)).await?;
+        entries = store.entries(id, account.version(), PAGE).await?;
     }
 }
 

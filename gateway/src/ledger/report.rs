@@ -14,7 +14,7 @@ use farebox_core::{
     time::Timestamp,
 };
 
-use super::{Accounts, EntryRange, EntryStore, PAGE, PORT, ask};
+use super::{Accounts, EntryStore, PAGE, PORT, ask, last_before};
 use crate::{
     ports::Fault,
     reports::{BalanceReport, GrantRow, LeaseRow, Query, Report, RepricedRow, SubscriptionRow, TermsReport, UsageRow},
@@ -49,7 +49,8 @@ pub async fn report<S: EntryStore>(
         Query::Terms => ask_open(store, accounts, id, |account, _| Report::Terms(terms(account.terms()))).await,
         Query::Usage { from, until } => {
             let mut usage = UsageReport::new(*from, *until);
-            read(store, id, Some(usage.booked_from()), |entry| {
+            let before = last_before(store, accounts, id, usage.booked_from()).await?;
+            read(store, id, before, |entry| {
                 usage.add(entry);
                 true
             })
@@ -59,8 +60,8 @@ pub async fn report<S: EntryStore>(
             ask_open(store, accounts, id, |_, _| Report::Usage(rows)).await
         }
         Query::Entries { after, from, limit } => {
-            let range = EntryRange { from: *from, ..EntryRange::after(*after, usize::from(*limit)) };
-            let entries = store.entries(id, &range).await?;
+            let after = begins_after(store, accounts, id, (*after, *from)).await?;
+            let entries = store.entries(id, after, usize::from(*limit)).await?;
             ask_open(store, accounts, id, |_, _| Report::Entries(entries)).await
         }
         Query::Outbox { after, from, limit } => {
@@ -70,32 +71,44 @@ pub async fn report<S: EntryStore>(
         Query::Reprice { from, until, catalog } => {
             let catalog: Catalog = serde_json::from_str(catalog).map_err(|error| unreadable(&error))?;
             let mut repricing = Repricing::new(&catalog, *from, *until);
-            read(store, id, None, |entry| repricing.add(entry)).await?;
+            read(store, id, 0, |entry| repricing.add(entry)).await?;
             let rows = repricing.finish().into_iter().map(repriced).collect();
             ask_open(store, accounts, id, |_, _| Report::Repriced(rows)).await
         }
         Query::Statement { from, until } => {
             let mut statement = StatementWriter::new(*from, *until);
-            read(store, id, None, |entry| statement.add(entry)).await?;
+            read(store, id, 0, |entry| statement.add(entry)).await?;
             let statement = statement.finish(id.clone()).map(|statement| Report::Statement(Box::new(statement)));
             Ok(statement.ok_or(Refusal::NotOpen))
         }
     }
 }
 
-/// Reads a book from `from` on, page by page, until there is no more or `each` has had enough.
+/// After which entry those begin that come after number `after` and were booked `from` then on.
+pub(crate) async fn begins_after<S: EntryStore>(
+    store: &S,
+    accounts: &Accounts,
+    id: &AccountId,
+    (after, from): (u64, Option<Timestamp>),
+) -> Result<u64, Fault> {
+    match from {
+        Some(from) => Ok(after.max(last_before(store, accounts, id, from).await?)),
+        None => Ok(after),
+    }
+}
+
+/// Reads a book after entry number `after`, page by page, until there is no more or `each` has had enough.
 async fn read<S: EntryStore>(
     store: &S,
     id: &AccountId,
-    from: Option<Timestamp>,
+    mut after: u64,
     mut each: impl FnMut(&Entry) -> bool,
 ) -> Result<(), Fault> {
-    let mut range = EntryRange { from, ..EntryRange::after(0, PAGE) };
     loop {
-        let entries = store.entries(id, &range).await?;
+        let entries = store.entries(id, after, PAGE).await?;
         let goes_on = entries.iter().all(&mut each);
         match entries.last() {
-            Some(last) if goes_on && entries.len() >= PAGE => range.after = last.seq,
+            Some(last) if goes_on && entries.len() >= PAGE => after = last.seq,
             _ => return Ok(()),
         }
     }

@@ -10,7 +10,7 @@ use farebox_core::{
 };
 
 use crate::{
-    ledger::{Accounts, EntryRange, EntryStore, PAGE, ask},
+    ledger::{Accounts, EntryStore, PAGE, ask, begins_after},
     ports::Fault,
     reports::Outbox,
 };
@@ -32,11 +32,12 @@ pub async fn outbox<S: EntryStore>(
     if version <= after {
         return Ok(Some(Outbox { seen: after, more: false, messages: Vec::new() }));
     }
-    let entries = store.entries(id, &EntryRange { from, ..EntryRange::after(after, PAGE) }).await?;
+    let after = begins_after(store, accounts, id, (after, from)).await?;
+    let entries = store.entries(id, after, PAGE).await?;
     let mut bought = BTreeSet::new();
     for entry in &entries {
         if let Some(grant) = webhook::asks_for_origin(&entry.event) {
-            let origin = store.entries(id, &EntryRange::after(grant.0.saturating_sub(1), 1)).await?;
+            let origin = store.entries(id, grant.0.saturating_sub(1), 1).await?;
             if origin.first().is_some_and(|origin| matches!(origin.event, Event::Purchased { .. })) {
                 bought.insert(entry.seq);
             }

@@ -4,9 +4,11 @@
 //! and nothing comes between loading a book and appending to it. Invariant: all that an object writes before it awaits is
 //! committed together, and entries stand under their sequence numbers, which are the primary key: a book cannot fork.
 
+use std::cell::Cell;
+
 use farebox_core::{id::AccountId, ledger::Entry, time::Timestamp};
 use farebox_gateway::{
-    ledger::{AppendError, EntryRange, EntryStore},
+    ledger::{AppendError, EntryStore},
     ports::Fault,
 };
 use worker::{SqlStorage, SqlStorageValue};
@@ -24,7 +26,7 @@ const SNAPSHOT_PART: usize = 1 << 20;
 /// Creates the tables, where they are missing. `body` is an entry's bytes, `state` a part of the account's snapshot.
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS entries (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
-    CREATE INDEX IF NOT EXISTS entries_at ON entries (at);
+    DROP INDEX IF EXISTS entries_at;
     CREATE TABLE IF NOT EXISTS nonces (nonce TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS nonces_at ON nonces (at);
     CREATE TABLE IF NOT EXISTS snapshot_parts (part INTEGER PRIMARY KEY, state BLOB NOT NULL) STRICT;
@@ -34,6 +36,8 @@ const SCHEMA: &str = "
 /// The book of the one account whose object this is.
 pub struct SqlEntryStore {
     sql: SqlStorage,
+    /// Rows that its statements have read: what the platform charges, and what must not grow with a book.
+    rows_read: Cell<u64>,
 }
 
 impl SqlEntryStore {
@@ -43,17 +47,30 @@ impl SqlEntryStore {
     /// [`worker::Error`] when the object has no SQLite, which is a fault of the deployment's migrations.
     pub fn new(sql: SqlStorage) -> worker::Result<Self> {
         sql.exec(SCHEMA, None)?;
-        Ok(Self { sql })
+        Ok(Self { sql, rows_read: Cell::new(0) })
+    }
+
+    /// How many rows its statements have read.
+    pub fn rows_read(&self) -> u64 {
+        self.rows_read.get()
+    }
+
+    /// The rows that `statement` gives, read to their end: one that is still under way when the object's writes are committed
+    /// makes them fail.
+    fn rows(&self, statement: &str, bindings: Vec<SqlStorageValue>) -> Result<Vec<Vec<SqlStorageValue>>, Fault> {
+        let cursor = self.sql.exec(statement, bindings).map_err(fault(PORT))?;
+        let rows = cursor.raw().collect::<worker::Result<Vec<_>>>().map_err(fault(PORT))?;
+        self.rows_read.set(self.rows_read.get() + cursor.rows_read() as u64);
+        Ok(rows)
     }
 
     /// The one column of blobs that `statement` selects.
     fn blobs(&self, statement: &str, bindings: Vec<SqlStorageValue>) -> Result<Vec<Vec<u8>>, Fault> {
-        let cursor = self.sql.exec(statement, bindings).map_err(fault(PORT))?;
-        let blob = |row: worker::Result<Vec<SqlStorageValue>>| match row.map_err(fault(PORT))?.pop() {
+        let blob = |mut row: Vec<SqlStorageValue>| match row.pop() {
             Some(SqlStorageValue::Blob(blob)) => Ok(blob),
             other => Err(unreadable(statement, &format!("{other:?} where bytes should be"))),
         };
-        cursor.raw().map(blob).collect()
+        self.rows(statement, bindings)?.into_iter().map(blob).collect()
     }
 }
 
@@ -64,22 +81,19 @@ impl EntryStore for SqlEntryStore {
     }
 
     async fn save_snapshot(&self, _account: &AccountId, _seq: u64, snapshot: &[u8]) -> Result<(), Fault> {
-        self.sql.exec("DELETE FROM snapshot_parts", None).map_err(fault(PORT))?;
+        self.rows("DELETE FROM snapshot_parts", Vec::new())?;
         for (part, state) in (0u64..).zip(snapshot.chunks(SNAPSHOT_PART)) {
             let row = vec![number(part), state.to_vec().into()];
-            self.sql.exec("INSERT INTO snapshot_parts (part, state) VALUES (?, ?)", row).map_err(fault(PORT))?;
+            self.rows("INSERT INTO snapshot_parts (part, state) VALUES (?, ?)", row)?;
         }
         Ok(())
     }
 
-    async fn entries(&self, _account: &AccountId, range: &EntryRange) -> Result<Vec<Entry>, Fault> {
-        let statement = "SELECT body FROM entries WHERE seq > ? AND at >= ? AND at < ? ORDER BY seq LIMIT ?";
-        let from = range.from.map_or(Number::MIN, |from| from.millis());
-        let until = range.until.map_or(Number::MAX, |until| until.millis());
-        let limit = range.limit.try_into().unwrap_or(Number::MAX);
-        let bindings = [number(range.after), clamped(from), clamped(until), clamped(limit)];
+    async fn entries(&self, _account: &AccountId, after: u64, limit: usize) -> Result<Vec<Entry>, Fault> {
+        let statement = "SELECT body FROM entries WHERE seq > ? ORDER BY seq LIMIT ?";
+        let bindings = vec![number(after), clamped(limit.try_into().unwrap_or(Number::MAX))];
         let read = |body: Vec<u8>| Entry::from_bytes(&body).map_err(|error| unreadable("an entry", &error));
-        self.blobs(statement, bindings.into())?.into_iter().map(read).collect()
+        self.blobs(statement, bindings)?.into_iter().map(read).collect()
     }
 
     async fn append(&self, _account: &AccountId, after: u64, entries: &[Entry]) -> Result<(), AppendError> {
@@ -94,10 +108,7 @@ impl EntryStore for SqlEntryStore {
                 .iter()
                 .flat_map(|entry| [number(entry.seq), clamped(entry.at.millis()), entry.to_bytes().into()])
                 .chain([number(after)]);
-            let inserted = self.sql.exec(&statement, values.collect::<Vec<_>>()).map_err(fault(PORT))?;
-            // Read to its end: a statement that is still under way when the object's writes are committed makes them fail.
-            let rows = inserted.raw().collect::<worker::Result<Vec<_>>>().map_err(fault(PORT))?;
-            if rows.is_empty() {
+            if self.rows(&statement, values.collect())?.is_empty() {
                 return Err(AppendError::Conflict);
             }
             after += entries.len() as u64;
@@ -112,11 +123,9 @@ impl EntryStore for SqlEntryStore {
         now: Timestamp,
         since: Timestamp,
     ) -> Result<bool, Fault> {
-        self.sql.exec("DELETE FROM nonces WHERE at < ?", vec![clamped(since.millis())]).map_err(fault(PORT))?;
+        self.rows("DELETE FROM nonces WHERE at < ?", vec![clamped(since.millis())])?;
         let statement = "INSERT INTO nonces (nonce, at) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING at";
-        let taken = self.sql.exec(statement, vec![nonce.into(), clamped(now.millis())]).map_err(fault(PORT))?;
-        let rows = taken.raw().collect::<worker::Result<Vec<_>>>().map_err(fault(PORT))?;
-        Ok(!rows.is_empty())
+        Ok(!self.rows(statement, vec![nonce.into(), clamped(now.millis())])?.is_empty())
     }
 }
 

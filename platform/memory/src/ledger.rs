@@ -9,7 +9,7 @@ use farebox_core::{
     time::Timestamp,
 };
 use farebox_gateway::{
-    ledger::{AppendError, EntryRange, EntryStore, admit, execute, report},
+    ledger::{AppendError, EntryStore, admit, execute, report},
     ports::{Fault, Ledger},
     reports::{Query, Report, Reports},
 };
@@ -56,16 +56,12 @@ impl EntryStore for Memory {
         Ok(())
     }
 
-    async fn entries(&self, account: &AccountId, range: &EntryRange) -> Result<Vec<Entry>, Fault> {
+    async fn entries(&self, account: &AccountId, after: u64, limit: usize) -> Result<Vec<Entry>, Fault> {
         self.up("ledger")?;
         let books = self.books.borrow();
         let Some(book) = books.get(account) else { return Ok(Vec::new()) };
-        let after = usize::try_from(range.after).map_err(fault)?;
-        let entries = book.entries.iter().skip(after).map(|bytes| Entry::from_bytes(bytes).map_err(fault));
-        let is_in_time = |entry: &Entry| {
-            range.from.is_none_or(|from| entry.at >= from) && range.until.is_none_or(|until| entry.at < until)
-        };
-        entries.filter(|entry| entry.as_ref().map_or(true, is_in_time)).take(range.limit).collect()
+        let entries = book.entries.iter().skip(usize::try_from(after).map_err(fault)?).take(limit);
+        entries.map(|bytes| Entry::from_bytes(bytes).map_err(fault)).collect()
     }
 
     async fn take_nonce(

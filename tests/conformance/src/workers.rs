@@ -27,6 +27,8 @@ impl DurableObject for Store {
         let account = "acc_conformance".parse().map_err(|error| worker::Error::RustError(format!("{error}")))?;
         let store = || SqlEntryStore::new(self.state.storage().sql()).expect("the object has SQLite");
         conformance::check(store, &account).await;
+        let last = store();
+        conformance::check_rows_read(&last, &account, || last.rows_read()).await;
         Response::ok("kept")
     }
 }

@@ -29,7 +29,7 @@ use farebox_core::{
     rate::{Rate, TierMode, block},
 };
 use farebox_gateway::{
-    ledger::{Accounts, EntryRange, EntryStore, ask},
+    ledger::{Accounts, EntryStore, ask},
     ports::{KeyValue, UsageJournal},
     settlement,
 };
@@ -135,7 +135,7 @@ impl Oracle {
     pub(crate) fn judge(&self, ports: &Faulty, accounts: &[AccountId]) {
         let memory = &ports.memory;
         for id in accounts {
-            let entries = now(memory.entries(id, &EntryRange::after(0, usize::MAX))).unwrap();
+            let entries = now(memory.entries(id, 0, usize::MAX)).unwrap();
             assert_eq!(verify(0, Default::default(), &entries), Ok(entries.last().unwrap().hash));
             let mut reading = Reading::default();
             entries.iter().for_each(|entry| reading.read(entry));
@@ -149,7 +149,7 @@ impl Oracle {
             assert_eq!(reading.account.leases().count(), 0, "every lease has ended");
             assert_eq!(reading.account.leased(), Micros::ZERO);
             now(settlement::run(memory, ports.real())).unwrap();
-            let after = now(memory.entries(id, &EntryRange::after(0, usize::MAX))).unwrap();
+            let after = now(memory.entries(id, 0, usize::MAX)).unwrap();
             assert_eq!(after.len(), entries.len(), "settling once more changes nothing");
         }
     }

@@ -21,7 +21,8 @@ pub(super) const DIALECT: Dialect = Dialect {
         "PRAGMA journal_mode = WAL",
         "CREATE TABLE IF NOT EXISTS farebox_entries (account TEXT NOT NULL, seq INTEGER NOT NULL, \
          at INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (account, seq)) STRICT, WITHOUT ROWID",
-        "CREATE INDEX IF NOT EXISTS farebox_entries_at ON farebox_entries (account, at)",
+        // Of a version that looked for times by an index, which a planner took for a command's statement too.
+        "DROP INDEX IF EXISTS farebox_entries_at",
         "CREATE TABLE IF NOT EXISTS farebox_states (account TEXT PRIMARY KEY, seq INTEGER NOT NULL, body BLOB NOT NULL) STRICT",
         // Of a version that did not say of which entry a snapshot is.
         "DROP TABLE IF EXISTS farebox_snapshots",
