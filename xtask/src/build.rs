@@ -171,9 +171,15 @@ pub(crate) fn components(workers: &[Worker], profile: Profile) -> Vec<Job<'stati
 
 /// Compiles components for Spin.
 pub(crate) fn compile_components(workers: &[Worker], profile: Profile, log: &Log) -> Result<()> {
+    log.run(&mut compiling(workers.iter().map(|worker| worker.package()), profile))
+}
+
+/// What compiles these packages as components. Built by one command, they are built with each other's features.
+pub(crate) fn compiling<'a>(packages: impl Iterator<Item = &'a str>, profile: Profile) -> Command {
     let mut build = cargo();
     build.args(["build", "--profile", profile.name(), "--target", SPIN_TARGET]);
-    log.run(build.args(workers.iter().flat_map(|worker| ["--package", worker.package()])))
+    build.args(packages.flat_map(|package| ["--package", package]));
+    build
 }
 
 /// Compiles Workers and packs them, with the program `wasm_bindgen`.

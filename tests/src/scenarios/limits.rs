@@ -77,7 +77,8 @@ pub async fn a_rate_limit_holds_however_many_call_at_once(farebox: &Farebox) -> 
 
 /// 300 copies of one strictly signed call, 30 at a time: one passes, and one is charged.
 pub async fn a_strictly_signed_call_passes_once(farebox: &Farebox) -> Result<()> {
-    let (account, caller) = Account::with_balance(farebox, "1.00").await?;
+    // Enough for a lease of every instance: who finds all leased out is told to come again, and not of the nonce.
+    let (account, caller) = Account::with_balance(farebox, "1000.00").await?;
     let mut outcomes: BTreeMap<String, u32> = BTreeMap::new();
     let nonce = "once-and-no-more";
     let at = now();

@@ -38,6 +38,9 @@ const SPIN_CRATES: [&str; 6] = [
     "farebox-spin-fixture",
 ];
 
+/// Those of them that are components of their own, beside what is deployed.
+const OTHER_COMPONENTS: [&str; 3] = ["farebox-conformance", "farebox-passthrough-spin", "farebox-spin-fixture"];
+
 /// The crate of the end-to-end scenarios, whose tests need what others build.
 const END_TO_END: &str = "farebox-tests";
 
@@ -73,11 +76,18 @@ pub(super) fn always<'a>(fast: bool, thorough: bool) -> Vec<Step<'a>> {
             let path = path_with(&built(""))?;
             run(log, wasm_crates(&["test", "--no-fail-fast"]).env("PATH", path), &mut |_| {})
         }),
-        Job::new("lints, Spin", &["Rust targets", "components as they are deployed"], |log| {
-            // In the profile of the components, whose macros and build scripts are there already.
-            let mut clippy = cargo();
-            clippy.args(["clippy", "--release", "--target", SPIN_TARGET]).args(packages(&SPIN_CRATES));
-            check(log, clippy.args(["--", "-D", "warnings"]))
+        Job::new("lints, Spin", &["Rust targets", "components as they are deployed"], move |log| {
+            if fast {
+                // In the profile of the components, whose macros and build scripts are there already.
+                let mut clippy = cargo();
+                clippy.args(["clippy", "--release", "--target", SPIN_TARGET]).args(packages(&SPIN_CRATES));
+                return check(log, clippy.args(["--", "-D", "warnings"]));
+            }
+            no_warning(log, &mut deployed_components())?;
+            for package in OTHER_COMPONENTS {
+                no_warning(log, &mut linted_components([package].into_iter()))?;
+            }
+            Ok(Found::one())
         }),
     ];
     if !fast {
@@ -129,7 +139,7 @@ pub(super) fn workers<'a>(table: &'a Mutex<Table>, thorough: bool) -> Vec<Step<'
 pub(super) fn spin<'a>(table: &'a Mutex<Table>, thorough: bool) -> Vec<Step<'a>> {
     vec![
         Job::new("components as they are deployed", &["Rust targets"], |log| {
-            build::compile_components(&Worker::ALL, Profile::Release, log).map(|()| Found::default())
+            built_all(log, &mut deployed_components())
         }),
         Job::new(
             "conformance, Spin",
@@ -184,6 +194,18 @@ fn host_crates(arguments: &[&str]) -> Command {
 pub(crate) fn wasm_crates(arguments: &[&str]) -> Command {
     let mut command = cargo();
     command.args(arguments).args(["--target", WASM_TARGET]).args(packages(&WASM_CRATES));
+    linted(&mut command);
+    command
+}
+
+/// A cargo command for the components that are deployed, as clippy compiles them.
+fn deployed_components() -> Command {
+    linted_components(Worker::ALL.iter().map(|worker| worker.package()))
+}
+
+/// A cargo command for components in release, as clippy compiles them.
+fn linted_components<'a>(packages: impl Iterator<Item = &'a str>) -> Command {
+    let mut command = build::compiling(packages, Profile::Release);
     linted(&mut command);
     command
 }
@@ -249,7 +271,8 @@ fn end_to_end(test: &str, thorough: bool, log: &Log, see: &mut dyn FnMut(&str)) 
     program.env("CARGO", cargo().get_program()).env("FAREBOX_XTASK", built("xtask"));
     program.env("FAREBOX", built("farebox"));
     program.env(THOROUGH, if thorough { "1" } else { "" });
-    run(log, &mut program, see)
+    // What a test builds itself is built as the step for its lints has built it.
+    run(log, linted(&mut program), see)
 }
 
 /// Where cargo has put the test program of this name.
