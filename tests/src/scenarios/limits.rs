@@ -148,7 +148,7 @@ const IN_FULL: Crowd = Crowd { calls_each: 100, package: 5_000, price: "5.50", p
 const MOST_COMING_AGAIN: u32 = 20 * 200;
 
 /// How long the settlement rests while callers wait for it.
-const BETWEEN_SETTLEMENTS: Duration = Duration::from_secs(1);
+const BETWEEN_SETTLEMENTS: Duration = Duration::from_secs(5);
 
 /// How often one call comes again. Each time it waits for as long as it is told.
 const COMES_AGAIN: u32 = 60;
