@@ -51,7 +51,7 @@ enum Command {
     /// Runs a program until standard input ends; what `dev` puts in front of a program that would outlive it
     #[command(hide = true)]
     Guard(guard::Options),
-    /// Reads 2,637 public OpenAPI documents: each operation is sold at its own address, or named
+    /// Reads 2,639 public OpenAPI documents: each operation is sold at its own address, or named
     OpenapiSweep(openapi_sweep::Options),
     /// Checks what neither the compiler nor clippy checks: file sizes, headers, the direction of dependencies
     Tidy,
