@@ -128,7 +128,8 @@ impl Canonical<'_, '_> {
     }
 
     fn write_head(&self, text: &mut String, lines: HeaderLines) {
-        text.extend(self.facts.method.chars().map(|c| c.to_ascii_uppercase()));
+        // As it goes on: a method's case is a part of it (RFC 9110, section 9.1).
+        text.push_str(self.facts.method);
         let claim = self.claim;
         for value in [claim.accept, claim.content_md5, claim.signed_type(self.strict), claim.date] {
             text.push('\n');

@@ -5,6 +5,7 @@
 //! | a body has a digest, however it comes | `Body::is_there` that believes the header fields | `a_body_needs_a_digest_whatever_announces_it` |
 //! | parameters read back in one way | `check_unique` that finds nothing | `no_other_parameters_are_taken_under_the_same_signature` |
 //! | a content type is signed whole | `signed_type` by prefix | `a_content_type_is_signed_whole` |
+//! | a method is signed as it is sent | `write_head` in capitals | `a_method_in_another_case_is_another_method` |
 
 use super::{
     rules::{VECTOR_1, VECTOR_2, VECTOR_2_BODY},
@@ -172,5 +173,15 @@ fn a_field_that_comes_twice_is_signed_whole_or_refused() {
         let packed = packed("GET", "/a", &format!("{HEADERS}\n{field}"), &text);
         let checked = strictly(&packed, "");
         assert!(matches!(checked, Err(Rejection::SignatureUnusable(_))), "{field}: {checked:?}");
+    }
+}
+
+#[test]
+fn a_method_in_another_case_is_another_method() {
+    let signed = format!("POST\n\n\n\n\n{HEAD}/a");
+    for (method, passes) in [("POST", true), ("POsT", false), ("post", false)] {
+        let packed = packed(method, "/a", HEADERS, &signed);
+        let checked = check(&packed, Body::Unread, Profile::default(), NOW);
+        assert_eq!(matches!(checked, Ok(Check::Passed(_))), passes, "{method} goes on as it was sent");
     }
 }
