@@ -10,8 +10,8 @@
 //! nothing needs escaping. Names are in lower case, as HTTP/2 has them (RFC 9113, section 8.2.1) and as both platforms give
 //! them.
 //!
-//! Invariant: [`Facts::check_size`] lets no request through whose head is so large, or has so many fields, that a step which
-//! looks at each field for each of a few names would be felt by other callers.
+//! Invariant: [`Facts::check_size`] refuses a head that is too large or has too many fields. So other callers do not feel a step
+//! that looks at each field for each of a few names.
 
 use crate::rejection::Rejection;
 

@@ -83,8 +83,8 @@ impl Credentials {
         self.master_key.made(name)
     }
 
-    /// Whether the store may be asked for a key or for the hash of an app code, which counts as asking where its tag does not
-    /// say that it `is_ours` and it is not known.
+    /// Whether the store may be asked for a key or for the hash of an app code. It counts as asked, unless the tag says that it
+    /// `is_ours` or it is known.
     pub(crate) fn may_ask(&mut self, name: &str, is_ours: bool, now: Timestamp) -> bool {
         if is_ours || self.made(name) == Some(true) || self.held.contains(name) {
             return true;

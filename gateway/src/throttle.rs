@@ -1,9 +1,9 @@
 //! Whether a call comes too soon after others: the rate limits of product, account and credential.
 //!
 //! Where instances last, each counts by itself, so that no storage stands before the upstream: with n instances up to n times
-//! a limit passes. Where the platform ends them soon and has many, the buckets are in the store, and an instance takes a few
-//! calls at a time off them ([`Limit::share`]), which it must make within [`SHARE_HOLDS`]. A call that must wait for anything
-//! takes its place before, and gives it back when it is turned away.
+//! a limit passes. Where the platform ends them soon and has many, the buckets are in the store. An instance takes a few calls at
+//! a time off them ([`Limit::share`]), and makes those within [`SHARE_HOLDS`]. A call that must wait for anything takes its place
+//! before, and gives it back when it is turned away.
 //!
 //! Invariant: no more pass than a limit names, on one instance or over all that share, however many wait at once. What is kept
 //! is bounded by who called within the time of a limit. A bucket goes by a 64-bit fingerprint, keyed with the instance's random

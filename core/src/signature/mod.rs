@@ -85,8 +85,8 @@ fn check_nonce(nonce: &str) -> Result<(), Rejection> {
 pub struct Profile {
     /// HMAC-SHA1 is accepted too.
     pub sha1: bool,
-    /// Timestamp and nonce must be there and signed, a body must come with a digest or be a signed form, only the documented
-    /// form of the string to sign is accepted, and only for parameters of which no others give the same string.
+    /// Timestamp and nonce must be there and signed. A body must come with a digest or be a signed form. Only the documented form
+    /// of the string to sign is accepted, and only for parameters of which no others give the same string.
     pub strict: bool,
 }
 

@@ -1,9 +1,9 @@
 //! What every store of entries, every ledger and every shared rate limit must do, as one suite that each platform runs over its
 //! own.
 //!
-//! A store that passes keeps the books of [`super::execute`] exact; a ledger that passes bears a crowd, whatever it does so that
-//! its writers do not race; a rate limit that passes gives no call twice. The checks need nothing but the ports, and an empty store to begin with. They panic with the rule
-//! that does not hold.
+//! A store that passes keeps the books of [`super::execute`] exact. A ledger that passes bears a crowd, whatever it does so that
+//! its writers do not race. A rate limit that passes gives no call twice. The checks need nothing but the ports, and an empty
+//! store to begin with. They panic with the rule that does not hold.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -175,7 +175,7 @@ pub async fn execute<S: EntryStore>(
 
 /// Carries out `command` if nobody else appends meanwhile, and, where it may not append, if it appends nothing: for stores
 /// whose writers can queue. `None` when it was not carried out. Its nonce, where it has one, is taken once the account has
-/// agreed, so that nothing is kept of calls that nobody pays for, and is not asked for again by the next attempt.
+/// agreed: nothing is kept of calls that nobody pays for. The next attempt does not ask for it again.
 ///
 /// # Errors
 /// As [`execute`].

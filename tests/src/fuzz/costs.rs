@@ -1,7 +1,8 @@
 //! How much processor time each request costs the runtime.
 //!
 //! Linux counts it in nanoseconds for every thread, so that a request which is sent alone has its own. What a runtime does now
-//! and then by itself falls on some request: one that seems to be dear is sent again, and the least counts, for what is not its own only adds.
+//! and then by itself falls on some request. One that seems to be dear is sent again, and the least counts: what is not its own
+//! only adds.
 //! Invariant: no clock on the wall is read here; what else the machine does changes nothing.
 
 use std::{collections::BTreeMap, fmt, ops::Range, time::Duration};
