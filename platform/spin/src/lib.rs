@@ -37,6 +37,8 @@ pub struct Platform {
     /// The same books, for one transaction at a time.
     turns: SqlEntryStore,
     has_turn: Cell<bool>,
+    /// Rate limits: who lost those of the last moment lets a few calls more through.
+    limits: Database,
     accounts: Accounts,
     usage: OnceCell<Rc<Store>>,
     is_listing: Cell<bool>,
@@ -51,11 +53,11 @@ impl Platform {
     /// [`Fault`] when a variable is missing or is not one of what it may be.
     pub async fn new() -> Result<Self, Fault> {
         let clock = Clock::new(variable::get("dev_clock").await? == "1");
-        let [books, turns] = match variable::get("ledger").await?.as_str() {
-            "sqlite" => [Database::sqlite(), Database::sqlite()],
+        let [books, turns, limits] = match variable::get("ledger").await?.as_str() {
+            "sqlite" => [Database::sqlite(), Database::sqlite(), Database::unsynced_sqlite()],
             "postgres" => {
                 let address = variable::get("postgres").await?;
-                [Database::postgres(address.clone()), Database::postgres(address)]
+                [(); 3].map(|()| Database::postgres(address.clone()))
             }
             other => return Err(variable::wrong("ledger", &format!("`{other}` is neither `sqlite` nor `postgres`"))),
         };
@@ -63,6 +65,7 @@ impl Platform {
             books: SqlEntryStore::new(books),
             turns: SqlEntryStore::new(turns),
             has_turn: Cell::new(false),
+            limits,
             accounts: Accounts::default(),
             usage: OnceCell::new(),
             is_listing: Cell::new(false),
@@ -73,7 +76,7 @@ impl Platform {
 
     /// How many statements this instance has sent to the database so far: each waits for some turns of the instance's event loop.
     pub fn statements(&self) -> u64 {
-        self.books.database().statements() + self.turns.database().statements()
+        [self.books.database(), self.turns.database(), &self.limits].map(Database::statements).iter().sum()
     }
 
     /// The database that holds the books and the configuration.

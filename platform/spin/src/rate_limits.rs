@@ -27,7 +27,7 @@ impl RateLimits for Platform {
         let now = self.now();
         if now.millis() % SWEPT_EVERY == 0 {
             let long_full = limit.terms(0, now.plus(-HOUR)).now;
-            self.database().query("DELETE FROM farebox_limits WHERE used < $1", &[long_full.into()]).await?;
+            self.limits.query("DELETE FROM farebox_limits WHERE used < $1", &[long_full.into()]).await?;
         }
         if want > 1 && self.take(name, limit.terms(want, now)).await? {
             return Ok(Taken::Calls(want));
@@ -37,7 +37,7 @@ impl RateLimits for Platform {
             return Ok(Taken::Calls(1));
         }
         let statement = "SELECT used FROM farebox_limits WHERE bucket = $1";
-        let used = match self.database().query(statement, &[name.into()]).await?.pop() {
+        let used = match self.limits.query(statement, &[name.into()]).await?.pop() {
             Some(Value::Integer(used)) => used,
             _ => one.furthest,
         };
@@ -50,6 +50,6 @@ impl Platform {
     async fn take(&self, name: &str, Terms { now, furthest, latest, cost }: Terms) -> Result<bool, Fault> {
         let first = now.saturating_add(cost);
         let values = [name.into(), first.into(), now.into(), latest.into(), cost.into(), furthest.into()];
-        Ok(!self.database().query(TAKE, &values).await?.is_empty())
+        Ok(!self.limits.query(TAKE, &values).await?.is_empty())
     }
 }

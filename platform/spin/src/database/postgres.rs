@@ -193,7 +193,7 @@ fn failure(error: impl Into<Error>) -> Failure {
         Error::Decode(text) => return Failure::Other(text),
     };
     match error {
-        PgError::ConnectionFailed(text) => Failure::Busy(text),
+        PgError::ConnectionFailed(text) => Failure::Away(text),
         PgError::QueryFailed(QueryError::DbError(error)) if error.code == UNDEFINED_TABLE => Failure::NoTables,
         PgError::QueryFailed(QueryError::DbError(error)) if error.code == UNIQUE_VIOLATION => Failure::Taken,
         PgError::QueryFailed(QueryError::DbError(error)) => Failure::Other(error.message),

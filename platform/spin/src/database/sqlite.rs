@@ -2,6 +2,9 @@
 //!
 //! A connection is kept, because opening one costs as much as a query. What it says of itself is text only: that the
 //! database is locked, that a table is missing.
+//!
+//! One writes at a time, and all others wait for the lock. SQLite's own wait looks ever more seldom, so that who came last is served
+//! first, and under a crowd some are never served. Invariant: who has waited long looks as often as who has just come.
 
 use std::{
     cell::{Cell, RefCell},
@@ -33,9 +36,23 @@ pub(super) const DIALECT: Dialect = Dialect {
     ],
 };
 
+/// How long SQLite itself waits for a lock, looking after 1, 3, 8 and 18 ms. Longer waits are [`super::Database`]'s.
+const BUSY_TIMEOUT: &str = "PRAGMA busy_timeout = 20";
+
+/// Commits without waiting for the disk: only a crash of the machine loses them, and none of what others committed. `OFF` would
+/// not wait at checkpoints either, which copy the books.
+const UNSYNCED: &str = "PRAGMA synchronous = NORMAL";
+
+/// Whether what was committed outlives a crash of the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Durability {
+    Synced,
+    Unsynced,
+}
+
 /// The database, with the connection of this instance once there is one.
-#[derive(Default)]
 pub struct Sqlite {
+    durability: Durability,
     kept: RefCell<Option<Rc<Connection>>>,
     statements: Cell<u64>,
 }
@@ -47,6 +64,10 @@ impl std::fmt::Debug for Sqlite {
 }
 
 impl Sqlite {
+    pub(super) fn new(durability: Durability) -> Self {
+        Self { durability, kept: RefCell::default(), statements: Cell::new(0) }
+    }
+
     pub(super) async fn run(&self, statement: &str, values: &[Value]) -> Result<Vec<Value>, Failure> {
         let connection = self.connection().await?;
         self.statements.set(self.statements.get() + 1);
@@ -69,6 +90,13 @@ impl Sqlite {
             Some(connection) => Ok(connection),
             None => {
                 let connection = Rc::new(Connection::open_default().await.map_err(failure)?);
+                let unsynced = (self.durability == Durability::Unsynced).then_some(UNSYNCED);
+                for setting in [Some(BUSY_TIMEOUT), unsynced].into_iter().flatten() {
+                    // A server that speaks SQLite has settings of its own, and refuses these.
+                    if let Ok(rows) = connection.execute(setting, []).await {
+                        let _ = rows.collect().await;
+                    }
+                }
                 *self.kept.borrow_mut() = Some(Rc::clone(&connection));
                 Ok(connection)
             }
@@ -96,7 +124,7 @@ fn read(column: Column) -> Value {
 
 fn failure(error: Error) -> Failure {
     match error {
-        Error::Io(text) if text.contains("is locked") => Failure::Busy(text),
+        Error::Io(text) if text.contains("is locked") => Failure::Locked(text),
         Error::Io(text) if text.contains("no such table") => Failure::NoTables,
         Error::Io(text) if text.contains("UNIQUE constraint") => Failure::Taken,
         other => Failure::Other(other.to_string()),
