@@ -107,6 +107,14 @@ impl Limit {
     }
 }
 
+impl Terms {
+    /// What a bucket that holds `used` holds once the calls are taken; `None` where it does not have them.
+    pub fn take(self, used: i64) -> Option<i64> {
+        let used = if (self.now..=self.latest).contains(&used) { used } else { self.now };
+        used.checked_add(self.cost).filter(|used| *used <= self.furthest)
+    }
+}
+
 impl Bucket {
     /// Whether one more call passes under `limit`.
     ///
@@ -257,11 +265,8 @@ mod tests {
         assert_eq!(bucket.check(limit, now), Err(30));
     }
 
-    /// What a stored bucket holds after one call, where it passes.
     fn stored_take(limit: Limit, stored: i64, at: Millis) -> Option<i64> {
-        let Terms { now, furthest, latest, cost } = limit.terms(1, Timestamp::from_millis(at));
-        let used = if (now..=latest).contains(&stored) { stored } else { now };
-        Some(used + cost).filter(|used| *used <= furthest)
+        limit.terms(1, Timestamp::from_millis(at)).take(stored)
     }
 
     #[test]

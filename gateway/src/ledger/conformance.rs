@@ -17,7 +17,7 @@ use farebox_core::{
 };
 use futures_util::future::join_all;
 
-use super::{Accounts, AppendError, EntryStore, ask, execute, last_before};
+use super::{Accounts, AppendError, Asked, EntryStore, ask, attempt, execute, last_before};
 use crate::ports::{Host, Ledger, RateLimits, Taken};
 
 /// Entries of the book that the suite writes: more than one page of any store.
@@ -37,6 +37,7 @@ pub async fn check<S: EntryStore>(mut stores: impl FnMut() -> S, account: &Accou
     entries_are_found_by_time(&one, account).await;
     a_snapshot_saves_a_replay_and_changes_nothing(&one, account).await;
     a_nonce_is_taken_once_by_all(&one, &other, account).await;
+    commands_of_one_append_see_those_before_them(&one, account).await;
 }
 
 /// The most rows that a command may read, however long the book is: the snapshot, the last entry for the next number, and what
@@ -224,6 +225,25 @@ async fn two_instances_never_lose_a_command<S: EntryStore>(one: &S, other: &S, a
         matches!(repeated, Ok(Ok(Answer::Booked { entry: 2, .. }))),
         "a key is known to an instance that never saw it: {repeated:?}"
     );
+}
+
+/// Two recharges, the first of them again, and a refund of more than there is.
+async fn commands_of_one_append_see_those_before_them<S: EntryStore>(store: &S, account: &AccountId) {
+    let keys = ["together-1", "together-2", "together-1", "together-3"].map(|key| IdempotencyKey(key.to_owned()));
+    let too_much = Command::Refund { amount: Micros::new(i64::MAX / 2), reference: None };
+    let commands = [recharge(1), recharge(1), recharge(1), too_much];
+    let asked = keys.iter().zip(&commands).map(|(key, command)| Asked::new(Some(key), None, command));
+    let mut asked: Vec<Asked<'_>> = asked.collect();
+    let before = all(store, account).await.len() as u64;
+    let done = attempt(store, &Accounts::default(), account, &mut asked, time(ENTRIES)).await;
+    assert_eq!(done, Ok(()), "nobody else appends");
+    let booked = |nth: u64| match &asked[nth as usize].answer {
+        Some(Ok(Answer::Booked { entry, balance, .. })) => (entry - before, balance.get().unsigned_abs() + 1 - before),
+        other => panic!("command {nth} got {other:?}"),
+    };
+    assert_eq!([0, 1, 2].map(booked), [(1, 1), (2, 2), (1, 1)], "each is an entry, and a repeated key is none");
+    assert!(matches!(asked[3].answer, Some(Err(Refusal::Balance { .. }))), "{:?}", asked[3].answer);
+    assert_eq!(all(store, account).await.len() as u64, before + 2, "what was refused is not in the book");
 }
 
 async fn entries_read_back_in_order_and_by_page<S: EntryStore>(store: &S, account: &AccountId) {

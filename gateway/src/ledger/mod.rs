@@ -26,6 +26,9 @@ const PORT: &str = "ledger";
 /// How often a command is decided anew because another came first.
 const ATTEMPTS: u32 = 64;
 
+/// A command is carried out with those before it unless they make so many entries: what is appended stays a small statement.
+const APPENDED_AT_ONCE: usize = 64;
+
 /// Entries are read in pages of this many.
 pub const PAGE: usize = 1_000;
 
@@ -126,18 +129,6 @@ impl Accounts {
         self.0.borrow_mut().remove(id)
     }
 
-    /// Takes out what is known of an account, to be used where nobody else sees what comes of it before [`Accounts::adopt`].
-    pub fn lend(&self, id: &AccountId) -> Self {
-        Self(RefCell::new(self.take(id).map(|account| (id.clone(), account)).into_iter().collect()))
-    }
-
-    /// Keeps what was lent, as it has become.
-    pub fn adopt(&self, lent: Self) {
-        for (id, account) in lent.0.into_inner() {
-            self.keep(&id, account);
-        }
-    }
-
     /// Keeps the newer of `account` and what another command kept meanwhile.
     fn keep(&self, id: &AccountId, account: Account) {
         let mut accounts = self.0.borrow_mut();
@@ -149,6 +140,26 @@ impl Accounts {
         if accounts.get(id).is_none_or(|kept| kept.version() < account.version()) {
             accounts.insert(id.clone(), account);
         }
+    }
+}
+
+/// A command that is to be carried out, and what came of it.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    /// Its idempotency key.
+    pub key: Option<&'a IdempotencyKey>,
+    /// What must not have been taken before, where the command admits a call. Gone once it is taken for this command.
+    pub nonce: Option<&'a str>,
+    /// The command.
+    pub command: &'a Command,
+    /// What it answers, once it was carried out or refused.
+    pub answer: Option<Result<Answer, Refusal>>,
+}
+
+impl<'a> Asked<'a> {
+    /// A command that nobody has tried to carry out yet.
+    pub const fn new(key: Option<&'a IdempotencyKey>, nonce: Option<&'a str>, command: &'a Command) -> Self {
+        Self { key, nonce, command, answer: None }
     }
 }
 
@@ -165,65 +176,7 @@ pub async fn execute<S: EntryStore>(
     command: &Command,
     now: Timestamp,
 ) -> Result<Result<Answer, Refusal>, Fault> {
-    for _ in 0..ATTEMPTS {
-        if let Some(done) = attempt(store, accounts, id, (key, &mut None), command, (now, true)).await? {
-            return Ok(done);
-        }
-    }
-    Err(busy())
-}
-
-/// Carries out `command` if nobody else appends meanwhile, and, where it may not append, if it appends nothing: for stores
-/// whose writers can queue. `None` when it was not carried out. Its nonce, where it has one, is taken once the account has
-/// agreed: nothing is kept of calls that nobody pays for. The next attempt does not ask for it again.
-///
-/// # Errors
-/// As [`execute`].
-pub async fn attempt<S: EntryStore>(
-    store: &S,
-    accounts: &Accounts,
-    id: &AccountId,
-    (key, nonce): (Option<&IdempotencyKey>, &mut Option<&str>),
-    command: &Command,
-    (now, may_append): (Timestamp, bool),
-) -> Result<Option<Result<Answer, Refusal>>, Fault> {
-    let mut account = current(store, accounts, id).await?;
-    let Decision { entries, answer } = match decide(&account, key, command, now) {
-        Ok(decision) => decision,
-        Err(refusal) => {
-            accounts.keep(id, account);
-            return Ok(Some(Err(refusal)));
-        }
-    };
-    if !entries.is_empty() && !may_append {
-        accounts.keep(id, account);
-        return Ok(None);
-    }
-    if let Some(nonce) = nonce.take()
-        && !store.take_nonce(id, nonce, now, now.plus(-nonces::KEPT)).await?
-    {
-        accounts.keep(id, account);
-        return Ok(Some(Err(Refusal::NonceUsed)));
-    }
-    if !entries.is_empty() {
-        match store.append(id, account.version(), &entries).await {
-            Ok(()) => {}
-            Err(AppendError::Conflict) => {
-                // It is as good as before: only what the others appended must be read.
-                accounts.keep(id, account);
-                return Ok(None);
-            }
-            Err(AppendError::Fault(fault)) => return Err(fault),
-        }
-        let before = account.version();
-        entries.iter().for_each(|entry| account.evolve(entry));
-        if before / S::SNAPSHOT_EVERY != account.version() / S::SNAPSHOT_EVERY {
-            // The command was carried out whether or not this succeeds; the next snapshot will be tried in time.
-            let _ = store.save_snapshot(id, account.version(), &account.to_snapshot()).await;
-        }
-    }
-    accounts.keep(id, account);
-    Ok(Some(Ok(answer)))
+    carry_out(store, accounts, id, Asked::new(key, None, command), now).await
 }
 
 /// Carries out a `Command::Lease` for one call whose nonce must not have been taken, over all instances. A call whose lease
@@ -235,16 +188,102 @@ pub async fn admit<S: EntryStore>(
     store: &S,
     accounts: &Accounts,
     id: &AccountId,
-    mut nonce: Option<&str>,
+    nonce: Option<&str>,
     command: &Command,
     now: Timestamp,
 ) -> Result<Result<Answer, Refusal>, Fault> {
+    carry_out(store, accounts, id, Asked::new(None, nonce, command), now).await
+}
+
+async fn carry_out<S: EntryStore>(
+    store: &S,
+    accounts: &Accounts,
+    id: &AccountId,
+    asked: Asked<'_>,
+    now: Timestamp,
+) -> Result<Result<Answer, Refusal>, Fault> {
+    let mut asked = [asked];
     for _ in 0..ATTEMPTS {
-        if let Some(done) = attempt(store, accounts, id, (None, &mut nonce), command, (now, true)).await? {
-            return Ok(done);
+        attempt(store, accounts, id, &mut asked, now).await?;
+        if let [Asked { answer: Some(answer), .. }] = asked {
+            return Ok(answer);
         }
     }
-    Err(busy())
+    Err(Fault::Unavailable { port: PORT, detail: format!("{ATTEMPTS} other commands came first") })
+}
+
+/// Carries out those of `asked` that have no answer yet, in their order and in one append, if nobody else appends meanwhile;
+/// else they have none afterwards. Of very many it leaves the last. A nonce is taken once the account has agreed: nothing is
+/// kept of calls that nobody pays for.
+///
+/// # Errors
+/// The store failed. It is not known which of them were carried out.
+pub async fn attempt<S: EntryStore>(
+    store: &S,
+    accounts: &Accounts,
+    id: &AccountId,
+    asked: &mut [Asked<'_>],
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let known = current(store, accounts, id).await?;
+    // What the account is once the entries so far are in its book.
+    let mut draft: Option<Account> = None;
+    let (mut appended, mut answers) = (Vec::new(), Vec::new());
+    let last = asked.len().saturating_sub(1);
+    for (nth, one) in asked.iter_mut().enumerate().filter(|(_, one)| one.answer.is_none()) {
+        if appended.len() >= APPENDED_AT_ONCE {
+            break;
+        }
+        let Decision { entries, answer } = match decide(draft.as_ref().unwrap_or(&known), one.key, one.command, now) {
+            Ok(decision) => decision,
+            Err(refusal) => {
+                answers.push((nth, Err(refusal)));
+                continue;
+            }
+        };
+        if let Some(nonce) = one.nonce.take()
+            && !store.take_nonce(id, nonce, now, now.plus(-nonces::KEPT)).await?
+        {
+            one.answer = Some(Err(Refusal::NonceUsed));
+            continue;
+        }
+        if nth < last && !entries.is_empty() {
+            let draft = draft.get_or_insert_with(|| known.clone());
+            entries.iter().for_each(|entry| draft.evolve(entry));
+        }
+        appended.extend(entries);
+        answers.push((nth, Ok(answer)));
+    }
+    if append(store, accounts, id, known, &appended).await? {
+        for (nth, answer) in answers {
+            asked[nth].answer = Some(answer);
+        }
+    }
+    Ok(())
+}
+
+/// Appends `entries` to the book of the account that is `known`, unless somebody else came first.
+async fn append<S: EntryStore>(
+    store: &S,
+    accounts: &Accounts,
+    id: &AccountId,
+    mut known: Account,
+    entries: &[Entry],
+) -> Result<bool, Fault> {
+    let before = known.version();
+    let appended = if entries.is_empty() { Ok(()) } else { store.append(id, before, entries).await };
+    match appended {
+        Ok(()) => entries.iter().for_each(|entry| known.evolve(entry)),
+        // It is as good as before: only what the others appended must be read.
+        Err(AppendError::Conflict) => {}
+        Err(AppendError::Fault(fault)) => return Err(fault),
+    }
+    if before / S::SNAPSHOT_EVERY != known.version() / S::SNAPSHOT_EVERY {
+        // The commands were carried out whether or not this succeeds; the next snapshot will be tried in time.
+        let _ = store.save_snapshot(id, known.version(), &known.to_snapshot()).await;
+    }
+    accounts.keep(id, known);
+    Ok(appended.is_ok())
 }
 
 /// Asks an account something, on what the store holds now.
@@ -307,10 +346,6 @@ async fn current<S: EntryStore>(store: &S, accounts: &Accounts, id: &AccountId) 
         }
         entries = store.entries(id, account.version(), PAGE).await?;
     }
-}
-
-fn busy() -> Fault {
-    Fault::Unavailable { port: PORT, detail: format!("{ATTEMPTS} other commands came first") }
 }
 
 fn broken(id: &AccountId, after: u64) -> Fault {

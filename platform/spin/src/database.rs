@@ -2,16 +2,13 @@
 //!
 //! Both take the same statements, `$1`, `$2` and so on standing for the values in the order in which they first appear;
 //! where they differ, [`Dialect`] says how. Invariants: a statement is atomic by itself; the result of each is read to the end,
-//! because only then it ran; a database that is locked for a moment is asked again, and tables that are missing are made.
-//! A transaction over several statements is a turn ([`Database::begin`]): while it is open, nobody else appends to the book of its account.
+//! because only then it ran; a database that is locked for a moment is asked again, and tables that are missing are made. There are
+//! no transactions over several statements: an instance that is busy or ended would keep all others waiting.
 
 mod postgres;
 mod sqlite;
 
-use farebox_core::{
-    id::AccountId,
-    time::{Millis, SECOND},
-};
+use farebox_core::time::{Millis, SECOND};
 use farebox_gateway::ports::Fault;
 use spin_sdk::wasip3::clocks::monotonic_clock;
 
@@ -115,40 +112,6 @@ impl Database {
         }
     }
 
-    /// Begins a transaction once all others have ended that append to the book of `account`. All statements are part of it,
-    /// until it is committed or abandoned.
-    pub(crate) async fn begin(&self, account: &AccountId) -> Result<(), Fault> {
-        match self {
-            Self::Sqlite(_) => self.query("BEGIN IMMEDIATE", &[]).await.map(drop),
-            Self::Postgres(postgres) => postgres.begin(account.as_str()).await.map_err(Failure::into_fault),
-        }
-    }
-
-    /// What an append adds to its condition, so that it does nothing while the account `$1` is in another's turn.
-    pub(crate) fn unless_in_turn(&self) -> &'static str {
-        match self {
-            // A turn holds the lock that every write takes.
-            Self::Sqlite(_) => "",
-            Self::Postgres(postgres) => postgres.unless_in_turn(),
-        }
-    }
-
-    /// Keeps what the transaction did.
-    pub(crate) async fn commit(&self) -> Result<(), Fault> {
-        match self {
-            Self::Sqlite(_) => self.query("COMMIT", &[]).await.map(drop),
-            Self::Postgres(postgres) => postgres.commit().await.map_err(Failure::into_fault),
-        }
-    }
-
-    /// Undoes what the transaction did.
-    pub(crate) fn abandon(&self) {
-        match self {
-            Self::Sqlite(sqlite) => sqlite.disconnect(),
-            Self::Postgres(postgres) => postgres.abandon(),
-        }
-    }
-
     pub(crate) fn dialect(&self) -> &'static Dialect {
         match self {
             Self::Sqlite(_) => &sqlite::DIALECT,
@@ -195,7 +158,9 @@ impl Database {
         let (began, mut tries) = (monotonic_clock::now(), 0);
         loop {
             match self.run(statement, values).await {
-                Err(Failure::Locked(_)) if monotonic_clock::now() - began < PATIENCE.unsigned_abs() * NANOS_PER_MILLI => {
+                Err(Failure::Locked(_))
+                    if monotonic_clock::now() - began < PATIENCE.unsigned_abs() * NANOS_PER_MILLI =>
+                {
                     pause(LOOKS_AGAIN).await;
                 }
                 Err(Failure::Away(_)) if tries + 1 < ATTEMPTS => {

@@ -3,8 +3,6 @@
 //! Invariant: a book cannot fork. An append is one statement that inserts nothing unless the book ends where it was
 //! expected to, and the number of an entry is part of its key, so that of two at the same moment one fails whole.
 
-use std::cell::Cell;
-
 use farebox_core::{
     id::AccountId,
     ledger::{Account, Entry},
@@ -26,24 +24,12 @@ const SWEPT_EVERY: i64 = 16;
 #[derive(Debug)]
 pub struct SqlEntryStore {
     database: Database,
-    /// How many commands more are to queue, because another came first lately.
-    contended: Cell<u32>,
 }
-
-/// How many commands queue after one that another came before.
-const QUEUES_FOR: u32 = 8;
 
 impl SqlEntryStore {
     /// The books in `database`, which needs no tables yet.
     pub const fn new(database: Database) -> Self {
-        Self { database, contended: Cell::new(0) }
-    }
-
-    /// Whether the next command should queue: an append of this instance has lost a race lately.
-    pub(crate) fn is_contended(&self) -> bool {
-        let left = self.contended.get();
-        self.contended.set(left.saturating_sub(1));
-        left > 0
+        Self { database }
     }
 
     pub(crate) const fn database(&self) -> &Database {
@@ -61,10 +47,9 @@ impl SqlEntryStore {
         let rows: Vec<String> = (0..count).map(row).collect();
         format!(
             "INSERT INTO farebox_entries (account, seq, at, body) SELECT * FROM (VALUES {}) AS new \
-             WHERE (SELECT coalesce(max(seq), 0) FROM farebox_entries WHERE account = $1{account}) = ${}{} RETURNING seq",
+             WHERE (SELECT coalesce(max(seq), 0) FROM farebox_entries WHERE account = $1{account}) = ${} RETURNING seq",
             rows.join(", "),
             2 + 3 * count,
-            self.database.unless_in_turn(),
         )
     }
 }
@@ -130,10 +115,7 @@ impl EntryStore for SqlEntryStore {
         let statement = self.append_statement(entries.len());
         match self.database.try_insert(&statement, &values).await? {
             Outcome::Rows(rows) if rows.len() == entries.len() => Ok(()),
-            _ => {
-                self.contended.set(QUEUES_FOR);
-                Err(AppendError::Conflict)
-            }
+            _ => Err(AppendError::Conflict),
         }
     }
 

@@ -1,28 +1,42 @@
-//! The ledger on Spin: every instance loads, decides and appends for itself.
+//! The ledger on Spin: every instance loads, decides and appends for itself, and races the others.
 //!
-//! At first without asking anybody: most commands meet no other. Whoever loses the race for an entry's number queues, and does
-//! so for a while: it has the turn at the account (SQLite's write lock, an advisory lock of PostgreSQL) while it loads, decides and
-//! appends. A crowd that races instead grows slower with its square, and some of it never wins. Invariant: what was decided in a
-//! transaction that was not committed is known to nobody, neither here nor in the database.
+//! The calls of one instance do not race each other. Their commands stand in a queue for each account, and one of the calls
+//! carries all of them out in one append. So instances compete for a book, a few dozen at most, and each that wins takes up to
+//! sixteen calls along. Who has lost rests, each time longer: sixty that try again at once make forty attempts for each entry.
+//!
+//! Nobody holds a lock of the database while it decides. A busy instance takes its time for each step, and all others would
+//! wait for it. Nobody wakes a call that waits (see [`crate::single_flight`]): it looks again. Invariant: a queue with commands is
+//! served as long as one of the calls that wait is alive, because any of them serves it that finds nobody at it.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    rc::Rc,
+};
 
 use farebox_core::{
     id::AccountId,
     ledger::{Answer, Command, IdempotencyKey, Refusal},
-    time::Millis,
+    time::{Millis, SECOND},
 };
 use farebox_gateway::{
-    ledger::{attempt, report},
+    ledger::{Asked, attempt, report},
     ports::{Fault, Host, Ledger},
     reports::{Query, Report, Reports},
 };
+use spin_sdk::wasip3::clocks::monotonic_clock;
 
-use crate::{Platform, host::sleep};
+use crate::{
+    Platform,
+    host::{NANOS_PER_MILLI, random, sleep},
+    single_flight::Looks,
+};
 
-/// How long a call waits before it looks again whether another of its instance still has the turn.
-const LOOKS_AGAIN: Millis = 3;
+/// The longest rest after the first race that was lost, doubled each time, and the longest of all.
+const REST: std::ops::RangeInclusive<Millis> = 8..=1_024;
 
-/// How often a command takes a turn. A second one is needed only beside a version of Farebox that does not queue.
-const TURNS: u32 = 8;
+/// How long a command waits to be carried out.
+const PATIENCE: Millis = 30 * SECOND;
 
 impl Ledger for Platform {
     async fn execute(
@@ -50,64 +64,137 @@ impl Reports for Platform {
     }
 }
 
-/// A transaction under way, the only one of its instance. One that is dropped before it was committed never was.
-struct Turn<'a> {
-    platform: &'a Platform,
-    is_committed: bool,
+/// The commands of this instance's calls that wait to be carried out, by account.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Queues(Rc<RefCell<HashMap<AccountId, Queue>>>);
+
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: Vec<Rc<Waiting>>,
+    is_served: bool,
 }
 
-impl<'a> Turn<'a> {
-    async fn begin(platform: &'a Platform, account: &AccountId) -> Result<Self, Fault> {
-        while platform.has_turn.replace(true) {
-            sleep(LOOKS_AGAIN).await;
-        }
-        let turn = Self { platform, is_committed: false };
-        platform.turns.database().begin(account).await?;
-        Ok(turn)
+/// A command that waits, and what came of it.
+#[derive(Debug)]
+struct Waiting {
+    key: Option<IdempotencyKey>,
+    nonce: Option<String>,
+    /// Whether the nonce was taken for this command already.
+    has_nonce: Cell<bool>,
+    command: Command,
+    since: u64,
+    answer: RefCell<Option<Result<Result<Answer, Refusal>, Fault>>>,
+}
+
+impl Waiting {
+    fn asked(&self) -> Asked<'_> {
+        let nonce = self.nonce.as_deref().filter(|_| !self.has_nonce.get());
+        Asked::new(self.key.as_ref(), nonce, &self.command)
     }
 
-    async fn commit(mut self) -> Result<(), Fault> {
-        self.platform.turns.database().commit().await?;
-        self.is_committed = true;
-        Ok(())
+    fn is_late(&self) -> bool {
+        monotonic_clock::now() - self.since > PATIENCE.unsigned_abs() * NANOS_PER_MILLI
     }
 }
 
-impl Drop for Turn<'_> {
+/// Serves a queue, alone.
+struct Server<'a> {
+    queues: &'a Queues,
+    account: &'a AccountId,
+}
+
+impl Drop for Server<'_> {
     fn drop(&mut self) {
-        if !self.is_committed {
-            self.platform.turns.database().abandon();
+        let mut queues = self.queues.0.borrow_mut();
+        if let Some(queue) = queues.get_mut(self.account) {
+            queue.is_served = false;
+            queue.waiting.retain(|waiting| waiting.answer.borrow().is_none());
+            if queue.waiting.is_empty() {
+                queues.remove(self.account);
+            }
         }
-        self.platform.has_turn.set(false);
+    }
+}
+
+impl Queues {
+    fn join(&self, account: &AccountId, waiting: &Rc<Waiting>) {
+        self.0.borrow_mut().entry(account.clone()).or_default().waiting.push(Rc::clone(waiting));
+    }
+
+    /// Begins to serve a queue that nobody serves.
+    fn serve<'a>(&'a self, account: &'a AccountId) -> Option<Server<'a>> {
+        let mut queues = self.0.borrow_mut();
+        let queue = queues.get_mut(account).filter(|queue| !queue.is_served)?;
+        queue.is_served = true;
+        Some(Server { queues: self, account })
+    }
+}
+
+impl Server<'_> {
+    /// What waits, without the commands of calls that have ended.
+    fn waiting(&self) -> Vec<Rc<Waiting>> {
+        let mut queues = self.queues.0.borrow_mut();
+        let Some(queue) = queues.get_mut(self.account) else { return Vec::new() };
+        queue.waiting.retain(|waiting| Rc::strong_count(waiting) > 1 && waiting.answer.borrow().is_none());
+        queue.waiting.clone()
+    }
+
+    /// Tries to carry out everything that waits, once.
+    async fn serve(&self, platform: &Platform) {
+        let all = self.waiting();
+        let mut asked: Vec<Asked<'_>> = all.iter().map(|waiting| waiting.asked()).collect();
+        let done = attempt(&platform.books, &platform.accounts, self.account, &mut asked, platform.now()).await;
+        for (waiting, Asked { nonce, answer, .. }) in all.iter().zip(asked) {
+            waiting.has_nonce.set(nonce.is_none());
+            *waiting.answer.borrow_mut() = match (answer, &done) {
+                (Some(answer), _) => Some(Ok(answer)),
+                (None, Err(fault)) => Some(Err(fault.clone())),
+                (None, Ok(())) if waiting.is_late() => Some(Err(busy())),
+                (None, Ok(())) => None,
+            };
+        }
     }
 }
 
 impl Platform {
-    /// Carries out a command, at first without asking anybody, then while nobody else appends to the account's book.
+    /// Carries out a command, with those of other calls that wait for the same account.
     async fn carry_out(
         &self,
         account: &AccountId,
-        (key, mut nonce): (Option<&IdempotencyKey>, Option<&str>),
+        (key, nonce): (Option<&IdempotencyKey>, Option<&str>),
         command: &Command,
     ) -> Result<Result<Answer, Refusal>, Fault> {
-        // Most commands of a crowd that nothing is left for are refused, and need no lock for that.
-        let when = (self.now(), !self.books.is_contended());
-        if let Some(done) = attempt(&self.books, &self.accounts, account, (key, &mut nonce), command, when).await? {
-            return Ok(done);
-        }
-        for _ in 0..TURNS {
-            let turn = Turn::begin(self, account).await?;
-            let known = self.accounts.lend(account);
-            // The turn may have been long in coming, and a lease begins now.
-            let when = (self.now(), true);
-            // A nonce that is taken in a turn is free again when the turn is given up, so the next one asks for it anew.
-            let mut asked = nonce;
-            if let Some(done) = attempt(&self.turns, &known, account, (key, &mut asked), command, when).await? {
-                turn.commit().await?;
-                self.accounts.adopt(known);
-                return Ok(done);
+        let mine = Rc::new(Waiting {
+            key: key.cloned(),
+            nonce: nonce.map(str::to_owned),
+            has_nonce: Cell::new(false),
+            command: command.clone(),
+            since: monotonic_clock::now(),
+            answer: RefCell::default(),
+        });
+        self.queues.join(account, &mine);
+        let mut looks = Looks::new();
+        loop {
+            if let Some(answer) = mine.answer.take() {
+                return answer;
+            }
+            if let Some(server) = self.queues.serve(account) {
+                let mut longest = *REST.start();
+                loop {
+                    server.serve(self).await;
+                    if mine.answer.borrow().is_some() {
+                        break;
+                    }
+                    sleep(1 + Millis::from(u32::from_le_bytes(random())) % longest).await;
+                    longest = (2 * longest).min(*REST.end());
+                }
+            } else {
+                looks.next().await;
             }
         }
-        Err(Fault::Unavailable { port: "ledger", detail: format!("others came first in {TURNS} turns") })
     }
+}
+
+fn busy() -> Fault {
+    Fault::Unavailable { port: "ledger", detail: format!("others came first for {} s", PATIENCE / SECOND) }
 }

@@ -34,9 +34,7 @@ pub use spin_sdk::wasip3;
 /// All ports of one instance.
 pub struct Platform {
     books: SqlEntryStore,
-    /// The same books, for one transaction at a time.
-    turns: SqlEntryStore,
-    has_turn: Cell<bool>,
+    queues: ledger::Queues,
     /// Rate limits: who lost those of the last moment lets a few calls more through.
     limits: Database,
     accounts: Accounts,
@@ -53,18 +51,17 @@ impl Platform {
     /// [`Fault`] when a variable is missing or is not one of what it may be.
     pub async fn new() -> Result<Self, Fault> {
         let clock = Clock::new(variable::get("dev_clock").await? == "1");
-        let [books, turns, limits] = match variable::get("ledger").await?.as_str() {
-            "sqlite" => [Database::sqlite(), Database::sqlite(), Database::unsynced_sqlite()],
+        let [books, limits] = match variable::get("ledger").await?.as_str() {
+            "sqlite" => [Database::sqlite(), Database::unsynced_sqlite()],
             "postgres" => {
                 let address = variable::get("postgres").await?;
-                [(); 3].map(|()| Database::postgres(address.clone()))
+                [Database::postgres(address.clone()), Database::postgres(address)]
             }
             other => return Err(variable::wrong("ledger", &format!("`{other}` is neither `sqlite` nor `postgres`"))),
         };
         Ok(Self {
             books: SqlEntryStore::new(books),
-            turns: SqlEntryStore::new(turns),
-            has_turn: Cell::new(false),
+            queues: ledger::Queues::default(),
             limits,
             accounts: Accounts::default(),
             usage: OnceCell::new(),
@@ -76,7 +73,7 @@ impl Platform {
 
     /// How many statements this instance has sent to the database so far: each waits for some turns of the instance's event loop.
     pub fn statements(&self) -> u64 {
-        [self.books.database(), self.turns.database(), &self.limits].map(Database::statements).iter().sum()
+        self.database().statements() + self.limits.statements()
     }
 
     /// The database that holds the books and the configuration.

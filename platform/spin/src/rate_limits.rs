@@ -1,5 +1,6 @@
 //! Rate limits on Spin: a row for each bucket in the database, which all instances take calls off.
 //!
+//! A look comes first, because a statement that may write waits for the database's one lock also where it then changes nothing.
 //! Invariant: a call is taken by one statement that changes nothing where the bucket does not have it, so that of two instances
 //! at once both see what the other took.
 
@@ -29,24 +30,32 @@ impl RateLimits for Platform {
             let long_full = limit.terms(0, now.plus(-HOUR)).now;
             self.limits.query("DELETE FROM farebox_limits WHERE used < $1", &[long_full.into()]).await?;
         }
-        if want > 1 && self.take(name, limit.terms(want, now)).await? {
-            return Ok(Taken::Calls(want));
+        let mut used = self.used(name).await?;
+        for calls in [want.max(1), 1] {
+            let terms = limit.terms(calls, now);
+            // Where they are not there, no lock is asked for.
+            while terms.take(used).is_some() {
+                if self.take(name, terms).await? {
+                    return Ok(Taken::Calls(calls));
+                }
+                used = self.used(name).await?;
+            }
         }
         let one = limit.terms(1, now);
-        if self.take(name, one).await? {
-            return Ok(Taken::Calls(1));
-        }
-        let statement = "SELECT used FROM farebox_limits WHERE bucket = $1";
-        let used = match self.limits.query(statement, &[name.into()]).await?.pop() {
-            Some(Value::Integer(used)) => used,
-            _ => one.furthest,
-        };
         let wait = used.saturating_add(one.cost).saturating_sub(one.furthest).max(0).unsigned_abs();
         Ok(Taken::Later(Millis::try_from(wait.div_ceil(NANOS_PER_MILLI)).unwrap_or(HOUR).max(1)))
     }
 }
 
 impl Platform {
+    /// What a bucket holds; nothing that is of now where there is none.
+    async fn used(&self, name: &str) -> Result<i64, Fault> {
+        match self.limits.query("SELECT used FROM farebox_limits WHERE bucket = $1", &[name.into()]).await?.pop() {
+            Some(Value::Integer(used)) => Ok(used),
+            _ => Ok(0),
+        }
+    }
+
     async fn take(&self, name: &str, Terms { now, furthest, latest, cost }: Terms) -> Result<bool, Fault> {
         let first = now.saturating_add(cost);
         let values = [name.into(), first.into(), now.into(), latest.into(), cost.into(), furthest.into()];

@@ -80,10 +80,6 @@ impl Sqlite {
         self.statements.get()
     }
 
-    pub(super) fn disconnect(&self) {
-        self.kept.borrow_mut().take();
-    }
-
     async fn connection(&self) -> Result<Rc<Connection>, Failure> {
         let kept = self.kept.borrow().clone();
         match kept {
