@@ -1,10 +1,12 @@
 //! One run of the billing worker: settle, then tell the provider.
 //!
-//! Invariant: what is settled stays settled whatever becomes of the telling, which goes on with the next run.
+//! Invariant: both together ask the platform for no more than one invocation may. What is settled stays settled whatever
+//! becomes of the telling, which goes on with the next run.
 
 use farebox_core::{credential::MasterKey, time::Timestamp};
 
 use crate::{
+    counted::Counted,
     log::tell,
     ports::{Documents, Fault, Host, KeyValue, Ledger, UsageJournal, Web},
     reports::Reports,
@@ -28,6 +30,7 @@ pub async fn run<P: BillingPorts>(
     now: Timestamp,
     asked: bool,
 ) -> Result<Report, Fault> {
+    let ports = &Counted::new(ports);
     let settled = settlement::settle(ports, now, asked).await;
     let used = settled.as_ref().map_or(&[][..], |(_, used)| used);
     if let Err(fault) = webhooks::deliver(ports, master_key, now, used).await {

@@ -74,17 +74,17 @@ pub trait Documents {
     async fn exchange(&self, key: &str, before: Option<&str>, after: Option<&str>) -> Result<bool, Fault>;
 }
 
-/// A batch as it stands in the usage journal.
+/// A batch as a page of the usage journal lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Journaled {
+pub struct Listed {
     /// The key it stands under.
     pub key: String,
     /// The minute it was begun in.
     pub window: Window,
     /// Which batch.
     pub id: BatchId,
-    /// What it holds, or why that cannot be read.
-    pub batch: Result<Batch, String>,
+    /// What it holds, or why that cannot be read, where the store keeps it beside the key; else it must be loaded.
+    pub batch: Option<Result<Batch, String>>,
 }
 
 /// The usage journal: batches until they are settled, and for a while after.
@@ -92,9 +92,19 @@ pub trait UsageJournal {
     /// Writes a batch. Writing the same batch again does no harm.
     async fn write(&self, window: Window, id: &BatchId, batch: &Batch) -> Result<(), Fault>;
 
-    /// Hands the batches that were begun in the minutes `from..=until` to `each`, in order, page by page. Every batch that
-    /// was begun before `from` has been settled: a store without expiry drops them in passing.
-    async fn read(&self, from: Window, until: Window, each: impl AsyncFnMut(Vec<Journaled>)) -> Result<(), Fault>;
+    /// A page of the batches that were begun in the minutes `from..=until`, in order, from where `cursor` of the page
+    /// before says. One operation of the store.
+    async fn page(&self, from: Window, until: Window, cursor: Option<&str>) -> Result<Page<Listed>, Fault>;
+
+    /// What stands under a listed key, or why it cannot be read; `None` where the store does not show it, any more or yet.
+    /// One operation of the store.
+    async fn load(&self, key: &str) -> Result<Option<Result<Batch, String>>, Fault>;
+
+    /// Every batch that was begun before a minute has been settled: a store without expiry drops them. It may leave some to the
+    /// next time.
+    async fn forget(&self, _before: Window) -> Result<(), Fault> {
+        Ok(())
+    }
 
     /// How late the store may show a batch, with what an instance may take to write it again after a failure.
     fn shown_within(&self) -> Millis;
@@ -160,6 +170,12 @@ pub trait Host {
 
     /// The time now. Only for background work, which has no entry to take the time from.
     fn now(&self) -> Timestamp;
+
+    /// How many operations one invocation may make of the platform: reads, writes, lists, and questions to ledgers. It is
+    /// safely below what the platform itself allows.
+    fn operations(&self) -> u32 {
+        900
+    }
 
     /// Notices that the clock was moved, where it can be: in development only. What goes on for long has no entry that does.
     async fn notice_clock(&self) {}
