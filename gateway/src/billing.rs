@@ -8,16 +8,16 @@ use farebox_core::{credential::MasterKey, time::Timestamp};
 use crate::{
     counted::Counted,
     log::tell,
-    ports::{Documents, Fault, Host, KeyValue, Ledger, UsageJournal, Web},
+    ports::{Documents, DueIndex, Fault, Host, KeyValue, Ledger, UsageJournal, Web},
     reports::Reports,
     settlement::{self, Report},
     webhooks,
 };
 
 /// All that a run needs.
-pub trait BillingPorts: KeyValue + Documents + UsageJournal + Ledger + Reports + Web + Host {}
+pub trait BillingPorts: KeyValue + Documents + UsageJournal + Ledger + DueIndex + Reports + Web + Host {}
 
-impl<P: KeyValue + Documents + UsageJournal + Ledger + Reports + Web + Host> BillingPorts for P {}
+impl<P: KeyValue + Documents + UsageJournal + Ledger + DueIndex + Reports + Web + Host> BillingPorts for P {}
 
 /// Settles everything that can be seen, and sends what the provider's endpoints do not have yet: first of the accounts that
 /// had usage. `asked`: somebody waits for the report, so it is kept also when there was nothing to settle.

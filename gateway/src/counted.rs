@@ -13,7 +13,7 @@ use farebox_core::{
 };
 
 use crate::{
-    ports::{Documents, Fault, Host, KeyValue, Ledger, Listed, Page, UsageJournal, Web},
+    ports::{Documents, Due, DueIndex, Fault, Host, KeyValue, Ledger, Listed, Page, UsageJournal, Web},
     reports::{Query, Report, Reports},
 };
 
@@ -127,6 +127,24 @@ impl<P: Ledger + Host> Ledger for Counted<'_, P> {
         command: &Command,
     ) -> Result<Result<Answer, Refusal>, Fault> {
         self.count().admit(account, nonce, command).await
+    }
+}
+
+impl<P: DueIndex + Host> DueIndex for Counted<'_, P> {
+    const COST: u32 = P::COST;
+
+    async fn announce(&self, account: &AccountId, at: Timestamp) -> Result<(), Fault> {
+        self.count().announce(account, at).await
+    }
+
+    async fn due(&self, until: Timestamp, most: u32) -> Result<Vec<Due>, Fault> {
+        self.count().due(until, most).await
+    }
+
+    async fn looked_after(&self, accounts: &[(Due, Option<Timestamp>)]) -> Result<(), Fault> {
+        let operations = u32::try_from(accounts.len()).unwrap_or(u32::MAX).saturating_mul(P::COST).max(1);
+        self.spent.set(self.spent.get().saturating_add(operations));
+        self.ports.looked_after(accounts).await
     }
 }
 

@@ -50,6 +50,15 @@ pub(super) fn tick(account: &Account, seen: &Seen, gone: &[ProductId], at: Times
     lapsed.into_iter().chain(expired).chain(unsold).chain(noticed).chain(closed(account, at)).chain(forgotten).collect()
 }
 
+impl Account {
+    /// From when on a `Tick` may have something to do that cannot wait for its turn: the beginning of all time where it has at
+    /// once, `None` where nothing waits for its time.
+    pub fn next_due(&self, at: Timestamp) -> Option<Timestamp> {
+        let is_noticed = notices(self, at).chain(exhausted(self, at)).next().is_none();
+        if is_noticed { self.next_tick() } else { Some(Timestamp::default()) }
+    }
+}
+
 /// The months that are over and whose statements are not closed. Entries are booked in the order of their time, so what is
 /// booked from now on belongs to a later month.
 fn closed(account: &Account, at: Timestamp) -> impl Iterator<Item = Event> {

@@ -16,7 +16,11 @@ use farebox_core::{
     time::Timestamp,
 };
 
-use crate::{nonces, ports::Fault};
+use crate::{
+    log::tell,
+    nonces,
+    ports::{DueIndex, Fault, Host},
+};
 
 pub(crate) use report::begins_after;
 pub use report::report;
@@ -119,28 +123,46 @@ impl<S: EntryStore> EntryStore for &S {
 /// Accounts as they were when they were last used. They are brought up to date before each use, so an entry that is
 /// missing here costs a read, and never a wrong decision.
 #[derive(Debug, Default)]
-pub struct Accounts(RefCell<HashMap<AccountId, Account>>);
+pub struct Accounts {
+    known: RefCell<HashMap<AccountId, Account>>,
+    /// Accounts of which a command has made something due sooner than it was.
+    due: RefCell<Vec<(AccountId, Timestamp)>>,
+}
 
 impl Accounts {
     fn take(&self, id: &AccountId) -> Option<Account> {
-        self.0.borrow_mut().remove(id)
+        self.known.borrow_mut().remove(id)
     }
 
     /// Takes out what is known of an account, to be used where nobody else sees what comes of it before [`Accounts::adopt`].
     pub fn lend(&self, id: &AccountId) -> Self {
-        Self(RefCell::new(self.take(id).map(|account| (id.clone(), account)).into_iter().collect()))
+        let known = self.take(id).map(|account| (id.clone(), account)).into_iter().collect();
+        Self { known: RefCell::new(known), due: RefCell::default() }
     }
 
     /// Keeps what was lent, as it has become.
     pub fn adopt(&self, lent: Self) {
-        for (id, account) in lent.0.into_inner() {
+        for (id, account) in lent.known.into_inner() {
             self.keep(&id, account);
         }
+        self.due.borrow_mut().extend(lent.due.into_inner());
+    }
+
+    /// Notes that something became due sooner than it was.
+    fn note_due(&self, id: &AccountId, before: Option<Timestamp>, after: Option<Timestamp>) {
+        if let Some(at) = after.filter(|after| before.is_none_or(|before| *after < before)) {
+            self.due.borrow_mut().push((id.clone(), at));
+        }
+    }
+
+    /// What commands have made due sooner than it was, since this was last asked.
+    fn take_due(&self) -> Vec<(AccountId, Timestamp)> {
+        std::mem::take(&mut *self.due.borrow_mut())
     }
 
     /// Keeps the newer of `account` and what another command kept meanwhile.
     fn keep(&self, id: &AccountId, account: Account) {
-        let mut accounts = self.0.borrow_mut();
+        let mut accounts = self.known.borrow_mut();
         if accounts.len() >= CACHED
             && let Some(any) = accounts.keys().next().cloned()
         {
@@ -215,15 +237,27 @@ pub async fn attempt<S: EntryStore>(
             }
             Err(AppendError::Fault(fault)) => return Err(fault),
         }
-        let before = account.version();
+        let (before, due) = (account.version(), account.next_due(now));
         entries.iter().for_each(|entry| account.evolve(entry));
+        accounts.note_due(id, due, account.next_due(now));
         if before / S::SNAPSHOT_EVERY != account.version() / S::SNAPSHOT_EVERY {
             // The command was carried out whether or not this succeeds; the next snapshot will be tried in time.
             let _ = store.save_snapshot(id, account.version(), &account.to_snapshot()).await;
         }
     }
+    let answer = answer.with_due(account.next_due(now));
     accounts.keep(id, account);
     Ok(Some(Ok(answer)))
+}
+
+/// Announces what commands have made due sooner than it was. What is not announced waits for the account's turn in the sweep, so
+/// a failure is only told of.
+pub async fn announce(ports: &(impl DueIndex + Host), accounts: &Accounts) {
+    for (account, at) in accounts.take_due() {
+        if let Err(fault) = ports.announce(&account, at).await {
+            tell(ports, "due.unannounced", &[("account", &account)], &fault);
+        }
+    }
 }
 
 /// Carries out a `Command::Lease` for one call whose nonce must not have been taken, over all instances. A call whose lease

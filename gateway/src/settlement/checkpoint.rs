@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use farebox_core::{answered::Answered, id::AccountId, journal::Window};
+use farebox_core::{answered::Answered, id::AccountId, journal::Window, time::Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -25,8 +25,11 @@ const ATTEMPTS: u32 = 16;
 pub(super) struct Checkpoint {
     /// Every batch begun before this minute has been handed in or set aside.
     pub(super) settled: Window,
-    /// The account after which the sweep goes on.
+    /// Where the sweep over all accounts goes on.
     pub(super) swept: Option<String>,
+    /// When it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) sweep_began: Option<Timestamp>,
     /// The account after which accounts are handed their batches first, where the last run could not reach all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) turn: Option<AccountId>,
@@ -47,13 +50,22 @@ pub(super) struct Aside {
     pub(super) oldest: Window,
 }
 
+/// A sweep over all accounts, a few in each run.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Sweep {
+    /// Where it goes on; `None` where it is over.
+    pub(super) after: Option<String>,
+    /// When it began; `None` where none has.
+    pub(super) began: Option<Timestamp>,
+}
+
 /// What a run did since the checkpoint was last kept.
 #[derive(Debug, Default)]
 pub(super) struct Step {
     pub(super) settled: Window,
     /// No run may have settled more than up to here: the clock of one that says so was ahead.
     pub(super) newest: Window,
-    pub(super) swept: Option<String>,
+    pub(super) sweep: Sweep,
     pub(super) turn: Option<AccountId>,
     pub(super) answered: Answered,
     pub(super) put_aside: Vec<Aside>,
@@ -64,7 +76,8 @@ impl Step {
     fn apply(&self, checkpoint: &mut Checkpoint) {
         let others = if checkpoint.settled > self.newest { Window::default() } else { checkpoint.settled };
         checkpoint.settled = self.settled.max(others);
-        checkpoint.swept.clone_from(&self.swept);
+        checkpoint.swept.clone_from(&self.sweep.after);
+        checkpoint.sweep_began = self.sweep.began;
         checkpoint.turn.clone_from(&self.turn);
         checkpoint.answered.add_all(&self.answered);
         checkpoint.answered.forget(checkpoint.settled);
@@ -153,12 +166,13 @@ mod tests {
         let before = r#"{"settled":29700000,"swept":"account/a"}"#;
         let mut checkpoint: Checkpoint = serde_json::from_str(before).unwrap();
         assert_eq!(serde_json::to_string(&checkpoint).unwrap(), before);
+        checkpoint.sweep_began = Some(Timestamp::from_millis(1_782_000_000_000));
         checkpoint.turn = Some("acc_a".parse().unwrap());
         checkpoint.answered.add(&batch(7), Window(29_700_001));
         checkpoint.aside.push(Aside { key: "settlement/aside/1-2".to_owned(), oldest: Window(29_700_000) });
         let stored = concat!(
-            r#"{"settled":29700000,"swept":"account/a","turn":"acc_a","answered":{"w":[[7,7,29700001]]},"#,
-            r#""aside":[{"key":"settlement/aside/1-2","oldest":29700000}]}"#
+            r#"{"settled":29700000,"swept":"account/a","sweep_began":1782000000000,"turn":"acc_a","#,
+            r#""answered":{"w":[[7,7,29700001]]},"aside":[{"key":"settlement/aside/1-2","oldest":29700000}]}"#
         );
         assert_eq!(serde_json::to_string(&checkpoint).unwrap(), stored);
         assert_eq!(serde_json::from_str::<Checkpoint>(stored).unwrap(), checkpoint);

@@ -139,6 +139,6 @@ impl<P: SettlementPorts> Run<'_, P> {
                 None => self.done(&account, &part.id),
             }
         }
-        self.settled.insert(account);
+        self.settled.insert(account, settled.due);
     }
 }

@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use self::{
-    checkpoint::{Checkpoint, Kept as KeptCheckpoint, Step},
+    checkpoint::{Checkpoint, Kept as KeptCheckpoint, Step, Sweep},
     run::Run,
     time::Time,
     walk::Walked,
@@ -36,7 +36,7 @@ use crate::{
     counted::Counted,
     log::tell,
     metrics::{self, TOTALS_HOLD},
-    ports::{Documents, Fault, Host, KeyValue, Ledger, UsageJournal},
+    ports::{Documents, DueIndex, Fault, Host, KeyValue, Ledger, UsageJournal},
     stored::{change, read},
     webhooks::leave_notice,
 };
@@ -64,9 +64,9 @@ const TOTALS_ENTRY: &str = "settlement/totals";
 const REPORTS_ENTRY: &str = "settlement/reports";
 
 /// All that the settlement needs.
-pub trait SettlementPorts: KeyValue + Documents + UsageJournal + Ledger + Host {}
+pub trait SettlementPorts: KeyValue + Documents + UsageJournal + Ledger + DueIndex + Host {}
 
-impl<P: KeyValue + Documents + UsageJournal + Ledger + Host> SettlementPorts for P {}
+impl<P: KeyValue + Documents + UsageJournal + Ledger + DueIndex + Host> SettlementPorts for P {}
 
 /// What a run did. A batch with usage of several accounts counts once for each in `applied`, `known`, `refused` and
 /// `left`.
@@ -245,7 +245,8 @@ impl Shares {
 async fn walk<P: SettlementPorts>(ports: &Counted<'_, P>, now: Timestamp) -> Result<Done, Fault> {
     let shares = Shares::of(ports.most());
     let mut kept = KeptCheckpoint::read(ports).await?;
-    let Checkpoint { settled, swept, turn, answered: known, aside } = kept.checkpoint.clone();
+    let Checkpoint { settled, swept, sweep_began, turn, answered: known, aside } = kept.checkpoint.clone();
+    let sweep = Sweep { after: swept, began: sweep_began };
     let newest = Window::of(now.plus(-ports.shown_within()));
     let from = first_window(settled, newest, now);
     let until = Window::of(now.plus(CLOCKS_DIFFER));
@@ -254,7 +255,7 @@ async fn walk<P: SettlementPorts>(ports: &Counted<'_, P>, now: Timestamp) -> Res
     let walked = from.max(Window::of(now.plus(-TIME_TO_LIVE)));
     run.report.windows = u64::try_from(until.0 - walked.0 + 1).unwrap_or(0);
     let taken_up = run.take_up(&aside, shares.reading).await;
-    let mut step = Step { newest, swept: swept.clone(), ..Step::default() };
+    let mut step = Step { newest, sweep: sweep.clone(), ..Step::default() };
     let mut cursor = None;
     while let Walked::Page(next) = run.walk((from, until), cursor.as_deref(), &known, shares.reading).await? {
         cursor = Some(next);
@@ -280,14 +281,16 @@ async fn walk<P: SettlementPorts>(ports: &Counted<'_, P>, now: Timestamp) -> Res
     let heard = now.plus(-ports.shown_as_a_rule_within()).min(run.complete_until().start());
     let read_from = oldest.map_or(from, |oldest| oldest.min(from)).start();
     let time = Time {
+        now,
         seen: Seen { settled_until: complete.start(), heard_until: heard, read_from: from.start() },
         behind: Seen { settled_until: read_from, heard_until: read_from, read_from },
         waiting: &waiting,
         all_wait: unseen.is_some(),
+        settled: &run.settled,
     };
-    step.swept = time::pass(ports, &time, &run.settled, swept, shares.time).await?;
+    step.sweep = time::pass(ports, &time, sweep.clone(), shares.time).await?;
     let moved = step.settled.0 - kept.checkpoint.settled.0;
-    let is_changed = run.report.batches > 0 || !aside.is_empty() || step.swept != kept.checkpoint.swept;
+    let is_changed = run.report.batches > 0 || !aside.is_empty() || step.sweep != sweep;
     if is_changed || moved >= CHECKPOINT_EVERY || moved < 0 {
         kept.save(ports, &step).await?;
         run.remove(step.taken_up).await;
@@ -296,7 +299,7 @@ async fn walk<P: SettlementPorts>(ports: &Counted<'_, P>, now: Timestamp) -> Res
     let behind = oldest.into_iter().chain((run.reached <= until).then_some(run.reached)).min();
     run.report.lag_seconds = behind.map_or(0, |window| now.since(window.start()).max(0) / SECOND);
     run.report.operations = ports.spent();
-    Ok(Done { report: run.report, accounts: run.settled.into_iter().collect(), is_silent })
+    Ok(Done { report: run.report, accounts: run.settled.into_keys().collect(), is_silent })
 }
 
 /// Where a run begins to read: where the one before says, unless that one's clock was ahead of ours. Then it may have passed

@@ -28,8 +28,8 @@ pub(super) struct Run<'a, P> {
     pub(super) open: HashMap<BatchId, Open>,
     /// The batches that are done with, and were not known to be.
     pub(super) answered: Answered,
-    /// The accounts that were handed something.
-    pub(super) settled: BTreeSet<AccountId>,
+    /// The accounts that were handed something, and when something of each is due.
+    pub(super) settled: BTreeMap<AccountId, Option<Timestamp>>,
     /// The accounts that did not answer: the next run asks them again.
     pub(super) silent: BTreeSet<AccountId>,
     /// The account that was handed its batches last, where accounts had to be taken in turn.
@@ -54,7 +54,7 @@ impl<'a, P: SettlementPorts> Run<'a, P> {
             held: 0,
             open: HashMap::new(),
             answered: Answered::default(),
-            settled: BTreeSet::new(),
+            settled: BTreeMap::new(),
             silent: BTreeSet::new(),
             turn: None,
             reached: from,

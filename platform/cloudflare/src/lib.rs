@@ -6,6 +6,7 @@
 #![cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 
 mod documents;
+mod due_index;
 mod entry_store;
 mod host;
 mod key_value;
@@ -20,6 +21,7 @@ use farebox_gateway::{clock::Clock, ports::Fault};
 use worker::{Env, ObjectNamespace, kv::KvStore};
 
 pub use documents::SqlDocument;
+pub use due_index::SqlDueIndex;
 pub use entry_store::SqlEntryStore;
 pub use host::random;
 pub use ledger::Ask;

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use farebox_core::{
     id::{AccountId, BatchId, LeaseId, WriterId},
     journal::{Batch, Line, Window},
-    ledger::{Account, Answer, Command, IdempotencyKey, LONGEST_LEASE, command::AccountTerms},
+    ledger::{Account, Answer, Command, HEARD_WITHIN, IdempotencyKey, LONGEST_LEASE, command::AccountTerms},
     meter::{Meter, Usage},
     money::Micros,
     rate::{Price, Rate, Tier, TierMode},
@@ -228,6 +228,45 @@ fn a_batch_is_remembered_once_all_its_accounts_have_answered() {
         // Where nothing can be set aside, the journal is where it stays, and all are asked again.
         assert_eq!(handed(&shop.accounts[1]), Some(if is_full { 2 } else { 1 }));
     }
+}
+
+#[test]
+fn idle_accounts_cost_a_run_nothing() {
+    let operations = |idle: usize| {
+        let mut shop = Shop::new(idle, 1);
+        let used = shop.accounts.split_off(idle - 20);
+        let idle = std::mem::replace(&mut shop.accounts, used);
+        // The first runs sweep over all accounts in turn, and an hour later the next ones.
+        (0..20).for_each(|_| drop(shop.settle()));
+        let operations = (0..30).map(|_| {
+            shop.minute(1);
+            shop.settle().operations
+        });
+        let operations: u32 = operations.sum();
+        assert_eq!(shop.unsettled(), 0, "beside {} idle accounts", idle.len());
+        operations
+    };
+    let (few, many) = (operations(120), operations(1_820));
+    // Which account with usage is told the time in which minute depends on its name.
+    assert!(many.abs_diff(few) < 30, "{few} operations in 30 runs beside 100 idle accounts, {many} beside 1,800");
+}
+
+#[test]
+fn a_lease_of_an_instance_that_is_gone_ends_without_a_sweep() {
+    let shop = Shop::new(500, 1);
+    (0..10).for_each(|_| drop(shop.settle()));
+    let (account, writer) = (shop.accounts[250].clone(), "gone".parse().unwrap());
+    lease(&shop.ports.memory, &account, &writer);
+    let open =
+        || now(ask(&shop.ports.memory, &Accounts::default(), &account, |account| account.leases().count())).unwrap();
+    shop.ports.ticks.set(0);
+    let until = shop.ports.memory.now().plus(LONGEST_LEASE + HEARD_WITHIN + shop.ports.shown_as_a_rule_within());
+    while shop.ports.memory.now() < until {
+        assert_eq!(open(), 1);
+        shop.ports.memory.set_now(shop.ports.memory.now().plus(MINUTE));
+        shop.settle();
+    }
+    assert_eq!((open(), shop.ports.ticks.get()), (0, 1), "it is looked after once, and no other account is");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use farebox_core::{
     time::Millis,
 };
 use farebox_gateway::{
-    ledger::{attempt, report},
+    ledger::{announce, attempt, report},
     ports::{Fault, Host, Ledger},
     reports::{Query, Report, Reports},
 };
@@ -31,7 +31,9 @@ impl Ledger for Platform {
         key: Option<&IdempotencyKey>,
         command: &Command,
     ) -> Result<Result<Answer, Refusal>, Fault> {
-        self.carry_out(account, (key, None), command).await
+        let answer = self.carry_out(account, (key, None), command).await;
+        announce(self, &self.accounts).await;
+        answer
     }
 
     async fn admit(
@@ -40,7 +42,9 @@ impl Ledger for Platform {
         nonce: Option<&str>,
         command: &Command,
     ) -> Result<Result<Answer, Refusal>, Fault> {
-        self.carry_out(account, (None, nonce), command).await
+        let answer = self.carry_out(account, (None, nonce), command).await;
+        announce(self, &self.accounts).await;
+        answer
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod database;
 mod documents;
+mod due_index;
 mod entry_store;
 mod host;
 pub mod http;

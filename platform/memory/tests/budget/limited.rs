@@ -14,7 +14,7 @@ use farebox_core::{
     ledger::{Answer, Command, IdempotencyKey, Refusal},
     time::{Millis, Timestamp},
 };
-use farebox_gateway::ports::{Documents, Fault, Host, KeyValue, Ledger, Listed, Page, UsageJournal};
+use farebox_gateway::ports::{Documents, Due, DueIndex, Fault, Host, KeyValue, Ledger, Listed, Page, UsageJournal};
 use farebox_memory::Memory;
 
 /// Runs a future of the memory platform, which never waits.
@@ -132,6 +132,25 @@ impl UsageJournal for Limited {
 
     fn shown_as_a_rule_within(&self) -> Millis {
         self.memory.shown_as_a_rule_within()
+    }
+}
+
+impl DueIndex for Limited {
+    const COST: u32 = 0;
+
+    async fn announce(&self, account: &AccountId, at: Timestamp) -> Result<(), Fault> {
+        self.ask()?;
+        self.memory.announce(account, at).await
+    }
+
+    async fn due(&self, until: Timestamp, most: u32) -> Result<Vec<Due>, Fault> {
+        self.ask()?;
+        self.memory.due(until, most).await
+    }
+
+    async fn looked_after(&self, accounts: &[(Due, Option<Timestamp>)]) -> Result<(), Fault> {
+        self.ask()?;
+        self.memory.looked_after(accounts).await
     }
 }
 
