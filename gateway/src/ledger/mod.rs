@@ -13,7 +13,7 @@ use std::{cell::RefCell, collections::HashMap};
 use farebox_core::{
     id::AccountId,
     ledger::{Account, Answer, Command, Decision, Entry, IdempotencyKey, Refusal, decide},
-    time::Timestamp,
+    time::{MINUTE, Millis, Timestamp},
 };
 
 use crate::{
@@ -32,6 +32,9 @@ const ATTEMPTS: u32 = 64;
 
 /// Entries are read in pages of this many.
 pub const PAGE: usize = 1_000;
+
+/// How long after something became due a settlement has looked at it as a rule: when it should have heard of who lives.
+const LOOKED_AT_WITHIN: Millis = 2 * MINUTE;
 
 /// Accounts that an instance keeps at hand.
 const CACHED: usize = 1_024;
@@ -210,6 +213,10 @@ pub async fn attempt<S: EntryStore>(
     (now, may_append): (Timestamp, bool),
 ) -> Result<Option<Result<Answer, Refusal>>, Fault> {
     let mut account = current(store, accounts, id).await?;
+    let looked = match command {
+        Command::Tick { seen, .. } => seen.heard_until,
+        _ => now.plus(-LOOKED_AT_WITHIN),
+    };
     let Decision { entries, answer } = match decide(&account, key, command, now) {
         Ok(decision) => decision,
         Err(refusal) => {
@@ -237,15 +244,17 @@ pub async fn attempt<S: EntryStore>(
             }
             Err(AppendError::Fault(fault)) => return Err(fault),
         }
-        let (before, due) = (account.version(), account.next_due(now));
+        let (before, due) = (account.version(), account.next_due(looked));
         entries.iter().for_each(|entry| account.evolve(entry));
-        accounts.note_due(id, due, account.next_due(now));
+        accounts.note_due(id, due, account.next_due(looked));
         if before / S::SNAPSHOT_EVERY != account.version() / S::SNAPSHOT_EVERY {
             // The command was carried out whether or not this succeeds; the next snapshot will be tried in time.
             let _ = store.save_snapshot(id, account.version(), &account.to_snapshot()).await;
         }
     }
-    let answer = answer.with_due(account.next_due(now));
+    // Who settles asks for all that is due, whoever looked at it before.
+    let looked = if matches!(command, Command::Tick { .. }) { looked } else { Timestamp::default() };
+    let answer = answer.with_due(account.next_due(looked));
     accounts.keep(id, account);
     Ok(Some(Ok(answer)))
 }

@@ -11,7 +11,7 @@ use farebox_core::{
     catalog::CATALOG_ENTRY,
     id::{AccountId, ProductId},
     ledger::{Answer, Command, command::Seen},
-    time::{HOUR, MINUTE, Millis, Timestamp},
+    time::{HOUR, Millis, Timestamp},
 };
 use futures_util::{StreamExt, stream};
 use serde::Deserialize;
@@ -73,7 +73,8 @@ pub(super) async fn pass<P: SettlementPorts>(
     let now = time.now.minutes();
     let is_told = |(account, next): &(&AccountId, &Option<Timestamp>)| {
         let turn = account.as_str().bytes().fold(0i64, |sum, byte| sum + i64::from(byte));
-        next.is_some_and(|next| next <= time.seen.heard_until) || (turn + now) % TOLD_EVERY == 0
+        let is_due = next.is_some_and(|next| next <= time.seen.heard_until);
+        is_due || by_index.contains(account) || (turn + now) % TOLD_EVERY == 0
     };
     let told: Vec<AccountId> = time.settled.iter().filter(is_told).map(|(account, _)| account.clone()).collect();
     let others =
@@ -91,8 +92,7 @@ pub(super) async fn pass<P: SettlementPorts>(
     let answers = tick(ports, time, &gone, accounts, kept).await;
     let after = due.into_iter().filter_map(|due| {
         // Who did not answer, or was not reached, is due as before.
-        let next = *answers.get(&due.account).or_else(|| time.settled.get(&due.account))?;
-        let next = next.map(|next| next.plus(patience(time.now.since(next))).max(next));
+        let next = *answers.get(&due.account)?;
         (next != Some(due.at)).then_some((due, next))
     });
     let after: Vec<(Due, Option<Timestamp>)> = after.collect();
@@ -100,12 +100,6 @@ pub(super) async fn pass<P: SettlementPorts>(
         ports.looked_after(&after).await?;
     }
     Ok(sweep)
-}
-
-/// How much longer something waits that has been due for so long, and that being told the time has not done: a grant waits for its
-/// last batch to be shown, a subscription for money. At first it is looked after in each run, in the end once in ten minutes.
-fn patience(waited: Millis) -> Millis {
-    if waited < 4 * MINUTE { 0 } else { waited + (waited / 4).min(10 * MINUTE) }
 }
 
 /// The accounts whose turn it is, and where the sweep goes on.

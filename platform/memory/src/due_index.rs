@@ -5,6 +5,13 @@ use farebox_gateway::ports::{Due, DueIndex, Fault};
 
 use crate::Memory;
 
+impl Memory {
+    /// When something of an account is due, as far as was announced.
+    pub fn due_of(&self, account: &AccountId) -> Option<Timestamp> {
+        self.due.borrow().get(account).copied()
+    }
+}
+
 impl DueIndex for Memory {
     const COST: u32 = 0;
 
