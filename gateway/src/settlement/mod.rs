@@ -291,7 +291,7 @@ async fn walk<P: SettlementPorts>(ports: &Counted<'_, P>, now: Timestamp) -> Res
     step.sweep = time::pass(ports, &time, sweep.clone(), shares.time).await?;
     let moved = step.settled.0 - kept.checkpoint.settled.0;
     let is_changed = run.report.batches > 0 || !aside.is_empty() || step.sweep != sweep;
-    if is_changed || moved >= CHECKPOINT_EVERY || moved < 0 {
+    if is_changed || !(0..CHECKPOINT_EVERY).contains(&moved) {
         kept.save(ports, &step).await?;
         run.remove(step.taken_up).await;
     }

@@ -237,7 +237,9 @@ fn idle_accounts_cost_a_run_nothing() {
         let used = shop.accounts.split_off(idle - 20);
         let idle = std::mem::replace(&mut shop.accounts, used);
         // The first runs sweep over all accounts in turn, and an hour later the next ones.
-        (0..20).for_each(|_| drop(shop.settle()));
+        for _ in 0..20 {
+            shop.settle();
+        }
         let operations = (0..30).map(|_| {
             shop.minute(1);
             shop.settle().operations
@@ -254,7 +256,9 @@ fn idle_accounts_cost_a_run_nothing() {
 #[test]
 fn a_lease_of_an_instance_that_is_gone_ends_without_a_sweep() {
     let shop = Shop::new(500, 1);
-    (0..10).for_each(|_| drop(shop.settle()));
+    for _ in 0..10 {
+        shop.settle();
+    }
     let (account, writer) = (shop.accounts[250].clone(), "gone".parse().unwrap());
     lease(&shop.ports.memory, &account, &writer);
     let open =
