@@ -3,10 +3,10 @@
 //! | rule | broken on purpose | seen to fail |
 //! | --- | --- | --- |
 //! | each batch is handed in once | `walk` that takes known batches | `each_batch_is_read_and_handed_in_once` |
-//! | every account is settled within a few runs | `Shares` that keep nothing for the end | `all_accounts_are_settled_within_a_few_runs…` |
-//! | what a run could not do is taken up by the next | `set_aside` that drops what is left | `all_accounts_are_settled_after_an_outage…` |
-//! | a batch is remembered once every ledger has answered | `record` that remembers what is open | `a_batch_is_remembered_once_all_its_accounts_have_answered` |
-//! | one account that is out of order holds up no other | `set_aside` that does nothing | `an_account_that_is_silent_for_hours_costs_each_run_the_same` |
+//! | a batch is remembered once every ledger has answered | `sort` that remembers it | `a_batch_is_remembered_once_all_its_accounts_have_answered` |
+//! | what a run could not do is taken up by the next | `put_aside` that writes nothing | the same |
+//! | time passes where something is due | `note_due` that notes nothing | `a_lease_of_an_instance_that_is_gone_ends_without_a_sweep` |
+//! | a run keeps enough for its end | `Shares` that keep nothing | `all_accounts_are_settled_after_an_outage_of_three_hours` |
 #![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect must fail")]
 
 #[path = "budget/limited.rs"]

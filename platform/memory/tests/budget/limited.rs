@@ -197,5 +197,10 @@ impl Host for Limited {
         self.memory.now()
     }
 
+    /// All that it allows: a run that goes beyond by one fails.
+    fn operations(&self) -> u32 {
+        self.limit
+    }
+
     fn log(&self, _message: &str) {}
 }
