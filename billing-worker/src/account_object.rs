@@ -1,4 +1,4 @@
-//! The Durable Object of one account, or of one document.
+//! The Durable Object of one account, of one document, or of the index of what is due.
 //!
 //! Why one object per account makes its book exact: Cloudflare runs at most one instance of an object, a JavaScript
 //! turn is not interrupted, and the object's SQLite answers within the turn. Between loading the book and appending to
@@ -7,7 +7,7 @@
 //! change at once; its object also puts it into Workers KV, and an alarm does so again for a request that was ended before.
 #![allow(unsafe_code, missing_docs)] // what `#[durable_object]` expands to
 
-use farebox_cloudflare::{Ask, Platform, SqlDocument, SqlEntryStore};
+use farebox_cloudflare::{Ask, Platform, SqlDocument, SqlDueIndex, SqlEntryStore};
 use farebox_core::time::{Millis, SECOND};
 use farebox_gateway::{
     ledger::{self, Accounts},
@@ -47,14 +47,21 @@ impl DurableObject for AccountObject {
         let now = self.platform.now();
         match ask {
             Ask::Execute { account, key, command } => {
-                answer(ledger::execute(&self.store, &self.accounts, &account, key.as_ref(), &command, now).await)
+                let done = ledger::execute(&self.store, &self.accounts, &account, key.as_ref(), &command, now).await;
+                ledger::announce(&self.platform, &self.accounts).await;
+                answer(done)
             }
             Ask::Admit { account, nonce, command } => {
-                answer(ledger::admit(&self.store, &self.accounts, &account, nonce.as_deref(), &command, now).await)
+                let done = ledger::admit(&self.store, &self.accounts, &account, nonce.as_deref(), &command, now).await;
+                ledger::announce(&self.platform, &self.accounts).await;
+                answer(done)
             }
             Ask::Report { account, query } => {
                 answer(ledger::report(&self.store, &self.accounts, &account, &query).await)
             }
+            Ask::Announce { account, at } => answer(self.due_index().and_then(|index| index.announce(&account, at))),
+            Ask::Due { until, most } => answer(self.due_index().and_then(|index| index.due(until, most))),
+            Ask::LookedAfter { accounts } => answer(self.due_index().and_then(|index| index.looked_after(&accounts))),
             Ask::Document { key } => answer(self.document().current(&self.platform, &key).await),
             Ask::Exchange { key, before, after } => {
                 answer(self.exchange(&key, before.as_deref(), after.as_deref()).await)
@@ -72,6 +79,10 @@ impl DurableObject for AccountObject {
 }
 
 impl AccountObject {
+    fn due_index(&self) -> std::result::Result<SqlDueIndex, Fault> {
+        SqlDueIndex::new(self.state.storage().sql())
+    }
+
     fn document(&self) -> SqlDocument {
         SqlDocument::new(self.state.storage().sql())
     }

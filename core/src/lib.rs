@@ -5,6 +5,7 @@
 //! That is what lets the same decisions run on Workers, on Spin and in a simulation, and be tested without any of them.
 
 pub mod address;
+pub mod answered;
 pub mod catalog;
 pub mod credential;
 pub mod id;

@@ -30,7 +30,7 @@ use wasm_bindgen::prelude::*;
 use worker::Env;
 
 /// How long usage may wait in memory where the deployment does not say.
-const FLUSH_SECONDS: i64 = 5;
+const FLUSH_SECONDS: i64 = 20;
 
 /// How often an instance that is called writes its counters where the deployment does not say.
 const METRICS_SECONDS: i64 = 60;

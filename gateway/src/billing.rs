@@ -1,21 +1,23 @@
 //! One run of the billing worker: settle, then tell the provider.
 //!
-//! Invariant: what is settled stays settled whatever becomes of the telling, which goes on with the next run.
+//! Invariant: both together ask the platform for no more than one invocation may. What is settled stays settled whatever
+//! becomes of the telling, which goes on with the next run.
 
 use farebox_core::{credential::MasterKey, time::Timestamp};
 
 use crate::{
+    counted::Counted,
     log::tell,
-    ports::{Documents, Fault, Host, KeyValue, Ledger, UsageJournal, Web},
+    ports::{Documents, DueIndex, Fault, Host, KeyValue, Ledger, UsageJournal, Web},
     reports::Reports,
     settlement::{self, Report},
     webhooks,
 };
 
 /// All that a run needs.
-pub trait BillingPorts: KeyValue + Documents + UsageJournal + Ledger + Reports + Web + Host {}
+pub trait BillingPorts: KeyValue + Documents + UsageJournal + Ledger + DueIndex + Reports + Web + Host {}
 
-impl<P: KeyValue + Documents + UsageJournal + Ledger + Reports + Web + Host> BillingPorts for P {}
+impl<P: KeyValue + Documents + UsageJournal + Ledger + DueIndex + Reports + Web + Host> BillingPorts for P {}
 
 /// Settles everything that can be seen, and sends what the provider's endpoints do not have yet: first of the accounts that
 /// had usage. `asked`: somebody waits for the report, so it is kept also when there was nothing to settle.
@@ -28,6 +30,7 @@ pub async fn run<P: BillingPorts>(
     now: Timestamp,
     asked: bool,
 ) -> Result<Report, Fault> {
+    let ports = &Counted::new(ports);
     let settled = settlement::settle(ports, now, asked).await;
     let used = settled.as_ref().map_or(&[][..], |(_, used)| used);
     if let Err(fault) = webhooks::deliver(ports, master_key, now, used).await {

@@ -94,6 +94,8 @@ pub(crate) struct State {
     /// Batches that are not in the journal yet, oldest first.
     pub(crate) unwritten: Vec<Unwritten>,
     pub(crate) next_sequence: u64,
+    /// When it was first seen that something was counted since the last batch.
+    pub(crate) unsent_since: Option<Timestamp>,
     /// Which background loop tends the instance, and when it began.
     pub(crate) tender: u64,
     pub(crate) tended: Option<Timestamp>,
@@ -147,6 +149,7 @@ impl<P> Gateway<P> {
             refills: Vec::new(),
             unwritten: Vec::new(),
             next_sequence: 0,
+            unsent_since: None,
             tender: 0,
             tended: None,
             metrics: Metrics::new(now),

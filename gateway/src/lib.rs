@@ -9,6 +9,7 @@ pub mod admin;
 mod admit;
 pub mod billing;
 pub mod clock;
+mod counted;
 mod credentials;
 mod fetch;
 mod forward;

@@ -13,6 +13,7 @@ use farebox_core::{
     limit::Limit,
     time::{Millis, Timestamp},
 };
+use serde::{Deserialize, Serialize};
 
 /// What only the operator may know: a port did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -74,17 +75,17 @@ pub trait Documents {
     async fn exchange(&self, key: &str, before: Option<&str>, after: Option<&str>) -> Result<bool, Fault>;
 }
 
-/// A batch as it stands in the usage journal.
+/// A batch as a page of the usage journal lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Journaled {
+pub struct Listed {
     /// The key it stands under.
     pub key: String,
     /// The minute it was begun in.
     pub window: Window,
     /// Which batch.
     pub id: BatchId,
-    /// What it holds, or why that cannot be read.
-    pub batch: Result<Batch, String>,
+    /// What it holds, or why that cannot be read, where the store keeps it beside the key; else it must be loaded.
+    pub batch: Option<Result<Batch, String>>,
 }
 
 /// The usage journal: batches until they are settled, and for a while after.
@@ -92,9 +93,19 @@ pub trait UsageJournal {
     /// Writes a batch. Writing the same batch again does no harm.
     async fn write(&self, window: Window, id: &BatchId, batch: &Batch) -> Result<(), Fault>;
 
-    /// Hands the batches that were begun in the minutes `from..=until` to `each`, in order, page by page. Every batch that
-    /// was begun before `from` has been settled: a store without expiry drops them in passing.
-    async fn read(&self, from: Window, until: Window, each: impl AsyncFnMut(Vec<Journaled>)) -> Result<(), Fault>;
+    /// A page of the batches that were begun in the minutes `from..=until`, in order, from where `cursor` of the page
+    /// before says. One operation of the store.
+    async fn page(&self, from: Window, until: Window, cursor: Option<&str>) -> Result<Page<Listed>, Fault>;
+
+    /// What stands under a listed key, or why it cannot be read; `None` where the store does not show it, any more or yet.
+    /// One operation of the store.
+    async fn load(&self, key: &str) -> Result<Option<Result<Batch, String>>, Fault>;
+
+    /// Every batch that was begun before a minute has been settled: a store without expiry drops them. It may leave some to the
+    /// next time.
+    async fn forget(&self, _before: Window) -> Result<(), Fault> {
+        Ok(())
+    }
 
     /// How late the store may show a batch, with what an instance may take to write it again after a failure.
     fn shown_within(&self) -> Millis;
@@ -125,6 +136,32 @@ pub trait Ledger {
         nonce: Option<&str>,
         command: &Command,
     ) -> Result<Result<Answer, Refusal>, Fault>;
+}
+
+/// Which accounts the time has work to do for, and when: so that a settlement looks after those and no others. An account
+/// that is missing here waits for its turn in the sweep over all accounts.
+pub trait DueIndex {
+    /// Something of `account` is due at `at`, and nothing sooner.
+    async fn announce(&self, account: &AccountId, at: Timestamp) -> Result<(), Fault>;
+
+    /// The accounts of which something is due by `until`, the longest due first, `most` at most. One operation.
+    async fn due(&self, until: Timestamp, most: u32) -> Result<Vec<Due>, Fault>;
+
+    /// These accounts were looked after, and are next due then, unless something else was announced meanwhile. As many
+    /// operations as [`DueIndex::COST`] says.
+    async fn looked_after(&self, accounts: &[(Due, Option<Timestamp>)]) -> Result<(), Fault>;
+
+    /// How many operations [`DueIndex::looked_after`] makes for one account; where it is 0, all together make one.
+    const COST: u32;
+}
+
+/// Something of an account is due.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Due {
+    /// Whose.
+    pub account: AccountId,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// Rate limits over all instances, where the platform ends an instance soon and has many at once.
@@ -160,6 +197,12 @@ pub trait Host {
 
     /// The time now. Only for background work, which has no entry to take the time from.
     fn now(&self) -> Timestamp;
+
+    /// How many operations one invocation may make of the platform: reads, writes, lists, and questions to ledgers. It is
+    /// safely below what the platform itself allows.
+    fn operations(&self) -> u32 {
+        900
+    }
 
     /// Notices that the clock was moved, where it can be: in development only. What goes on for long has no entry that does.
     async fn notice_clock(&self) {}

@@ -128,7 +128,9 @@ stand_ins! {
             "applied": { "type": "integer", "minimum": 0, "description": "Booked now." },
             "known": { "type": "integer", "minimum": 0, "description": "Booked before." },
             "refused": { "type": "integer", "minimum": 0, "description": "Not booked, and kept with the reason." },
-            "left": { "type": "integer", "minimum": 0, "description": "Left for the next run." }
+            "left": { "type": "integer", "minimum": 0, "description": "Left for the next run." },
+            "lag_seconds": { "type": "integer", "minimum": 0, "description": "Age of the oldest usage that was not handed in." },
+            "operations": { "type": "integer", "minimum": 0, "description": "What the platform was asked for." }
         }
     });
     /// A statement.

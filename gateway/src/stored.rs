@@ -39,7 +39,7 @@ pub(crate) async fn change<T: Default + Serialize + DeserializeOwned>(
     Err(Fault::Unavailable { port: PORT, detail: format!("{ATTEMPTS} other changes of {key} came first") })
 }
 
-fn parsed<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<T, Fault> {
+pub(crate) fn parsed<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<T, Fault> {
     serde_json::from_slice(bytes).map_err(|error| unreadable(key, &error))
 }
 
@@ -52,6 +52,6 @@ pub(crate) async fn write<T: Serialize>(store: &impl KeyValue, key: &str, docume
     store.put(key, &bytes).await
 }
 
-fn unreadable(key: &str, error: &serde_json::Error) -> Fault {
+pub(crate) fn unreadable(key: &str, error: &serde_json::Error) -> Fault {
     Fault::Unreadable { port: PORT, what: key.to_owned(), detail: error.to_string() }
 }

@@ -2,7 +2,7 @@
 //!
 //! One loop at a time tends an instance, kept alive by the platform behind the response of the call that started it. As
 //! no platform keeps it alive for ever, a later call takes over before the loop must end. Invariant: while calls come,
-//! usage waits at most two intervals in memory; after the last call the loop lives long enough to write the last batch
+//! usage waits at most one interval in memory, and a look; after the last call the loop lives long enough to write the last batch
 //! and to give back what is leased. A batch that could not be written is kept and written again, with the same id. Where the
 //! platform ends an instance soon ([`Lifetime`]), the loop looks more often whether that is near, and does so at once.
 
@@ -28,8 +28,13 @@ const RELIEVED_AFTER: Millis = 4 * SECOND;
 /// How often a loop looks whether its instance will be ended, in the time after which it is.
 const LOOKS: Millis = 4;
 
-/// How often it looks at the least: a lease that has ended is told of within this, and what a write takes.
-const LOOKS_WITHIN: Millis = 5 * SECOND;
+/// How often it looks at the least: a lease that has ended is told of within this, and what a write takes. A loop looks before it
+/// can be relieved, or a busy instance would have loops that are all relieved before they have done anything.
+const LOOKS_WITHIN: Millis = RELIEVED_AFTER / 2;
+
+/// How long the end of a lease waits for others before a batch tells of them: with a look, and a write, well below
+/// [`HEARD_WITHIN`](farebox_core::ledger::HEARD_WITHIN).
+const GATHERS_FOR: Millis = 6 * SECOND;
 
 /// The age at which a loop ends even when nobody relieves it: Workers end background work 30 s after the response.
 const ENDS_AFTER: Millis = LEASE_LASTS + RELIEVED_AFTER + 4 * SECOND;
@@ -53,9 +58,23 @@ impl State {
     }
 
     /// Whether what was counted, or what became of a lease, should be written without waiting for the next batch's time.
-    fn is_batch_due(&self, now: Timestamp) -> bool {
+    ///
+    /// Where instances last, leases that end within a few seconds of each other are told of in one batch.
+    fn is_batch_urgent(&self, now: Timestamp) -> bool {
+        let ended = if self.limits_are_shared { now } else { now.plus(-GATHERS_FOR) };
         let mut wallets = self.wallets.values().flat_map(|wallets| wallets.values());
-        wallets.any(|wallet| wallet.owes_much() || wallet.is_awaited(now))
+        wallets.any(|wallet| wallet.owes_much() || wallet.is_awaited(ended))
+    }
+
+    /// Whether what was counted has waited for so long, as far as looks at it can tell.
+    fn has_waited(&mut self, now: Timestamp, long: Millis) -> bool {
+        let mut wallets = self.wallets.values().flat_map(|wallets| wallets.values());
+        if self.unwritten.is_empty() && !wallets.any(Wallet::has_unsent) {
+            self.unsent_since = None;
+            return false;
+        }
+        let since = *self.unsent_since.get_or_insert(now);
+        !(0..long).contains(&now.since(since))
     }
 
     /// Takes what was used since the last time out of the wallets, as a batch. Leases that end by `heard` are told of.
@@ -100,7 +119,7 @@ impl<P: EdgePorts> Gateway<P> {
         }
         let began = self.ports.now();
         let hoards = is_short_lived && self.state().retire(Wallet::hoards);
-        if hoards || self.state().is_batch_due(began) {
+        if hoards || self.state().is_batch_urgent(began) {
             self.flush().await;
         }
         let tender = {
@@ -112,49 +131,51 @@ impl<P: EdgePorts> Gateway<P> {
             state.tender += 1;
             state.tender
         };
-        let flush_every = self.settings.flush_every;
+        while self.look_after(began, tender).await {}
+    }
+
+    /// Waits for the next look and does what is due then, for the loop that is number `tender` and that `began` then. Says whether
+    /// it goes on. When a batch, the counters and what was read are due is known by the instance and not by the loop: one
+    /// that is relieved leaves all of it to the next one.
+    async fn look_after(&self, began: Timestamp, tender: u64) -> bool {
         let looks = self.settings.lifetime.map_or(LOOKS_WITHIN, |lifetime| lifetime.idle / LOOKS);
-        let looks = looks.min(flush_every).clamp(1, LOOKS_WITHIN);
-        let mut looked = 0;
-        loop {
-            self.ports.sleep(looks).await;
-            self.ports.notice_clock().await;
-            looked += 1;
-            let (is_over, is_due) = {
-                let (mut state, now) = (self.state(), self.ports.now());
-                let is_over = state.is_over(self.settings.lifetime, now);
-                if is_over {
-                    state.calls_seen = 0;
-                    state.retire(|_| true);
-                }
-                (is_over, is_over || state.is_batch_due(now))
-            };
-            if !is_due && looked * looks < flush_every {
-                continue;
+        let looks = looks.min(self.settings.flush_every).clamp(1, LOOKS_WITHIN);
+        self.ports.sleep(looks).await;
+        self.ports.notice_clock().await;
+        let now = self.ports.now();
+        let is_last = now.since(began) >= ENDS_AFTER;
+        let (is_over, is_relieved, is_due) = {
+            let mut state = self.state();
+            let is_over = state.is_over(self.settings.lifetime, now);
+            if is_over {
+                state.calls_seen = 0;
+                state.retire(|_| true);
             }
-            looked = 0;
-            let now = self.ports.now();
-            let is_last = now.since(began) >= ENDS_AFTER;
+            let is_late = state.has_waited(now, self.settings.flush_every - looks);
+            (is_over, state.tender != tender, is_over || is_last || is_late || state.is_batch_urgent(now))
+        };
+        if is_relieved && !is_over {
+            return false;
+        }
+        if is_due {
             // Once this loop has ended there may be no other before a call ends, and its lease before that.
             self.write_down(if is_last { now.plus(LONGEST_LEASE) } else { now }).await;
-            if is_over {
-                self.leave_metrics().await;
-            } else {
-                self.publish_metrics().await;
-            }
-            if self.state().tender != tender {
-                return;
-            }
-            if !is_over {
-                self.refresh().await;
-            }
-            let mut state = self.state();
-            let idle = state.wallets.is_empty() && state.unwritten.is_empty();
-            if state.tender == tender && (idle || is_last) {
-                state.tended = None;
-                return;
-            }
         }
+        if is_over {
+            self.leave_metrics().await;
+        } else {
+            self.publish_metrics().await;
+            self.refresh().await;
+        }
+        let mut state = self.state();
+        let idle = state.wallets.is_empty() && state.unwritten.is_empty();
+        if state.tender != tender {
+            return false;
+        }
+        if idle || is_last {
+            state.tended = None;
+        }
+        !(idle || is_last)
     }
 
     /// Writes all usage counted so far to the journal.
@@ -165,8 +186,9 @@ impl<P: EdgePorts> Gateway<P> {
     /// The same, with a word on leases on which calls are under way and that end by `heard`.
     async fn write_down(&self, heard: Timestamp) {
         let unwritten = {
-            let mut state = self.state();
-            state.drain(self.ports.now(), heard);
+            let (mut state, now) = (self.state(), self.ports.now());
+            state.unsent_since = None;
+            state.drain(now, heard);
             state.unwritten.clone()
         };
         for Unwritten { id, batch } in unwritten {

@@ -273,6 +273,12 @@ impl Wallet {
         (self.refused, self.postponed) = (None, None);
     }
 
+    /// Whether something was counted that was not handed to a batch.
+    pub(crate) fn has_unsent(&self) -> bool {
+        let mut pockets = self.current.iter().chain(&self.standby).chain(&self.retired);
+        pockets.any(|pocket| !pocket.unsent.is_empty())
+    }
+
     /// Whether so much was counted since the last batch that a crash should not take it: half of a lease, and not a trifle.
     pub(crate) fn owes_much(&self) -> bool {
         let lease = self.current.as_ref().or(self.retired.last()).map(|pocket| pocket.held.lease());

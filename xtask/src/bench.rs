@@ -29,13 +29,22 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 250)]
     turn: u32,
     /// Measure a part only
-    #[arg(long, value_parser = ["core", "workers", "spin"])]
+    #[arg(long, value_parser = ["core", "cost", "workers", "spin"])]
     only: Option<String>,
+    /// One line of JSON for each cell of the cost bench, with `--only cost`
+    #[arg(long, requires = "only")]
+    json: bool,
 }
 
 /// `cargo xtask bench`.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let measured = |part| options.only.as_deref().is_none_or(|only| only == part);
+    if measured("cost") {
+        cost(options.json)?;
+    }
+    if options.only.as_deref() == Some("cost") {
+        return Ok(());
+    }
     let mut tools = vec![Tool::Targets, Tool::Npm];
     if measured("workers") {
         tools.push(Tool::WorkerBuild);
@@ -53,7 +62,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         jobs::all(&[Job::new("peer on Spin", &[], build_for_spin)])?;
     }
     let mut rig = cargo();
-    rig.args(["run", "--quiet", "--profile", "rig", "--package", "farebox-benches", "--"]);
+    rig.args(["run", "--quiet", "--profile", "rig", "--package", "farebox-benches", "--bin", "farebox-bench", "--"]);
     rig.arg("--workerd").arg(workerd()?).arg("--node").arg(npm_tool("node")?.get_program()).arg("--root").arg(root());
     rig.arg("--spin").arg(spin()).arg("--guard").arg(std::env::current_exe()?);
     rig.args(["--rounds", &options.rounds.to_string(), "--turn", &options.turn.to_string()]);
@@ -61,6 +70,17 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     // Not `process::run`: the tables are what was asked for and belong on standard output.
     let status = rig.status().context("cannot start cargo")?;
     if !status.success() {
+        bail!("`{}` failed", describe(&rig));
+    }
+    Ok(())
+}
+
+/// What a million calls cost at list prices: counted in a simulation, which needs nothing else.
+fn cost(json: bool) -> Result<()> {
+    let mut rig = cargo();
+    rig.args(["run", "--quiet", "--profile", "rig", "--package", "farebox-benches", "--bin", "farebox-cost", "--"]);
+    rig.args(json.then_some("--json"));
+    if !rig.status().context("cannot start cargo")?.success() {
         bail!("`{}` failed", describe(&rig));
     }
     Ok(())

@@ -231,14 +231,18 @@ impl Account {
 
     /// From when on a `Tick` may have something to do; `None` when nothing is waiting for its time.
     pub fn next_tick(&self) -> Option<Timestamp> {
+        self.ticks().min()
+    }
+
+    /// From when on a `Tick` may have something to do, for each thing that waits for its time.
+    pub(super) fn ticks(&self) -> impl Iterator<Item = Timestamp> {
         let leases = self.leases.values().map(|lease| {
             let is_silent = lease.announced.is_none();
             lease.until.plus(if is_silent { HEARD_WITHIN } else { LAPSE_AFTER })
         });
         let grants = self.grants.values().filter(|grant| !grant.expired).filter_map(|grant| grant.until);
-        let ended = leases.chain(grants.map(|until| until.plus(LAPSE_AFTER))).min();
-        let renewals = self.subscriptions.values().map(|subscription| subscription.period.until);
-        ended.into_iter().chain(renewals).min()
+        let ended = leases.chain(grants.map(|until| until.plus(LAPSE_AFTER)));
+        ended.chain(self.subscriptions.values().map(|subscription| subscription.period.until))
     }
 
     /// The moment at which a command is carried out: `now`, unless the clock ran backwards since the last entry.

@@ -210,7 +210,22 @@ pub enum Answer {
     /// Usage was booked.
     Settled(Settled),
     /// The time's work was done.
-    Ticked,
+    Ticked {
+        /// When there is more of it, as in [`Settled`].
+        #[serde(default)]
+        due: Option<Timestamp>,
+    },
+}
+
+impl Answer {
+    /// The same, and when the time has work to do for the account as it is now.
+    #[must_use]
+    pub fn with_due(mut self, next: Option<Timestamp>) -> Self {
+        if let Self::Settled(Settled { due, .. }) | Self::Ticked { due } = &mut self {
+            *due = next;
+        }
+        self
+    }
 }
 
 /// What became of the batches of one `Settle`.
@@ -222,6 +237,9 @@ pub struct Settled {
     pub known: u64,
     /// Batches not booked, and why.
     pub refused: Vec<(BatchId, String)>,
+    /// When a `Tick` may have something to do for the account, as [`super::Account::next_due`] says.
+    #[serde(default)]
+    pub due: Option<Timestamp>,
 }
 
 /// Why an account did not carry out a command. Nothing was booked.

@@ -98,7 +98,7 @@ fn carry_out(account: &Account, cause: Option<Cause>, command: &Command, at: Tim
         }
         Command::Tick { seen, gone } => {
             let events = ticking::tick(account, seen, gone, at);
-            return Ok(Decision { entries: sealed(account, at, None, events), answer: Answer::Ticked });
+            return Ok(Decision { entries: sealed(account, at, None, events), answer: Answer::Ticked { due: None } });
         }
         Command::Recharge { amount, currency, reference } => recharge(account, *amount, *currency, reference.clone())?,
         Command::Refund { amount, reference } => refund(account, *amount, reference.clone())?,

@@ -25,6 +25,9 @@ pub const LAPSE_AFTER: Millis = 3 * MINUTE;
 /// instance looks every few seconds; the rest is for what it writes to arrive, and for clocks that differ.
 pub const HEARD_WITHIN: Millis = 15 * SECOND;
 
+/// How long what could not be done in time waits at most until it is looked at again.
+const LOOKED_AT_AGAIN: Millis = 10 * MINUTE;
+
 /// The most statements that one tick closes. What is due beyond is left for the next one.
 const CLOSED_AT_ONCE: usize = 120;
 
@@ -48,6 +51,21 @@ pub(super) fn tick(account: &Account, seen: &Seen, gone: &[ProductId], at: Times
     let forgotten = horizon.map(|before| Event::BatchesForgotten { before });
     let unsold = renewing::of_gone(account, gone);
     lapsed.into_iter().chain(expired).chain(unsold).chain(noticed).chain(closed(account, at)).chain(forgotten).collect()
+}
+
+impl Account {
+    /// When the account should be told the time, once all that was due by `looked` was looked at: at the beginning of all time
+    /// where a notice waits for it, `None` where nothing waits. What was due by then waits for something else, a grant for its
+    /// last batch and a subscription for money; it is looked at again after a quarter of the time that it has waited, and after
+    /// ten minutes at the latest.
+    pub fn next_due(&self, looked: Timestamp) -> Option<Timestamp> {
+        let at = self.moment(looked);
+        if notices(self, at).chain(exhausted(self, at)).next().is_some() {
+            return Some(Timestamp::default());
+        }
+        let again = |due: Timestamp| looked.plus((looked.since(due) / 4).min(LOOKED_AT_AGAIN));
+        self.ticks().map(|due| if due > looked { due } else { again(due) }).min()
+    }
 }
 
 /// The months that are over and whose statements are not closed. Entries are booked in the order of their time, so what is

@@ -46,7 +46,7 @@ use self::{failure::Failure, paging::Items, resource::Resource, tokens::Actor};
 use crate::{
     BODY_BROKEN,
     log::tell,
-    ports::{Documents, Host, KeyValue, Ledger, UsageJournal, Web},
+    ports::{Documents, DueIndex, Host, KeyValue, Ledger, UsageJournal, Web},
     reports::Reports,
 };
 
@@ -102,9 +102,9 @@ pub struct AdminResponse {
 }
 
 /// All that the admin API needs.
-pub trait AdminPorts: KeyValue + Documents + UsageJournal + Ledger + Reports + Web + Host {}
+pub trait AdminPorts: KeyValue + Documents + UsageJournal + Ledger + DueIndex + Reports + Web + Host {}
 
-impl<P: KeyValue + Documents + UsageJournal + Ledger + Reports + Web + Host> AdminPorts for P {}
+impl<P: KeyValue + Documents + UsageJournal + Ledger + DueIndex + Reports + Web + Host> AdminPorts for P {}
 
 /// Answers a request whose body is at hand. `random` must be random, and new for each request.
 pub async fn handle<P: AdminPorts>(

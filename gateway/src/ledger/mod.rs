@@ -13,10 +13,14 @@ use std::{cell::RefCell, collections::HashMap};
 use farebox_core::{
     id::AccountId,
     ledger::{Account, Answer, Command, Decision, Entry, IdempotencyKey, Refusal, decide},
-    time::Timestamp,
+    time::{MINUTE, Millis, Timestamp},
 };
 
-use crate::{nonces, ports::Fault};
+use crate::{
+    log::tell,
+    nonces,
+    ports::{DueIndex, Fault, Host},
+};
 
 pub(crate) use report::begins_after;
 pub use report::report;
@@ -31,6 +35,9 @@ const APPENDED_AT_ONCE: usize = 64;
 
 /// Entries are read in pages of this many.
 pub const PAGE: usize = 1_000;
+
+/// How long after something became due a settlement has looked at it as a rule: when it should have heard of who lives.
+const LOOKED_AT_WITHIN: Millis = 2 * MINUTE;
 
 /// Accounts that an instance keeps at hand.
 const CACHED: usize = 1_024;
@@ -122,16 +129,30 @@ impl<S: EntryStore> EntryStore for &S {
 /// Accounts as they were when they were last used. They are brought up to date before each use, so an entry that is
 /// missing here costs a read, and never a wrong decision.
 #[derive(Debug, Default)]
-pub struct Accounts(RefCell<HashMap<AccountId, Account>>);
+pub struct Accounts {
+    known: RefCell<HashMap<AccountId, Account>>,
+    /// Accounts of which a command has made something due sooner than it was.
+    due: RefCell<Vec<(AccountId, Timestamp)>>,
+}
 
 impl Accounts {
     fn take(&self, id: &AccountId) -> Option<Account> {
-        self.0.borrow_mut().remove(id)
+        self.known.borrow_mut().remove(id)
+    }
+
+    /// Notes that something became due sooner than it was.
+    fn note_due(&self, id: &AccountId, sooner: Vec<Timestamp>) {
+        self.due.borrow_mut().extend(sooner.into_iter().min().map(|at| (id.clone(), at)));
+    }
+
+    /// What commands have made due sooner than it was, since this was last asked.
+    fn take_due(&self) -> Vec<(AccountId, Timestamp)> {
+        std::mem::take(&mut *self.due.borrow_mut())
     }
 
     /// Keeps the newer of `account` and what another command kept meanwhile.
     fn keep(&self, id: &AccountId, account: Account) {
-        let mut accounts = self.0.borrow_mut();
+        let mut accounts = self.known.borrow_mut();
         if accounts.len() >= CACHED
             && let Some(any) = accounts.keys().next().cloned()
         {
@@ -177,6 +198,16 @@ pub async fn execute<S: EntryStore>(
     now: Timestamp,
 ) -> Result<Result<Answer, Refusal>, Fault> {
     carry_out(store, accounts, id, Asked::new(key, None, command), now).await
+}
+
+/// Announces what commands have made due sooner than it was. What is not announced waits for the account's turn in the sweep, so
+/// a failure is only told of.
+pub async fn announce(ports: &(impl DueIndex + Host), accounts: &Accounts) {
+    for (account, at) in accounts.take_due() {
+        if let Err(fault) = ports.announce(&account, at).await {
+            tell(ports, "due.unannounced", &[("account", &account)], &fault);
+        }
+    }
 }
 
 /// Carries out a `Command::Lease` for one call whose nonce must not have been taken, over all instances. A call whose lease
@@ -225,16 +256,14 @@ pub async fn attempt<S: EntryStore>(
     asked: &mut [Asked<'_>],
     now: Timestamp,
 ) -> Result<(), Fault> {
-    let known = current(store, accounts, id).await?;
-    // What the account is once the entries so far are in its book.
-    let mut draft: Option<Account> = None;
-    let (mut appended, mut answers) = (Vec::new(), Vec::new());
-    let last = asked.len().saturating_sub(1);
+    let mut account = current(store, accounts, id).await?;
+    let before = account.version();
+    let (mut appended, mut answers, mut sooner) = (Vec::new(), Vec::new(), Vec::new());
     for (nth, one) in asked.iter_mut().enumerate().filter(|(_, one)| one.answer.is_none()) {
         if appended.len() >= APPENDED_AT_ONCE {
             break;
         }
-        let Decision { entries, answer } = match decide(draft.as_ref().unwrap_or(&known), one.key, one.command, now) {
+        let Decision { entries, answer } = match decide(&account, one.key, one.command, now) {
             Ok(decision) => decision,
             Err(refusal) => {
                 answers.push((nth, Err(refusal)));
@@ -247,43 +276,36 @@ pub async fn attempt<S: EntryStore>(
             one.answer = Some(Err(Refusal::NonceUsed));
             continue;
         }
-        if nth < last && !entries.is_empty() {
-            let draft = draft.get_or_insert_with(|| known.clone());
-            entries.iter().for_each(|entry| draft.evolve(entry));
-        }
+        // Who settles asks for all that is due, whoever looked at it before.
+        let (looked, asks) = match one.command {
+            Command::Tick { seen, .. } => (seen.heard_until, seen.heard_until),
+            _ => (now.plus(-LOOKED_AT_WITHIN), Timestamp::default()),
+        };
+        let due = account.next_due(looked);
+        entries.iter().for_each(|entry| account.evolve(entry));
+        let is_sooner = |at: &Timestamp| due.is_none_or(|due| *at < due);
+        sooner.extend(account.next_due(looked).filter(is_sooner).filter(|_| !entries.is_empty()));
         appended.extend(entries);
-        answers.push((nth, Ok(answer)));
+        answers.push((nth, Ok(answer.with_due(account.next_due(asks)))));
     }
-    if append(store, accounts, id, known, &appended).await? {
-        for (nth, answer) in answers {
-            asked[nth].answer = Some(answer);
+    if !appended.is_empty() {
+        match store.append(id, before, &appended).await {
+            Ok(()) => {}
+            // What was decided is not so. The account is read anew.
+            Err(AppendError::Conflict) => return Ok(()),
+            Err(AppendError::Fault(fault)) => return Err(fault),
         }
+    }
+    if before / S::SNAPSHOT_EVERY != account.version() / S::SNAPSHOT_EVERY {
+        // The commands were carried out whether or not this succeeds; the next snapshot will be tried in time.
+        let _ = store.save_snapshot(id, account.version(), &account.to_snapshot()).await;
+    }
+    accounts.note_due(id, sooner);
+    accounts.keep(id, account);
+    for (nth, answer) in answers {
+        asked[nth].answer = Some(answer);
     }
     Ok(())
-}
-
-/// Appends `entries` to the book of the account that is `known`, unless somebody else came first.
-async fn append<S: EntryStore>(
-    store: &S,
-    accounts: &Accounts,
-    id: &AccountId,
-    mut known: Account,
-    entries: &[Entry],
-) -> Result<bool, Fault> {
-    let before = known.version();
-    let appended = if entries.is_empty() { Ok(()) } else { store.append(id, before, entries).await };
-    match appended {
-        Ok(()) => entries.iter().for_each(|entry| known.evolve(entry)),
-        // It is as good as before: only what the others appended must be read.
-        Err(AppendError::Conflict) => {}
-        Err(AppendError::Fault(fault)) => return Err(fault),
-    }
-    if before / S::SNAPSHOT_EVERY != known.version() / S::SNAPSHOT_EVERY {
-        // The commands were carried out whether or not this succeeds; the next snapshot will be tried in time.
-        let _ = store.save_snapshot(id, known.version(), &known.to_snapshot()).await;
-    }
-    accounts.keep(id, known);
-    Ok(appended.is_ok())
 }
 
 /// Asks an account something, on what the store holds now.

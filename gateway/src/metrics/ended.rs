@@ -51,7 +51,7 @@ pub(super) fn entry(writer: &WriterId, time: u64) -> String {
 
 /// What all ended instances counted.
 pub(super) async fn sum(ports: &impl KeyValue, now: Timestamp) -> Result<Option<Written>, Fault> {
-    let left = left(ports).await?;
+    let left = left(ports, AT_ONCE).await?;
     let sum: Option<Sum> = read(ports, SUM).await?;
     if sum.is_none() && left.is_empty() {
         return Ok(None);
@@ -61,9 +61,12 @@ pub(super) async fn sum(ports: &impl KeyValue, now: Timestamp) -> Result<Option<
     Ok(Some(Written { at: now, ..sum.written }))
 }
 
-/// Adds what was left to the sum.
-pub(super) async fn add_up(ports: &(impl KeyValue + Documents), now: Timestamp) -> Result<(), Fault> {
-    let left = left(ports).await?;
+/// Adds what was left to the sum, by so many instances at most.
+pub(super) async fn add_up(ports: &(impl KeyValue + Documents), now: Timestamp, most: u32) -> Result<(), Fault> {
+    if most == 0 {
+        return Ok(());
+    }
+    let left = left(ports, most.min(AT_ONCE)).await?;
     if left.is_empty() {
         return Ok(());
     }
@@ -79,10 +82,10 @@ pub(super) async fn add_up(ports: &(impl KeyValue + Documents), now: Timestamp) 
     Ok(())
 }
 
-/// What instances have left, with where.
-async fn left(ports: &impl KeyValue) -> Result<Vec<(String, Written)>, Fault> {
+/// What instances have left, with where, of so many at most.
+async fn left(ports: &impl KeyValue, most: u32) -> Result<Vec<(String, Written)>, Fault> {
     let mut all = Vec::new();
-    for key in ports.list(LEFT, None, AT_ONCE).await?.items {
+    for key in ports.list(LEFT, None, most).await?.items {
         if let Some(left) = read(ports, &key).await? {
             all.push((key, left));
         }

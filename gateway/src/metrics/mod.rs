@@ -241,14 +241,19 @@ async fn instances(ports: &impl KeyValue, now: Timestamp) -> Result<BTreeMap<Str
     Ok(instances)
 }
 
-/// Adds up the counters of instances that ended, and removes those that nobody reads any more.
+/// Adds up the counters of instances that ended, and removes those that nobody reads any more, with some `most` operations.
 ///
 /// # Errors
 /// [`Fault`] when the store does not answer.
-pub(crate) async fn sweep(ports: &(impl KeyValue + Documents), now: Timestamp) -> Result<(), Fault> {
-    ended::add_up(ports, now).await?;
+pub(crate) async fn sweep(ports: &(impl KeyValue + Documents), now: Timestamp, most: u32) -> Result<(), Fault> {
+    // An instance that is added up is read and removed. Half of the operations are for that, and what is left for the others.
+    ended::add_up(ports, now, most / 4).await?;
     let read_still = hour(now.plus(-HOUR));
-    for key in ports.list(METRICS, None, REMOVED_AT_ONCE).await?.items {
+    let removed = (most / 2).min(REMOVED_AT_ONCE);
+    if removed == 0 {
+        return Ok(());
+    }
+    for key in ports.list(METRICS, None, removed).await?.items {
         if key < read_still {
             ports.delete(&key).await?;
         }

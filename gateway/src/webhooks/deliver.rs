@@ -18,9 +18,10 @@ use super::{
     dead_letters, endpoints, health_entry, positions_entry, send,
 };
 use crate::{
+    counted::Counted,
     log::tell,
-    ports::Fault,
-    reports::{Outbox, Query, Report},
+    ports::{Fault, KeyValue},
+    reports::{Outbox, Query, Report, Reports},
     stored::{read, write},
 };
 
@@ -32,6 +33,10 @@ const FIRST_AT_ONCE: u32 = 100;
 
 /// How many messages one run sends at most.
 const SENT_AT_ONCE: u32 = 200;
+
+/// How many operations are kept to end with: an account's entries and places, a message, its endpoint's health and a dead
+/// letter, where the next account begins, and a place for each notice.
+const ENDED_WITH: u32 = 12;
 
 /// How many messages are read at once.
 const READ_AT_ONCE: u16 = 50;
@@ -61,7 +66,7 @@ struct Receiver {
 }
 
 struct Run<'a, P> {
-    ports: &'a P,
+    ports: &'a Counted<'a, P>,
     master_key: &'a MasterKey,
     now: Timestamp,
     receivers: Vec<Receiver>,
@@ -75,8 +80,8 @@ type Positions = BTreeMap<String, Position>;
 ///
 /// # Errors
 /// [`Fault`] when the key-value store does not answer; what was sent by then may be sent again, under the same ids.
-pub async fn deliver<P: WebhookPorts>(
-    ports: &P,
+pub(crate) async fn deliver<P: WebhookPorts>(
+    ports: &Counted<'_, P>,
     master_key: &MasterKey,
     now: Timestamp,
     used: &[AccountId],
@@ -95,7 +100,7 @@ pub async fn deliver<P: WebhookPorts>(
     let before: Sweep = read(ports, SWEEP_ENTRY).await?.unwrap_or_default();
     let page = ports.list(ACCOUNTS, before.after.as_deref(), ACCOUNTS_AT_ONCE).await?;
     for key in &page.items {
-        if run.sent >= SENT_AT_ONCE {
+        if run.is_through() {
             break;
         }
         let account = key.strip_prefix(ACCOUNTS).and_then(|id| id.parse().ok());
@@ -104,7 +109,7 @@ pub async fn deliver<P: WebhookPorts>(
         }
     }
     // A run that was cut short begins at the same place: the accounts it was through with cost a look each.
-    let sweep = if run.sent >= SENT_AT_ONCE { before.after.clone() } else { page.cursor };
+    let sweep = if run.is_through() { before.after.clone() } else { page.cursor };
     if sweep != before.after {
         write(ports, SWEEP_ENTRY, &Sweep { after: sweep }).await?;
     }
@@ -112,15 +117,23 @@ pub async fn deliver<P: WebhookPorts>(
 }
 
 impl<P: WebhookPorts> Run<'_, P> {
+    /// Whether it has sent as much as one run may, or has no operations left for another account.
+    fn is_through(&self) -> bool {
+        self.sent >= SENT_AT_ONCE || self.ports.left(ENDED_WITH) == 0
+    }
+
     /// Looks after the accounts that had usage, and those that something was booked for by request. Returns them.
     async fn first(&mut self, used: &[AccountId]) -> Result<BTreeSet<AccountId>, Fault> {
         let mut first: BTreeSet<AccountId> = BTreeSet::new();
         for account in used.iter().take(FIRST_AT_ONCE as usize) {
+            if self.is_through() {
+                break;
+            }
             self.account(account).await?;
             first.insert(account.clone());
         }
         for key in self.ports.list(BOOKED, None, FIRST_AT_ONCE).await?.items {
-            if self.sent >= SENT_AT_ONCE {
+            if self.is_through() {
                 break;
             }
             // Removed first: what is booked from now on leaves a mark of its own, or waits for the account's turn.
@@ -180,7 +193,12 @@ impl<P: WebhookPorts> Run<'_, P> {
 
     /// Sends what is of no account. A notice that every endpoint has, or that is as old as a message gets, is removed.
     async fn notices(&mut self) -> Result<(), Fault> {
-        let keys = self.ports.list(NOTICES, None, READ_AT_ONCE.into()).await?.items;
+        // A notice is read, and in the end removed.
+        let most = (self.ports.left(ENDED_WITH) / 3).min(READ_AT_ONCE.into());
+        if most == 0 {
+            return Ok(());
+        }
+        let keys = self.ports.list(NOTICES, None, most).await?.items;
         if keys.is_empty() {
             return Ok(());
         }
@@ -222,14 +240,14 @@ impl<P: WebhookPorts> Run<'_, P> {
             self.now >= failed.plus(wait_after(position.attempts))
                 || health.recovered.is_some_and(|recovered| recovered > failed)
         });
-        waited && *failures < FAILURES_IN_A_RUN && self.sent < SENT_AT_ONCE
+        waited && *failures < FAILURES_IN_A_RUN && !self.is_through()
     }
 
     /// Sends messages in order, and says whether all of them are done with: taken, not wanted or given up.
     async fn send_all(&mut self, at: usize, position: &mut Position, messages: &[Message]) -> Result<bool, Fault> {
         for message in messages {
             if self.receivers[at].endpoint.wants(message) {
-                if self.receivers[at].failures >= FAILURES_IN_A_RUN || self.sent >= SENT_AT_ONCE {
+                if self.receivers[at].failures >= FAILURES_IN_A_RUN || self.is_through() {
                     return Ok(false);
                 }
                 self.sent += 1;

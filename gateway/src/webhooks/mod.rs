@@ -16,7 +16,8 @@ use farebox_core::{
 };
 use serde::{Deserialize, Serialize};
 
-pub use self::{deliver::deliver, outbox::outbox};
+pub(crate) use self::deliver::deliver;
+pub use self::outbox::outbox;
 use crate::{
     ports::{Fault, Host, KeyValue, Web},
     reports::Reports,

@@ -120,7 +120,7 @@ fn time_and_failures_of_the_settlement_are_told_too() {
     use_on_no_lease(&shop, &bob);
     settle(&shop);
     let last = shop.memory.posted().pop().unwrap();
-    let data = json!({ "refused": 1, "left": 0 });
+    let data = json!({ "refused": 1, "left": 0, "lag_seconds": 0 });
     assert_eq!((content(&last)["type"].as_str(), &content(&last)["data"]), (Some("settlement.failed"), &data));
     wait(&shop, MINUTE);
     assert_eq!(shop.memory.posted().pop().unwrap(), last, "it still fails, and that was said");

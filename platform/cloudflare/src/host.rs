@@ -23,6 +23,10 @@ impl Host for Platform {
         self.clock.now(runtime_now())
     }
 
+    fn operations(&self) -> u32 {
+        self.operations
+    }
+
     async fn notice_clock(&self) {
         if self.has_movable_clock()
             && let Err(fault) = self.synchronize().await

@@ -3,9 +3,10 @@
 use farebox_core::{
     id::AccountId,
     ledger::{Answer, Command, IdempotencyKey, Refusal},
+    time::Timestamp,
 };
 use farebox_gateway::{
-    ports::{Fault, Ledger},
+    ports::{Due, Fault, Ledger},
     reports::{Query, Report, Reports},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -16,7 +17,7 @@ use crate::{Platform, fault};
 
 const PORT: &str = "ledger";
 
-/// What the object of an account, or of a document, is asked.
+/// What the object of an account, of a document, or of the index of what is due, is asked.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Ask {
     /// To carry out a command.
@@ -43,6 +44,25 @@ pub enum Ask {
         account: AccountId,
         /// What about.
         query: Query,
+    },
+    /// To note when something of an account is due.
+    Announce {
+        /// Whose.
+        account: AccountId,
+        /// When.
+        at: Timestamp,
+    },
+    /// For the accounts of which something is due.
+    Due {
+        /// By then.
+        until: Timestamp,
+        /// So many at most.
+        most: u32,
+    },
+    /// To note that accounts were looked after, and when something of them is due next.
+    LookedAfter {
+        /// Which.
+        accounts: Vec<(Due, Option<Timestamp>)>,
     },
     /// For the document that it holds.
     Document {

@@ -6,6 +6,7 @@
 #![cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 
 mod documents;
+mod due_index;
 mod entry_store;
 mod host;
 mod key_value;
@@ -20,6 +21,7 @@ use farebox_gateway::{clock::Clock, ports::Fault};
 use worker::{Env, ObjectNamespace, kv::KvStore};
 
 pub use documents::SqlDocument;
+pub use due_index::SqlDueIndex;
 pub use entry_store::SqlEntryStore;
 pub use host::random;
 pub use ledger::Ask;
@@ -31,6 +33,7 @@ mod binding {
     pub(crate) const USAGE: &str = "USAGE";
     pub(crate) const ACCOUNTS: &str = "ACCOUNTS";
     pub(crate) const DEV_CLOCK: &str = "DEV_CLOCK";
+    pub(crate) const RUN_OPERATIONS: &str = "RUN_OPERATIONS";
 }
 
 /// All ports of one Worker.
@@ -40,7 +43,12 @@ pub struct Platform {
     accounts: ObjectNamespace,
     flights: single_flight::Flights,
     clock: Clock,
+    operations: u32,
 }
+
+/// How many operations a settlement makes where the deployment sets no number: KV allows 1,000 an invocation, and so does the
+/// free plan of subrequests.
+const RUN_OPERATIONS: u32 = 900;
 
 impl Platform {
     /// The ports behind the bindings of `env`.
@@ -53,6 +61,11 @@ impl Platform {
             usage: env.kv(binding::USAGE)?,
             accounts: env.durable_object(binding::ACCOUNTS)?,
             flights: single_flight::Flights::default(),
+            operations: env
+                .var(binding::RUN_OPERATIONS)
+                .ok()
+                .and_then(|var| var.to_string().parse().ok())
+                .unwrap_or(RUN_OPERATIONS),
             clock: Clock::new(env.var(binding::DEV_CLOCK).is_ok_and(|var| var.to_string() == "1")),
         })
     }

@@ -9,7 +9,7 @@ use farebox_core::{
     journal::{self, Batch, TIME_TO_LIVE, Window},
     time::{MINUTE, Millis, SECOND},
 };
-use farebox_gateway::ports::{Fault, Journaled, Page, UsageJournal};
+use farebox_gateway::ports::{Fault, Listed, Page, UsageJournal};
 use serde::{Deserialize, Serialize};
 use worker::kv::Key;
 
@@ -49,20 +49,30 @@ impl UsageJournal for Platform {
         put.map_err(fault)?.expiration_ttl(seconds).execute().await.map_err(fault)
     }
 
-    /// The digits of a minute are a trie, so that an interval is a handful of prefixes.
-    async fn read(&self, from: Window, until: Window, mut each: impl AsyncFnMut(Vec<Journaled>)) -> Result<(), Fault> {
-        for prefix in journal::prefixes(from, until) {
-            let mut cursor = None;
-            loop {
-                let page = self.page(&prefix, cursor).await?;
-                each(page.items).await;
-                cursor = page.cursor;
-                if cursor.is_none() {
-                    break;
-                }
-            }
+    /// The digits of a minute are a trie, so that an interval is a handful of prefixes; whole tens of minutes are two or three
+    /// for the interval of most runs, as a list costs as much as a write. The cursor says which prefix, and where in it.
+    async fn page(&self, from: Window, until: Window, cursor: Option<&str>) -> Result<Page<Listed>, Fault> {
+        let tens = |window: Window| window.0.div_euclid(10) * 10;
+        let prefixes = journal::prefixes(Window(tens(from)), Window(tens(until) + 9));
+        let (at, inside) = cursor.map_or((0, ""), at_prefix);
+        let Some(prefix) = prefixes.get(at) else { return Ok(Page { items: Vec::new(), cursor: None }) };
+        let mut list = self.usage.list().prefix(prefix.clone());
+        if !inside.is_empty() {
+            list = list.cursor(inside.to_owned());
         }
-        Ok(())
+        let page = list.execute().await.map_err(fault)?;
+        let listed = page.keys.into_iter().filter_map(listed);
+        let items = listed.filter(|listed| (from..=until).contains(&listed.window)).collect();
+        let cursor = match page.cursor.filter(|_| !page.list_complete) {
+            Some(inside) => Some(format!("{at}:{inside}")),
+            None => Some(at + 1).filter(|next| *next < prefixes.len()).map(|next| format!("{next}:")),
+        };
+        Ok(Page { items, cursor })
+    }
+
+    async fn load(&self, key: &str) -> Result<Option<Result<Batch, String>>, Fault> {
+        let value = self.usage.get(key).bytes().await.map_err(fault)?;
+        Ok(value.map(|stored| Batch::from_bytes(&stored)))
     }
 
     fn shown_within(&self) -> Millis {
@@ -75,35 +85,18 @@ impl UsageJournal for Platform {
     }
 }
 
-impl Platform {
-    /// A page of the batches under a prefix.
-    async fn page(&self, prefix: &str, cursor: Option<String>) -> Result<Page<Journaled>, Fault> {
-        let mut list = self.usage.list().prefix(prefix.to_owned());
-        if let Some(cursor) = cursor {
-            list = list.cursor(cursor);
-        }
-        let page = list.execute().await.map_err(fault)?;
-        let mut items = Vec::with_capacity(page.keys.len());
-        for key in page.keys {
-            let Ok((window, id)) = journal::parse_key(&key.name) else { continue };
-            let batch = self.load(&key).await?;
-            items.push(Journaled { key: key.name, window, id, batch });
-        }
-        Ok(Page { items, cursor: page.cursor.filter(|_| !page.list_complete) })
-    }
+/// Which prefix a cursor names, and where in it the next page begins.
+fn at_prefix(cursor: &str) -> (usize, &str) {
+    let (at, inside) = cursor.split_once(':').unwrap_or((cursor, ""));
+    (at.parse().unwrap_or(usize::MAX), inside)
+}
 
-    /// The batch of a listed key. What cannot be read is for the settlement to report, not a fault of the store.
-    async fn load(&self, key: &Key) -> Result<Result<Batch, String>, Fault> {
-        let metadata = key.metadata.clone().and_then(|value| serde_json::from_value::<Metadata>(value).ok());
-        let stored = match metadata {
-            Some(metadata) => metadata.stored(),
-            None => {
-                let value = self.usage.get(&key.name).bytes().await.map_err(fault)?;
-                value.ok_or_else(|| "it has expired".to_owned())
-            }
-        };
-        Ok(stored.and_then(|stored| Batch::from_bytes(&stored)))
-    }
+/// A listed key, with its batch where that is in the metadata.
+fn listed(key: Key) -> Option<Listed> {
+    let (window, id) = journal::parse_key(&key.name).ok()?;
+    let metadata = key.metadata.and_then(|value| serde_json::from_value::<Metadata>(value).ok());
+    let batch = metadata.map(|metadata| metadata.stored().and_then(|stored| Batch::from_bytes(&stored)));
+    Some(Listed { key: key.name, window, id, batch })
 }
 
 #[cfg(test)]

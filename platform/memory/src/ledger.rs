@@ -9,7 +9,7 @@ use farebox_core::{
     time::Timestamp,
 };
 use farebox_gateway::{
-    ledger::{AppendError, EntryStore, admit, execute, report},
+    ledger::{AppendError, EntryStore, admit, announce, execute, report},
     ports::{Fault, Ledger},
     reports::{Query, Report, Reports},
 };
@@ -105,7 +105,9 @@ impl Ledger for Memory {
         command: &Command,
     ) -> Result<Result<Answer, Refusal>, Fault> {
         self.turn().await;
-        admit(self, &self.accounts, account, nonce, command, self.now.get()).await
+        let answer = admit(self, &self.accounts, account, nonce, command, self.now.get()).await;
+        announce(self, &self.accounts).await;
+        answer
     }
 
     async fn execute(
@@ -115,7 +117,9 @@ impl Ledger for Memory {
         command: &Command,
     ) -> Result<Result<Answer, Refusal>, Fault> {
         self.turn().await;
-        execute(self, &self.accounts, account, key, command, self.now.get()).await
+        let answer = execute(self, &self.accounts, account, key, command, self.now.get()).await;
+        announce(self, &self.accounts).await;
+        answer
     }
 }
 

@@ -1,6 +1,7 @@
 //! The ports in memory, deterministic, with faults.
 
 mod documents;
+mod due_index;
 mod host;
 mod key_value;
 mod ledger;
@@ -42,6 +43,7 @@ pub struct Stores {
     journal: RefCell<BTreeMap<String, Batch>>,
     books: RefCell<BTreeMap<AccountId, ledger::Book>>,
     accounts: Accounts,
+    due: RefCell<BTreeMap<AccountId, Timestamp>>,
     limits: RefCell<BTreeMap<String, Bucket>>,
     next_append: Cell<Option<AppendFault>>,
     now: Cell<Timestamp>,

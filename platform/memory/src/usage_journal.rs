@@ -1,16 +1,22 @@
-//! The usage journal in memory. It drops what it may drop at once.
+//! The usage journal in memory. It keeps what Workers KV would keep beside a key there, so that who reads it must load the
+//! rest, and it drops what it may drop at once.
+
+use std::ops::Bound;
 
 use farebox_core::{
     id::BatchId,
     journal::{self, Batch, Window},
     time::{MINUTE, Millis},
 };
-use farebox_gateway::ports::{Fault, Journaled, UsageJournal};
+use farebox_gateway::ports::{Fault, Listed, Page, UsageJournal};
 
 use crate::Memory;
 
 /// Batches on a page.
 const PAGE: usize = 1_000;
+
+/// The largest batch that is listed with its key, in bytes: 1,024 bytes of metadata, less `{"batch":""}`, in base64.
+const LISTED: usize = (1_024 - 12) / 4 * 3;
 
 impl UsageJournal for Memory {
     async fn write(&self, window: Window, id: &BatchId, batch: &Batch) -> Result<(), Fault> {
@@ -19,21 +25,36 @@ impl UsageJournal for Memory {
         Ok(())
     }
 
-    async fn read(&self, from: Window, until: Window, mut each: impl AsyncFnMut(Vec<Journaled>)) -> Result<(), Fault> {
+    /// The cursor is the last key of the page before.
+    async fn page(&self, from: Window, until: Window, cursor: Option<&str>) -> Result<Page<Listed>, Fault> {
+        self.turn().await;
         self.up("usage journal")?;
-        let read = |(key, batch): (&String, &Batch)| {
+        let journal = self.journal.borrow();
+        let first = journal::prefix(from);
+        let begin = cursor.map_or(Bound::Included(first.as_str()), Bound::Excluded);
+        let end = journal::prefix(Window(until.0 + 1));
+        let listed = |(key, batch): (&String, &Batch)| {
             let (window, id) = journal::parse_key(key).ok()?;
-            Some(Journaled { key: key.clone(), window, id, batch: Ok(batch.clone()) })
+            let batch = (batch.to_bytes().len() <= LISTED).then(|| Ok(batch.clone()));
+            Some(Listed { key: key.clone(), window, id, batch })
         };
-        let found: Vec<Journaled> = {
-            let mut journal = self.journal.borrow_mut();
-            let kept = journal.split_off(&journal::prefix(from));
-            *journal = kept;
-            journal.range(..journal::prefix(Window(until.0 + 1))).filter_map(read).collect()
-        };
-        for page in found.chunks(PAGE) {
-            each(page.to_vec()).await;
-        }
+        let mut keys = journal.range::<str, _>((begin, Bound::Excluded(end.as_str())));
+        let items: Vec<Listed> = keys.by_ref().take(PAGE).filter_map(listed).collect();
+        let cursor = keys.next().and_then(|_| items.last().map(|last| last.key.clone()));
+        Ok(Page { items, cursor })
+    }
+
+    async fn load(&self, key: &str) -> Result<Option<Result<Batch, String>>, Fault> {
+        self.turn().await;
+        self.up("usage journal")?;
+        Ok(self.journal.borrow().get(key).cloned().map(Ok))
+    }
+
+    async fn forget(&self, before: Window) -> Result<(), Fault> {
+        self.up("usage journal")?;
+        let mut journal = self.journal.borrow_mut();
+        let kept = journal.split_off(&journal::prefix(before));
+        *journal = kept;
         Ok(())
     }
 

@@ -32,6 +32,11 @@ impl Host for Platform {
         self.clock.now(runtime_now())
     }
 
+    /// Spin limits none, but a run is an HTTP call that somebody waits for: this is what some twenty seconds suffice for.
+    fn operations(&self) -> u32 {
+        20_000
+    }
+
     async fn notice_clock(&self) {
         if self.has_movable_clock()
             && let Err(fault) = self.synchronize().await

@@ -20,7 +20,7 @@ use farebox_core::{
     time::{Millis, SECOND},
 };
 use farebox_gateway::{
-    ledger::{Asked, attempt, report},
+    ledger::{Asked, announce, attempt, report},
     ports::{Fault, Host, Ledger},
     reports::{Query, Report, Reports},
 };
@@ -45,7 +45,9 @@ impl Ledger for Platform {
         key: Option<&IdempotencyKey>,
         command: &Command,
     ) -> Result<Result<Answer, Refusal>, Fault> {
-        self.carry_out(account, (key, None), command).await
+        let answer = self.carry_out(account, (key, None), command).await;
+        announce(self, &self.accounts).await;
+        answer
     }
 
     async fn admit(
@@ -54,7 +56,9 @@ impl Ledger for Platform {
         nonce: Option<&str>,
         command: &Command,
     ) -> Result<Result<Answer, Refusal>, Fault> {
-        self.carry_out(account, (None, nonce), command).await
+        let answer = self.carry_out(account, (None, nonce), command).await;
+        announce(self, &self.accounts).await;
+        answer
     }
 }
 

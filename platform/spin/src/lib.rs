@@ -7,6 +7,7 @@
 
 mod database;
 mod documents;
+mod due_index;
 mod entry_store;
 mod host;
 pub mod http;
@@ -19,7 +20,7 @@ pub mod variable;
 mod web;
 
 use std::{
-    cell::{Cell, OnceCell},
+    cell::{Cell, OnceCell, RefCell},
     rc::Rc,
 };
 
@@ -40,6 +41,8 @@ pub struct Platform {
     accounts: Accounts,
     usage: OnceCell<Rc<Store>>,
     is_listing: Cell<bool>,
+    /// Keys of batches that the last page of the journal met and that were settled before.
+    settled: RefCell<Vec<String>>,
     flights: single_flight::Flights,
     clock: Clock,
 }
@@ -66,6 +69,7 @@ impl Platform {
             accounts: Accounts::default(),
             usage: OnceCell::new(),
             is_listing: Cell::new(false),
+            settled: RefCell::default(),
             flights: single_flight::Flights::default(),
             clock,
         })

@@ -18,7 +18,7 @@ use farebox_core::{
 };
 use farebox_gateway::{
     log::tell,
-    ports::{Fault, Journaled, UsageJournal},
+    ports::{Fault, Listed, Page, UsageJournal},
 };
 use futures_util::future::join_all;
 use spin_sdk::key_value::Store;
@@ -27,10 +27,10 @@ use crate::{Platform, fault, host::sleep};
 
 const PORT: &str = "usage journal";
 
-/// Batches on a page, and keys that are read from a list at once.
+/// Keys that are read from a list at once.
 const PAGE: usize = 1_000;
 
-/// How many batches are asked for, or removed, at a time.
+/// How many batches are removed at a time.
 const AT_ONCE: usize = 32;
 
 /// How long one run goes on removing. Each batch is synced to disk by itself, which takes one machine a tenth of a millisecond
@@ -39,8 +39,8 @@ const REMOVES_FOR: Duration = Duration::from_secs(10);
 
 /// What the store holds, as far as a run needs to know.
 #[derive(Default)]
-struct Listed {
-    wanted: Vec<(Window, BatchId, String)>,
+struct Keys {
+    wanted: Vec<Listed>,
     settled: Vec<String>,
 }
 
@@ -49,21 +49,24 @@ impl UsageJournal for Platform {
         self.usage().await?.set(journal::key(window, id), batch.to_bytes()).await.map_err(fault(PORT))
     }
 
-    async fn read(&self, from: Window, until: Window, mut each: impl AsyncFnMut(Vec<Journaled>)) -> Result<(), Fault> {
+    /// The one page there is: the store can only give all its keys.
+    async fn page(&self, from: Window, until: Window, _cursor: Option<&str>) -> Result<Page<Listed>, Fault> {
         let store = self.usage().await?;
-        let Listed { mut wanted, settled } = list(&store, &self.is_listing, from, until).await?;
-        wanted.sort_unstable_by(|one, other| one.2.cmp(&other.2));
-        for page in wanted.chunks(PAGE) {
-            let mut found = Vec::with_capacity(page.len());
-            for some in page.chunks(AT_ONCE) {
-                let store = self.usage().await?;
-                let batches = join_all(some.iter().map(|(window, id, key)| load(&store, *window, id, key))).await;
-                for batch in batches {
-                    found.extend(batch?);
-                }
-            }
-            each(found).await;
-        }
+        let Keys { mut wanted, settled } = list(&store, &self.is_listing, from, until).await?;
+        *self.settled.borrow_mut() = settled;
+        wanted.sort_unstable_by(|one, other| one.key.cmp(&other.key));
+        Ok(Page { items: wanted, cursor: None })
+    }
+
+    /// `None` when another run has removed it meanwhile. What cannot be read is for the settlement to report.
+    async fn load(&self, key: &str) -> Result<Option<Result<Batch, String>>, Fault> {
+        let stored = self.usage().await?.get(key).await.map_err(fault(PORT))?;
+        Ok(stored.map(|stored| Batch::from_bytes(&stored)))
+    }
+
+    /// Removes what the last page met that was begun before.
+    async fn forget(&self, _before: Window) -> Result<(), Fault> {
+        let settled = std::mem::take(&mut *self.settled.borrow_mut());
         let began = Instant::now();
         for some in settled.chunks(AT_ONCE).take_while(|_| began.elapsed() < REMOVES_FOR) {
             let store = self.usage().await?;
@@ -112,11 +115,11 @@ impl Drop for Listing<'_> {
 }
 
 /// Reads all keys of the store and keeps those of `from..=until`, and those before, which were settled.
-async fn list(store: &Store, is_listing: &Cell<bool>, from: Window, until: Window) -> Result<Listed, Fault> {
+async fn list(store: &Store, is_listing: &Cell<bool>, from: Window, until: Window) -> Result<Keys, Fault> {
     is_listing.set(true);
     let _listing = Listing(is_listing);
     let (mut keys, result) = store.get_keys().await.into_inner();
-    let mut listed = Listed::default();
+    let mut listed = Keys::default();
     loop {
         let (_, some) = keys.read(Vec::with_capacity(PAGE)).await;
         if some.is_empty() {
@@ -125,7 +128,7 @@ async fn list(store: &Store, is_listing: &Cell<bool>, from: Window, until: Windo
         for key in some {
             match journal::parse_key(&key) {
                 Ok((window, _)) if window < from => listed.settled.push(key),
-                Ok((window, id)) if window <= until => listed.wanted.push((window, id, key)),
+                Ok((window, id)) if window <= until => listed.wanted.push(Listed { key, window, id, batch: None }),
                 // Another program's, or of a time that has not come.
                 _ => {}
             }
@@ -133,11 +136,4 @@ async fn list(store: &Store, is_listing: &Cell<bool>, from: Window, until: Windo
     }
     result.await.map_err(fault(PORT))?;
     Ok(listed)
-}
-
-/// A listed batch; `None` when another run has removed it meanwhile. What cannot be read is for the settlement to report.
-async fn load(store: &Store, window: Window, id: &BatchId, key: &str) -> Result<Option<Journaled>, Fault> {
-    let stored = store.get(key).await.map_err(fault(PORT))?;
-    let batch = stored.map(|stored| Batch::from_bytes(&stored));
-    Ok(batch.map(|batch| Journaled { key: key.to_owned(), window, id: id.clone(), batch }))
 }

@@ -15,7 +15,7 @@ use farebox_core::{
     ledger::{Answer, Command, IdempotencyKey, Refusal},
     time::{MINUTE, Millis, Timestamp},
 };
-use farebox_gateway::ports::{Documents, Fault, Host, Journaled, KeyValue, Ledger, Page, UsageJournal};
+use farebox_gateway::ports::{Documents, Due, DueIndex, Fault, Host, KeyValue, Ledger, Listed, Page, UsageJournal};
 use farebox_memory::{AppendFault, Memory};
 use fastrand::Rng;
 
@@ -208,13 +208,20 @@ impl UsageJournal for Faulty {
         self.memory.write(window, id, batch).await
     }
 
-    async fn read(&self, from: Window, until: Window, mut each: impl AsyncFnMut(Vec<Journaled>)) -> Result<(), Fault> {
+    async fn page(&self, from: Window, until: Window, cursor: Option<&str>) -> Result<Page<Listed>, Fault> {
         self.live()?;
-        let shown = async |mut found: Vec<Journaled>| {
-            found.retain(|batch| self.is_shown(&batch.key));
-            each(found).await;
-        };
-        self.memory.read(from, until, shown).await
+        let mut page = self.memory.page(from, until, cursor).await?;
+        page.items.retain(|listed| self.is_shown(&listed.key));
+        Ok(page)
+    }
+
+    async fn load(&self, key: &str) -> Result<Option<Result<Batch, String>>, Fault> {
+        self.live()?;
+        self.memory.load(key).await
+    }
+
+    async fn forget(&self, before: Window) -> Result<(), Fault> {
+        self.memory.forget(before).await
     }
 
     fn shown_within(&self) -> Millis {
@@ -223,6 +230,25 @@ impl UsageJournal for Faulty {
 
     fn shown_as_a_rule_within(&self) -> Millis {
         self.memory.shown_as_a_rule_within()
+    }
+}
+
+impl DueIndex for Faulty {
+    const COST: u32 = 0;
+
+    async fn announce(&self, account: &AccountId, at: Timestamp) -> Result<(), Fault> {
+        self.live()?;
+        self.memory.announce(account, at).await
+    }
+
+    async fn due(&self, until: Timestamp, most: u32) -> Result<Vec<Due>, Fault> {
+        self.live()?;
+        self.memory.due(until, most).await
+    }
+
+    async fn looked_after(&self, accounts: &[(Due, Option<Timestamp>)]) -> Result<(), Fault> {
+        self.live()?;
+        self.memory.looked_after(accounts).await
     }
 }
 

@@ -22,7 +22,7 @@ use farebox_core::{
 };
 use farebox_gateway::{
     Gateway, Settings, Step,
-    ports::{Fault, Host, Journaled, KeyValue, Ledger, Page, RateLimits, SingleFlight, Taken, UsageJournal},
+    ports::{Fault, Host, KeyValue, Ledger, Listed, Page, RateLimits, SingleFlight, Taken, UsageJournal},
 };
 
 use crate::faulty::{Faulty, now};
@@ -174,8 +174,12 @@ impl UsageJournal for Desk {
         self.ports.journal(window, id, batch).await
     }
 
-    async fn read(&self, from: Window, until: Window, each: impl AsyncFnMut(Vec<Journaled>)) -> Result<(), Fault> {
-        self.ports.memory.read(from, until, each).await
+    async fn page(&self, from: Window, until: Window, cursor: Option<&str>) -> Result<Page<Listed>, Fault> {
+        self.ports.memory.page(from, until, cursor).await
+    }
+
+    async fn load(&self, key: &str) -> Result<Option<Result<Batch, String>>, Fault> {
+        self.ports.memory.load(key).await
     }
 
     fn shown_within(&self) -> Millis {

@@ -217,11 +217,10 @@ impl World {
             let _ = now(self.ports.execute(&account, None, &Command::Settle { batches: vec![batch] }));
             return;
         }
-        let (mut found, from) = (Vec::new(), Window::of(BEGIN.plus(-2 * WRONGEST)));
-        let whole = now(self.ports.read(from, Window::of(self.ports.real()), async |page| found.extend(page)));
-        assert_eq!(whole, Ok(()));
-        let Some(found) = self.rng.choice(found) else { return };
-        let batch = found.batch.unwrap();
+        let from = Window::of(BEGIN.plus(-2 * WRONGEST));
+        let page = now(self.ports.page(from, Window::of(self.ports.real()), None)).unwrap();
+        let Some(found) = self.rng.choice(page.items) else { return };
+        let batch = found.batch.unwrap().unwrap();
         let account = self.account();
         let lines: Vec<_> = batch.lines.iter().filter(|line| line.account == account).cloned().collect();
         let closings: Vec<_> = batch.closings.iter().filter(|closing| closing.account == account).cloned().collect();
@@ -273,7 +272,8 @@ impl World {
         }
         // Two jumps of a clock add up, and what was journaled ahead of time is settled when its time comes.
         let ahead = self.ports.latest_window().start().since(self.ports.real());
-        for pause in [0, 30 * MINUTE, ahead.max(2 * WRONGEST), 30 * MINUTE] {
+        // What was due and could not be announced is found by the sweep over all accounts, once an hour.
+        for pause in [0, 30 * MINUTE, ahead.max(2 * WRONGEST), HOUR + MINUTE] {
             self.ports.pass(pause, 0);
             let report = now(settlement::run(&self.ports, self.ports.real())).unwrap();
             assert_eq!(report.left, 0, "{report:?}");
