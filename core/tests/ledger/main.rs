@@ -45,6 +45,8 @@ mod messages;
 mod money;
 mod repricing;
 mod settlement;
+mod size;
 mod statement;
 mod subscriptions;
 mod terms;
+mod till;

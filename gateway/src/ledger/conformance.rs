@@ -17,8 +17,10 @@ use farebox_core::{
 };
 use futures_util::future::join_all;
 
-use super::{Accounts, AppendError, EntryStore, ask, execute, last_before};
+use super::{Accounts, Change, EntryStore, WriteError, ask, execute, last_before};
 use crate::ports::{Host, Ledger, RateLimits, Taken};
+
+mod tills;
 
 /// Entries of the book that the suite writes: more than one page of any store.
 const ENTRIES: u64 = 2_345;
@@ -37,11 +39,12 @@ pub async fn check<S: EntryStore>(mut stores: impl FnMut() -> S, account: &Accou
     entries_are_found_by_time(&one, account).await;
     a_snapshot_saves_a_replay_and_changes_nothing(&one, account).await;
     a_nonce_is_taken_once_by_all(&one, &other, account).await;
+    tills::check(&one, &other, account).await;
 }
 
-/// The most rows that a command may read, however long the book is: the snapshot, the last entry for the next number, and what
-/// an append reads of itself, which is five rows on workerd.
-const ROWS_OF_A_COMMAND: u64 = 8;
+/// The most rows that a command may read, however long the book is: the snapshot, the till, the last entry for the next number,
+/// and what a write reads of itself, which is five rows on workerd for an entry and two for a till.
+const ROWS_OF_A_COMMAND: u64 = 12;
 
 /// Carries out commands on the long book that [`check`] leaves, by an instance that knows nothing and by one that knows the book.
 /// `rows_read` says how many rows the store has read so far.
@@ -200,9 +203,10 @@ async fn an_unknown_account_is_an_empty_book<S: EntryStore>(store: &S, account: 
 async fn an_entry_follows_the_one_it_was_decided_on<S: EntryStore>(one: &S, other: &S, account: &AccountId) {
     let empty = Account::default();
     let open = decide(&empty, None, &Command::Open { currency: Currency::NONE }, time(0)).expect("an account opens");
-    assert_eq!(one.append(account, 0, &open.entries).await, Ok(()), "the first entry is appended");
-    let again = other.append(account, 0, &open.entries).await;
-    assert_eq!(again, Err(AppendError::Conflict), "what was decided on an older book is refused");
+    let change = Change { after: 0, entries: &open.entries, till: None, register: None };
+    assert_eq!(one.write(account, change).await, Ok(()), "the first entry is appended");
+    let again = other.write(account, change).await;
+    assert_eq!(again, Err(WriteError::Conflict), "what was decided on an older book is refused");
     assert_eq!(all(other, account).await, open.entries, "what one instance appended, the other reads");
 }
 

@@ -1,8 +1,9 @@
-//! The ledger's port, and how a command gets through it: load, decide, append.
+//! The ledger's port, and how a command gets through it: load, decide, write.
 //!
-//! Invariant: an entry is appended only right after the one it was decided on. Whoever loses that race decides anew on
-//! what the winner left. On a platform where one object owns an account and its store answers at once, nothing comes
-//! between loading and appending, and no race is ever lost.
+//! Invariant: what a command changes is written only beside what it was decided on: an entry right after the last one, a till in
+//! place of the one before. Whoever loses that race decides anew on what the winner left, and nobody is answered before it is
+//! written. On a platform where one object owns an account and its store answers at once, nothing comes between loading and
+//! writing, and no race is ever lost.
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -12,7 +13,7 @@ use std::{cell::RefCell, collections::HashMap};
 
 use farebox_core::{
     id::AccountId,
-    ledger::{Account, Answer, Command, Decision, Entry, IdempotencyKey, Refusal, decide},
+    ledger::{Account, Answer, Command, Decision, Entry, Event, IdempotencyKey, Refusal, Register, Till, decide},
     time::Timestamp,
 };
 
@@ -32,18 +33,40 @@ pub const PAGE: usize = 1_000;
 /// Accounts that an instance keeps at hand.
 const CACHED: usize = 1_024;
 
-/// Why entries were not appended.
+/// Why a change was not written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AppendError {
-    /// The account's book does not end where it was expected to.
+pub enum WriteError {
+    /// The account's book does not end where it was expected to, or its till is another.
     #[error("another command came first")]
     Conflict,
-    /// The store failed. The entries may have been appended all the same.
+    /// The store failed. The change may have been written all the same.
     #[error(transparent)]
     Fault(#[from] Fault),
 }
 
-/// The books of accounts in a strongly consistent store.
+/// What a command changes. A store writes all of it in one step, or nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Change<'a> {
+    /// The number that the account's last entry must have; 0 for none.
+    pub after: u64,
+    /// What is appended.
+    pub entries: &'a [Entry],
+    /// What takes the place of the till, which must have the number before its; that of number 1 the place of none.
+    pub till: Option<&'a Till>,
+    /// What takes the place of the register. Never without a till.
+    pub register: Option<&'a Register>,
+}
+
+/// What a store holds of an account beyond what is known of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct News {
+    /// The entries after the last one that is known, a page of them at most.
+    pub entries: Vec<Entry>,
+    /// The till, where it is another than the one that is known.
+    pub till: Option<Till>,
+}
+
+/// The books of accounts in a strongly consistent store, each with its till and its register.
 #[expect(async_fn_in_trait, reason = "single-threaded by design: no port's future is ever Send")]
 pub trait EntryStore {
     /// A snapshot is saved whenever a book has grown by this many entries: the fewer, the sooner a new instance is at work.
@@ -55,21 +78,29 @@ pub trait EntryStore {
     /// Saves a snapshot of the account as it is after entry number `seq`. A store may keep only the last one, or none.
     async fn save_snapshot(&self, account: &AccountId, seq: u64, snapshot: &[u8]) -> Result<(), Fault>;
 
-    /// All that an instance begins with that knows nothing of an account: the snapshot, where there is one of this format,
-    /// and the entries after it, a page of them at most.
-    async fn opening(&self, account: &AccountId) -> Result<(Account, Vec<Entry>), Fault> {
+    /// All that an instance begins with that knows nothing of an account: the snapshot, where there is one of this format, and
+    /// what came after it.
+    async fn opening(&self, account: &AccountId) -> Result<(Account, News), Fault> {
         let snapshot = self.snapshot(account).await?;
         let known = snapshot.and_then(|bytes| Account::from_snapshot(&bytes)).unwrap_or_default();
-        let entries = self.entries(account, known.version(), PAGE).await?;
-        Ok((known, entries))
+        let news = self.news(account, known.version(), 0).await?;
+        Ok((known, news))
     }
+
+    /// What came after entry number `after`, and the till unless its number is `till`. What another command writes meanwhile may
+    /// be in the one and not in the other.
+    async fn news(&self, account: &AccountId, after: u64, till: u64) -> Result<News, Fault>;
+
+    /// The register; `None` where there is none.
+    async fn register(&self, account: &AccountId) -> Result<Option<Register>, Fault>;
 
     /// The entries after number `after` in the order of their numbers, `limit` at most. A store reads these and no others, however
     /// long the book is.
     async fn entries(&self, account: &AccountId, after: u64, limit: usize) -> Result<Vec<Entry>, Fault>;
 
-    /// Appends all of `entries`, or none, if the last entry of the account is number `after` (0 for none).
-    async fn append(&self, account: &AccountId, after: u64, entries: &[Entry]) -> Result<(), AppendError>;
+    /// Writes a change, if nobody else has written since what it was decided on. Whoever writes entries writes the till too, where
+    /// there is one: so of two changes that were decided on the same, the second finds another till.
+    async fn write(&self, account: &AccountId, change: Change<'_>) -> Result<(), WriteError>;
 
     /// Takes `nonce` for the account, if it was not taken since `since`. Says whether it was free.
     async fn take_nonce(
@@ -93,16 +124,24 @@ impl<S: EntryStore> EntryStore for &S {
         (**self).save_snapshot(account, seq, snapshot).await
     }
 
-    async fn opening(&self, account: &AccountId) -> Result<(Account, Vec<Entry>), Fault> {
+    async fn opening(&self, account: &AccountId) -> Result<(Account, News), Fault> {
         (**self).opening(account).await
+    }
+
+    async fn news(&self, account: &AccountId, after: u64, till: u64) -> Result<News, Fault> {
+        (**self).news(account, after, till).await
+    }
+
+    async fn register(&self, account: &AccountId) -> Result<Option<Register>, Fault> {
+        (**self).register(account).await
     }
 
     async fn entries(&self, account: &AccountId, after: u64, limit: usize) -> Result<Vec<Entry>, Fault> {
         (**self).entries(account, after, limit).await
     }
 
-    async fn append(&self, account: &AccountId, after: u64, entries: &[Entry]) -> Result<(), AppendError> {
-        (**self).append(account, after, entries).await
+    async fn write(&self, account: &AccountId, change: Change<'_>) -> Result<(), WriteError> {
+        (**self).write(account, change).await
     }
 
     async fn take_nonce(
@@ -146,7 +185,8 @@ impl Accounts {
         {
             accounts.remove(&any);
         }
-        if accounts.get(id).is_none_or(|kept| kept.version() < account.version()) {
+        let age = |account: &Account| (account.version(), account.till().number());
+        if accounts.get(id).is_none_or(|kept| age(kept) < age(&account)) {
             accounts.insert(id.clone(), account);
         }
     }
@@ -173,7 +213,7 @@ pub async fn execute<S: EntryStore>(
     Err(busy())
 }
 
-/// Carries out `command` if nobody else appends meanwhile, and, where it may not append, if it appends nothing: for stores
+/// Carries out `command` if nobody else writes meanwhile, and, where it may not write, if it changes nothing: for stores
 /// whose writers can queue. `None` when it was not carried out. Its nonce, where it has one, is taken once the account has
 /// agreed: nothing is kept of calls that nobody pays for. The next attempt does not ask for it again.
 ///
@@ -185,17 +225,26 @@ pub async fn attempt<S: EntryStore>(
     id: &AccountId,
     (key, nonce): (Option<&IdempotencyKey>, &mut Option<&str>),
     command: &Command,
-    (now, may_append): (Timestamp, bool),
+    (now, may_write): (Timestamp, bool),
 ) -> Result<Option<Result<Answer, Refusal>>, Fault> {
     let mut account = current(store, accounts, id).await?;
-    let Decision { entries, answer } = match decide(&account, key, command, now) {
+    if account.lacks_register(command, now) {
+        let register = store.register(id).await?;
+        match register.filter(|register| register.number() == account.till().register()) {
+            Some(register) => account.advance(&[], None, Some(register)),
+            // It goes with a till that was written since.
+            None => return Ok(None),
+        }
+    }
+    let decision = match decide(&account, key, command, now) {
         Ok(decision) => decision,
         Err(refusal) => {
             accounts.keep(id, account);
             return Ok(Some(Err(refusal)));
         }
     };
-    if !entries.is_empty() && !may_append {
+    let changes = !decision.entries.is_empty() || decision.till.is_some();
+    if changes && !may_write {
         accounts.keep(id, account);
         return Ok(None);
     }
@@ -205,25 +254,39 @@ pub async fn attempt<S: EntryStore>(
         accounts.keep(id, account);
         return Ok(Some(Err(Refusal::NonceUsed)));
     }
-    if !entries.is_empty() {
-        match store.append(id, account.version(), &entries).await {
-            Ok(()) => {}
-            Err(AppendError::Conflict) => {
-                // It is as good as before: only what the others appended must be read.
-                accounts.keep(id, account);
-                return Ok(None);
-            }
-            Err(AppendError::Fault(fault)) => return Err(fault),
-        }
-        let before = account.version();
-        entries.iter().for_each(|entry| account.evolve(entry));
-        if before / S::SNAPSHOT_EVERY != account.version() / S::SNAPSHOT_EVERY {
-            // The command was carried out whether or not this succeeds; the next snapshot will be tried in time.
-            let _ = store.save_snapshot(id, account.version(), &account.to_snapshot()).await;
-        }
+    let answer = decision.answer.clone();
+    if changes && !written(store, id, &mut account, decision).await? {
+        // It is as good as before: only what the others wrote must be read.
+        accounts.keep(id, account);
+        return Ok(None);
     }
     accounts.keep(id, account);
     Ok(Some(Ok(answer)))
+}
+
+/// Writes what was decided on `account`, and brings it up to date. False where another command came first.
+async fn written<S: EntryStore>(
+    store: &S,
+    id: &AccountId,
+    account: &mut Account,
+    decision: Decision,
+) -> Result<bool, Fault> {
+    let Decision { entries, till, register, .. } = decision;
+    let before = account.version();
+    let change = Change { after: before, entries: &entries, till: till.as_ref(), register: register.as_ref() };
+    match store.write(id, change).await {
+        Ok(()) => {}
+        Err(WriteError::Conflict) => return Ok(false),
+        Err(WriteError::Fault(fault)) => return Err(fault),
+    }
+    account.advance(&entries, till, register);
+    // A seal can be long, so that nobody should have to read many of them.
+    let is_long = entries.iter().any(|entry| matches!(entry.event, Event::UsageSealed(_)));
+    if is_long || before / S::SNAPSHOT_EVERY != account.version() / S::SNAPSHOT_EVERY {
+        // The command was carried out whether or not this succeeds; the next snapshot will be tried in time.
+        let _ = store.save_snapshot(id, account.version(), &account.to_snapshot()).await;
+    }
+    Ok(true)
 }
 
 /// Carries out a `Command::Lease` for one call whose nonce must not have been taken, over all instances. A call whose lease
@@ -286,26 +349,42 @@ pub(crate) async fn last_before<S: EntryStore>(
     Ok(before)
 }
 
-/// The account with all entries that the store holds.
+/// The account with all that the store holds but its register, which is read where it is needed.
 async fn current<S: EntryStore>(store: &S, accounts: &Accounts, id: &AccountId) -> Result<Account, Fault> {
-    let (mut account, mut entries) = match accounts.take(id) {
+    let (mut account, mut news) = match accounts.take(id) {
         Some(account) => {
-            let entries = store.entries(id, account.version(), PAGE).await?;
-            (account, entries)
+            let news = store.news(id, account.version(), account.till().number()).await?;
+            (account, news)
         }
         None => store.opening(id).await?,
     };
+    let mut attempts = 0..ATTEMPTS;
+    // A till is laid on the book once all entries are read: one of them may be that a till was begun.
+    let mut till = None;
     loop {
-        for entry in &entries {
-            if entry.seq != account.version() + 1 || entry.prev != account.head() {
+        let (mut after, mut head) = (account.version(), account.head());
+        for entry in &news.entries {
+            if entry.seq != after + 1 || entry.prev != head {
+                return Err(broken(id, after));
+            }
+            (after, head) = (entry.seq, entry.hash);
+        }
+        account.advance(&news.entries, None, None);
+        till = news.till.or(till);
+        if news.entries.len() < PAGE {
+            if till.is_some() {
+                account.advance(&[], till.take(), None);
+            }
+            if account.till().number() == 0 || account.till().after() == account.version() {
+                return Ok(account);
+            }
+            // What another command has written meanwhile was read in part.
+            if attempts.next().is_none() {
                 return Err(broken(id, account.version()));
             }
-            account.evolve(entry);
         }
-        if entries.len() < PAGE {
-            return Ok(account);
-        }
-        entries = store.entries(id, account.version(), PAGE).await?;
+        let number = till.as_ref().map_or(account.till().number(), Till::number);
+        news = store.news(id, account.version(), number).await?;
     }
 }
 

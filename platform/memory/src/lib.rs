@@ -21,7 +21,7 @@ use std::{
 use farebox_core::{id::AccountId, journal::Batch, limit::Bucket, time::Timestamp};
 use farebox_gateway::ledger::Accounts;
 
-pub use ledger::AppendFault;
+pub use ledger::{WriteFault, Written};
 pub use web::Posted;
 
 /// A platform that is nothing but this value: stores that are empty at first, and a clock that stands still. Clones share
@@ -43,7 +43,8 @@ pub struct Stores {
     books: RefCell<BTreeMap<AccountId, ledger::Book>>,
     accounts: Accounts,
     limits: RefCell<BTreeMap<String, Bucket>>,
-    next_append: Cell<Option<AppendFault>>,
+    next_write: Cell<Option<WriteFault>>,
+    records_writes: Cell<bool>,
     now: Cell<Timestamp>,
     log: RefCell<Vec<String>>,
     is_down: Cell<bool>,
@@ -90,6 +91,13 @@ impl Memory {
             Poll::Ready(())
         })
         .await;
+    }
+
+    /// Forgets what is known of accounts beside the stores, as a process that is started anew.
+    pub fn restart(&self) {
+        for account in self.books.borrow().keys() {
+            drop(self.accounts.lend(account));
+        }
     }
 
     /// What the operator was told.

@@ -3,7 +3,6 @@
 use std::rc::Rc;
 
 use farebox_core::{
-    ledger::Event,
     meter::Meter,
     time::{SECOND, Timestamp},
 };
@@ -52,8 +51,7 @@ fn what_is_scarce_is_given_back_as_soon_as_no_call_needs_it() {
     }
     now(instance.background());
     assert_eq!(deployment.balance(), ("0.096".to_owned(), "0.00".to_owned()));
-    let settled = deployment.entries().into_iter().filter(|entry| matches!(entry.event, Event::Settled(_)));
-    assert_eq!(settled.map(|entry| entry.at).collect::<Vec<_>>(), [START], "and not when it had been idle");
+    assert_eq!(deployment.settled(), [START].into(), "and not when it had been idle");
 }
 
 #[test]
@@ -94,13 +92,8 @@ fn first_lease_and_settlement(calls: u64) -> (u64, Timestamp) {
         instance.finish(forward.call, true, 0, 0, START);
     }
     now(instance.background());
-    let entries = deployment.entries();
-    let lease = entries.iter().find_map(|entry| match &entry.event {
-        Event::Leased(lease) => lease.allowance.get(Meter::Calls).copied(),
-        _ => None,
-    });
-    let settled = entries.iter().find(|entry| matches!(entry.event, Event::Settled(_))).unwrap();
-    (lease.unwrap(), settled.at)
+    let lease = deployment.leases().into_values().find_map(|lease| lease.allowance.get(Meter::Calls).copied());
+    (lease.unwrap(), *deployment.settled().first().unwrap())
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod faulty;
 mod instance;
 mod opening;
 mod oracle;
+mod reading;
 mod world;
 
 use std::{num::NonZero, panic, thread};
