@@ -28,7 +28,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use farebox_core::{
     id::{AccountId, LeaseId, WriterId},
-    ledger::{Account, Answer, Command, HEARD_WITHIN, verify},
+    ledger::{Answer, Command, HEARD_WITHIN, verify},
     meter::Usage,
     money::Micros,
 };
