@@ -40,7 +40,7 @@ mod strict;
 mod used_up;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     future::Future,
     pin::pin,
     rc::Rc,
@@ -226,25 +226,14 @@ impl Deployment {
         (balance.balance.to_string(), balance.leased.to_string())
     }
 
-    /// Every lease that was given, as it was given.
+    /// Every lease that was given.
     fn leases(&self) -> BTreeMap<LeaseId, BookedLease> {
-        let mut leases = BTreeMap::new();
-        for till in self.memory.writes(&self.account).into_iter().filter_map(|written| written.till) {
-            for (id, lease) in till.leases() {
-                leases.entry(id).or_insert_with(|| lease.clone());
-            }
-        }
-        leases
+        let tills = self.memory.writes(&self.account).into_iter().filter_map(|written| written.till);
+        tills.flat_map(|till| till.leases().map(|(id, lease)| (id, lease.clone())).collect::<Vec<_>>()).collect()
     }
 
     fn leases_given(&self) -> usize {
         self.leases().len()
-    }
-
-    /// When usage was booked.
-    fn settled(&self) -> BTreeSet<Timestamp> {
-        let tills = self.memory.writes(&self.account).into_iter().filter_map(|written| written.till);
-        tills.filter(|till| !till.unsealed().usage.is_empty()).filter_map(|till| till.booked()).collect()
     }
 
     fn settle(&self) -> settlement::Report {

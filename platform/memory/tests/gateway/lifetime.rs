@@ -1,6 +1,6 @@
 //! Where a platform ends an instance soon, the instance writes down what it counted and gives back what it holds before that.
 
-use std::rc::Rc;
+use std::{collections::BTreeSet, rc::Rc};
 
 use farebox_core::{
     meter::Meter,
@@ -11,6 +11,14 @@ use farebox_gateway::{Lifetime, ports::Host};
 use super::{Deployment, START, now, send};
 
 const LIFETIME: Lifetime = Lifetime { calls: 128, idle: SECOND };
+
+impl Deployment {
+    /// When usage was booked.
+    fn settled(&self) -> BTreeSet<Timestamp> {
+        let tills = self.memory.writes(&self.account).into_iter().filter_map(|written| written.till);
+        tills.filter(|till| !till.unsealed().usage.is_empty()).filter_map(|till| till.booked()).collect()
+    }
+}
 
 #[test]
 fn an_instance_that_has_had_its_calls_gives_back_its_one_lease_at_once() {
