@@ -56,7 +56,7 @@ impl Book {
         let key = IdempotencyKey(format!("bench-{}", self.key));
         match decide(&self.account, Some(&key), command, self.now) {
             Ok(decision) => {
-                decision.entries.iter().for_each(|entry| self.account.evolve(entry));
+                self.account.advance(&decision.entries, decision.till, decision.register);
                 Ok(decision.answer)
             }
             Err(refusal) => bail!("{command:?} was refused: {refusal}"),

@@ -35,7 +35,7 @@ pub enum Query {
     Subscriptions,
     /// What else was agreed?
     Terms,
-    /// What was used of each product in `[from, until)`, by the minute?
+    /// What was used of each product in `[from, until)`, by the hour?
     Usage {
         /// The first moment that counts.
         from: Timestamp,
@@ -51,6 +51,9 @@ pub enum Query {
         from: Option<Timestamp>,
         /// At most so many.
         limit: u16,
+        /// Whether usage that is not sealed yet is sealed first, where the page reaches the end of the book.
+        #[serde(default)]
+        sealed: bool,
     },
     /// What is the provider to be told of, entry by entry?
     Outbox {

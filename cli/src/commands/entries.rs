@@ -55,8 +55,8 @@ pub(super) fn row(entry: &Entry) -> Value {
         | Event::CancellationSet { subscription }
         | Event::SubscriptionEnded { subscription, .. } => subscription.to_string(),
         Event::Leased(leased) => format!("{} to {}", leased.product, leased.writer),
-        Event::Settled(settlement) => {
-            let calls: u64 = settlement.usage.iter().map(|line| line.usage.calls).sum();
+        Event::Settled(_) | Event::UsageSealed(_) => {
+            let calls: u64 = entry.event.usage().map(|used| used.usage.calls).sum();
             format!("{calls} calls")
         }
         Event::Lapsed { leases } => format!("{} leases", leases.len()),
@@ -64,7 +64,7 @@ pub(super) fn row(entry: &Entry) -> Value {
         Event::StatementClosed { month } => month.to_string(),
         Event::BatchesForgotten { before } => format!("begun before {}", before.start()),
         Event::StatusSet { suspended } => if *suspended { "suspended" } else { "active" }.to_owned(),
-        Event::TermsSet(_) | Event::Noticed(_) => String::new(),
+        Event::TermsSet(_) | Event::Noticed(_) | Event::TillBegun { .. } => String::new(),
     };
     let what = entry.event.name().replace('_', " ");
     let moved = entry.postings.iter().filter(|posting| posting.book == Book::Balance).map(|posting| posting.amount);

@@ -14,7 +14,7 @@ use std::{
 use anyhow::Context;
 use clap::Args;
 use farebox_core::{
-    ledger::{Entry, Event},
+    ledger::Entry,
     meter::{Meter, PerMeter, Usage},
     money::Micros,
     time::{DAY, MINUTE, Millis, SECOND, Timestamp},
@@ -234,13 +234,13 @@ fn charged(admin: &Admin, account: &str, since: Timestamp) -> anyhow::Result<Opt
         calls: BTreeMap::new(),
     };
     for entry in entries.iter().filter(|entry| entry.at >= since) {
-        let Event::Settled(settled) = &entry.event else { continue };
-        for charge in &settled.charges {
+        let (charges, burns) = entry.event.charges();
+        for charge in charges {
             sum.charged = sum.charged.saturating_add(charge.charged);
             sum.forgiven = sum.forgiven.saturating_add(charge.forgiven);
         }
-        sum.calls_paid_by_grants += settled.burns.iter().map(|burn| burn.usage.calls).sum::<u64>();
-        for used in &settled.usage {
+        sum.calls_paid_by_grants += burns.iter().map(|burn| burn.usage.calls).sum::<u64>();
+        for used in entry.event.usage() {
             *sum.calls.entry(used.product.to_string()).or_default() += used.usage.calls;
         }
     }

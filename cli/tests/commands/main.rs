@@ -284,7 +284,7 @@ fn entries_are_shown_and_a_changed_book_is_found_out() {
     let (mut account, mut book) = (Account::default(), Vec::new());
     for command in [LedgerCommand::Open { currency }, recharge] {
         let decision = decide(&account, None, &command, Timestamp::from_millis(0)).expect("a decision");
-        decision.entries.iter().for_each(|entry| account.evolve(entry));
+        account.advance(&decision.entries, decision.till, decision.register);
         book.extend(decision.entries);
     }
     let items = serde_json::to_value(&book).expect("JSON");

@@ -31,7 +31,7 @@ fn two_months() -> [Statement; 2] {
     let (mut account, mut book) = (Account::default(), Vec::new());
     for (day, command) in commands {
         let decision = decide(&account, None, &command, at(day)).expect("a decision");
-        decision.entries.iter().for_each(|entry| account.evolve(entry));
+        account.advance(&decision.entries, decision.till, decision.register);
         book.extend(decision.entries);
     }
     ["2026-10", "2026-11"].map(|month| {

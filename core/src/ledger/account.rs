@@ -1,23 +1,26 @@
 //! What an account is at one moment, and what can be asked about it without changing it.
 //!
-//! Invariant: the state is a function of the entries: a replay of all of them, or of a snapshot and those after it,
-//! gives the same. Money that is available is the balance less what open leases may cost at most.
+//! Invariant: the state is a function of the entries and of the till that is laid on them: a replay of all entries, or of a
+//! snapshot and those after it, gives the same. Money that is available is the balance less what open leases may cost at most.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    applied::{Applied, Oldest},
     books::{Book, Books},
-    command::{AccountTerms, Refusal},
+    command::{AccountTerms, Command, Refusal},
     entry::Hash,
-    event::Source,
     grant::{Grant, Quota},
     keys::Keys,
+    laying::Covered,
     line::RatingLine,
+    renewing::{self, Sold},
+    sealing::UsageSealed,
     subscription::Subscription,
     ticking::{HEARD_WITHIN, LAPSE_AFTER},
+    till::{Desk, Register, Till},
+    usage::Source,
 };
 use crate::{
     id::{GrantId, LeaseId, LineId, ProductId, SubscriptionId, WriterId},
@@ -37,8 +40,6 @@ pub struct Account {
     pub(super) books: Books,
     pub(super) grants: BTreeMap<GrantId, Grant>,
     pub(super) subscriptions: BTreeMap<SubscriptionId, Subscription>,
-    pub(super) leases: BTreeMap<LeaseId, BookedLease>,
-    pub(super) lapsed: BTreeMap<LeaseId, BookedLease>,
     pub(super) lines: BTreeMap<LineId, RatingLine>,
     /// Whether it was noticed that the balance is low, and it has been since.
     pub(super) noticed: bool,
@@ -49,7 +50,14 @@ pub struct Account {
     /// The last month whose statement was closed.
     pub(super) closed: Option<Month>,
     pub(super) keys: Keys,
-    pub(super) applied: Applied,
+    /// The last number that a lease or a rating line was given, as far as entries say. `None` while there was no till.
+    pub(super) issued: Option<u64>,
+    /// The till that is laid on the book, and the register. No part of a snapshot, unless they come of entries alone.
+    #[serde(skip)]
+    pub(super) desk: Desk,
+    /// What the till covers.
+    #[serde(skip)]
+    pub(super) covered: Option<Covered>,
 }
 
 /// A lease that was given, as the book knows it. One that lapsed is remembered as long as a batch of it may come.
@@ -63,6 +71,8 @@ pub struct BookedLease {
     pub source: Source,
     /// How much may be used on it.
     pub allowance: PerMeter<u64>,
+    /// When it was given.
+    pub since: Timestamp,
     /// From then on nothing is admitted on it.
     pub until: Timestamp,
     /// What was used, as far as it was settled.
@@ -143,7 +153,7 @@ impl Account {
             && self.keys.is_empty()
             && self.grants.is_empty()
             && self.subscriptions.is_empty()
-            && (self.leases.is_empty() && self.lapsed.is_empty() && self.lines.is_empty())
+            && (self.desk.till.leases.is_empty() && self.desk.register.lapsed.is_empty() && self.lines.is_empty())
             && !self.terms.has_amounts()
     }
 
@@ -197,31 +207,51 @@ impl Account {
 
     /// Its open leases by age.
     pub fn leases(&self) -> impl Iterator<Item = (LeaseId, &BookedLease)> {
-        self.leases.iter().map(|(id, lease)| (*id, lease))
+        self.desk.till.leases()
     }
 
     /// Leases that lapsed lately, by age.
     pub fn lapsed(&self) -> impl Iterator<Item = (LeaseId, &BookedLease)> {
-        self.lapsed.iter().map(|(id, lease)| (*id, lease))
+        self.desk.register.lapsed.iter().map(|(id, lease)| (*id, lease))
     }
 
-    /// A lease that is open or lapsed lately.
-    pub(super) fn lease(&self, id: LeaseId) -> Option<&BookedLease> {
-        self.leases.get(&id).or_else(|| self.lapsed.get(&id))
+    /// What was used and is not sealed yet.
+    pub const fn unsealed(&self) -> &UsageSealed {
+        &self.desk.till.unsealed
     }
 
-    /// The oldest lease of each instance that is open or lapsed lately.
-    pub(super) fn oldest_leases(&self) -> Oldest<'_> {
-        let mut oldest = Oldest::new();
-        // By falling age, so that the oldest comes last.
-        for (id, lease) in self.leases.iter().rev() {
-            oldest.insert(&lease.writer, *id);
-        }
-        for (id, lease) in &self.lapsed {
-            let known = oldest.entry(&lease.writer).or_insert(*id);
-            *known = (*known).min(*id);
-        }
-        oldest
+    /// The till that is laid on the book.
+    pub const fn till(&self) -> &Till {
+        &self.desk.till
+    }
+
+    /// The register, as far as it is known.
+    pub const fn register(&self) -> &Register {
+        &self.desk.register
+    }
+
+    /// Whether `command` needs the register and it is not known, or not as it was last written. A lease does not need it, but for
+    /// a renewal that is due before.
+    pub fn lacks_register(&self, command: &Command, now: Timestamp) -> bool {
+        let Desk { till, register } = &self.desk;
+        let seals = till.booked().is_some();
+        let needs = match command {
+            Command::Settle { batches } => !batches.is_empty(),
+            Command::Tick { .. } | Command::Restore { .. } => true,
+            Command::Lease { product, .. } => {
+                seals && renewing::due(self, Sold::This(product), self.moment(now)).is_some()
+            }
+            _ => seals,
+        };
+        needs && register.number != till.register
+    }
+
+    /// The book alone: what a replay of its entries gives.
+    #[must_use]
+    pub fn without_till(&self) -> Self {
+        let mut book = self.clone();
+        drop(book.lift());
+        book
     }
 
     /// What is rated together, by age: the lines of this billing period, and older ones that usage may still come for.
@@ -236,17 +266,18 @@ impl Account {
 
     /// From when on a `Tick` may have something to do, for each thing that waits for its time.
     pub(super) fn ticks(&self) -> impl Iterator<Item = Timestamp> {
-        let leases = self.leases.values().map(|lease| {
+        let leases = self.desk.till.leases.values().map(|lease| {
             let is_silent = lease.announced.is_none();
             lease.until.plus(if is_silent { HEARD_WITHIN } else { LAPSE_AFTER })
         });
         let grants = self.grants.values().filter(|grant| !grant.expired).filter_map(|grant| grant.until);
         let ended = leases.chain(grants.map(|until| until.plus(LAPSE_AFTER)));
-        ended.chain(self.subscriptions.values().map(|subscription| subscription.period.until))
+        let renewals = self.subscriptions.values().map(|subscription| subscription.period.until);
+        ended.chain(renewals).chain(self.desk.till.seals_at())
     }
 
-    /// The moment at which a command is carried out: `now`, unless the clock ran backwards since the last entry.
+    /// The moment at which a command is carried out: `now`, unless the clock ran backwards since something was last written.
     pub(super) fn moment(&self, now: Timestamp) -> Timestamp {
-        now.max(self.last)
+        now.max(self.last).max(self.desk.till.at)
     }
 }

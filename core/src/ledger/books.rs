@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::event::{ClosedGrant, Event};
+use super::usage::{Burn, Charge};
 use crate::money::Micros;
 
 /// One side of a posting. What a book holds is what the provider owes (the customer) or has earned (revenue) when it is
@@ -64,7 +65,8 @@ pub fn postings(event: &Event) -> Vec<Posting> {
         | Event::Noticed(_)
         | Event::StatusSet { .. }
         | Event::StatementClosed { .. }
-        | Event::BatchesForgotten { .. } => Vec::new(),
+        | Event::BatchesForgotten { .. }
+        | Event::TillBegun { .. } => Vec::new(),
         Event::Refunded { amount, .. } => transfer(Book::Balance, Book::Payments, *amount),
         Event::Adjusted { amount, .. } => transfer(Book::Adjustments, Book::Balance, *amount),
         Event::Subscribed(began) => transfer(Book::Balance, Book::DeferredRevenue, began.terms.price),
@@ -78,14 +80,20 @@ pub fn postings(event: &Event) -> Vec<Posting> {
         Event::Recharged { amount, .. } => transfer(Book::Payments, Book::Balance, *amount),
         Event::Purchased { terms, .. } => transfer(Book::Balance, Book::DeferredRevenue, terms.price),
         Event::GrantExpired { forfeited, .. } => transfer(Book::DeferredRevenue, Book::Revenue, *forfeited),
-        Event::Settled(settlement) => {
-            let charged = settlement.charges.iter().fold(Micros::ZERO, |sum, c| sum.saturating_add(c.charged));
-            let earned = settlement.burns.iter().fold(Micros::ZERO, |sum, b| sum.saturating_add(b.earned));
-            let mut postings = transfer(Book::Balance, Book::Revenue, charged);
-            postings.extend(transfer(Book::DeferredRevenue, Book::Revenue, earned));
-            postings
+        Event::Settled(_) | Event::UsageSealed(_) => {
+            let (charges, burns) = event.charges();
+            of_usage(charges, burns)
         }
     }
+}
+
+/// What usage moves: out of the balance, and out of what was paid ahead.
+pub(super) fn of_usage(charges: &[Charge], burns: &[Burn]) -> Vec<Posting> {
+    let charged = charges.iter().fold(Micros::ZERO, |sum, charge| sum.saturating_add(charge.charged));
+    let earned = burns.iter().fold(Micros::ZERO, |sum, burn| sum.saturating_add(burn.earned));
+    let mut postings = transfer(Book::Balance, Book::Revenue, charged);
+    postings.extend(transfer(Book::DeferredRevenue, Book::Revenue, earned));
+    postings
 }
 
 fn closing(closed: Option<&ClosedGrant>) -> Vec<Posting> {

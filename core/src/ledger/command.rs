@@ -149,6 +149,8 @@ pub enum Command {
         /// In order, as [`super::Entry::to_bytes`] writes them: who only asks for leases need not know how entries look.
         entries: Vec<Vec<u8>>,
     },
+    /// Seals the usage that is not sealed yet, so that whoever reads the entries sees it.
+    Seal,
 }
 
 impl Command {
@@ -162,6 +164,7 @@ impl Command {
                 | Self::Tick { .. }
                 | Self::SetStatus { .. }
                 | Self::Restore { .. }
+                | Self::Seal
         )
     }
 }

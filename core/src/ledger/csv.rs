@@ -152,5 +152,10 @@ fn describe(event: &Event) -> (&str, String) {
         Event::StatusSet { suspended } => ("", if *suspended { "suspended" } else { "active" }.to_owned()),
         Event::StatementClosed { month } => ("", month.to_string()),
         Event::BatchesForgotten { before } => ("", format!("begun before {}", before.start())),
+        Event::TillBegun { .. } => ("", String::new()),
+        Event::UsageSealed(sealed) => {
+            let calls: u64 = sealed.usage.iter().map(|used| used.usage.calls).sum();
+            ("", format!("{calls} calls"))
+        }
     }
 }

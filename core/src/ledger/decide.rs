@@ -1,23 +1,27 @@
 //! What a command makes of an account: the entries to append, or why there are none.
 //!
-//! Invariant: nothing is booked that is not in an entry, and a command is carried out whole or refused. A command that
+//! Invariant: money that changes hands is in an entry, what is used is in the till until it is, and a command is carried out
+//! whole or refused. A command that
 //! is repeated under its key answers what it answered before and books nothing.
 #![deny(clippy::float_arithmetic)]
 
 use super::{
-    account::Account,
-    books::{self, Book},
+    account::{Account, BookedLease},
+    books::Book,
     chain::{self, BrokenChain},
-    command::{AccountTerms, Answer, Command, IdempotencyKey, PackageTerms, Refusal},
+    command::{AccountBatch, AccountTerms, Answer, Command, IdempotencyKey, PackageTerms, Refusal, Seen},
+    drafting::Draft,
     entry::{Cause, Entry, Hash},
-    event::{Event, Leased},
-    evolve::{booked, on_balance},
+    event::Event,
+    evolve::booked,
     leasing::{self, Wish},
     renewing::{self, Sold},
     settling, subscription, ticking,
+    till::{Register, Till},
+    usage::Source,
 };
 use crate::{
-    id::{LeaseId, WriterId},
+    id::{LeaseId, LineId, ProductId, WriterId},
     lease::Lease,
     money::{Currency, Micros},
     time::Timestamp,
@@ -37,7 +41,11 @@ const RENEWED_AT_ONCE: usize = 100;
 pub struct Decision {
     /// To be appended in this order right after the account's last entry. None when there is nothing to book.
     pub entries: Vec<Entry>,
-    /// To be given once they were appended.
+    /// The till to be put in place of the account's, in one step with the entries. `None` when it stays.
+    pub till: Option<Till>,
+    /// The same for the register, which is never written without the till.
+    pub register: Option<Register>,
+    /// To be given once all is written.
     pub answer: Answer,
 }
 
@@ -62,43 +70,41 @@ pub fn decide(
         let same = known.content == cause.content;
         return if same { Ok(nothing(known.answer.clone())) } else { Err(Refusal::KeyReused) };
     }
-    // A copy goes on where the book ends, and has the renewals that were due in it.
-    let due = if matches!(command, Command::Restore { .. }) { None } else { renew(account, Sold::by(command), at) };
-    let Some((mut entries, renewed)) = due else { return carry_out(account, cause, command, at) };
-    let decision = carry_out(&renewed, cause, command, at)?;
-    entries.extend(decision.entries);
-    Ok(Decision { entries, answer: decision.answer })
+    let mut draft = Draft::new(account, at);
+    // A copy has the renewals that were due in it, and a seal only shows what was booked.
+    if !matches!(command, Command::Restore { .. } | Command::Seal) {
+        renew(&mut draft, Sold::by(command), at);
+    }
+    carry_out(draft, cause, command, at)
 }
 
 /// Carries out the renewals that are due of what is `sold`, so that a command meets an account whose subscriptions are up to date.
-fn renew(account: &Account, sold: Sold<'_>, at: Timestamp) -> Option<(Vec<Entry>, Account)> {
-    renewing::due(account, sold, at)?;
-    let (mut entries, mut renewed) = (Vec::new(), account.clone());
-    while let Some(event) = renewing::due(&renewed, sold, at).filter(|_| entries.len() < RENEWED_AT_ONCE) {
-        for entry in sealed(&renewed, at, None, vec![event]) {
-            renewed.evolve(&entry);
-            entries.push(entry);
-        }
+fn renew(draft: &mut Draft<'_>, sold: Sold<'_>, at: Timestamp) {
+    for _ in 0..RENEWED_AT_ONCE {
+        let Some(event) = renewing::due(draft.account(), sold, at) else { return };
+        draft.append(None, event);
     }
-    Some((entries, renewed))
 }
 
-fn carry_out(account: &Account, cause: Option<Cause>, command: &Command, at: Timestamp) -> Result<Decision, Refusal> {
+fn carry_out(
+    mut draft: Draft<'_>,
+    cause: Option<Cause>,
+    command: &Command,
+    at: Timestamp,
+) -> Result<Decision, Refusal> {
+    let account = draft.account();
     let event = match command {
-        Command::Open { currency } => return open(account, *currency, at),
+        Command::Open { currency } => return open(draft, *currency),
         Command::Lease { product, writer, rate, want, lasting } => {
             let wish = Wish { product, rate: rate.as_ref(), want, lasting: *lasting };
-            return lease(account, writer, wish, at);
+            return lease(draft, writer, wish, at);
         }
-        Command::Restore { entries } => return restore(account, entries),
-        Command::Settle { batches } => {
-            let (settlement, settled) = settling::settle(account, batches);
-            let events = settlement.map(Event::Settled).into_iter().collect();
-            return Ok(Decision { entries: sealed(account, at, None, events), answer: Answer::Settled(settled) });
-        }
-        Command::Tick { seen, gone } => {
-            let events = ticking::tick(account, seen, gone, at);
-            return Ok(Decision { entries: sealed(account, at, None, events), answer: Answer::Ticked { due: None } });
+        Command::Restore { entries } => return restore(draft, entries),
+        Command::Settle { batches } => return Ok(settle(draft, batches, at)),
+        Command::Tick { seen, gone } => return Ok(tick(draft, seen, gone, at)),
+        Command::Seal => {
+            draft.seal();
+            return Ok(draft.finish(Answer::Ticked { due: None }));
         }
         Command::Recharge { amount, currency, reference } => recharge(account, *amount, *currency, reference.clone())?,
         Command::Refund { amount, reference } => refund(account, *amount, reference.clone())?,
@@ -108,16 +114,48 @@ fn carry_out(account: &Account, cause: Option<Cause>, command: &Command, at: Tim
         Command::ExchangeTerms { before, .. } if *before != account.terms => return Err(Refusal::TermsChanged),
         Command::ExchangeTerms { after, .. } => set_terms(account, after)?,
         Command::SetStatus { suspended } if account.suspended == *suspended => {
-            return Ok(nothing(Answer::Booked { entry: account.version, balance: account.balance(), grant: None }));
+            let answer = Answer::Booked { entry: account.version, balance: account.balance(), grant: None };
+            return Ok(draft.finish(answer));
         }
         Command::SetStatus { suspended } => Event::StatusSet { suspended: *suspended },
         Command::Subscribe(terms) => renewing::subscribe(account, terms, at)?,
         Command::Cancel { subscription, at_once } => renewing::cancel(account, *subscription, *at_once, at)?,
         Command::ChangePlan { subscription, terms } => renewing::change(account, *subscription, terms, at)?,
     };
-    let balance = account.balance().saturating_add(on_balance(&books::postings(&event)));
-    let answer = booked(balance, account.version + 1, &event);
-    Ok(Decision { entries: sealed(account, at, cause, vec![event]), answer })
+    draft.append(cause, event.clone());
+    let answer = booked(draft.account().balance(), draft.account().version, &event);
+    Ok(draft.finish(answer))
+}
+
+/// Books usage. What was used in an hour that is over is sealed first.
+fn settle(mut draft: Draft<'_>, batches: &[AccountBatch], at: Timestamp) -> Decision {
+    let (settlement, settled) = settling::settle(draft.account(), batches);
+    if let Some(settlement) = settlement {
+        if draft.account().desk.till.has_older_usage(at) {
+            draft.seal();
+        }
+        draft.at_desk(|desk| desk.settle(&settlement, at));
+    }
+    draft.finish(Answer::Settled(settled))
+}
+
+/// Does what the time demands.
+fn tick(mut draft: Draft<'_>, seen: &Seen, gone: &[ProductId], at: Timestamp) -> Decision {
+    if draft.account().desk.till.has_older_usage(at) {
+        draft.seal();
+    }
+    let due = ticking::tick(draft.account(), seen, gone, at);
+    if !due.lapsed.is_empty() {
+        draft.at_desk(|desk| desk.lapse(&due.lapsed, at));
+    }
+    if let Some(before) = due.forgotten {
+        draft.at_desk(|desk| desk.forget_batches(before));
+    }
+    if !due.ended.is_empty() {
+        draft.at_desk(|desk| desk.end_lines(due.ended, at));
+    }
+    due.events.into_iter().for_each(|event| draft.append(None, event));
+    draft.finish(Answer::Ticked { due: None })
 }
 
 /// What a command was asked for with. The terms of an offer are the catalog's and not the caller's: they may be others
@@ -135,34 +173,22 @@ fn cause(key: &IdempotencyKey, command: &Command) -> Cause {
 }
 
 const fn nothing(answer: Answer) -> Decision {
-    Decision { entries: Vec::new(), answer }
+    Decision { entries: Vec::new(), till: None, register: None, answer }
 }
 
-/// Chains `events` to the account's last entry. The command's cause stands on the first.
-fn sealed(account: &Account, at: Timestamp, mut cause: Option<Cause>, events: Vec<Event>) -> Vec<Entry> {
-    let (mut prev, mut seq) = (account.head, account.version);
-    let seal = |event| {
-        seq += 1;
-        let entry = Entry::seal(prev, seq, at, cause.take(), event);
-        prev = entry.hash;
-        entry
-    };
-    events.into_iter().map(seal).collect()
-}
-
-fn open(account: &Account, currency: Currency, at: Timestamp) -> Result<Decision, Refusal> {
+fn open(mut draft: Draft<'_>, currency: Currency) -> Result<Decision, Refusal> {
+    let account = draft.account();
     match account.currency {
-        Some(ours) if ours == currency => Ok(nothing(Answer::Opened)),
-        Some(_) if !account.is_blank() => Err(Refusal::AlreadyOpen),
-        _ => {
-            let entries = sealed(account, at, None, vec![Event::Opened { currency }]);
-            Ok(Decision { entries, answer: Answer::Opened })
-        }
+        Some(ours) if ours == currency => {}
+        Some(_) if !account.is_blank() => return Err(Refusal::AlreadyOpen),
+        _ => draft.append(None, Event::Opened { currency }),
     }
+    Ok(draft.finish(Answer::Opened))
 }
 
-/// Entries that follow those that are there, whole as they were written.
-fn restore(account: &Account, copy: &[Vec<u8>]) -> Result<Decision, Refusal> {
+/// Entries that follow those that are there, whole as they were written. Who has booked something since then has another book.
+fn restore(mut draft: Draft<'_>, copy: &[Vec<u8>]) -> Result<Decision, Refusal> {
+    let account = draft.account();
     let copy: Result<Vec<Entry>, _> = copy.iter().map(|bytes| Entry::from_bytes(bytes)).collect();
     let copy = copy.map_err(|_| Refusal::OtherBook(BrokenChain::Changed(account.version + 1)))?;
     let known = copy.partition_point(|entry| entry.seq <= account.version);
@@ -175,7 +201,15 @@ fn restore(account: &Account, copy: &[Vec<u8>]) -> Result<Decision, Refusal> {
     if !begins || new.first().is_some_and(|first| first.at < account.last) {
         return Err(Refusal::OtherBook(BrokenChain::Time(account.version + 1)));
     }
-    Ok(Decision { entries: new.to_vec(), answer: Answer::Opened })
+    let till = &account.desk.till;
+    let is_idle = till.number == 0 || (till.leases.is_empty() && till.booked().is_none());
+    if !new.is_empty() && !is_idle {
+        return Err(Refusal::OtherBook(BrokenChain::Link(account.version + 1)));
+    }
+    if !new.is_empty() {
+        draft.restore(new);
+    }
+    Ok(draft.finish(Answer::Opened))
 }
 
 fn recharge(
@@ -247,28 +281,37 @@ fn set_terms(account: &Account, terms: &AccountTerms) -> Result<Event, Refusal> 
     Ok(Event::TermsSet(terms.clone()))
 }
 
-fn lease(account: &Account, writer: &WriterId, wish: Wish<'_>, at: Timestamp) -> Result<Decision, Refusal> {
+fn lease(mut draft: Draft<'_>, writer: &WriterId, wish: Wish<'_>, at: Timestamp) -> Result<Decision, Refusal> {
+    let account = draft.account();
     if account.suspended {
         return Err(Refusal::Suspended);
     }
+    if at < account.desk.till.withheld_until {
+        return Err(Refusal::QuotaExhausted { leased: true });
+    }
     let offer = leasing::offer(account, wish, at)?;
-    let seq = account.version + 1;
-    let answer = Answer::Leased(Lease {
-        id: LeaseId(seq),
-        allowance: offer.allowance.clone(),
-        until: offer.until,
-        lasts: offer.until.since(at),
-        beside: offer.beside.clone(),
-        policy: offer.policy.clone(),
-        quantity: offer.quantity,
-    });
-    let event = Event::Leased(Leased {
+    let till = draft.till();
+    till.issued += 1;
+    let id = LeaseId(till.issued);
+    let lease = BookedLease {
         product: wish.product.clone(),
         writer: writer.clone(),
-        source: leasing::source(&offer, seq),
+        source: offer.source.unwrap_or(Source::Balance(LineId(id.0))),
+        allowance: offer.allowance.clone(),
+        since: at,
+        until: offer.until,
+        used: Default::default(),
+        announced: None,
+    };
+    till.open_lease(id, lease, offer.begins);
+    let answer = Answer::Leased(Lease {
+        id,
         allowance: offer.allowance,
         until: offer.until,
-        begins: offer.begins,
+        lasts: offer.until.since(at),
+        beside: offer.beside,
+        policy: offer.policy,
+        quantity: offer.quantity,
     });
-    Ok(Decision { entries: sealed(account, at, None, vec![event]), answer })
+    Ok(draft.finish(answer))
 }

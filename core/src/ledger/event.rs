@@ -6,14 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     command::{AccountTerms, PackageTerms},
+    sealing::{SealedUsage, UsageSealed},
     subscription::{Period, PlanTerms},
+    usage::{Burn, Charge, Leased, Rest, Settlement, UsageLine, Used},
 };
 use crate::{
-    id::{CredentialKey, GrantId, LeaseId, LineId, ProductId, SubscriptionId, WriterId},
+    id::{GrantId, SubscriptionId},
     journal::Window,
-    meter::{Meter, PerMeter, Usage},
+    meter::{Meter, PerMeter},
     money::{Currency, Micros},
-    rate::Rate,
     time::{Month, Timestamp},
 };
 
@@ -40,11 +41,11 @@ pub enum Event {
         /// When it expires.
         until: Option<Timestamp>,
     },
-    /// A lease was given: its id is the entry's sequence number.
+    /// A lease was given: its id is the entry's sequence number. Written until there were tills.
     Leased(Leased),
-    /// Usage was booked.
+    /// Usage was booked. Written until there were tills.
     Settled(Settlement),
-    /// Leases ended without their instance having accounted for all of them.
+    /// Leases ended without their instance having accounted for all of them. Written until there were tills.
     Lapsed {
         /// Which.
         leases: Vec<Rest>,
@@ -120,20 +121,62 @@ pub enum Event {
         /// Which month.
         month: Month,
     },
-    /// Batches that were begun before a minute, and whose leases are all over, are not known any more.
+    /// Batches that were begun before a minute, and whose leases are all over, are not known any more. Written until there were
+    /// tills.
     BatchesForgotten {
         /// The minute.
         before: Window,
     },
+    /// From here on leases and batches stand in the account's till, and usage is sealed when an hour is over. A version that
+    /// knows no tills cannot read on, so that it gives no lease beside one.
+    TillBegun {
+        /// The last number that a lease or a rating line may have been given before.
+        issued: u64,
+    },
+    /// Usage was added up and is sealed: when the hour was over, or before something else was booked.
+    UsageSealed(UsageSealed),
 }
 
 impl Event {
     /// Whether it would be the same in another currency: it moves no money, sells nothing and names no amount.
     pub fn is_of_no_currency(&self) -> bool {
         match self {
-            Self::Opened { .. } | Self::StatusSet { .. } | Self::StatementClosed { .. } => true,
+            Self::Opened { .. } | Self::StatusSet { .. } | Self::StatementClosed { .. } | Self::TillBegun { .. } => {
+                true
+            }
             Self::TermsSet(terms) => !terms.has_amounts(),
             _ => false,
+        }
+    }
+
+    /// The usage that it books.
+    pub fn usage(&self) -> impl Iterator<Item = Used<'_>> {
+        let (minutes, hours): (&[UsageLine], &[SealedUsage]) = match self {
+            Self::Settled(settlement) => (&settlement.usage, &[]),
+            Self::UsageSealed(sealed) => (&[], &sealed.usage),
+            _ => (&[], &[]),
+        };
+        let by_minute = minutes.iter().map(|line| Used {
+            product: &line.product,
+            credential: &line.credential,
+            window: line.window,
+            usage: line.usage,
+        });
+        let by_hour = hours.iter().map(|used| Used {
+            product: &used.product,
+            credential: &used.credential,
+            window: used.hour,
+            usage: used.usage,
+        });
+        by_minute.chain(by_hour)
+    }
+
+    /// What it charges, by rating line, and what it burns, by grant.
+    pub fn charges(&self) -> (&[Charge], &[Burn]) {
+        match self {
+            Self::Settled(settlement) => (&settlement.charges, &settlement.burns),
+            Self::UsageSealed(sealed) => (&sealed.charges, &sealed.burns),
+            _ => (&[], &[]),
         }
     }
 
@@ -160,6 +203,8 @@ impl Event {
             Self::StatusSet { .. } => "status_set",
             Self::StatementClosed { .. } => "statement_closed",
             Self::BatchesForgotten { .. } => "batches_forgotten",
+            Self::TillBegun { .. } => "till_begun",
+            Self::UsageSealed(_) => "usage_sealed",
         }
     }
 }
@@ -251,123 +296,4 @@ pub enum Notice {
         /// What is there.
         balance: Micros,
     },
-}
-
-/// What pays for a lease.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Source {
-    /// A grant.
-    Grant(GrantId),
-    /// The balance, rated on this line.
-    Balance(LineId),
-}
-
-/// A lease as it was given.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Leased {
-    /// For which product.
-    pub product: ProductId,
-    /// To which instance.
-    pub writer: WriterId,
-    /// What pays.
-    pub source: Source,
-    /// How much may be used on it.
-    pub allowance: PerMeter<u64>,
-    /// From then on nothing may be admitted on it.
-    pub until: Timestamp,
-    /// Set when it begins a rating line, whose id is the entry's sequence number.
-    pub begins: Option<LineTerms>,
-}
-
-/// What is the same for everything that is rated together.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LineTerms {
-    /// The billing period.
-    pub month: Month,
-    /// The rate, as it was in the catalog.
-    pub rate: Rate,
-}
-
-/// What is left of a lease when it ends.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rest {
-    /// Which lease.
-    pub lease: LeaseId,
-    /// What goes back, per meter that it limited. Of a lease that lapsed nobody knows whether it was used: it is given
-    /// back in the customer's favour, and shown as unaccounted.
-    pub left: PerMeter<u64>,
-}
-
-/// Usage, and what it costs.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Settlement {
-    /// The batches that were booked.
-    pub batches: Vec<WriterBatches>,
-    /// What they hold, added up.
-    pub usage: Vec<UsageLine>,
-    /// What it moved out of the balance.
-    pub charges: Vec<Charge>,
-    /// What it burned of grants.
-    pub burns: Vec<Burn>,
-    /// Leases that their instance is done with, and all that was ever used on each.
-    pub announced: Vec<(LeaseId, Usage)>,
-    /// Leases that are accounted for to the last unit, and end with this entry.
-    pub returned: Vec<Rest>,
-}
-
-/// Batches of one instance.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WriterBatches {
-    /// The instance.
-    pub writer: WriterId,
-    /// Its batches' sequence numbers and windows.
-    pub batches: Vec<(u64, Window)>,
-}
-
-/// Usage on one lease by one credential in one minute.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UsageLine {
-    /// The lease that paid.
-    pub lease: LeaseId,
-    /// The product of the lease.
-    pub product: ProductId,
-    /// Who called.
-    pub credential: CredentialKey,
-    /// When the batch was begun.
-    pub window: Window,
-    /// How much.
-    pub usage: Usage,
-}
-
-/// What usage moved on one rating line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Charge {
-    /// The line.
-    pub line: LineId,
-    /// Out of the balance. Negative when a total reached a cheaper volume tier.
-    pub charged: Micros,
-    /// Rated but not charged, because its lease had lapsed and the balance did not cover it. Negative when less is owed.
-    pub forgiven: Micros,
-    /// Usage on leases that had lapsed, which is not rated at all because it would have made what is leased out cost
-    /// more than there is.
-    pub unrated: Usage,
-}
-
-impl Charge {
-    /// Whether it changes nothing.
-    pub(super) fn is_nothing(&self) -> bool {
-        self.charged == Micros::ZERO && self.forgiven == Micros::ZERO && self.unrated.is_zero()
-    }
-}
-
-/// What usage burned of one grant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Burn {
-    /// The grant.
-    pub grant: GrantId,
-    /// How much.
-    pub usage: Usage,
-    /// The part of the grant's price that is earned by that.
-    pub earned: Micros,
 }

@@ -11,13 +11,13 @@
 use super::{
     account::Account,
     command::Refusal,
-    event::{LineTerms, Source},
     grant::Grant,
     line::RatingLine,
     subscription::Beyond,
+    usage::{LineTerms, Source},
 };
 use crate::{
-    id::{LineId, ProductId},
+    id::ProductId,
     meter::{Meter, PerMeter, Usage},
     money::Micros,
     rate::Rate,
@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// The longest lease: what an instance that dies can withhold is withheld no longer than this, and a while.
-pub const LONGEST_LEASE: Millis = 10 * MINUTE;
+pub const LONGEST_LEASE: Millis = MINUTE;
 const SHORTEST_LEASE: Millis = SECOND;
 
 /// A lease is at most one part in this many of what is left.
@@ -209,9 +209,4 @@ fn refusal(account: &Account, wish: Wish<'_>, at: Timestamp) -> Refusal {
         (false, _) if !by_use => Refusal::QuotaExhausted { leased: false },
         _ => Refusal::BalanceExhausted { leased },
     }
-}
-
-/// The source of a lease that becomes entry `seq`.
-pub(super) fn source(offer: &Offer, seq: u64) -> Source {
-    offer.source.unwrap_or(Source::Balance(LineId(seq)))
 }

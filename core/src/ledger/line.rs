@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::event::LineTerms;
+use super::usage::LineTerms;
 use crate::{
     id::ProductId,
     meter::{Meter, PerMeter, Usage},

@@ -1,5 +1,5 @@
-//! The book of one account, as a decider: `decide(account, command, now)` says which entries a command makes, and
-//! `Account::evolve(entry)` what an entry does. Both are pure; a platform's ledger port loads, decides and appends.
+//! The book of one account and its till, as a decider: `decide(account, command, now)` says which entries a command makes and
+//! what becomes of the till, `Account::advance` what they do. Both are pure; a platform's ledger port loads, decides and writes.
 
 mod account;
 mod applied;
@@ -8,21 +8,27 @@ mod chain;
 pub mod command;
 mod csv;
 mod decide;
+mod drafting;
 mod entry;
 mod event;
 mod evolve;
 mod grant;
 mod keys;
+mod laying;
 mod leasing;
 mod line;
 mod renewing;
 mod report;
 mod repricing;
+mod seal_text;
+mod sealing;
 mod settling;
 mod snapshot;
 mod statement;
 mod subscription;
 mod ticking;
+mod till;
+mod usage;
 
 pub use account::{Account, BookedLease, GrantRow};
 pub use applied::REMEMBERED;
@@ -31,18 +37,18 @@ pub use chain::{BrokenChain, verify};
 pub use command::{Answer, Command, IdempotencyKey, Refusal, Settled};
 pub use decide::{Decision, decide};
 pub use entry::{Cause, Entry, Hash, Unreadable};
-pub use event::{
-    Burn, Charge, ClosedGrant, Ending, Event, Leased, LineTerms, Notice, PlanChanged, Rest, Settlement, Source,
-    Subscribed, UsageLine, WriterBatches,
-};
+pub use event::{ClosedGrant, Ending, Event, Notice, PlanChanged, Subscribed};
 pub use grant::{Grant, Quota};
 pub use keys::KEY_MEMORY;
 pub use leasing::LONGEST_LEASE;
 pub use line::RatingLine;
 pub use report::UsageReport;
 pub use repricing::{Repriced, Repricing};
+pub use sealing::{BegunLine, LateUsage, SealedUsage, UsageSealed, WriterRanges};
 pub use statement::{
     BadStatement, Overrun, StatedCharge, StatedEntry, StatedTier, Statement, StatementWriter, Unaccounted,
 };
 pub use subscription::{Beyond, Every, Period, PlanTerms, Subscription};
 pub use ticking::{HEARD_WITHIN, LAPSE_AFTER};
+pub use till::{Register, Till, UnreadableTill};
+pub use usage::{Burn, Charge, Leased, LineTerms, Rest, Settlement, Source, UsageLine, Used, WriterBatches};

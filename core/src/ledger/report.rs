@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{entry::Entry, event::Event};
+use super::{
+    entry::Entry,
+    sealing::{UsageSealed, hour_of},
+};
 use crate::{
     id::ProductId,
     journal::Window,
@@ -10,7 +13,7 @@ use crate::{
     time::{MINUTE, Timestamp},
 };
 
-/// Usage per product, counted by the minute in which its batch was begun. Fed with entries in any order.
+/// Usage per product, counted by the hour in which its batch was begun. Fed with entries in any order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UsageReport {
     from: Window,
@@ -19,9 +22,9 @@ pub struct UsageReport {
 }
 
 impl UsageReport {
-    /// A report of `[from, until)`; a minute that it cuts at its beginning belongs to it, as does one cut at its end.
+    /// A report of `[from, until)`; an hour that it cuts at its beginning belongs to it, as does one cut at its end.
     pub const fn new(from: Timestamp, until: Timestamp) -> Self {
-        Self { from: Window::of(from), until, products: BTreeMap::new() }
+        Self { from: hour_of(Window::of(from)), until, products: BTreeMap::new() }
     }
 
     /// The earliest time at which an entry that matters can have been booked. Writers' clocks may be ahead of the
@@ -32,10 +35,17 @@ impl UsageReport {
 
     /// Adds what an entry booked.
     pub fn add(&mut self, entry: &Entry) {
-        let Event::Settled(settlement) = &entry.event else { return };
-        for line in settlement.usage.iter().filter(|line| line.window >= self.from && line.window.start() < self.until)
-        {
-            self.products.entry(line.product.clone()).or_default().add(&line.usage);
+        entry.event.usage().for_each(|used| self.add_usage(used.window, used.product, &used.usage));
+    }
+
+    /// Adds what is sealed, or is going to be.
+    pub fn add_sealed(&mut self, sealed: &UsageSealed) {
+        sealed.usage.iter().for_each(|used| self.add_usage(used.hour, &used.product, &used.usage));
+    }
+
+    fn add_usage(&mut self, window: Window, product: &ProductId, usage: &Usage) {
+        if window >= self.from && window.start() < self.until {
+            self.products.entry(product.clone()).or_default().add(usage);
         }
     }
 

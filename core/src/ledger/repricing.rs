@@ -17,10 +17,12 @@ use serde::{Deserialize, Serialize};
 use super::{
     command::PackageTerms,
     entry::Entry,
-    event::{ClosedGrant, Event, PlanChanged, Settlement, Subscribed, UsageLine},
+    event::{ClosedGrant, Event, PlanChanged, Subscribed},
     grant::Grant,
     renewing::{changed, closed},
+    sealing::UsageSealed,
     subscription::{Beyond, PlanTerms, Subscription},
+    usage::{Charge, Settlement},
 };
 use crate::{
     catalog::Catalog,
@@ -106,6 +108,7 @@ impl<'a> Repricing<'a> {
                 }
             }
             Event::Settled(settlement) => self.settle(entry, settlement),
+            Event::UsageSealed(sealed) => self.settle_sealed(entry, sealed),
             _ => {}
         }
         true
@@ -198,28 +201,40 @@ impl<'a> Repricing<'a> {
     }
 
     fn settle(&mut self, entry: &Entry, settlement: &Settlement) {
-        for charge in &settlement.charges {
-            if let Some(product) = self.lines.get(&charge.line).cloned() {
-                self.pay(entry, &product, charge.charged, Micros::ZERO);
-            }
-        }
+        self.charge(entry, &settlement.charges);
         for line in &settlement.usage {
-            if let Some(row) = self.row(entry, &line.product) {
-                row.usage.add(&line.usage);
-            }
-            self.burn(entry, line);
+            let leased = self.leased.get(&line.lease).copied().unwrap_or(entry.at);
+            self.burn(entry, &line.product, leased, &line.usage);
         }
         for rest in &settlement.returned {
             self.leased.remove(&rest.lease);
         }
     }
 
-    /// Lets usage burn down what the account would have, and rates the rest.
-    fn burn(&mut self, entry: &Entry, line: &UsageLine) {
-        let at = self.leased.get(&line.lease).copied().unwrap_or(entry.at);
-        let mut rest = line.usage;
+    fn settle_sealed(&mut self, entry: &Entry, sealed: &UsageSealed) {
+        self.lines.extend(sealed.begun.iter().map(|begun| (begun.line, begun.product.clone())));
+        self.charge(entry, &sealed.charges);
+        for used in &sealed.usage {
+            self.burn(entry, &used.product, used.leased, &used.usage);
+        }
+    }
+
+    fn charge(&mut self, entry: &Entry, charges: &[Charge]) {
+        for charge in charges {
+            if let Some(product) = self.lines.get(&charge.line).cloned() {
+                self.pay(entry, &product, charge.charged, Micros::ZERO);
+            }
+        }
+    }
+
+    /// Lets usage on leases that were given at `at` burn down what the account would have, and rates the rest.
+    fn burn(&mut self, entry: &Entry, product: &ProductId, at: Timestamp, usage: &Usage) {
+        if let Some(row) = self.row(entry, product) {
+            row.usage.add(usage);
+        }
+        let mut rest = *usage;
         while !rest.is_zero() {
-            let paying = |grant: &&mut Grant| grant.product == line.product && grant.is_current(at) && grant.has_free();
+            let paying = |grant: &&mut Grant| grant.product == *product && grant.is_current(at) && grant.has_free();
             let first = self.grants.values_mut().filter(paying).min_by_key(|grant| grant.burn_order());
             let Some(grant) = first else { break };
             let part = payable(grant, &rest);
@@ -227,26 +242,26 @@ impl<'a> Repricing<'a> {
             rest = rest.less(&part);
         }
         if !rest.is_zero() {
-            self.rate(entry, line, at, &rest);
+            self.rate(entry, product, at, &rest);
         }
     }
 
     /// What the balance would pay for.
-    fn rate(&mut self, entry: &Entry, line: &UsageLine, at: Timestamp, rest: &Usage) {
+    fn rate(&mut self, entry: &Entry, product: &ProductId, at: Timestamp, rest: &Usage) {
         let mut plans = self.subscriptions.values().map(|subscription| &subscription.terms);
-        let rejects = plans.any(|terms| terms.product == line.product && terms.beyond == Beyond::Reject);
-        let rate = self.catalog.product(&line.product).and_then(|product| product.rate.as_ref());
+        let rejects = plans.any(|terms| terms.product == *product && terms.beyond == Beyond::Reject);
+        let rate = self.catalog.product(product).and_then(|product| product.rate.as_ref());
         let Some(rate) = rate.filter(|_| !rejects) else {
-            if let Some(row) = self.row(entry, &line.product) {
+            if let Some(row) = self.row(entry, product) {
                 row.unsold.add(rest);
             }
             return;
         };
-        let usage = self.rated.entry((line.product.clone(), Month::of(at))).or_default();
+        let usage = self.rated.entry((product.clone(), Month::of(at))).or_default();
         let before = rate.charge(usage);
         usage.add(rest);
         let cost = rate.charge(usage).saturating_sub(before);
-        self.pay(entry, &line.product, Micros::ZERO, cost);
+        self.pay(entry, product, Micros::ZERO, cost);
     }
 }
 

@@ -13,8 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     account::{Account, BookedLease},
     command::{AccountBatch, Settled},
-    event::{Burn, Charge, Rest, Settlement, Source, UsageLine, WriterBatches},
     line::RatingLine,
+    usage::{Burn, Charge, Rest, Settlement, Source, UsageLine, WriterBatches},
 };
 use crate::{
     id::{BatchId, CredentialKey, GrantId, LeaseId, LineId, WriterId},
@@ -62,7 +62,7 @@ pub(super) fn settle(account: &Account, batches: &[AccountBatch]) -> (Option<Set
     let mut sources = Sources::default();
     let mut returned = Vec::new();
     for (id, usage) in per_lease(&sum) {
-        match account.leases.get(&id) {
+        match account.desk.till.leases.get(&id) {
             Some(lease) => {
                 let left = lease.outstanding_with(&usage);
                 let announced = sum.announced.get(&id).map(|total| lease.announced_with(total)).or(lease.announced);
@@ -92,7 +92,7 @@ fn take_new<'a>(account: &Account, batches: &'a [AccountBatch]) -> (Sum<'a>, Set
     let mut taken: BTreeSet<&BatchId> = BTreeSet::new();
     for batch in batches {
         let BatchId { writer, sequence } = &batch.id;
-        if account.applied.contains(writer, *sequence) || !taken.insert(&batch.id) {
+        if account.desk.register.applied.contains(writer, *sequence) || !taken.insert(&batch.id) {
             settled.known += 1;
             continue;
         }
@@ -100,7 +100,7 @@ fn take_new<'a>(account: &Account, batches: &'a [AccountBatch]) -> (Sum<'a>, Set
             settled.refused.push((batch.id.clone(), reason));
             continue;
         }
-        let closes = batch.closings.iter().any(|closing| account.lease(closing.lease).is_some());
+        let closes = batch.closings.iter().any(|closing| account.desk.lease(closing.lease).is_some());
         if batch.lines.is_empty() && !closes {
             // It only closes leases that are over, so it was booked before, or comes too late to say anything.
             settled.known += 1;
@@ -111,7 +111,7 @@ fn take_new<'a>(account: &Account, batches: &'a [AccountBatch]) -> (Sum<'a>, Set
         for line in &batch.lines {
             sum.usage.entry((line.lease, &line.credential, batch.window)).or_default().add(&line.usage);
         }
-        for closing in batch.closings.iter().filter(|closing| account.lease(closing.lease).is_some()) {
+        for closing in batch.closings.iter().filter(|closing| account.desk.lease(closing.lease).is_some()) {
             let total = sum.announced.entry(closing.lease).or_insert(closing.total);
             *total = total.corrected_by(&closing.total);
         }
@@ -126,11 +126,11 @@ fn flaw(account: &Account, batch: &AccountBatch) -> Option<String> {
     }
     let closed = batch.closings.iter().map(|closing| closing.lease);
     for lease in batch.lines.iter().map(|line| line.lease).chain(closed) {
-        if account.lease(lease).is_some_and(|lease| lease.writer != batch.id.writer) {
+        if account.desk.lease(lease).is_some_and(|lease| lease.writer != batch.id.writer) {
             return Some(format!("it names {lease}, which another instance holds"));
         }
     }
-    let strange = batch.lines.iter().map(|line| line.lease).find(|lease| account.lease(*lease).is_none())?;
+    let strange = batch.lines.iter().map(|line| line.lease).find(|lease| account.desk.lease(*lease).is_none())?;
     Some(format!("it names {strange}, which is not open and did not lapse lately"))
 }
 
@@ -165,7 +165,7 @@ impl Sources {
     }
 
     fn book_late(&mut self, account: &Account, id: LeaseId, usage: &Usage) {
-        match account.lapsed.get(&id).map(|lease| lease.source) {
+        match account.desk.register.lapsed.get(&id).map(|lease| lease.source) {
             Some(Source::Grant(grant)) => self.grants.entry(grant).or_default().add(usage),
             Some(Source::Balance(line)) => self.lines.entry(line).or_default().late.add(usage),
             None => {}
@@ -272,7 +272,7 @@ fn usage_lines(account: &Account, sum: &Sum<'_>) -> Vec<UsageLine> {
     let used = sum.usage.iter().filter(|(_, usage)| !usage.is_zero());
     let line = |((lease, credential, window), usage): (&(LeaseId, &CredentialKey, Window), &Usage)| {
         let (lease, window, usage) = (*lease, *window, *usage);
-        let product = account.lease(lease)?.product.clone();
+        let product = account.desk.lease(lease)?.product.clone();
         Some(UsageLine { lease, product, credential: (*credential).clone(), window, usage })
     };
     used.filter_map(line).collect()

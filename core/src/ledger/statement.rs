@@ -14,9 +14,10 @@ use super::{
     account::Account,
     chain::{self, BrokenChain},
     entry::{Entry, Hash},
-    event::{Event, Settlement},
+    event::Event,
     evolve::on_balance,
     line::RatingLine,
+    usage::Charge,
 };
 use crate::{
     id::{AccountId, GrantId, LeaseId, LineId, ProductId},
@@ -206,20 +207,37 @@ impl StatementWriter {
             Event::Lapsed { leases } => {
                 self.unaccounted.extend(leases.iter().map(|rest| (rest.lease, rest.left.clone())));
             }
-            Event::Settled(settlement) => self.count_usage(settlement),
+            Event::Settled(settlement) => {
+                for line in &settlement.usage {
+                    self.count_usage(&line.product, &line.usage);
+                    self.count_late(line.lease, &line.usage);
+                }
+                self.count_charges(&settlement.charges);
+            }
+            Event::UsageSealed(sealed) => {
+                self.unaccounted.extend(sealed.lapsed.iter().map(|rest| (rest.lease, rest.left.clone())));
+                sealed.usage.iter().for_each(|used| self.count_usage(&used.product, &used.usage));
+                sealed.late.iter().for_each(|late| self.count_late(late.lease, &late.usage));
+                self.count_charges(&sealed.charges);
+            }
             _ => {}
         }
     }
 
-    fn count_usage(&mut self, settlement: &Settlement) {
-        for line in &settlement.usage {
-            self.usage.entry(line.product.clone()).or_default().add(&line.usage);
-            if let Some(amount) = self.unaccounted.get_mut(&line.lease) {
-                *amount = amount.map(|meter, left| left.saturating_sub(line.usage.get(meter)));
-            }
+    fn count_usage(&mut self, product: &ProductId, usage: &Usage) {
+        self.usage.entry(product.clone()).or_default().add(usage);
+    }
+
+    /// Usage of a lease that lapsed is not unknown any more.
+    fn count_late(&mut self, lease: LeaseId, usage: &Usage) {
+        if let Some(amount) = self.unaccounted.get_mut(&lease) {
+            *amount = amount.map(|meter, left| left.saturating_sub(usage.get(meter)));
         }
-        // Lines of past billing periods are forgotten by the account, so they are kept here as they are settled.
-        for charge in &settlement.charges {
+    }
+
+    /// Lines of past billing periods are forgotten by the account, so they are kept here as they are charged.
+    fn count_charges(&mut self, charges: &[Charge]) {
+        for charge in charges {
             if let Some(line) = self.account.lines.get(&charge.line) {
                 self.lines.insert(charge.line, line.clone());
             }

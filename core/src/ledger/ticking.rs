@@ -7,12 +7,14 @@
 use super::{
     account::{Account, BookedLease},
     command::Seen,
-    event::{Event, Notice, Rest},
+    event::{Event, Notice},
     grant::Quota,
     leasing, renewing,
+    usage::Rest,
 };
 use crate::{
-    id::ProductId,
+    id::{LineId, ProductId},
+    journal::Window,
     money::Micros,
     time::{MINUTE, Millis, Month, SECOND, Timestamp},
 };
@@ -31,26 +33,38 @@ const LOOKED_AT_AGAIN: Millis = 10 * MINUTE;
 /// The most statements that one tick closes. What is due beyond is left for the next one.
 const CLOSED_AT_ONCE: usize = 120;
 
+/// What is due.
+pub(super) struct Due {
+    /// Leases that lapse, and what is left of each.
+    pub(super) lapsed: Vec<Rest>,
+    /// The minute before which batches are forgotten.
+    pub(super) forgotten: Option<Window>,
+    /// Rating lines of earlier months that nothing can be rated on any more.
+    pub(super) ended: Vec<LineId>,
+    /// What is booked, in this order.
+    pub(super) events: Vec<Event>,
+}
+
 /// Everything that is due once the journal was settled as far as `seen` says. The products that are `gone` are not sold any more.
-pub(super) fn tick(account: &Account, seen: &Seen, gone: &[ProductId], at: Timestamp) -> Vec<Event> {
+pub(super) fn tick(account: &Account, seen: &Seen, gone: &[ProductId], at: Timestamp) -> Due {
     let Seen { settled_until, heard_until, read_from } = *seen;
     let is_over = |until: Timestamp| until.plus(LAPSE_AFTER) <= settled_until;
     let is_silent =
         |lease: &BookedLease| lease.announced.is_none() && lease.until.plus(HEARD_WITHIN) <= heard_until.min(at);
-    let over = account.leases.iter().filter(|(_, lease)| is_over(lease.until) || is_silent(lease));
-    let leases: Vec<Rest> = over.map(|(id, lease)| Rest { lease: *id, left: lease.unaccounted() }).collect();
-    let lapsed = (!leases.is_empty()).then_some(Event::Lapsed { leases });
+    let over = account.desk.till.leases.iter().filter(|(_, lease)| is_over(lease.until) || is_silent(lease));
+    let lapsed = over.map(|(id, lease)| Rest { lease: *id, left: lease.unaccounted() }).collect();
     let ended = account.grants.values().filter(|grant| !grant.expired && grant.until.is_some_and(is_over));
     let expired = ended.map(|grant| Event::GrantExpired {
         grant: grant.id,
         forfeited: grant.price.saturating_sub(grant.earned).max(Micros::ZERO),
     });
     let noticed = notices(account, at).chain(exhausted(account, at)).map(Event::Noticed);
-    let horizon = account.applied.horizon(read_from, at);
-    let horizon = horizon.filter(|before| account.applied.has_older(*before, &account.oldest_leases()));
-    let forgotten = horizon.map(|before| Event::BatchesForgotten { before });
+    let applied = &account.desk.register.applied;
+    let horizon = applied.horizon(read_from, at);
+    let forgotten = horizon.filter(|before| applied.has_older(*before, &account.desk.oldest_leases()));
+    let ended = account.lines_before(Month::of(at), &account.desk);
     let unsold = renewing::of_gone(account, gone);
-    lapsed.into_iter().chain(expired).chain(unsold).chain(noticed).chain(closed(account, at)).chain(forgotten).collect()
+    Due { lapsed, forgotten, ended, events: expired.chain(unsold).chain(noticed).chain(closed(account, at)).collect() }
 }
 
 impl Account {

@@ -79,10 +79,8 @@ impl Book {
     pub(crate) fn run_as(&mut self, key: Option<&str>, command: &Command) -> Result<Answer, Refusal> {
         let key = key.map(|key| IdempotencyKey(key.to_owned()));
         let decision = decide(&self.account, key.as_ref(), command, self.now)?;
-        for entry in decision.entries {
-            self.account.evolve(&entry);
-            self.entries.push(entry);
-        }
+        self.account.advance(&decision.entries, decision.till, decision.register);
+        self.entries.extend(decision.entries);
         Ok(decision.answer)
     }
 
@@ -106,6 +104,18 @@ impl Book {
             Ok(Answer::Settled(settled)) => settled,
             other => panic!("batches were answered with {other:?}"),
         }
+    }
+
+    /// Seals what was used, so that the entries hold it.
+    pub(crate) fn seal(&mut self) {
+        self.run(&Command::Seal).unwrap();
+    }
+
+    /// The account as a replay of the entries alone gives it.
+    pub(crate) fn replayed(&self) -> Account {
+        let mut account = Account::default();
+        self.entries.iter().for_each(|entry| account.evolve(entry));
+        account
     }
 
     pub(crate) fn batch(&mut self, lines: Vec<Line>) -> AccountBatch {

@@ -35,6 +35,17 @@
 //! | 6 | expired packages pay | `leases::a_clock_that_runs_backwards…`, `subscriptions::an_unpaid_renewal…` |
 //! | 7 | a closing frees the lease before its usage is in | `leases::a_returned_lease…`, `simulation` |
 //! | 7 | a lease lapses at its end | `leases::a_lost_lease…` |
+//! | 1 | a lease is answered before it is written | `simulation` |
+//! | 1 | what is out is lost in a restart | `simulation` |
+//! | 1 | a book that was put back gives numbers and leases at once | `till::a_book_that_was_put_back…` |
+//! | 1 | lifting a till leaves on the book what it covered | `leases`, `money`, `settlement` and others |
+//! | 2 | a batch is not remembered | `simulation` |
+//! | 2, 7 | the first till forgets what old entries say | `till::a_book_of_before_there_were_tills_goes_on…` |
+//! | 3 | a seal forgets batches, charges, burns or late usage | `simulation`; burns also `till::a_replay_of_the_chain…` |
+//! | 4 | money moves before usage is sealed | `till::usage_is_sealed_before…`, `money::a_notice…`, `repricing` |
+//! | 4 | a seal is of the time at which it is written | `till::a_seal_is_in_the_month…` |
+//! | – | an hour that is over does not end a seal | `till::leases_and_settlements_are_no_entries…`, `size` |
+//! | – | a store puts a till in the place of any other, or entries behind any other | the conformance suite |
 
 #![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect must fail")]
 
@@ -45,6 +56,8 @@ mod messages;
 mod money;
 mod repricing;
 mod settlement;
+mod size;
 mod statement;
 mod subscriptions;
 mod terms;
+mod till;

@@ -129,6 +129,7 @@ impl Sold {
         for step in steps {
             sold.step(catalog, *step);
         }
+        sold.book.seal();
         sold
     }
 

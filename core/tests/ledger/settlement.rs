@@ -3,7 +3,7 @@
 use farebox_core::{
     id::{LeaseId, WriterId},
     journal::{Closing, Window},
-    ledger::{Account, Answer, Book as Of, Command, LAPSE_AFTER, Refusal, command::AccountBatch},
+    ledger::{Account, Answer, Book as Of, Command, LAPSE_AFTER, Refusal, Register, Till, command::AccountBatch},
     meter::{Meter, Usage},
     money::Micros,
     rate::{Price, Rate, Tier, TierMode},
@@ -171,7 +171,7 @@ proptest! {
         prop_assert_eq!(book.account.leased(), Micros::ZERO);
     }
 
-    /// A replay of all entries, or of a snapshot and what came after it, is the account.
+    /// A replay of all entries, or of a snapshot and what came after it, is the book; and with the till laid on it the account.
     #[test]
     fn a_replay_gives_the_same_account(uses in proptest::collection::vec((1u64..40, any::<bool>()), 1..30), cut: prop::sample::Index) {
         let rate = per_1000_calls("2.00");
@@ -192,6 +192,9 @@ proptest! {
             }
             replayed.evolve(entry);
         }
+        prop_assert_eq!(&replayed, &book.account.without_till());
+        let (till, register) = (Till::from_bytes(&book.account.till().to_bytes()), book.account.register().to_bytes());
+        replayed.advance(&[], Some(till.unwrap()), Some(Register::from_bytes(&register).unwrap()));
         prop_assert_eq!(replayed, book.account);
     }
 }

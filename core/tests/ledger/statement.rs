@@ -158,10 +158,12 @@ fn what_was_lost_and_what_ran_over_is_on_the_statement() {
     let usage = Usage { calls: 3, ingress_bytes: 0, egress_bytes: 1_500 };
     book.settle(lease.id, usage, None);
     book.wait(30 * SECOND + LAPSE_AFTER);
+    book.seal();
     let statement = stated(&book, START, START.plus(DAY));
     assert_eq!(statement.overruns.iter().map(|overrun| overrun.amount).collect::<Vec<_>>(), [500]);
     assert_eq!(statement.unaccounted[0].amount.get(Meter::Calls), Some(&17));
     book.settle(lease.id, calls(17), None);
+    book.seal();
     assert_eq!(stated(&book, START, START.plus(DAY)).unaccounted, []);
 }
 
@@ -202,6 +204,7 @@ proptest! {
         book.run_as(Some("key"), &Command::Purchase(package("0.15", &[(Meter::Calls, 9)]))).unwrap();
         book.use_up(Some(&rate), 1_000);
         book.lease(None, calls(1)).unwrap_err();
+        book.seal();
         let text = serde_json::to_string(&stated(&book, START, START.plus(DAY))).unwrap();
         prop_assert!(Statement::from_json(&text).is_ok());
         let mut changed = text.into_bytes();

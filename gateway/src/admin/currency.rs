@@ -45,7 +45,7 @@ impl<P: AdminPorts> Call<'_, P> {
         let mut accounts = Vec::with_capacity(page.items.len());
         for key in &page.items {
             let account = account_id(key.strip_prefix(ACCOUNTS).unwrap_or_default())?;
-            let query = Query::Entries { after: 0, from: None, limit: MOST_ENTRIES };
+            let query = Query::Entries { after: 0, from: None, limit: MOST_ENTRIES, sealed: true };
             let entries = match self.ports.report(&account, &query).await?? {
                 Report::Entries(entries) => entries,
                 other => return Err(mismatch(&other)),

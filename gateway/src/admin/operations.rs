@@ -348,7 +348,7 @@ pub(super) fn operations() -> Vec<Operation> {
             ..operation(
                 "get",
                 "accounts/{id}/usage/events",
-                "What was used, as CloudEvents, in the order it was booked",
+                "What was used and is sealed, by the hour, as CloudEvents in the order it was booked",
             )
             .paged()
             .gives::<Vec<watching::UsageEvent>>(200)

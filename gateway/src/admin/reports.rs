@@ -69,7 +69,7 @@ impl<P: AdminPorts> Call<'_, P> {
 
     pub(super) async fn entries(&self, account: &str) -> Answered {
         let (after, from, limit) = (self.entry_cursor()?, self.moment("from")?, self.limit()?);
-        match self.report(account, Query::Entries { after, from, limit }).await? {
+        match self.report(account, Query::Entries { after, from, limit, sealed: true }).await? {
             Report::Entries(items) => {
                 let is_full = items.len() >= usize::from(limit);
                 let cursor = items.last().filter(|_| is_full).map(|entry| entry.seq.to_string());

@@ -69,7 +69,7 @@ impl<P: AdminPorts> Call<'_, P> {
 
     /// When an account's book was opened: that is its first entry.
     async fn opened(&self, account: &AccountId) -> Result<Timestamp, Failure> {
-        match self.ports.report(account, &Query::Entries { after: 0, from: None, limit: 1 }).await?? {
+        match self.ports.report(account, &Query::Entries { after: 0, from: None, limit: 1, sealed: false }).await?? {
             Report::Entries(entries) => entries.first().map(|entry| entry.at).ok_or(Failure::AccountUnknown),
             other => Err(mismatch(&other)),
         }

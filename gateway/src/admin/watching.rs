@@ -4,7 +4,7 @@
 
 use farebox_core::{
     id::{AccountId, CredentialKey, ProductId},
-    ledger::{Entry, Event, UsageLine},
+    ledger::{Entry, Used},
     meter::Usage,
     time::Timestamp,
 };
@@ -18,7 +18,7 @@ use crate::{
     schema::{Id, Time, UsageCounts},
 };
 
-/// Usage of one credential of one product within a minute, as a CloudEvent (<https://github.com/cloudevents/spec>, version
+/// Usage of one credential of one product within an hour, as a CloudEvent (<https://github.com/cloudevents/spec>, version
 /// 1.0), in the form that OpenMeter takes.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct UsageEvent {
@@ -59,7 +59,7 @@ impl<P: AdminPorts> Call<'_, P> {
     pub(super) async fn usage_events(&self, account: &str) -> Answered {
         let account = account_id(account)?;
         let (after, limit) = (self.entry_cursor()?, self.limit()?);
-        match self.ports.report(&account, &Query::Entries { after, from: None, limit }).await?? {
+        match self.ports.report(&account, &Query::Entries { after, from: None, limit, sealed: false }).await?? {
             Report::Entries(entries) => {
                 let cursor = entries.last().map_or(after, |last| last.seq);
                 let events: Vec<UsageEvent> = entries.iter().flat_map(|entry| events(&account, entry)).collect();
@@ -76,16 +76,15 @@ impl<P: AdminPorts> Call<'_, P> {
 }
 
 fn events(account: &AccountId, entry: &Entry) -> Vec<UsageEvent> {
-    let Event::Settled(settlement) = &entry.event else { return Vec::new() };
-    let event = |(at, line): (usize, &UsageLine)| UsageEvent {
+    let event = |(at, used): (usize, Used<'_>)| UsageEvent {
         specversion: "1.0",
         id: format!("{account}-{}-{at}", entry.seq),
         source: "farebox",
         r#type: "farebox.usage",
         subject: account.clone(),
-        time: line.window.start(),
+        time: used.window.start(),
         datacontenttype: "application/json",
-        data: UsageData { product: line.product.clone(), credential: line.credential.clone(), usage: line.usage },
+        data: UsageData { product: used.product.clone(), credential: used.credential.clone(), usage: used.usage },
     };
-    settlement.usage.iter().enumerate().map(event).collect()
+    entry.event.usage().enumerate().map(event).collect()
 }

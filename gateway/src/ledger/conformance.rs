@@ -17,8 +17,10 @@ use farebox_core::{
 };
 use futures_util::future::join_all;
 
-use super::{Accounts, AppendError, Asked, EntryStore, ask, attempt, execute, last_before};
+use super::{Accounts, Asked, Change, EntryStore, WriteError, ask, attempt, execute, last_before};
 use crate::ports::{Host, Ledger, RateLimits, Taken};
+
+mod tills;
 
 /// Entries of the book that the suite writes: more than one page of any store.
 const ENTRIES: u64 = 2_345;
@@ -37,12 +39,13 @@ pub async fn check<S: EntryStore>(mut stores: impl FnMut() -> S, account: &Accou
     entries_are_found_by_time(&one, account).await;
     a_snapshot_saves_a_replay_and_changes_nothing(&one, account).await;
     a_nonce_is_taken_once_by_all(&one, &other, account).await;
-    commands_of_one_append_see_those_before_them(&one, account).await;
+    commands_of_one_write_see_those_before_them(&one, account).await;
+    tills::check(&one, &other, account).await;
 }
 
-/// The most rows that a command may read, however long the book is: the snapshot, the last entry for the next number, and what
-/// an append reads of itself, which is five rows on workerd.
-const ROWS_OF_A_COMMAND: u64 = 8;
+/// The most rows that a command may read, however long the book is: the snapshot, the till, the last entry for the next number,
+/// and what a write reads of itself, which is five rows on workerd for an entry and two for a till.
+const ROWS_OF_A_COMMAND: u64 = 12;
 
 /// Carries out commands on the long book that [`check`] leaves, by an instance that knows nothing and by one that knows the book.
 /// `rows_read` says how many rows the store has read so far.
@@ -201,9 +204,10 @@ async fn an_unknown_account_is_an_empty_book<S: EntryStore>(store: &S, account: 
 async fn an_entry_follows_the_one_it_was_decided_on<S: EntryStore>(one: &S, other: &S, account: &AccountId) {
     let empty = Account::default();
     let open = decide(&empty, None, &Command::Open { currency: Currency::NONE }, time(0)).expect("an account opens");
-    assert_eq!(one.append(account, 0, &open.entries).await, Ok(()), "the first entry is appended");
-    let again = other.append(account, 0, &open.entries).await;
-    assert_eq!(again, Err(AppendError::Conflict), "what was decided on an older book is refused");
+    let change = Change { after: 0, entries: &open.entries, till: None, replaces: 0, register: None };
+    assert_eq!(one.write(account, change).await, Ok(()), "the first entry is appended");
+    let again = other.write(account, change).await;
+    assert_eq!(again, Err(WriteError::Conflict), "what was decided on an older book is refused");
     assert_eq!(all(other, account).await, open.entries, "what one instance appended, the other reads");
 }
 
@@ -228,7 +232,7 @@ async fn two_instances_never_lose_a_command<S: EntryStore>(one: &S, other: &S, a
 }
 
 /// Two recharges, the first of them again, and a refund of more than there is.
-async fn commands_of_one_append_see_those_before_them<S: EntryStore>(store: &S, account: &AccountId) {
+async fn commands_of_one_write_see_those_before_them<S: EntryStore>(store: &S, account: &AccountId) {
     let keys = ["together-1", "together-2", "together-1", "together-3"].map(|key| IdempotencyKey(key.to_owned()));
     let too_much = Command::Refund { amount: Micros::new(i64::MAX / 2), reference: None };
     let commands = [recharge(1), recharge(1), recharge(1), too_much];

@@ -1,8 +1,9 @@
-//! The ledger's port, and how a command gets through it: load, decide, append.
+//! The ledger's port, and how a command gets through it: load, decide, write.
 //!
-//! Invariant: an entry is appended only right after the one it was decided on. Whoever loses that race decides anew on
-//! what the winner left. On a platform where one object owns an account and its store answers at once, nothing comes
-//! between loading and appending, and no race is ever lost.
+//! Invariant: what a command changes is written only beside what it was decided on: an entry right after the last one, a till in
+//! place of the one before. Whoever loses that race decides anew on what the winner left, and nobody is answered before it is
+//! written. On a platform where one object owns an account and its store answers at once, nothing comes between loading and
+//! writing, and no race is ever lost.
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -12,7 +13,7 @@ use std::{cell::RefCell, collections::HashMap};
 
 use farebox_core::{
     id::AccountId,
-    ledger::{Account, Answer, Command, Decision, Entry, IdempotencyKey, Refusal, decide},
+    ledger::{Account, Answer, Command, Decision, Entry, Event, IdempotencyKey, Refusal, Register, Till, decide},
     time::{MINUTE, Millis, Timestamp},
 };
 
@@ -30,8 +31,8 @@ const PORT: &str = "ledger";
 /// How often a command is decided anew because another came first.
 const ATTEMPTS: u32 = 64;
 
-/// A command is carried out with those before it unless they make so many entries: what is appended stays a small statement.
-const APPENDED_AT_ONCE: usize = 64;
+/// A command is carried out with those before it unless they make so many entries: what is written stays a small statement.
+const WRITTEN_AT_ONCE: usize = 64;
 
 /// Entries are read in pages of this many.
 pub const PAGE: usize = 1_000;
@@ -42,18 +43,43 @@ const LOOKED_AT_WITHIN: Millis = 2 * MINUTE;
 /// Accounts that an instance keeps at hand.
 const CACHED: usize = 1_024;
 
-/// Why entries were not appended.
+/// Why a change was not written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AppendError {
-    /// The account's book does not end where it was expected to.
+pub enum WriteError {
+    /// The account's book does not end where it was expected to, or its till is another.
     #[error("another command came first")]
     Conflict,
-    /// The store failed. The entries may have been appended all the same.
+    /// The store failed. The change may have been written all the same.
     #[error(transparent)]
     Fault(#[from] Fault),
 }
 
-/// The books of accounts in a strongly consistent store.
+/// What a command changes. A store writes all of it in one step, or nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Change<'a> {
+    /// The number that the account's last entry must have; 0 for none.
+    pub after: u64,
+    /// What is appended.
+    pub entries: &'a [Entry],
+    /// What takes the place of the till.
+    pub till: Option<&'a Till>,
+    /// The number that the till must have of which it takes the place; 0 for none. Several commands that are written together
+    /// have counted it on by as many.
+    pub replaces: u64,
+    /// What takes the place of the register. Never without a till.
+    pub register: Option<&'a Register>,
+}
+
+/// What a store holds of an account beyond what is known of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct News {
+    /// The entries after the last one that is known, a page of them at most.
+    pub entries: Vec<Entry>,
+    /// The till, where it is another than the one that is known.
+    pub till: Option<Till>,
+}
+
+/// The books of accounts in a strongly consistent store, each with its till and its register.
 #[expect(async_fn_in_trait, reason = "single-threaded by design: no port's future is ever Send")]
 pub trait EntryStore {
     /// A snapshot is saved whenever a book has grown by this many entries: the fewer, the sooner a new instance is at work.
@@ -65,21 +91,29 @@ pub trait EntryStore {
     /// Saves a snapshot of the account as it is after entry number `seq`. A store may keep only the last one, or none.
     async fn save_snapshot(&self, account: &AccountId, seq: u64, snapshot: &[u8]) -> Result<(), Fault>;
 
-    /// All that an instance begins with that knows nothing of an account: the snapshot, where there is one of this format,
-    /// and the entries after it, a page of them at most.
-    async fn opening(&self, account: &AccountId) -> Result<(Account, Vec<Entry>), Fault> {
+    /// All that an instance begins with that knows nothing of an account: the snapshot, where there is one of this format, and
+    /// what came after it.
+    async fn opening(&self, account: &AccountId) -> Result<(Account, News), Fault> {
         let snapshot = self.snapshot(account).await?;
         let known = snapshot.and_then(|bytes| Account::from_snapshot(&bytes)).unwrap_or_default();
-        let entries = self.entries(account, known.version(), PAGE).await?;
-        Ok((known, entries))
+        let news = self.news(account, known.version(), 0).await?;
+        Ok((known, news))
     }
+
+    /// What came after entry number `after`, and the till unless its number is `till`. What another command writes meanwhile may
+    /// be in the one and not in the other.
+    async fn news(&self, account: &AccountId, after: u64, till: u64) -> Result<News, Fault>;
+
+    /// The register; `None` where there is none.
+    async fn register(&self, account: &AccountId) -> Result<Option<Register>, Fault>;
 
     /// The entries after number `after` in the order of their numbers, `limit` at most. A store reads these and no others, however
     /// long the book is.
     async fn entries(&self, account: &AccountId, after: u64, limit: usize) -> Result<Vec<Entry>, Fault>;
 
-    /// Appends all of `entries`, or none, if the last entry of the account is number `after` (0 for none).
-    async fn append(&self, account: &AccountId, after: u64, entries: &[Entry]) -> Result<(), AppendError>;
+    /// Writes a change, if nobody else has written since what it was decided on. Whoever writes entries writes the till too, where
+    /// there is one: so of two changes that were decided on the same, the second finds another till.
+    async fn write(&self, account: &AccountId, change: Change<'_>) -> Result<(), WriteError>;
 
     /// Takes `nonce` for the account, if it was not taken since `since`. Says whether it was free.
     async fn take_nonce(
@@ -103,16 +137,24 @@ impl<S: EntryStore> EntryStore for &S {
         (**self).save_snapshot(account, seq, snapshot).await
     }
 
-    async fn opening(&self, account: &AccountId) -> Result<(Account, Vec<Entry>), Fault> {
+    async fn opening(&self, account: &AccountId) -> Result<(Account, News), Fault> {
         (**self).opening(account).await
+    }
+
+    async fn news(&self, account: &AccountId, after: u64, till: u64) -> Result<News, Fault> {
+        (**self).news(account, after, till).await
+    }
+
+    async fn register(&self, account: &AccountId) -> Result<Option<Register>, Fault> {
+        (**self).register(account).await
     }
 
     async fn entries(&self, account: &AccountId, after: u64, limit: usize) -> Result<Vec<Entry>, Fault> {
         (**self).entries(account, after, limit).await
     }
 
-    async fn append(&self, account: &AccountId, after: u64, entries: &[Entry]) -> Result<(), AppendError> {
-        (**self).append(account, after, entries).await
+    async fn write(&self, account: &AccountId, change: Change<'_>) -> Result<(), WriteError> {
+        (**self).write(account, change).await
     }
 
     async fn take_nonce(
@@ -140,6 +182,11 @@ impl Accounts {
         self.known.borrow_mut().remove(id)
     }
 
+    /// Forgets what is known of an account, so that the store is asked for all of it.
+    pub fn forget(&self, id: &AccountId) {
+        drop(self.take(id));
+    }
+
     /// Notes that something became due sooner than it was.
     fn note_due(&self, id: &AccountId, sooner: Vec<Timestamp>) {
         self.due.borrow_mut().extend(sooner.into_iter().min().map(|at| (id.clone(), at)));
@@ -158,7 +205,8 @@ impl Accounts {
         {
             accounts.remove(&any);
         }
-        if accounts.get(id).is_none_or(|kept| kept.version() < account.version()) {
+        let age = |account: &Account| (account.version(), account.till().number());
+        if accounts.get(id).is_none_or(|kept| age(kept) < age(&account)) {
             accounts.insert(id.clone(), account);
         }
     }
@@ -243,7 +291,7 @@ async fn carry_out<S: EntryStore>(
     Err(Fault::Unavailable { port: PORT, detail: format!("{ATTEMPTS} other commands came first") })
 }
 
-/// Carries out those of `asked` that have no answer yet, in their order and in one append, if nobody else appends meanwhile;
+/// Carries out those of `asked` that have no answer yet, in their order and in one write, if nobody else writes meanwhile;
 /// else they have none afterwards. Of very many it leaves the last. A nonce is taken once the account has agreed: nothing is
 /// kept of calls that nobody pays for.
 ///
@@ -257,13 +305,21 @@ pub async fn attempt<S: EntryStore>(
     now: Timestamp,
 ) -> Result<(), Fault> {
     let mut account = current(store, accounts, id).await?;
-    let before = account.version();
-    let (mut appended, mut answers, mut sooner) = (Vec::new(), Vec::new(), Vec::new());
+    let mut drafted = Drafted { after: account.version(), replaces: account.till().number(), ..Drafted::default() };
+    let (mut answers, mut sooner) = (Vec::new(), Vec::new());
     for (nth, one) in asked.iter_mut().enumerate().filter(|(_, one)| one.answer.is_none()) {
-        if appended.len() >= APPENDED_AT_ONCE {
+        if drafted.entries.len() >= WRITTEN_AT_ONCE {
             break;
         }
-        let Decision { entries, answer } = match decide(&account, one.key, one.command, now) {
+        if account.lacks_register(one.command, now) {
+            let register = store.register(id).await?;
+            match register.filter(|register| register.number() == account.till().register()) {
+                Some(register) => account.advance(&[], None, Some(register)),
+                // It goes with a till that was written since.
+                None => return Ok(()),
+            }
+        }
+        let decision = match decide(&account, one.key, one.command, now) {
             Ok(decision) => decision,
             Err(refusal) => {
                 answers.push((nth, Err(refusal)));
@@ -282,23 +338,13 @@ pub async fn attempt<S: EntryStore>(
             _ => (now.plus(-LOOKED_AT_WITHIN), Timestamp::default()),
         };
         let due = account.next_due(looked);
-        entries.iter().for_each(|entry| account.evolve(entry));
-        let is_sooner = |at: &Timestamp| due.is_none_or(|due| *at < due);
-        sooner.extend(account.next_due(looked).filter(is_sooner).filter(|_| !entries.is_empty()));
-        appended.extend(entries);
+        let answer = drafted.add(&mut account, decision);
+        sooner.extend(account.next_due(looked).filter(|at| due.is_none_or(|due| *at < due)));
         answers.push((nth, Ok(answer.with_due(account.next_due(asks)))));
     }
-    if !appended.is_empty() {
-        match store.append(id, before, &appended).await {
-            Ok(()) => {}
-            // What was decided is not so. The account is read anew.
-            Err(AppendError::Conflict) => return Ok(()),
-            Err(AppendError::Fault(fault)) => return Err(fault),
-        }
-    }
-    if before / S::SNAPSHOT_EVERY != account.version() / S::SNAPSHOT_EVERY {
-        // The commands were carried out whether or not this succeeds; the next snapshot will be tried in time.
-        let _ = store.save_snapshot(id, account.version(), &account.to_snapshot()).await;
+    if !drafted.write(store, id, &account).await? {
+        // What was decided is not so. The account is read anew.
+        return Ok(());
     }
     accounts.note_due(id, sooner);
     accounts.keep(id, account);
@@ -306,6 +352,51 @@ pub async fn attempt<S: EntryStore>(
         asked[nth].answer = Some(answer);
     }
     Ok(())
+}
+
+/// What commands have changed that are written together.
+#[derive(Default)]
+struct Drafted {
+    after: u64,
+    replaces: u64,
+    entries: Vec<Entry>,
+    till: Option<Till>,
+    register: Option<Register>,
+}
+
+impl Drafted {
+    /// Adds what was decided on `account`, which it brings up to date.
+    fn add(&mut self, account: &mut Account, decision: Decision) -> Answer {
+        let Decision { entries, till, register, answer } = decision;
+        if !entries.is_empty() || till.is_some() {
+            account.advance(&entries, till.clone(), register.clone());
+        }
+        self.entries.extend(entries);
+        self.till = till.or(self.till.take());
+        self.register = register.or(self.register.take());
+        answer
+    }
+
+    /// Writes it; false where another command came first.
+    async fn write<S: EntryStore>(&self, store: &S, id: &AccountId, account: &Account) -> Result<bool, Fault> {
+        let Self { after, replaces, entries, till, register } = self;
+        if entries.is_empty() && till.is_none() {
+            return Ok(true);
+        }
+        let (till, register) = (till.as_ref(), register.as_ref());
+        match store.write(id, Change { after: *after, entries, till, replaces: *replaces, register }).await {
+            Ok(()) => {}
+            Err(WriteError::Conflict) => return Ok(false),
+            Err(WriteError::Fault(fault)) => return Err(fault),
+        }
+        // A seal can be long, so that nobody should have to read many of them.
+        let is_long = entries.iter().any(|entry| matches!(entry.event, Event::UsageSealed(_)));
+        if is_long || after / S::SNAPSHOT_EVERY != account.version() / S::SNAPSHOT_EVERY {
+            // The commands were carried out whether or not this succeeds; the next snapshot will be tried in time.
+            let _ = store.save_snapshot(id, account.version(), &account.to_snapshot()).await;
+        }
+        Ok(true)
+    }
 }
 
 /// Asks an account something, on what the store holds now.
@@ -347,26 +438,42 @@ pub(crate) async fn last_before<S: EntryStore>(
     Ok(before)
 }
 
-/// The account with all entries that the store holds.
+/// The account with all that the store holds but its register, which is read where it is needed.
 async fn current<S: EntryStore>(store: &S, accounts: &Accounts, id: &AccountId) -> Result<Account, Fault> {
-    let (mut account, mut entries) = match accounts.take(id) {
+    let (mut account, mut news) = match accounts.take(id) {
         Some(account) => {
-            let entries = store.entries(id, account.version(), PAGE).await?;
-            (account, entries)
+            let news = store.news(id, account.version(), account.till().number()).await?;
+            (account, news)
         }
         None => store.opening(id).await?,
     };
+    let mut attempts = 0..ATTEMPTS;
+    // A till is laid on the book once all entries are read: one of them may be that a till was begun.
+    let mut till = None;
     loop {
-        for entry in &entries {
-            if entry.seq != account.version() + 1 || entry.prev != account.head() {
+        let (mut after, mut head) = (account.version(), account.head());
+        for entry in &news.entries {
+            if entry.seq != after + 1 || entry.prev != head {
+                return Err(broken(id, after));
+            }
+            (after, head) = (entry.seq, entry.hash);
+        }
+        account.advance(&news.entries, None, None);
+        till = news.till.or(till);
+        if news.entries.len() < PAGE {
+            if till.is_some() {
+                account.advance(&[], till.take(), None);
+            }
+            if account.till().number() == 0 || account.till().after() == account.version() {
+                return Ok(account);
+            }
+            // What another command has written meanwhile was read in part.
+            if attempts.next().is_none() {
                 return Err(broken(id, account.version()));
             }
-            account.evolve(entry);
         }
-        if entries.len() < PAGE {
-            return Ok(account);
-        }
-        entries = store.entries(id, account.version(), PAGE).await?;
+        let number = till.as_ref().map_or(account.till().number(), Till::number);
+        news = store.news(id, account.version(), number).await?;
     }
 }
 

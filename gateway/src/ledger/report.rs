@@ -1,20 +1,21 @@
 //! The answers to the questions of [`crate::reports`], from any store of entries.
 //!
 //! Invariant: balance, grants and leases are what a command would be decided on now; usage and entries are read from the
-//! book itself, so they do not change when the account's state is forgotten.
+//! book itself, so they do not change when the account's state is forgotten. Who reads a statement or copies a book is shown all
+//! usage that was booked: what is not sealed yet is sealed first.
 
 use farebox_core::{
     catalog::Catalog,
     id::{AccountId, ProductId},
     ledger::{
-        Account, BookedLease, Entry, GrantRow as Row, Refusal, Repriced, Repricing, Source, StatementWriter,
+        Account, BookedLease, Command, Entry, GrantRow as Row, Refusal, Repriced, Repricing, Source, StatementWriter,
         Subscription, UsageReport, command::AccountTerms,
     },
     money::Currency,
     time::Timestamp,
 };
 
-use super::{Accounts, EntryStore, PAGE, PORT, ask, last_before};
+use super::{Accounts, EntryStore, PAGE, PORT, ask, execute, last_before};
 use crate::{
     ports::Fault,
     reports::{BalanceReport, GrantRow, LeaseRow, Query, Report, RepricedRow, SubscriptionRow, TermsReport, UsageRow},
@@ -48,20 +49,16 @@ pub async fn report<S: EntryStore>(
         }
         Query::Terms => ask_open(store, accounts, id, |account, _| Report::Terms(terms(account.terms()))).await,
         Query::Usage { from, until } => {
-            let mut usage = UsageReport::new(*from, *until);
-            let before = last_before(store, accounts, id, usage.booked_from()).await?;
-            read(store, id, before, |entry| {
-                usage.add(entry);
-                true
-            })
-            .await?;
-            let row = |(product, usage): (&_, &_)| UsageRow { product: Clone::clone(product), usage: *usage };
-            let rows = usage.products().map(row).collect();
+            let rows = usage(store, accounts, id, UsageReport::new(*from, *until)).await?;
             ask_open(store, accounts, id, |_, _| Report::Usage(rows)).await
         }
-        Query::Entries { after, from, limit } => {
+        Query::Entries { after, from, limit, sealed } => {
             let after = begins_after(store, accounts, id, (*after, *from)).await?;
-            let entries = store.entries(id, after, usize::from(*limit)).await?;
+            let mut entries = store.entries(id, after, usize::from(*limit)).await?;
+            if *sealed && entries.len() < usize::from(*limit) {
+                seal(store, accounts, id, Timestamp::MAX).await?;
+                entries = store.entries(id, after, usize::from(*limit)).await?;
+            }
             ask_open(store, accounts, id, |_, _| Report::Entries(entries)).await
         }
         Query::Outbox { after, from, limit } => {
@@ -70,18 +67,55 @@ pub async fn report<S: EntryStore>(
         }
         Query::Reprice { from, until, catalog } => {
             let catalog: Catalog = serde_json::from_str(catalog).map_err(|error| unreadable(&error))?;
+            seal(store, accounts, id, *until).await?;
             let mut repricing = Repricing::new(&catalog, *from, *until);
             read(store, id, 0, |entry| repricing.add(entry)).await?;
             let rows = repricing.finish().into_iter().map(repriced).collect();
             ask_open(store, accounts, id, |_, _| Report::Repriced(rows)).await
         }
         Query::Statement { from, until } => {
+            seal(store, accounts, id, *until).await?;
             let mut statement = StatementWriter::new(*from, *until);
             read(store, id, 0, |entry| statement.add(entry)).await?;
             let statement = statement.finish(id.clone()).map(|statement| Report::Statement(Box::new(statement)));
             Ok(statement.ok_or(Refusal::NotOpen))
         }
     }
+}
+
+/// Seals the usage that is not sealed yet, where it was booked before `until`.
+async fn seal<S: EntryStore>(store: &S, accounts: &Accounts, id: &AccountId, until: Timestamp) -> Result<(), Fault> {
+    let booked = ask(store, accounts, id, |account| account.till().booked()).await?;
+    if booked.is_some_and(|booked| booked < until) {
+        // It is sealed as of the time at which it was booked, so the time now does not matter.
+        let _ = execute(store, accounts, id, None, &Command::Seal, Timestamp::default()).await?;
+    }
+    Ok(())
+}
+
+/// What was used: what entries say, and what no entry says yet. What is sealed meanwhile counts once.
+async fn usage<S: EntryStore>(
+    store: &S,
+    accounts: &Accounts,
+    id: &AccountId,
+    mut usage: UsageReport,
+) -> Result<Vec<UsageRow>, Fault> {
+    let version = ask(store, accounts, id, |account| {
+        usage.add_sealed(account.unsealed());
+        account.version()
+    });
+    let version = version.await?;
+    let before = last_before(store, accounts, id, usage.booked_from()).await?;
+    read(store, id, before, |entry| {
+        let counts = entry.seq <= version;
+        if counts {
+            usage.add(entry);
+        }
+        counts
+    })
+    .await?;
+    let row = |(product, usage): (&ProductId, &_)| UsageRow { product: product.clone(), usage: *usage };
+    Ok(usage.products().map(row).collect())
 }
 
 /// After which entry those begin that come after number `after` and were booked `from` then on.

@@ -194,7 +194,11 @@ fn change_of(pattern: &str) -> Change {
                 world.settle("m01", LeaseId(id), 0);
             }
         },
-        "accounts/{id}/usage" | "accounts/{id}/usage/events" => |world, _| world.use_another(),
+        "accounts/{id}/usage" => |world, _| world.use_another(),
+        "accounts/{id}/usage/events" => |world, _| {
+            world.use_another();
+            assert!(matches!(world.execute(&Command::Seal), Answer::Ticked { .. }));
+        },
         "accounts/{id}/statements" => |world, _| world.shop.memory.set_now(world.shop.memory.now().plus(31 * DAY)),
         "settlements" => |world, _| {
             let before = world.shop.memory.now();

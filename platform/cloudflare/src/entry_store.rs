@@ -3,12 +3,19 @@
 //! The store of an object answers at once: `sql.exec` is synchronous, so the futures here are ready when they are made
 //! and nothing comes between loading a book and appending to it. Invariant: all that an object writes before it awaits is
 //! committed together, and entries stand under their sequence numbers, which are the primary key: a book cannot fork.
+//!
+//! The till stands in the row of number 0, with its own number in the place of the time; the register in those of -1, -2 and so
+//! on, each with the number of the till that it was written with. So one statement writes entries, till and register, or nothing.
 
 use std::cell::Cell;
 
-use farebox_core::{id::AccountId, ledger::Entry, time::Timestamp};
+use farebox_core::{
+    id::AccountId,
+    ledger::{Entry, Register, Till},
+    time::Timestamp,
+};
 use farebox_gateway::{
-    ledger::{AppendError, EntryStore},
+    ledger::{Change, EntryStore, News, PAGE, WriteError},
     ports::Fault,
 };
 use worker::{SqlStorage, SqlStorageValue};
@@ -17,13 +24,15 @@ use crate::fault;
 
 const PORT: &str = "account storage";
 
-/// The most entries one statement inserts: Durable Objects bind at most 100 values.
-const INSERTED_AT_ONCE: usize = 30;
+/// The most entries one statement inserts. Durable Objects bind at most 100 values: three for each entry, the till and five parts of a
+/// register, and two to compare.
+const INSERTED_AT_ONCE: usize = 25;
 
-/// A row holds at most 2 MB, and a snapshot of a busy account may be larger: it is kept in parts of this many bytes.
-const SNAPSHOT_PART: usize = 1 << 20;
+/// A row holds at most 2 MB, and a snapshot or a register of a busy account may be larger: it is kept in parts of this many bytes.
+const PART: usize = 1 << 20;
 
-/// Creates the tables, where they are missing. `body` is an entry's bytes, `state` a part of the account's snapshot.
+/// Creates the tables, where they are missing. `body` is an entry's bytes, or those of the till or of a part of the register;
+/// `state` a part of the account's snapshot.
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS entries (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
     DROP INDEX IF EXISTS entries_at;
@@ -74,6 +83,28 @@ impl SqlEntryStore {
     }
 }
 
+/// A row of the entries' table: its number, its time or number of the till, and its bytes.
+type Row = (SqlStorageValue, SqlStorageValue, Vec<u8>);
+
+impl SqlEntryStore {
+    /// Writes rows, if the last entry is number `after` and, where the account has one, the till's number is `written`. Returns
+    /// how many there were. Rows of the till and of the register take the place of those before; an entry that is there already
+    /// makes the statement fail, because it may not be empty.
+    fn insert(&self, rows: Vec<Row>, (after, written): (u64, u64), has_till: bool) -> Result<usize, Fault> {
+        let placeholders = vec!["(?, ?, ?)"; rows.len()].join(", ");
+        let same_till =
+            if has_till { "AND coalesce((SELECT at FROM entries WHERE seq = 0), 0) = ?" } else { "AND ? IS NOT NULL" };
+        let statement = format!(
+            "INSERT INTO entries (seq, at, body) SELECT * FROM (VALUES {placeholders}) \
+             WHERE (SELECT coalesce(max(seq), 0) FROM entries) = ? {same_till} \
+             ON CONFLICT (seq) DO UPDATE SET at = excluded.at, \
+             body = CASE WHEN entries.seq <= 0 THEN excluded.body END RETURNING seq"
+        );
+        let values = rows.into_iter().flat_map(|(seq, at, body)| [seq, at, body.into()]);
+        Ok(self.rows(&statement, values.chain([number(after), number(written)]).collect())?.len())
+    }
+}
+
 impl EntryStore for SqlEntryStore {
     async fn snapshot(&self, _account: &AccountId) -> Result<Option<Vec<u8>>, Fault> {
         let parts = self.blobs("SELECT state FROM snapshot_parts ORDER BY part", Vec::new())?;
@@ -82,7 +113,7 @@ impl EntryStore for SqlEntryStore {
 
     async fn save_snapshot(&self, _account: &AccountId, _seq: u64, snapshot: &[u8]) -> Result<(), Fault> {
         self.rows("DELETE FROM snapshot_parts", Vec::new())?;
-        for (part, state) in (0u64..).zip(snapshot.chunks(SNAPSHOT_PART)) {
+        for (part, state) in (0u64..).zip(snapshot.chunks(PART)) {
             let row = vec![number(part), state.to_vec().into()];
             self.rows("INSERT INTO snapshot_parts (part, state) VALUES (?, ?)", row)?;
         }
@@ -96,24 +127,40 @@ impl EntryStore for SqlEntryStore {
         self.blobs(statement, bindings)?.into_iter().map(read).collect()
     }
 
-    async fn append(&self, _account: &AccountId, after: u64, entries: &[Entry]) -> Result<(), AppendError> {
-        let mut after = after;
-        for entries in entries.chunks(INSERTED_AT_ONCE) {
-            let rows = vec!["(?, ?, ?)"; entries.len()].join(", ");
-            let statement = format!(
-                "INSERT INTO entries (seq, at, body) SELECT * FROM (VALUES {rows}) \
-                 WHERE (SELECT coalesce(max(seq), 0) FROM entries) = ? RETURNING seq"
-            );
-            let values = entries
-                .iter()
-                .flat_map(|entry| [number(entry.seq), clamped(entry.at.millis()), entry.to_bytes().into()])
-                .chain([number(after)]);
-            if self.rows(&statement, values.collect())?.is_empty() {
-                return Err(AppendError::Conflict);
+    async fn news(&self, account: &AccountId, after: u64, till: u64) -> Result<News, Fault> {
+        let entries = self.entries(account, after, PAGE).await?;
+        let found = self.blobs("SELECT body FROM entries WHERE seq = 0 AND at <> ?", vec![number(till)])?.pop();
+        let till = found.map(|body| Till::from_bytes(&body)).transpose();
+        Ok(News { entries, till: till.map_err(|error| unreadable("the till", &error))? })
+    }
+
+    async fn register(&self, _account: &AccountId) -> Result<Option<Register>, Fault> {
+        let statement = "SELECT body FROM entries WHERE seq < 0 AND at = (SELECT at FROM entries WHERE seq = -1) \
+                         ORDER BY seq DESC";
+        let parts = self.blobs(statement, Vec::new())?;
+        let register = (!parts.is_empty()).then(|| Register::from_bytes(&parts.concat())).transpose();
+        register.map_err(|error| unreadable("the register", &error))
+    }
+
+    async fn write(&self, _account: &AccountId, change: Change<'_>) -> Result<(), WriteError> {
+        let mut after = change.after;
+        let entry = |entry: &Entry| (number(entry.seq), clamped(entry.at.millis()), entry.to_bytes());
+        // The till goes first: only a copy that is put back has more entries than one statement takes.
+        let mut rows = desk_rows(change);
+        let mut written = change.replaces;
+        let mut chunks = change.entries.chunks(INSERTED_AT_ONCE);
+        loop {
+            let entries = chunks.next();
+            rows.extend(entries.into_iter().flatten().map(entry));
+            if rows.is_empty() {
+                return Ok(());
             }
-            after += entries.len() as u64;
+            if self.insert(std::mem::take(&mut rows), (after, written), change.till.is_some())? == 0 {
+                return Err(WriteError::Conflict);
+            }
+            after += entries.map_or(0, <[Entry]>::len) as u64;
+            written = change.till.map_or(written, Till::number);
         }
-        Ok(())
     }
 
     async fn take_nonce(
@@ -127,6 +174,18 @@ impl EntryStore for SqlEntryStore {
         let statement = "INSERT INTO nonces (nonce, at) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING at";
         Ok(!self.rows(statement, vec![nonce.into(), clamped(now.millis())])?.is_empty())
     }
+}
+
+/// The rows of a change's till and register.
+fn desk_rows(change: Change<'_>) -> Vec<Row> {
+    let till = change.till.map(|till| (number(0), number(till.number()), till.to_bytes()));
+    let mut rows: Vec<Row> = till.into_iter().collect();
+    if let Some(register) = change.register {
+        let bytes = register.to_bytes();
+        let part = |(at, part): (i64, &[u8])| (clamped(-at), number(register.number()), part.to_vec());
+        rows.extend((1..).zip(bytes.chunks(PART)).map(part));
+    }
+    rows
 }
 
 /// The numbers that JavaScript holds exactly.

@@ -1,42 +1,92 @@
-//! The ledger in memory. Entries are kept as the bytes that other platforms keep, and an append can be made to fail,
-//! before or after it took effect.
+//! The ledger in memory. Entries, tills and registers are kept as the bytes that other platforms keep. A write can be made to
+//! fail, before or after it took effect, and all of them can be looked at afterwards.
 
 use std::collections::HashMap;
 
 use farebox_core::{
     id::AccountId,
-    ledger::{Answer, Command, Entry, IdempotencyKey, Refusal},
+    ledger::{Answer, Command, Entry, IdempotencyKey, Refusal, Register, Till},
     time::Timestamp,
 };
 use farebox_gateway::{
-    ledger::{AppendError, EntryStore, admit, announce, execute, report},
+    ledger::{Change, EntryStore, News, PAGE, WriteError, admit, announce, execute, report},
     ports::{Fault, Ledger},
     reports::{Query, Report, Reports},
 };
 
 use crate::Memory;
 
-/// What goes wrong with an append.
+/// What goes wrong with a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AppendFault {
-    /// Nothing is appended.
+pub enum WriteFault {
+    /// Nothing is written.
     Lost,
-    /// The entries are appended, and the answer is lost.
+    /// All is written, and the answer is lost.
     Unanswered,
+}
+
+/// What the store held of an account after one write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The number of the last entry.
+    pub version: u64,
+    /// The till.
+    pub till: Option<Till>,
+    /// The register.
+    pub register: Option<Register>,
 }
 
 /// The book of one account.
 #[derive(Debug, Default)]
 pub(crate) struct Book {
     entries: Vec<Vec<u8>>,
+    till: Option<Vec<u8>>,
+    register: Option<Vec<u8>>,
     snapshot: Option<Vec<u8>>,
+    /// Where they are looked at afterwards.
+    writes: Vec<Written>,
     nonces: HashMap<String, Timestamp>,
 }
 
 impl Memory {
-    /// Makes the next append to a book fail, or with `None` succeed after all.
-    pub fn fail_next_append(&self, fault: Option<AppendFault>) {
-        self.next_append.set(fault);
+    /// Makes the next write to a book fail, or with `None` succeed after all.
+    pub fn fail_next_write(&self, fault: Option<WriteFault>) {
+        self.next_write.set(fault);
+    }
+
+    /// Keeps all that is written from now on, for [`Self::writes`].
+    pub fn record_writes(&self) {
+        self.records_writes.set(true);
+    }
+
+    /// What the store held of an account after each write.
+    pub fn writes(&self, account: &AccountId) -> Vec<Written> {
+        self.books.borrow().get(account).map_or_else(Vec::new, |book| book.writes.clone())
+    }
+}
+
+impl Book {
+    fn version(&self) -> Result<u64, Fault> {
+        u64::try_from(self.entries.len()).map_err(fault)
+    }
+
+    fn till(&self) -> Result<Option<Till>, Fault> {
+        self.till.as_deref().map(Till::from_bytes).transpose().map_err(fault)
+    }
+
+    fn register(&self) -> Result<Option<Register>, Fault> {
+        self.register.as_deref().map(Register::from_bytes).transpose().map_err(fault)
+    }
+
+    fn entries(&self, after: u64, limit: usize) -> Result<Vec<Entry>, Fault> {
+        let entries = self.entries.iter().skip(usize::try_from(after).map_err(fault)?).take(limit);
+        entries.map(|bytes| Entry::from_bytes(bytes).map_err(fault)).collect()
+    }
+
+    /// Whether nobody has written since what a change was decided on.
+    fn is_met_by(&self, change: Change<'_>) -> Result<bool, Fault> {
+        let written = self.till()?.map_or(0, |till| till.number());
+        Ok(self.version()? == change.after && (change.till.is_none() || change.replaces == written))
     }
 }
 
@@ -58,10 +108,20 @@ impl EntryStore for Memory {
 
     async fn entries(&self, account: &AccountId, after: u64, limit: usize) -> Result<Vec<Entry>, Fault> {
         self.up("ledger")?;
+        self.books.borrow().get(account).map_or(Ok(Vec::new()), |book| book.entries(after, limit))
+    }
+
+    async fn news(&self, account: &AccountId, after: u64, till: u64) -> Result<News, Fault> {
+        self.up("ledger")?;
         let books = self.books.borrow();
-        let Some(book) = books.get(account) else { return Ok(Vec::new()) };
-        let entries = book.entries.iter().skip(usize::try_from(after).map_err(fault)?).take(limit);
-        entries.map(|bytes| Entry::from_bytes(bytes).map_err(fault)).collect()
+        let Some(book) = books.get(account) else { return Ok(News::default()) };
+        let till = book.till()?.filter(|held| held.number() != till);
+        Ok(News { entries: book.entries(after, PAGE)?, till })
+    }
+
+    async fn register(&self, account: &AccountId) -> Result<Option<Register>, Fault> {
+        self.up("ledger")?;
+        self.books.borrow().get(account).map_or(Ok(None), Book::register)
     }
 
     async fn take_nonce(
@@ -78,20 +138,30 @@ impl EntryStore for Memory {
         Ok(nonces.insert(nonce.to_owned(), now).is_none())
     }
 
-    async fn append(&self, account: &AccountId, after: u64, entries: &[Entry]) -> Result<(), AppendError> {
+    async fn write(&self, account: &AccountId, change: Change<'_>) -> Result<(), WriteError> {
         self.up("ledger")?;
-        let failing = self.next_append.take();
-        if failing == Some(AppendFault::Lost) {
-            return Err(fault("the append was lost").into());
+        let failing = self.next_write.take();
+        if failing == Some(WriteFault::Lost) {
+            return Err(fault("the write was lost").into());
         }
         let mut books = self.books.borrow_mut();
         let book = books.entry(account.clone()).or_default();
-        if u64::try_from(book.entries.len()) != Ok(after) {
-            return Err(AppendError::Conflict);
+        if !book.is_met_by(change)? {
+            return Err(WriteError::Conflict);
         }
-        book.entries.extend(entries.iter().map(Entry::to_bytes));
+        book.entries.extend(change.entries.iter().map(Entry::to_bytes));
+        if let Some(till) = change.till {
+            book.till = Some(till.to_bytes());
+        }
+        if let Some(register) = change.register {
+            book.register = Some(register.to_bytes());
+        }
+        if self.records_writes.get() {
+            let written = Written { version: book.version()?, till: book.till()?, register: book.register()? };
+            book.writes.push(written);
+        }
         match failing {
-            Some(_) => Err(fault("the append was not answered").into()),
+            Some(_) => Err(fault("the write was not answered").into()),
             None => Ok(()),
         }
     }

@@ -22,7 +22,7 @@ use std::{
 use farebox_core::{id::AccountId, journal::Batch, limit::Bucket, time::Timestamp};
 use farebox_gateway::ledger::Accounts;
 
-pub use ledger::AppendFault;
+pub use ledger::{WriteFault, Written};
 pub use web::Posted;
 
 /// A platform that is nothing but this value: stores that are empty at first, and a clock that stands still. Clones share
@@ -45,7 +45,8 @@ pub struct Stores {
     accounts: Accounts,
     due: RefCell<BTreeMap<AccountId, Timestamp>>,
     limits: RefCell<BTreeMap<String, Bucket>>,
-    next_append: Cell<Option<AppendFault>>,
+    next_write: Cell<Option<WriteFault>>,
+    records_writes: Cell<bool>,
     now: Cell<Timestamp>,
     log: RefCell<Vec<String>>,
     is_down: Cell<bool>,
@@ -92,6 +93,13 @@ impl Memory {
             Poll::Ready(())
         })
         .await;
+    }
+
+    /// Forgets what is known of accounts beside the stores, as a process that is started anew.
+    pub fn restart(&self) {
+        for account in self.books.borrow().keys() {
+            self.accounts.forget(account);
+        }
     }
 
     /// What the operator was told.

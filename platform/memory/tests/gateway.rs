@@ -40,6 +40,7 @@ mod strict;
 mod used_up;
 
 use std::{
+    collections::BTreeMap,
     future::Future,
     pin::pin,
     rc::Rc,
@@ -49,8 +50,8 @@ use std::{
 use farebox_core::{
     catalog::{CATALOG_ENTRY, compile},
     credential::{Credential, MasterKey, Secret, credential_entry},
-    id::AccountId,
-    ledger::{Command, Entry, Event, IdempotencyKey},
+    id::{AccountId, LeaseId},
+    ledger::{BookedLease, Command, IdempotencyKey},
     request::Facts,
     signature::{Body, Signer, xca},
     time::{DAY, SECOND, Timestamp},
@@ -139,6 +140,7 @@ struct Deployment {
 impl Deployment {
     fn new(balance: &str) -> Self {
         let memory = Memory::new(START);
+        memory.record_writes();
         let account: AccountId = "acc_1".parse().unwrap();
         let published = json!({ "catalog": compile(CATALOG).unwrap() });
         now(memory.put(CATALOG_ENTRY, published.to_string().as_bytes())).unwrap();
@@ -224,14 +226,14 @@ impl Deployment {
         (balance.balance.to_string(), balance.leased.to_string())
     }
 
-    fn entries(&self) -> Vec<Entry> {
-        let query = Query::Entries { after: 0, from: None, limit: 200 };
-        let Ok(Ok(Report::Entries(entries))) = now(self.memory.report(&self.account, &query)) else { panic!() };
-        entries
+    /// Every lease that was given.
+    fn leases(&self) -> BTreeMap<LeaseId, BookedLease> {
+        let tills = self.memory.writes(&self.account).into_iter().filter_map(|written| written.till);
+        tills.flat_map(|till| till.leases().map(|(id, lease)| (id, lease.clone())).collect::<Vec<_>>()).collect()
     }
 
     fn leases_given(&self) -> usize {
-        self.entries().iter().filter(|entry| matches!(entry.event, Event::Leased(_))).count()
+        self.leases().len()
     }
 
     fn settle(&self) -> settlement::Report {

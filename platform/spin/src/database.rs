@@ -73,7 +73,7 @@ enum Failure {
     Away(String),
     /// A table is missing: nobody has used this database before.
     NoTables,
-    /// There is a row with this key.
+    /// There is a row with this key, and it may not be replaced.
     Taken,
     /// Anything else. It may have been done all the same.
     Other(String),

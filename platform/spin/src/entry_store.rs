@@ -1,15 +1,17 @@
 //! The books of all accounts in one database, written by many instances at once.
 //!
-//! Invariant: a book cannot fork. An append is one statement that inserts nothing unless the book ends where it was
-//! expected to, and the number of an entry is part of its key, so that of two at the same moment one fails whole.
+//! Invariant: a book cannot fork. A write is one statement that inserts nothing unless the book ends where it was expected to
+//! and the till is the one that was expected. The number of an entry is part of its key, so that of two at the same moment one
+//! fails whole. The till stands in the row of number 0, with its own number in the place of the time, and the register in that of
+//! -1: so one statement writes entries, till and register on both databases.
 
 use farebox_core::{
     id::AccountId,
-    ledger::{Account, Entry},
+    ledger::{Account, Entry, Register, Till},
     time::{SECOND, Timestamp},
 };
 use farebox_gateway::{
-    ledger::{AppendError, EntryStore, PAGE},
+    ledger::{Change, EntryStore, News, PAGE, WriteError},
     ports::Fault,
 };
 
@@ -36,21 +38,70 @@ impl SqlEntryStore {
         &self.database
     }
 
-    /// The statement that appends `count` entries, and its placeholders' order: the account, each entry's number, time and
-    /// bytes, and the number that the last entry must have.
-    fn append_statement(&self, count: usize) -> String {
+    /// The statement that writes `count` rows, and its placeholders' order: the account, each row's number, time or number of the
+    /// till, and bytes, the number that the last entry must have, and the one of the till where there is one.
+    ///
+    /// A row that is there already is put in the place of the one before if it is the register's, or the till's and the one before
+    /// has the number before. Any other makes the statement fail, because it may not be empty: somebody else was there at the
+    /// same moment, and was not seen.
+    fn write_statement(&self, count: usize, has_till: bool) -> String {
         let [account, seq, at, body] = self.database.dialect().casts;
         let row = |index: usize| {
             let first = 2 + 3 * index;
             format!("($1{account}, ${first}{seq}, ${}{at}, ${}{body})", first + 1, first + 2)
         };
         let rows: Vec<String> = (0..count).map(row).collect();
+        let (after, till) = (2 + 3 * count, 3 + 3 * count);
+        let (same_till, replaces) = if has_till {
+            (
+                format!(
+                    " AND coalesce((SELECT at FROM farebox_entries WHERE account = $1{account} AND seq = 0), 0) = ${till}"
+                ),
+                format!(
+                    " ON CONFLICT (account, seq) DO UPDATE SET at = excluded.at, body = CASE \
+                     WHEN farebox_entries.seq < 0 OR (farebox_entries.seq = 0 AND farebox_entries.at = ${till}) \
+                     THEN excluded.body END"
+                ),
+            )
+        } else {
+            (String::new(), String::new())
+        };
         format!(
             "INSERT INTO farebox_entries (account, seq, at, body) SELECT * FROM (VALUES {}) AS new \
-             WHERE (SELECT coalesce(max(seq), 0) FROM farebox_entries WHERE account = $1{account}) = ${} RETURNING seq",
+             WHERE (SELECT coalesce(max(seq), 0) FROM farebox_entries WHERE account = $1{account}) = ${after}\
+             {same_till}{replaces} RETURNING seq",
             rows.join(", "),
-            2 + 3 * count,
         )
+    }
+
+    /// Three parts of what is stored of an account, of which an empty one is not there, and their placeholders' order: the
+    /// account, the number of the till that is known, and the last entry that is known where `after` says so. Else that is the
+    /// entry of the snapshot, which is the first part.
+    fn parts_statement(&self, after: Option<&str>) -> String {
+        let Dialect { hex_body, bytes, .. } = self.database.dialect();
+        let none = format!("CAST('' AS {bytes})");
+        let snapshot = match after {
+            Some(_) => none.clone(),
+            None => format!("coalesce((SELECT body FROM farebox_states WHERE account = $1), {none})"),
+        };
+        let after = after.unwrap_or("coalesce((SELECT seq FROM farebox_states WHERE account = $1), 0)");
+        format!(
+            "SELECT part FROM (SELECT 1 AS nth, {snapshot} AS part UNION ALL SELECT 2, \
+             coalesce((SELECT body FROM farebox_entries WHERE account = $1 AND seq = 0 AND at <> $2), {none}) \
+             UNION ALL SELECT 3, CAST(coalesce(string_agg({hex_body}, ',' ORDER BY seq), '') AS {bytes}) \
+             FROM (SELECT seq, body FROM farebox_entries WHERE account = $1 AND seq > {after} \
+             ORDER BY seq LIMIT {PAGE}) AS page) AS parts ORDER BY nth"
+        )
+    }
+
+    /// The three parts that a statement of [`Self::parts_statement`] gives.
+    async fn parts(&self, statement: &str, values: &[Value]) -> Result<(Vec<u8>, News), Fault> {
+        let mut parts = self.database.query(statement, values).await?.into_iter().map(Value::into_blob);
+        let mut next = || parts.next().unwrap_or_else(|| Ok(Vec::new()));
+        let (snapshot, till, page) = (next()?, next()?, next()?);
+        let till = (!till.is_empty()).then(|| Till::from_bytes(&till)).transpose();
+        let page = String::from_utf8(page).map_err(|error| unreadable(&error))?;
+        Ok((snapshot, News { entries: page_of(&page)?, till: till.map_err(|error| unreadable(&error))? }))
     }
 }
 
@@ -69,27 +120,28 @@ impl EntryStore for SqlEntryStore {
         self.database.query(statement, &[account.as_str().into(), seq.into(), snapshot.into()]).await.map(drop)
     }
 
-    /// One statement, because dozens of instances that begin at once wait for each in turns of their event loops. The entries come
-    /// last, and the snapshot before them where there is one.
-    async fn opening(&self, account: &AccountId) -> Result<(Account, Vec<Entry>), Fault> {
-        let Dialect { hex_body, bytes, .. } = self.database.dialect();
-        let statement = format!(
-            "SELECT part FROM (SELECT 1 AS nth, body AS part FROM farebox_states WHERE account = $1 \
-             UNION ALL SELECT 2, CAST(coalesce(string_agg({hex_body}, ',' ORDER BY seq), '') AS {bytes}) \
-             FROM (SELECT seq, body FROM farebox_entries WHERE account = $1 \
-             AND seq > coalesce((SELECT seq FROM farebox_states WHERE account = $1), 0) \
-             ORDER BY seq LIMIT {PAGE}) AS page) AS parts ORDER BY nth"
-        );
-        let mut parts = self.database.query(&statement, &[account.as_str().into()]).await?;
-        let page = String::from_utf8(parts.pop().map_or(Ok(Vec::new()), Value::into_blob)?);
-        let entries = page_of(&page.map_err(|error| unreadable(&error))?)?;
-        match parts.pop().map(Value::into_blob).transpose()? {
-            None => Ok((Account::default(), entries)),
-            Some(snapshot) => match Account::from_snapshot(&snapshot) {
-                Some(known) => Ok((known, entries)),
-                None => Ok((Account::default(), self.entries(account, 0, PAGE).await?)),
-            },
+    /// One statement, because dozens of instances that begin at once wait for each in turns of their event loops.
+    async fn opening(&self, account: &AccountId) -> Result<(Account, News), Fault> {
+        let values = [account.as_str().into(), 0u64.into()];
+        let (snapshot, news) = self.parts(&self.parts_statement(None), &values).await?;
+        match Account::from_snapshot(&snapshot) {
+            Some(known) => Ok((known, news)),
+            None if snapshot.is_empty() => Ok((Account::default(), news)),
+            None => Ok((Account::default(), self.news(account, 0, 0).await?)),
         }
+    }
+
+    /// One statement too, which sees entries and till of the same moment.
+    async fn news(&self, account: &AccountId, after: u64, till: u64) -> Result<News, Fault> {
+        let values = [account.as_str().into(), till.into(), after.into()];
+        Ok(self.parts(&self.parts_statement(Some("$3")), &values).await?.1)
+    }
+
+    async fn register(&self, account: &AccountId) -> Result<Option<Register>, Fault> {
+        let statement = "SELECT body FROM farebox_entries WHERE account = $1 AND seq = -1";
+        let found = self.database.query(statement, &[account.as_str().into()]).await?.pop();
+        let bytes = found.map(Value::into_blob).transpose()?;
+        bytes.map(|bytes| Register::from_bytes(&bytes)).transpose().map_err(|error| unreadable(&error))
     }
 
     /// Read as one text of hexadecimal digits: each row costs a crossing, and there can be many.
@@ -106,16 +158,24 @@ impl EntryStore for SqlEntryStore {
         }
     }
 
-    async fn append(&self, account: &AccountId, after: u64, entries: &[Entry]) -> Result<(), AppendError> {
-        let mut values = vec![account.as_str().into()];
-        for entry in entries {
+    async fn write(&self, account: &AccountId, change: Change<'_>) -> Result<(), WriteError> {
+        let mut values: Vec<Value> = vec![account.as_str().into()];
+        if let Some(till) = change.till {
+            values.extend([0u64.into(), till.number().into(), till.to_bytes().as_slice().into()]);
+        }
+        if let Some(register) = change.register {
+            values.extend([(-1i64).into(), register.number().into(), register.to_bytes().as_slice().into()]);
+        }
+        for entry in change.entries {
             values.extend([entry.seq.into(), entry.at.millis().into(), entry.to_bytes().as_slice().into()]);
         }
-        values.push(after.into());
-        let statement = self.append_statement(entries.len());
+        let count = (values.len() - 1) / 3;
+        values.push(change.after.into());
+        values.extend(change.till.map(|_| change.replaces.into()));
+        let statement = self.write_statement(count, change.till.is_some());
         match self.database.try_insert(&statement, &values).await? {
-            Outcome::Rows(rows) if rows.len() == entries.len() => Ok(()),
-            _ => Err(AppendError::Conflict),
+            Outcome::Rows(rows) if rows.len() == count => Ok(()),
+            _ => Err(WriteError::Conflict),
         }
     }
 

@@ -183,7 +183,7 @@ impl Sheet {
         let mut sheet = Self::default();
         for stated in statements.iter().flat_map(|statement| &statement.entries) {
             let (seq, at) = (stated.entry.seq, stated.entry.at);
-            let used = matches!(stated.entry.event, Event::Settled(_));
+            let used = matches!(stated.entry.event, Event::UsageSealed(_));
             let expected = sheet.row(seq, at, &stated.entry.event)?;
             // What use costs is known when the month is over.
             ensure!(
@@ -243,8 +243,8 @@ impl Sheet {
                 self.running = Some(Running { plan, grant: GrantId(seq), paid, quantity, period, used: 0 });
                 credit - paid
             }
-            Event::Settled(settled) => {
-                for burn in &settled.burns {
+            Event::UsageSealed(sealed) => {
+                for burn in &sealed.burns {
                     self.granted += burn.usage.calls;
                     if let Some(running) = self.running.as_mut().filter(|running| running.grant == burn.grant) {
                         running.used += burn.usage.calls;

@@ -1,9 +1,8 @@
 //! Where a platform ends an instance soon, the instance writes down what it counted and gives back what it holds before that.
 
-use std::rc::Rc;
+use std::{collections::BTreeSet, rc::Rc};
 
 use farebox_core::{
-    ledger::Event,
     meter::Meter,
     time::{SECOND, Timestamp},
 };
@@ -12,6 +11,14 @@ use farebox_gateway::{Lifetime, ports::Host};
 use super::{Deployment, START, now, send};
 
 const LIFETIME: Lifetime = Lifetime { calls: 128, idle: SECOND };
+
+impl Deployment {
+    /// When usage was booked.
+    fn settled(&self) -> BTreeSet<Timestamp> {
+        let tills = self.memory.writes(&self.account).into_iter().filter_map(|written| written.till);
+        tills.filter(|till| !till.unsealed().usage.is_empty()).filter_map(|till| till.booked()).collect()
+    }
+}
 
 #[test]
 fn an_instance_that_has_had_its_calls_gives_back_its_one_lease_at_once() {
@@ -52,8 +59,7 @@ fn what_is_scarce_is_given_back_as_soon_as_no_call_needs_it() {
     }
     now(instance.background());
     assert_eq!(deployment.balance(), ("0.096".to_owned(), "0.00".to_owned()));
-    let settled = deployment.entries().into_iter().filter(|entry| matches!(entry.event, Event::Settled(_)));
-    assert_eq!(settled.map(|entry| entry.at).collect::<Vec<_>>(), [START], "and not when it had been idle");
+    assert_eq!(deployment.settled(), [START].into(), "and not when it had been idle");
 }
 
 #[test]
@@ -94,13 +100,8 @@ fn first_lease_and_settlement(calls: u64) -> (u64, Timestamp) {
         instance.finish(forward.call, true, 0, 0, START);
     }
     now(instance.background());
-    let entries = deployment.entries();
-    let lease = entries.iter().find_map(|entry| match &entry.event {
-        Event::Leased(lease) => lease.allowance.get(Meter::Calls).copied(),
-        _ => None,
-    });
-    let settled = entries.iter().find(|entry| matches!(entry.event, Event::Settled(_))).unwrap();
-    (lease.unwrap(), settled.at)
+    let lease = deployment.leases().into_values().find_map(|lease| lease.allowance.get(Meter::Calls).copied());
+    (lease.unwrap(), *deployment.settled().first().unwrap())
 }
 
 #[test]

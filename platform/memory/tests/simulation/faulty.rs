@@ -10,13 +10,13 @@ use std::{
 };
 
 use farebox_core::{
-    id::{AccountId, BatchId},
-    journal::{Batch, Line, Window, key, parse_key},
+    id::{AccountId, BatchId, LeaseId},
+    journal::{Batch, Closing, Line, Window, key, parse_key},
     ledger::{Answer, Command, IdempotencyKey, Refusal},
     time::{MINUTE, Millis, Timestamp},
 };
 use farebox_gateway::ports::{Documents, Due, DueIndex, Fault, Host, KeyValue, Ledger, Listed, Page, UsageJournal};
-use farebox_memory::{AppendFault, Memory};
+use farebox_memory::{Memory, WriteFault};
 use fastrand::Rng;
 
 /// Runs a future of the memory platform, which never waits.
@@ -51,11 +51,15 @@ pub(crate) struct State {
     pub(crate) silence: RefCell<BTreeSet<AccountId>>,
 }
 
-/// The batches that instances have tried to get rid of.
+/// The batches that instances have tried to get rid of, and the leases that they were given.
 #[derive(Default)]
 pub(crate) struct Offered {
     /// What each says of each account.
     pub(crate) lines: BTreeMap<(AccountId, BatchId), Vec<Line>>,
+    /// Which leases each says are done with.
+    pub(crate) closings: BTreeMap<(AccountId, BatchId), Vec<Closing>>,
+    /// Leases that somebody was told of.
+    pub(crate) told: BTreeSet<(AccountId, LeaseId)>,
     /// Those that are in the journal, or that the ledger says it has.
     pub(crate) sure: BTreeSet<(AccountId, BatchId)>,
 }
@@ -112,9 +116,9 @@ impl Faulty {
     /// Some answers of the ledger are lost, with or without what they answer to.
     pub(crate) fn disturb(&self) {
         if self.strikes(12) {
-            self.memory.fail_next_append(Some(AppendFault::Lost));
+            self.memory.fail_next_write(Some(WriteFault::Lost));
         } else if self.strikes(12) {
-            self.memory.fail_next_append(Some(AppendFault::Unanswered));
+            self.memory.fail_next_write(Some(WriteFault::Unanswered));
         }
     }
 
@@ -126,6 +130,8 @@ impl Faulty {
             let part = (account.clone(), id.clone());
             let lines = || batch.lines.iter().filter(|line| line.account == *account).cloned().collect();
             offered.lines.entry(part.clone()).or_insert_with(lines);
+            let closings = || batch.closings.iter().filter(|closing| closing.account == *account).cloned().collect();
+            offered.closings.entry(part.clone()).or_insert_with(closings);
             if sure {
                 offered.sure.insert(part);
             }

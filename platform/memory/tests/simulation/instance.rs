@@ -192,8 +192,11 @@ impl UsageJournal for Desk {
 }
 
 impl Desk {
-    /// What the ledger says that it has is sure.
+    /// What the ledger says that it has is sure, and so is a lease that it says it has given.
     fn note(&self, account: &AccountId, command: &Command, answer: &Result<Result<Answer, Refusal>, Fault>) {
+        if let Ok(Ok(Answer::Leased(lease))) = answer {
+            self.ports.offered.borrow_mut().told.insert((account.clone(), lease.id));
+        }
         match command {
             Command::Lease { writer, .. } => *self.writer.borrow_mut() = Some(writer.clone()),
             Command::Settle { batches } => {

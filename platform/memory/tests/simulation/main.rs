@@ -3,7 +3,7 @@
 //! Each seed is a world: a few instances with clocks of their own, a few accounts that buy packages, subscribe and pay by
 //! use, and some hundred operations drawn from the seed. Answers of the ledger are lost before or after they took
 //! effect, journal writes fail but persisted, listings are up to two minutes stale, instances die with leases and
-//! batches, settlement runs die at any access, the ledger's clock jumps back. What must hold whatever happens is
+//! batches, settlement runs die at any access, the ledger's process is started anew, its clock jumps back. What must hold whatever happens is
 //! written down in [`oracle`]. One world in eight is steady: nothing fails in it but instances, so that more can be asked of it.
 //!
 //! `FAREBOX_SEEDS=1000000 cargo test --profile rig -p farebox-memory --test simulation` runs that many worlds,
@@ -16,6 +16,7 @@ mod faulty;
 mod instance;
 mod opening;
 mod oracle;
+mod reading;
 mod world;
 
 use std::{num::NonZero, panic, thread};

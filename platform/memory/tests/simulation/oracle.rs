@@ -1,6 +1,9 @@
 //! What must hold whatever went wrong. The model is plain: it adds up what instances answered and tried to write.
 //!
-//! At every entry of every book, replayed from the beginning:
+//! After every write to every book, with till and register as the store held them then:
+//! - the book is what a replay of the chain alone gives, whatever the till adds to it (rule 4);
+//! - a lease that somebody was told of is in a till, and is gone from it only once it has lapsed, or once all that its instance
+//!   says it used is booked; no number is given twice (rules 1 and 7);
 //! - what was used and what is leased of a grant is no more than its quantity, but for usage that came after its lease had
 //!   lapsed, and bytes beyond what a lease allowed (rule 1);
 //! - the balance is not below the credit limit, but for such bytes and for corrections (rule 1);
@@ -14,6 +17,8 @@
 //! - calls answered on packages are no more than were bought, but for what lapsed leases gave back (rule 1);
 //! - every batch that is in the journal, or of which an instance was told that it is settled, is booked once, or kept as
 //!   refused because a lease of it had lapsed a day before; and nothing is booked that no instance has counted (rule 2);
+//! - once usage is sealed, the chain holds every batch once, the usage of all of them by what paid, and all that lapsed, and its
+//!   balance is the account's (rules 2, 3 and 4);
 //! - an instance that lives has put all that it answered into batches, and what any instance answered is booked or on the
 //!   statement as unaccounted (rule 3);
 //! - what was charged and forgiven is what the whole usage of each rating line costs, worked out unit by unit (rule 5);
@@ -22,22 +27,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use farebox_core::{
-    id::{AccountId, BatchId, GrantId, LeaseId, LineId, WriterId},
-    ledger::{Account, Book, Entry, Event, HEARD_WITHIN, Leased, Source, verify},
-    meter::{Meter, PerMeter, Usage},
+    id::{AccountId, LeaseId, WriterId},
+    ledger::{Answer, Command, HEARD_WITHIN, verify},
+    meter::Usage,
     money::Micros,
-    rate::{Rate, TierMode, block},
 };
 use farebox_gateway::{
     ledger::{Accounts, EntryStore, ask},
-    ports::{KeyValue, UsageJournal},
+    ports::{KeyValue, Ledger, UsageJournal},
     settlement,
 };
 
 use crate::{
-    catalog::{COUNTED, DEAREST_GIB},
+    catalog::COUNTED,
     faulty::{Faulty, now},
     instance::{Answered, Instance},
+    reading::{Reading, calls},
 };
 
 /// What is known of the world beside the books.
@@ -49,25 +54,6 @@ pub(crate) struct Oracle {
     dead: BTreeSet<WriterId>,
     /// Whether nothing fails but instances.
     is_steady: bool,
-}
-
-/// What a book says, entry by entry.
-#[derive(Default)]
-struct Reading {
-    account: Account,
-    leases: BTreeMap<LeaseId, Leased>,
-    bought: BTreeMap<&'static str, u64>,
-    given_back: BTreeMap<&'static str, u64>,
-    ended: BTreeMap<LeaseId, PerMeter<u64>>,
-    booked: BTreeSet<BatchId>,
-    used: BTreeMap<LeaseId, Usage>,
-    over: BTreeMap<Source, BTreeMap<LeaseId, u64>>,
-    late: BTreeMap<GrantId, Usage>,
-    rates: BTreeMap<LineId, Rate>,
-    rated: BTreeMap<LineId, Usage>,
-    charged: BTreeMap<LineId, i64>,
-    forgiven: BTreeMap<LineId, i64>,
-    taken: i64,
 }
 
 impl Oracle {
@@ -135,10 +121,19 @@ impl Oracle {
     pub(crate) fn judge(&self, ports: &Faulty, accounts: &[AccountId]) {
         let memory = &ports.memory;
         for id in accounts {
+            let done = now(memory.execute(id, None, &Command::Seal));
+            assert!(matches!(done, Ok(Ok(Answer::Ticked { .. }))), "{done:?}");
             let entries = now(memory.entries(id, 0, usize::MAX)).unwrap();
             assert_eq!(verify(0, Default::default(), &entries), Ok(entries.last().unwrap().hash));
-            let mut reading = Reading::default();
-            entries.iter().for_each(|entry| reading.read(entry));
+            let (mut reading, mut read) = (Reading::default(), entries.as_slice());
+            for written in memory.writes(id) {
+                let count = usize::try_from(written.version - reading.account.version()).unwrap();
+                let (new, rest) = read.split_at(count);
+                reading.read(new, written, id, &ports.offered.borrow());
+                read = rest;
+            }
+            assert_eq!(read, [], "every entry was seen when it was written");
+            reading.judge_seals();
             judge_batches(ports, id, &reading);
             if self.is_steady {
                 self.judge_steady(&reading);
@@ -191,6 +186,9 @@ fn judge_batches(ports: &Faulty, id: &AccountId, reading: &Reading) {
         }
     }
     assert_eq!(reading.used, expected, "what is booked is what was counted");
+    let told = offered.told.iter().filter(|(account, _)| account == id);
+    let unknown: Vec<_> = told.filter(|(_, lease)| !reading.leases.contains_key(lease)).collect();
+    assert!(unknown.is_empty(), "{unknown:?} were given, and are in no till");
     let refused = now(ports.memory.list(settlement::REFUSED, None, u32::MAX)).unwrap().items;
     let missing = offered.sure.iter().filter(|(account, batch)| account == id && !reading.booked.contains(batch));
     // What only closes leases that are over says nothing.
@@ -200,144 +198,4 @@ fn judge_batches(ports: &Faulty, id: &AccountId, reading: &Reading) {
         let is_late = offered.lines[part].iter().any(|line| reading.ended.contains_key(&line.lease));
         assert!(is_kept && is_late, "{batch} is not booked for {id}; kept: {is_kept}, on a lapsed lease: {is_late}");
     }
-}
-
-fn calls(amounts: &PerMeter<u64>) -> u64 {
-    amounts.get(Meter::Calls).copied().unwrap_or(0)
-}
-
-fn counted(product: &str) -> Option<&'static str> {
-    COUNTED.into_iter().find(|counted| *counted == product)
-}
-
-impl Reading {
-    fn read(&mut self, entry: &Entry) {
-        match &entry.event {
-            Event::Purchased { terms, .. } => {
-                if let Some(product) = counted(terms.product.as_str()) {
-                    *self.bought.entry(product).or_default() += calls(&terms.quantities);
-                }
-            }
-            Event::Leased(leased) => {
-                self.leases.insert(LeaseId(entry.seq), leased.clone());
-                if let Some(terms) = &leased.begins {
-                    self.rates.insert(LineId(entry.seq), terms.rate.clone());
-                }
-            }
-            Event::Lapsed { leases } => {
-                for rest in leases {
-                    if let Some(product) = counted(self.leases[&rest.lease].product.as_str()) {
-                        *self.given_back.entry(product).or_default() += calls(&rest.left);
-                    }
-                    self.ended.insert(rest.lease, rest.left.clone());
-                }
-            }
-            Event::Settled(settlement) => {
-                for writer in &settlement.batches {
-                    for (sequence, _) in &writer.batches {
-                        let id = BatchId { writer: writer.writer.clone(), sequence: *sequence };
-                        assert!(self.booked.insert(id), "a batch of {} is booked twice", writer.writer);
-                    }
-                }
-                for line in &settlement.usage {
-                    self.used.entry(line.lease).or_default().add(&line.usage);
-                    self.book(line.lease, &line.usage);
-                }
-                for charge in &settlement.charges {
-                    *self.charged.entry(charge.line).or_default() += charge.charged.get();
-                    *self.forgiven.entry(charge.line).or_default() += charge.forgiven.get();
-                    let rated = self.rated.entry(charge.line).or_default();
-                    *rated = rated.less(&charge.unrated);
-                }
-            }
-            Event::Adjusted { amount, .. } => self.taken += amount.get().min(0),
-            Event::TermsSet(terms) => {
-                // Whoever gives less credit than is used or leased out already accepts that it is used.
-                let spent = self.account.balance().saturating_sub(self.account.leased());
-                self.taken = self.taken.min(spent.get() + terms.credit_limit.get());
-            }
-            _ => {}
-        }
-        self.account.evolve(entry);
-        self.check();
-    }
-
-    fn book(&mut self, lease: LeaseId, usage: &Usage) {
-        let Leased { source, allowance, .. } = &self.leases[&lease];
-        match source {
-            Source::Balance(line) => self.rated.entry(*line).or_default().add(usage),
-            Source::Grant(grant) if self.ended.contains_key(&lease) => self.late.entry(*grant).or_default().add(usage),
-            Source::Grant(_) => {}
-        }
-        if let Some(left) = self.ended.get_mut(&lease) {
-            *left = left.map(|meter, left| left.saturating_sub(usage.get(meter)));
-        }
-        let bytes = allowance.iter().filter(|(meter, _)| *meter != Meter::Calls);
-        let over = bytes.map(|(meter, allowed)| self.used[&lease].get(meter).saturating_sub(*allowed)).sum();
-        self.over.entry(*source).or_default().insert(lease, over);
-    }
-
-    /// Bytes that leases of some sources used beyond what they allowed.
-    fn in_flight(&self, source: impl Fn(&Source) -> bool) -> u64 {
-        let over = self.over.iter().filter(|(from, _)| source(from));
-        over.flat_map(|(_, leases)| leases.values()).sum()
-    }
-
-    fn check(&self) {
-        for row in self.account.grants() {
-            let late = self.late.get(&row.grant.id).map_or(0, |usage| usage.get(row.meter));
-            let taken = row.quota.used + row.quota.leased;
-            if taken > row.quota.quantity + late {
-                let over = self.in_flight(|source| *source == Source::Grant(row.grant.id));
-                assert!(taken <= row.quota.quantity + late + over, "{row:?}: {late} late, {over} in flight");
-            }
-            assert!(Micros::ZERO <= row.grant.earned && row.grant.earned <= row.grant.price, "{row:?}");
-        }
-        let books = [Book::Balance, Book::DeferredRevenue, Book::Revenue, Book::Payments, Book::Adjustments];
-        assert_eq!(books.iter().map(|book| self.account.books().get(*book).get()).sum::<i64>(), 0);
-        let floor = self.taken - self.account.terms().credit_limit.get();
-        if self.account.balance().get() < floor {
-            let over = self.in_flight(|source| matches!(source, Source::Balance(_)));
-            let owed = i64::try_from(over * DEAREST_GIB / (1 << 30)).unwrap() + i64::from(over > 0);
-            assert!(self.account.balance().get() >= floor - owed, "{} is below {floor}", self.account.balance());
-        }
-    }
-
-    fn judge_money(&self, paid: i64, corrected: i64) {
-        let of = |amounts: &BTreeMap<LineId, i64>, line| amounts.get(line).copied().unwrap_or(0);
-        for (line, rate) in &self.rates {
-            let usage = self.rated.get(line).copied().unwrap_or_default();
-            let (charged, forgiven) = (of(&self.charged, line), of(&self.forgiven, line));
-            assert_eq!(charged + forgiven, unit_by_unit(rate, &usage), "{line} at {usage:?}");
-            assert!(forgiven >= 0 && charged >= 0, "{line}: {charged} charged, {forgiven} forgiven");
-        }
-        let held = |book| self.account.books().get(book).get();
-        assert_eq!(held(Book::Payments), -paid, "each payment is booked once");
-        assert_eq!(held(Book::Adjustments), -corrected, "each correction is booked once");
-        assert!(paid >= 0, "no more is paid back than was paid");
-    }
-}
-
-/// The cost of `usage`, added up one unit at a time where there are few, and by the tiers' edges where there are many.
-fn unit_by_unit(rate: &Rate, usage: &Usage) -> i64 {
-    let cost = |(meter, price): (Meter, &farebox_core::rate::Price)| {
-        let units = i128::from(usage.get(meter));
-        let price_of = |unit: i128| {
-            let tier = price.tiers.iter().find(|tier| tier.up_to.is_none_or(|end| unit <= i128::from(end))).unwrap();
-            i128::from(tier.per_block.get())
-        };
-        let sum = match price.mode {
-            TierMode::Volume => units * price_of(units),
-            TierMode::Graduated if units <= 1_000 => (1..=units).map(price_of).sum(),
-            TierMode::Graduated => {
-                let edges =
-                    price.tiers.iter().filter_map(|tier| tier.up_to).map(i128::from).filter(|edge| *edge < units);
-                let edges: Vec<i128> = std::iter::once(0).chain(edges).chain([units]).collect();
-                edges.windows(2).map(|edge| (edge[1] - edge[0]) * price_of(edge[1])).sum()
-            }
-        };
-        i64::try_from(sum / i128::from(block(meter))).unwrap()
-    };
-    let sum: i64 = rate.prices.iter().map(cost).sum();
-    if usage.is_zero() { 0 } else { sum.max(rate.minimum.get()) }
 }

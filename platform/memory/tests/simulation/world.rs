@@ -53,6 +53,7 @@ impl World {
     pub(crate) fn new(seed: u64) -> Self {
         let ports = Faulty::new(BEGIN, seed);
         let accounts: Vec<AccountId> = (0..3).map(|n| format!("a{n}").parse().unwrap()).collect();
+        ports.memory.record_writes();
         publish(&ports);
         accounts.iter().for_each(|account| open(&ports, account));
         let instances = (0..INSTANCES as u64).map(|number| Instance::new(&ports, 0, number)).collect();
@@ -123,12 +124,13 @@ impl World {
 
     /// Gives a command under a key, and gives it again until it is known what became of it.
     fn order(&mut self, step: u32) {
+        self.restart();
         let account = self.account();
         let command = self.command(&account);
         let key = IdempotencyKey(format!("key-{step}"));
         self.ports.disturb();
         let first = now(self.ports.execute(&account, Some(&key), &command));
-        self.ports.memory.fail_next_append(None);
+        self.ports.memory.fail_next_write(None);
         let again = now(self.ports.execute(&account, Some(&key), &command)).unwrap();
         if command.moves_money() {
             assert!(first.is_err() || first == Ok(again.clone()), "{command:?}: {first:?} and then {again:?}");
@@ -231,13 +233,21 @@ impl World {
 
     /// A settlement run, that may be killed anywhere.
     fn settle(&mut self) {
+        self.restart();
         let lives = self.rng.bool().then(|| self.rng.u32(0..40));
         self.ports.die_after(lives);
         self.ports.disturb();
         let at = self.ports.real().plus(self.ports.skew());
         let _ = now(settlement::run(&self.ports, at));
         self.ports.die_after(None);
-        self.ports.memory.fail_next_append(None);
+        self.ports.memory.fail_next_write(None);
+    }
+
+    /// The ledger's process may end, and another begins that knows only what is stored.
+    fn restart(&mut self) {
+        if self.rng.u32(0..3) == 0 {
+            self.ports.memory.restart();
+        }
     }
 
     /// Time passes in steps in which the instances do their work, and the ledger's clock is set.
@@ -258,7 +268,7 @@ impl World {
     /// All calls are answered, all batches written and shown, all leases over.
     fn come_home(&mut self) {
         self.ports.calm.set(true);
-        self.ports.memory.fail_next_append(None);
+        self.ports.memory.fail_next_write(None);
         for instance in &mut self.instances {
             while instance.is_calling() {
                 instance.answer(|| Some(Usage { calls: 1, ingress_bytes: 5, egress_bytes: 7 }));

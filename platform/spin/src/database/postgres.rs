@@ -9,9 +9,11 @@ use spin_sdk::pg::{Connection, DbValue, Error, ParameterValue, PgError, QueryErr
 
 use super::{Dialect, Failure, Value};
 
-/// PostgreSQL's codes (its manual, appendix A) for a table that is missing and for a key that is there already.
+/// PostgreSQL's codes (its manual, appendix A) for a table that is missing, for a key that is there already, and for nothing
+/// where there must be something, which is what a write puts in the place of a row that is not the one it expects.
 const UNDEFINED_TABLE: &str = "42P01";
 const UNIQUE_VIOLATION: &str = "23505";
+const NOT_NULL_VIOLATION: &str = "23502";
 
 /// Keys sort by their bytes, whatever the database's locale.
 pub(super) const DIALECT: Dialect = Dialect {
@@ -92,7 +94,11 @@ fn failure(error: impl Into<Error>) -> Failure {
     match error {
         PgError::ConnectionFailed(text) => Failure::Away(text),
         PgError::QueryFailed(QueryError::DbError(error)) if error.code == UNDEFINED_TABLE => Failure::NoTables,
-        PgError::QueryFailed(QueryError::DbError(error)) if error.code == UNIQUE_VIOLATION => Failure::Taken,
+        PgError::QueryFailed(QueryError::DbError(error))
+            if [UNIQUE_VIOLATION, NOT_NULL_VIOLATION].contains(&error.code.as_str()) =>
+        {
+            Failure::Taken
+        }
         PgError::QueryFailed(QueryError::DbError(error)) => Failure::Other(error.message),
         PgError::QueryFailed(QueryError::Text(text)) | PgError::Other(text) => Failure::Other(text),
         PgError::BadParameter(text) | PgError::ValueConversionFailed(text) => Failure::Other(text),

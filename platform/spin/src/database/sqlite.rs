@@ -122,7 +122,7 @@ fn failure(error: Error) -> Failure {
     match error {
         Error::Io(text) if text.contains("is locked") => Failure::Locked(text),
         Error::Io(text) if text.contains("no such table") => Failure::NoTables,
-        Error::Io(text) if text.contains("UNIQUE constraint") => Failure::Taken,
+        Error::Io(text) if text.contains("UNIQUE constraint") || text.contains("NOT NULL constraint") => Failure::Taken,
         other => Failure::Other(other.to_string()),
     }
 }
