@@ -1,6 +1,6 @@
 //! What a busy account comes to: entries, and the bytes of its book, its snapshot, its till, its register and its statement.
 //!
-//! `FAREBOX_DAYS=30 cargo test --release -p farebox-core --test ledger size -- --nocapture` measures a whole month.
+//! `FAREBOX_DAYS=30 cargo test --profile rig -p farebox-core --test ledger size -- --nocapture` measures a whole month.
 
 use farebox_core::{
     id::{BatchId, LeaseId},
@@ -35,8 +35,9 @@ fn rate() -> Rate {
     }
 }
 
-/// A minute of the account: leases are given, used and closed, and a settlement books it.
-fn live(book: &mut Book, rate: &Rate, minute: u64) {
+/// A minute of the account: leases are given, used and closed, and a settlement books it. Returns the bytes of the till when it
+/// is largest: before that settlement.
+fn live(book: &mut Book, rate: &Rate, minute: u64) -> usize {
     let mut batches = Vec::new();
     for turn in 0..LEASES_A_MINUTE {
         for instance in 0..INSTANCES {
@@ -54,11 +55,13 @@ fn live(book: &mut Book, rate: &Rate, minute: u64) {
         }
         book.now = book.now.plus(20 * SECOND);
     }
+    let till = book.account.till().to_bytes().len();
     assert!(
         matches!(book.run(&Command::Settle { batches }), Ok(Answer::Settled(settled)) if settled.refused.is_empty())
     );
     let seen = Seen { settled_until: book.now, heard_until: book.now, read_from: book.now };
     book.run(&Command::Tick { seen, gone: Vec::new() }).unwrap();
+    till
 }
 
 fn batch(writer: &str, sequence: u64, book: &Book, lease: LeaseId, usage: Usage) -> AccountBatch {
@@ -74,8 +77,7 @@ fn a_busy_account_has_few_entries_and_its_statement_is_small() {
     book.run(&recharge("1000000.00")).unwrap();
     let (mut most_till, mut most_register) = (0, 0);
     for minute in 0..u64::try_from(days * DAY / MINUTE).unwrap() {
-        live(&mut book, &rate, minute);
-        most_till = most_till.max(book.account.till().to_bytes().len());
+        most_till = most_till.max(live(&mut book, &rate, minute));
         most_register = most_register.max(book.account.register().to_bytes().len());
     }
     book.seal();

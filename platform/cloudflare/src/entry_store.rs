@@ -145,7 +145,8 @@ impl EntryStore for SqlEntryStore {
     async fn write(&self, _account: &AccountId, change: Change<'_>) -> Result<(), WriteError> {
         let mut after = change.after;
         let entry = |entry: &Entry| (number(entry.seq), clamped(entry.at.millis()), entry.to_bytes());
-        // The till goes first: only a copy that is put back has more entries than one statement takes.
+        // The till goes first. Only a copy that is put back, or dozens of renewals at once, take more than one statement; nothing
+        // comes between them, because none of them awaits.
         let mut rows = desk_rows(change);
         let mut written = change.replaces;
         let mut chunks = change.entries.chunks(INSERTED_AT_ONCE);
