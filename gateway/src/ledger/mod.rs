@@ -246,7 +246,11 @@ pub async fn attempt<S: EntryStore>(
         }
         let (before, due) = (account.version(), account.next_due(looked));
         entries.iter().for_each(|entry| account.evolve(entry));
-        accounts.note_due(id, due, account.next_due(looked));
+        // What was due and could not be done, such as a renewal without money, may be possible after what somebody asked for.
+        let is_asked = !matches!(command, Command::Lease { .. } | Command::Settle { .. } | Command::Tick { .. });
+        let is_overdue = is_asked && account.next_tick().is_some_and(|due| due <= now);
+        let next = if is_overdue { Some(Timestamp::default()) } else { account.next_due(looked) };
+        accounts.note_due(id, due, next);
         if before / S::SNAPSHOT_EVERY != account.version() / S::SNAPSHOT_EVERY {
             // The command was carried out whether or not this succeeds; the next snapshot will be tried in time.
             let _ = store.save_snapshot(id, account.version(), &account.to_snapshot()).await;
