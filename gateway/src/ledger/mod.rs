@@ -339,7 +339,9 @@ pub async fn attempt<S: EntryStore>(
         };
         let due = account.next_due(looked);
         let answer = drafted.add(&mut account, decision);
-        sooner.extend(account.next_due(looked).filter(|at| due.is_none_or(|due| *at < due)));
+        let next =
+            if is_overdue(&account, one.command, now) { Some(Timestamp::default()) } else { account.next_due(looked) };
+        sooner.extend(next.filter(|at| due.is_none_or(|due| *at < due)));
         answers.push((nth, Ok(answer.with_due(account.next_due(asks)))));
     }
     if !drafted.write(store, id, &account).await? {
@@ -352,6 +354,13 @@ pub async fn attempt<S: EntryStore>(
         asked[nth].answer = Some(answer);
     }
     Ok(())
+}
+
+/// Whether something was due and could not be done, such as a renewal without money, and may be possible after what somebody asked for.
+fn is_overdue(account: &Account, command: &Command, now: Timestamp) -> bool {
+    use Command::{Lease, Seal, Settle, Tick};
+    let is_asked = !matches!(command, Lease { .. } | Seal | Settle { .. } | Tick { .. });
+    is_asked && account.next_tick().is_some_and(|due| due <= now)
 }
 
 /// What commands have changed that are written together.

@@ -171,7 +171,7 @@ mod tests {
         checkpoint.answered.add(&batch(7), Window(29_700_001));
         checkpoint.aside.push(Aside { key: "settlement/aside/1-2".to_owned(), oldest: Window(29_700_000) });
         let stored = concat!(
-            r#"{"settled":29700000,"swept":"account/a","sweep_began":1782000000000,"turn":"acc_a","#,
+            r#"{"settled":29700000,"swept":"account/a","sweep_began":"2026-06-21T00:00:00Z","turn":"acc_a","#,
             r#""answered":{"w":[[7,7,29700001]]},"aside":[{"key":"settlement/aside/1-2","oldest":29700000}]}"#
         );
         assert_eq!(serde_json::to_string(&checkpoint).unwrap(), stored);
