@@ -26,8 +26,8 @@ struct Options {
 }
 
 /// Calls a second, isolates, accounts.
-const CELLS: [(u64, usize, usize); 6] =
-    [(100, 1, 1), (100, 10, 100), (1, 10, 100), (1_000, 100, 100), (100, 100, 100), (1, 10, 1)];
+const CELLS: [(u64, usize, usize); 7] =
+    [(100, 1, 1), (100, 1, 100), (100, 10, 100), (100, 100, 100), (1_000, 100, 100), (1, 10, 1), (1, 10, 100)];
 
 /// Minutes before anything is counted, and minutes that are.
 const WARM_UP: u64 = 15;

@@ -165,7 +165,8 @@ async fn a_register_goes_with_the_till_that_it_was_written_with<S: EntryStore>(o
     let decision = Decision { register: Some(smaller.clone()), ..decided(&known, &lease("w1")) };
     assert_eq!(one.write(id, change(&known, &decision)).await, Ok(()), "a register takes the place of the one before");
     assert_eq!(held(other, id).await.2, Some(smaller), "a smaller one reads back");
-    let back = Decision { register: Some(register.clone()), ..decided(&account(one, id).await, &lease("w1")) };
+    let known = account(one, id).await;
+    let back = Decision { register: Some(register.clone()), ..decided(&known, &lease("w1")) };
     assert_eq!(one.write(id, change(&known, &back)).await, Ok(()), "a larger one takes its place");
     assert_eq!(held(other, id).await.2, Some(register), "a larger one reads back");
 }
