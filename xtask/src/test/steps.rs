@@ -275,10 +275,11 @@ fn end_to_end(test: &str, thorough: bool, log: &Log, see: &mut dyn FnMut(&str)) 
     run(log, linted(&mut program), see)
 }
 
-/// Where cargo has put the test program of this name.
+/// Where cargo has put the test program of this name. Other crates have tests of the same names, and cargo tells of them in any order.
 fn test_program(test: &str, log: &Log) -> Result<PathBuf> {
     #[derive(Deserialize)]
     struct Message {
+        manifest_path: PathBuf,
         executable: PathBuf,
         target: Target,
     }
@@ -288,10 +289,12 @@ fn test_program(test: &str, log: &Log) -> Result<PathBuf> {
         kind: Vec<String>,
     }
     let mut found = None;
+    let ours = root().join("tests/Cargo.toml");
     let mut build = host_crates(&BUILD);
     log.watch(build.arg("--message-format=json-render-diagnostics"), &mut |line| {
         let made = serde_json::from_str::<Message>(line).ok();
-        let made = made.filter(|made| made.target.name == test && made.target.kind == ["test"]);
+        let made =
+            made.filter(|made| made.manifest_path == ours && made.target.name == test && made.target.kind == ["test"]);
         found = made.map(|made| made.executable).or(found.take());
     })?;
     found.with_context(|| format!("cargo made no test `{test}`"))
