@@ -43,9 +43,10 @@ pub async fn check<S: EntryStore>(mut stores: impl FnMut() -> S, account: &Accou
     tills::check(&one, &other, account).await;
 }
 
-/// The most rows that a command may read, however long the book is: the snapshot, the till, the last entry for the next number,
-/// and what a write reads of itself, which is five rows on workerd for an entry and two for a till.
-const ROWS_OF_A_COMMAND: u64 = 12;
+/// The most rows that a command may read, however long the book is: the snapshot, the till, the two rows of the register, the last
+/// entry for the next number, and what a write reads of itself. That is five rows on workerd for each of two entries, the first of
+/// which seals usage, and two for the till and for each row of the register: 20 in all.
+const ROWS_OF_A_COMMAND: u64 = 20;
 
 /// Carries out commands on the long book that [`check`] leaves, by an instance that knows nothing and by one that knows the book.
 /// `rows_read` says how many rows the store has read so far.
