@@ -14,6 +14,7 @@ use std::{
 use spin_sdk::sqlite::{Connection, Error, Value as Column};
 
 use super::{Dialect, Failure, Value};
+use crate::single_flight::Looks;
 
 /// Without row ids a book lies together; with the write-ahead log, readers do not wait for writers.
 pub(super) const DIALECT: Dialect = Dialect {
@@ -54,6 +55,7 @@ pub(super) enum Durability {
 pub struct Sqlite {
     durability: Durability,
     kept: RefCell<Option<Rc<Connection>>>,
+    is_opening: Cell<bool>,
     statements: Cell<u64>,
 }
 
@@ -65,7 +67,7 @@ impl std::fmt::Debug for Sqlite {
 
 impl Sqlite {
     pub(super) fn new(durability: Durability) -> Self {
-        Self { durability, kept: RefCell::default(), statements: Cell::new(0) }
+        Self { durability, kept: RefCell::default(), is_opening: Cell::new(false), statements: Cell::new(0) }
     }
 
     pub(super) async fn run(&self, statement: &str, values: &[Value]) -> Result<Vec<Value>, Failure> {
@@ -80,23 +82,49 @@ impl Sqlite {
         self.statements.get()
     }
 
+    /// The connection. One call opens it, and the others wait: a connection of each of sixteen would cost each its settings, and
+    /// the host bears 256 in all.
     async fn connection(&self) -> Result<Rc<Connection>, Failure> {
-        let kept = self.kept.borrow().clone();
-        match kept {
-            Some(connection) => Ok(connection),
-            None => {
-                let connection = Rc::new(Connection::open_default().await.map_err(failure)?);
-                let unsynced = (self.durability == Durability::Unsynced).then_some(UNSYNCED);
-                for setting in [Some(BUSY_TIMEOUT), unsynced].into_iter().flatten() {
-                    // A server that speaks SQLite has settings of its own, and refuses these.
-                    if let Ok(rows) = connection.execute(setting, []).await {
-                        let _ = rows.collect().await;
-                    }
-                }
+        let mut looks = Looks::new();
+        loop {
+            let kept = self.kept.borrow().clone();
+            if let Some(connection) = kept {
+                return Ok(connection);
+            }
+            if let Some(_opening) = Opening::begin(&self.is_opening) {
+                let connection = Rc::new(self.open().await?);
                 *self.kept.borrow_mut() = Some(Rc::clone(&connection));
-                Ok(connection)
+                return Ok(connection);
+            }
+            looks.next().await;
+        }
+    }
+
+    async fn open(&self) -> Result<Connection, Failure> {
+        let connection = Connection::open_default().await.map_err(failure)?;
+        let unsynced = (self.durability == Durability::Unsynced).then_some(UNSYNCED);
+        for setting in [Some(BUSY_TIMEOUT), unsynced].into_iter().flatten() {
+            // A server that speaks SQLite has settings of its own, and refuses these.
+            if let Ok(rows) = connection.execute(setting, []).await {
+                let _ = rows.collect().await;
             }
         }
+        Ok(connection)
+    }
+}
+
+/// A connection is being opened, until this is dropped: also by a call that is ended meanwhile.
+struct Opening<'a>(&'a Cell<bool>);
+
+impl<'a> Opening<'a> {
+    fn begin(is_opening: &'a Cell<bool>) -> Option<Self> {
+        (!is_opening.replace(true)).then_some(Self(is_opening))
+    }
+}
+
+impl Drop for Opening<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
     }
 }
 
