@@ -37,7 +37,8 @@ use crate::{
 const REST: std::ops::RangeInclusive<Millis> = 16..=512;
 const RESTS_LONGER: Millis = 4;
 
-/// How long a command waits to be carried out.
+/// How long a command waits to be carried out. One for a lease waits for half of what that lasts at most: its holder counts from when
+/// it was asked for, and one that comes too late is withheld from everybody until it lapses.
 const PATIENCE: Millis = 30 * SECOND;
 
 impl Ledger for Platform {
@@ -99,7 +100,11 @@ impl Waiting {
     }
 
     fn is_late(&self) -> bool {
-        monotonic_clock::now() - self.since > PATIENCE.unsigned_abs() * NANOS_PER_MILLI
+        let patience = match &self.command {
+            Command::Lease { lasting, .. } => PATIENCE.min(lasting / 2),
+            _ => PATIENCE,
+        };
+        monotonic_clock::now() - self.since > patience.unsigned_abs() * NANOS_PER_MILLI
     }
 }
 
@@ -137,11 +142,14 @@ impl Queues {
 }
 
 impl Server<'_> {
-    /// What waits, without the commands of calls that have ended.
+    /// What waits, without the commands of calls that have ended or have waited too long.
     fn waiting(&self) -> Vec<Rc<Waiting>> {
         let mut queues = self.queues.0.borrow_mut();
         let Some(queue) = queues.get_mut(self.account) else { return Vec::new() };
         queue.waiting.retain(|waiting| Rc::strong_count(waiting) > 1 && waiting.answer.borrow().is_none());
+        for waiting in queue.waiting.extract_if(.., |waiting| waiting.is_late()) {
+            *waiting.answer.borrow_mut() = Some(Err(busy()));
+        }
         queue.waiting.clone()
     }
 
@@ -155,7 +163,6 @@ impl Server<'_> {
             *waiting.answer.borrow_mut() = match (answer, &done) {
                 (Some(answer), _) => Some(Ok(answer)),
                 (None, Err(fault)) => Some(Err(fault.clone())),
-                (None, Ok(())) if waiting.is_late() => Some(Err(busy())),
                 (None, Ok(())) => None,
             };
         }
@@ -202,5 +209,5 @@ impl Platform {
 }
 
 fn busy() -> Fault {
-    Fault::Unavailable { port: "ledger", detail: format!("others came first for {} s", PATIENCE / SECOND) }
+    Fault::Unavailable { port: "ledger", detail: "others came first all the time".to_owned() }
 }
