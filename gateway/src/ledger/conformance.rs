@@ -13,7 +13,7 @@ use farebox_core::{
     limit::Limit,
     meter::{Meter, Usage},
     money::{Currency, Micros},
-    time::{HOUR, Millis, SECOND, Timestamp},
+    time::{HOUR, MINUTE, Millis, SECOND, Timestamp},
 };
 use futures_util::future::join_all;
 
@@ -129,7 +129,7 @@ pub async fn check_crowd_of_leases<L: Ledger>(instances: &[L], account: &Account
             writer: format!("w{at}").parse().expect("it is an id"),
             rate: None,
             want,
-            lasting: SECOND,
+            lasting: MINUTE,
         };
         (0..EACH).map(move |_| {
             let command = command.clone();
