@@ -118,7 +118,7 @@ struct Opening<'a>(&'a Cell<bool>);
 
 impl<'a> Opening<'a> {
     fn begin(is_opening: &'a Cell<bool>) -> Option<Self> {
-        (!is_opening.replace(true)).then_some(Self(is_opening))
+        (!is_opening.replace(true)).then(|| Self(is_opening))
     }
 }
 
