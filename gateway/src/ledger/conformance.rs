@@ -70,8 +70,7 @@ pub async fn check_rows_read<S: EntryStore>(store: &S, account: &AccountId, rows
 const EACH: usize = 40;
 
 /// Lets `instances` of a ledger carry out commands on one account all at once, each command sent by two of them. `store` is
-/// where they keep the books; it must not know `account` yet. Broken on purpose, and seen to fail, was Spin's ledger in three
-/// ways: a transaction that does not begin with the lock, two at a time on one connection, and one that is never committed.
+/// where they keep the books; it must not know `account` yet.
 ///
 /// # Panics
 /// When the ledger does not keep a rule.

@@ -1,8 +1,8 @@
 //! The passing of time: accounts of which something is due are told how far the journal was settled, so that leases lapse,
 //! grants expire and subscriptions renew.
 //!
-//! Decides whom a run looks after: those that are due by the index, those that were handed batches and said so, and in turn a
-//! few of all others, so that an index that was lost is made anew within a day. Invariant: no account is told that more was
+//! Decides whom a run looks after: those that are due by the index, those that were handed batches and said that something is due,
+//! and in turn a few of all others. The last make an index that was lost anew within a day. Invariant: no account is told that more was
 //! handed in than was. One of which something waits is told of the time before the oldest that waits.
 
 use std::collections::{BTreeMap, BTreeSet};

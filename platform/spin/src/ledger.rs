@@ -1,7 +1,7 @@
 //! The ledger on Spin: every instance loads, decides and appends for itself, and races the others.
 //!
 //! The calls of one instance do not race each other. Their commands stand in a queue for each account, and one of the calls
-//! carries all of them out in one append. So instances compete for a book, a few dozen at most, and each that wins takes up to
+//! carries all of them out in one write. So instances compete for a book, a few dozen at most, and each that wins takes up to
 //! sixteen calls along. Who has lost rests: sixty that try again at once make forty attempts for each entry.
 //!
 //! Nobody holds a lock of the database while it decides. A busy instance takes its time for each step, and all others would
@@ -209,5 +209,5 @@ impl Platform {
 }
 
 fn busy() -> Fault {
-    Fault::Unavailable { port: "ledger", detail: "others came first all the time".to_owned() }
+    Fault::Unavailable { port: "ledger", detail: "other instances wrote to the account first, each time".to_owned() }
 }

@@ -36,7 +36,7 @@ pub use spin_sdk::wasip3;
 pub struct Platform {
     books: SqlEntryStore,
     queues: ledger::Queues,
-    /// Rate limits: who lost those of the last moment lets a few calls more through.
+    /// For rate limits, which on SQLite are not synced: a crash of the machine forgets the calls of the last moment.
     limits: Database,
     accounts: Accounts,
     usage: OnceCell<Rc<Store>>,

@@ -2,8 +2,8 @@
 //!
 //! After every write to every book, with till and register as the store held them then:
 //! - the book is what a replay of the chain alone gives, whatever the till adds to it (rule 4);
-//! - a lease that somebody was told of is in a till, and is gone from it only once it has lapsed, or once all that its instance
-//!   says it used is booked; no number is given twice (rules 1 and 7);
+//! - a lease that somebody was told of is in a till. It leaves it only once it has lapsed, or all that its instance says it
+//!   used is booked; no number is given twice (rules 1 and 7);
 //! - what was used and what is leased of a grant is no more than its quantity, but for usage that came after its lease had
 //!   lapsed, and bytes beyond what a lease allowed (rule 1);
 //! - the balance is not below the credit limit, but for such bytes and for corrections (rule 1);

@@ -9,8 +9,8 @@ use spin_sdk::pg::{Connection, DbValue, Error, ParameterValue, PgError, QueryErr
 
 use super::{Dialect, Failure, Value};
 
-/// PostgreSQL's codes (its manual, appendix A) for a table that is missing, for a key that is there already, and for nothing
-/// where there must be something, which is what a write puts in the place of a row that is not the one it expects.
+/// PostgreSQL's codes (its manual, appendix A) for a missing table, a key that is there already, and a null where none may be. A write
+/// puts a null in the place of a row that it does not expect, so that the statement fails.
 const UNDEFINED_TABLE: &str = "42P01";
 const UNIQUE_VIOLATION: &str = "23505";
 const NOT_NULL_VIOLATION: &str = "23502";
