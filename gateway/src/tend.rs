@@ -168,7 +168,9 @@ impl<P: EdgePorts> Gateway<P> {
             self.refresh().await;
         }
         let mut state = self.state();
-        let idle = state.wallets.is_empty() && state.unwritten.is_empty();
+        // Where instances end soon, no later loop may come that leaves the counters.
+        let is_told = self.settings.lifetime.is_none() || !self.has_metrics_to_leave(&state);
+        let idle = state.wallets.is_empty() && state.unwritten.is_empty() && is_told;
         if state.tender != tender {
             return false;
         }

@@ -174,12 +174,17 @@ impl<P: EdgePorts> Gateway<P> {
         let _ = write(&self.ports, &entry, &written).await;
     }
 
+    /// Whether something was counted that a scrape does not see yet.
+    pub(crate) fn has_metrics_to_leave(&self, state: &State) -> bool {
+        self.settings.metrics_every > 0 && state.metrics.is_changed
+    }
+
     /// Leaves the counters of an instance that ends, and begins anew should it live on.
     pub(crate) async fn leave_metrics(&self) {
         let now = self.ports.now();
         let (is_shown, left, written) = {
             let mut state = self.state();
-            if self.settings.metrics_every == 0 || !state.metrics.is_changed {
+            if !self.has_metrics_to_leave(&state) {
                 return;
             }
             let written = state.written(now);

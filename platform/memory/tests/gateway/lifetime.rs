@@ -6,7 +6,10 @@ use farebox_core::{
     meter::Meter,
     time::{SECOND, Timestamp},
 };
-use farebox_gateway::{Lifetime, ports::Host};
+use farebox_gateway::{
+    Lifetime,
+    ports::{Host, KeyValue},
+};
 
 use super::{Deployment, START, now, send};
 
@@ -60,6 +63,18 @@ fn what_is_scarce_is_given_back_as_soon_as_no_call_needs_it() {
     now(instance.background());
     assert_eq!(deployment.balance(), ("0.096".to_owned(), "0.00".to_owned()));
     assert_eq!(deployment.settled(), [START].into(), "and not when it had been idle");
+}
+
+#[test]
+fn an_instance_that_has_nothing_to_give_back_leaves_its_counters_all_the_same() {
+    let deployment = Deployment::new("0.10");
+    let instance = deployment.instance_for(1, Some(LIFETIME));
+    let call = send(&instance, &deployment.signed("/leased", "hush")).unwrap().call;
+    instance.finish(call, true, 0, 0, START);
+    now(Rc::clone(&instance).background());
+    assert_eq!(deployment.balance().1, "0.00", "what is scarce went back at once");
+    let left = now(deployment.memory.list("metrics", None, 9)).unwrap().items;
+    assert_eq!(left.len(), 1, "its counters are where they are seen: {left:?}");
 }
 
 #[test]
