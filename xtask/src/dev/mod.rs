@@ -144,11 +144,15 @@ async fn serve(options: &Options, start: Instant, end: &mut End) -> Result<()> {
     };
     let ended = tokio::select! {
         ended = async {
-            let gateways = runtime.gateways();
+            let gateways = runtime.gateways().to_vec();
             let gateway = &gateways[0];
             let demo = demo::set_up(&state, gateway, &origin, options.catalog.as_deref()).await?;
-            let ready = Ready { gateway, gateways, origin, state: &state, demo: &demo };
+            let ready = Ready { gateway, gateways: &gateways, origin, state: &state, demo: &demo };
             announce(options, &ready, start);
+            tokio::select! {
+                ended = runtime.ended() => return ended,
+                built = runtime::build_command_line(options) => announce_command_line(options, &ready, built),
+            }
             runtime.ended().await
         } => unexpected(ended?),
         () = end.told() => Ok(()),
@@ -213,15 +217,6 @@ A paid call to paste:
 
   curl -H 'Authorization: APPCODE {app_code}' '{gateway}{call}'
 
-The same, signed, by the command line:
-
-  FAREBOX_SECRET={secret} cargo run -q -p farebox -- call --key {key} '{gateway}{call}'
-
-What it cost:
-
-  export FAREBOX_GATEWAY={gateway} FAREBOX_ADMIN_TOKEN={token}
-  cargo run -q -p farebox -- settle && cargo run -q -p farebox -- balance {account}
-
   gateway      {gateway}
   admin token  {token}
   demo origin  {origin}
@@ -229,6 +224,31 @@ What it cost:
   credential   key {key}, secret {secret}, app code {app_code}
 ",
         took = start.elapsed().as_secs_f32(),
+        token = state.admin_token,
+    );
+}
+
+/// Shows what the command line does, once it is there.
+fn announce_command_line(options: &Options, ready: &Ready<'_>, built: Result<()>) {
+    if let Err(error) = built {
+        eprintln!("the command line: {error:#}");
+        return;
+    }
+    if options.json {
+        return;
+    }
+    let Ready { gateway, state, demo, .. } = ready;
+    let Demo { account, key, secret, call, .. } = demo;
+    println!(
+        "The same call, signed, by the command line:
+
+  FAREBOX_SECRET={secret} cargo run -q -p farebox -- call --key {key} '{gateway}{call}'
+
+What it cost:
+
+  export FAREBOX_GATEWAY={gateway} FAREBOX_ADMIN_TOKEN={token}
+  cargo run -q -p farebox -- settle && cargo run -q -p farebox -- balance {account}
+",
         token = state.admin_token,
     );
 }

@@ -4,7 +4,8 @@ use std::process::{Command, ExitStatus};
 
 use anyhow::{Result, bail};
 
-use super::{Options, Platform, group::Group, spin::Spin, state::State, workers::Workers};
+use super::{Options, Platform, group::Group, prepare::What, spin::Spin, state::State, workers::Workers};
+use crate::build::Profile;
 
 /// A running gateway with its billing worker.
 pub(super) enum Runtime {
@@ -53,8 +54,20 @@ pub(super) async fn build(options: &Options) -> Result<()> {
     if options.no_build {
         return Ok(());
     }
+    prepare(options.runtime.into(), options.profile()).await
+}
+
+/// Builds the command line while the gateway serves: the first call needs none.
+pub(super) async fn build_command_line(options: &Options) -> Result<()> {
+    if options.no_build {
+        return Ok(());
+    }
+    prepare(What::CommandLine, Profile::Dev).await
+}
+
+async fn prepare(what: What, profile: Profile) -> Result<()> {
     let mut prepare = Command::new(std::env::current_exe()?);
-    prepare.args(["prepare", "--runtime", options.runtime.name(), "--profile", options.profile().name()]);
+    prepare.args(["prepare", what.name(), "--profile", profile.name()]);
     let status = Group::start(prepare, std::io::stderr().into())?.ended().await?;
     if !status.success() {
         bail!("not everything could be built; what failed is above");

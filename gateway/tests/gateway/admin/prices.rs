@@ -7,7 +7,7 @@ use farebox_core::time::DAY;
 use farebox_gateway::{admin::AdminRequest, ports::Host};
 use serde_json::{Value, json};
 
-use crate::shop::{CATALOG, Got, Shop, code};
+use super::shop::{CATALOG, Got, Shop, code};
 
 /// All prices and quantities are others, and the package ends sooner.
 fn dearer() -> String {

@@ -10,7 +10,7 @@ use farebox_core::{
 use farebox_gateway::ports::{KeyValue, Ledger};
 use serde_json::json;
 
-use crate::{
+use super::{
     catalog::CATALOG,
     faulty::{Faulty, now},
     instance::master_key,

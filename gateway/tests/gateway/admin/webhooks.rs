@@ -22,7 +22,7 @@ use farebox_gateway::ports::{Host, KeyValue, UsageJournal};
 use farebox_memory::Posted;
 use serde_json::{Value, json};
 
-use crate::shop::{Shop, code, ready};
+use super::shop::{Shop, code, ready};
 
 const URL: &str = "https://acme.example/hook";
 

@@ -18,25 +18,14 @@
 //! | made-up keys cost few look-ups | a tag that nobody looks at; look-ups without a limit | `keys::*` |
 //! | strict admission takes nonces over all instances | `admit` that skips `take_nonce` | `strict_admission_sees_a_nonce_on_every_instance` |
 
-#![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect must fail")]
-
-#[path = "gateway/fields.rs"]
 mod fields;
-#[path = "gateway/keys.rs"]
 mod keys;
-#[path = "gateway/lifetime.rs"]
 mod lifetime;
-#[path = "gateway/limits.rs"]
 mod limits;
-#[path = "gateway/origins.rs"]
 mod origins;
-#[path = "gateway/rfc9421_callers.rs"]
 mod rfc9421_callers;
-#[path = "gateway/streams.rs"]
 mod streams;
-#[path = "gateway/strict.rs"]
 mod strict;
-#[path = "gateway/used_up.rs"]
 mod used_up;
 
 use std::{

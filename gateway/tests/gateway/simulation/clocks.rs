@@ -7,19 +7,6 @@
 //! | usage is journaled where the settlement reads | `Clock::ledgers` that is `now` | `usage_of_an_instance_whose_clock_is_wrong_is_settled` |
 //! | a run whose clock was ahead loses nothing | `first_window` that believes the checkpoint | `a_run_whose_clock_was_ahead_passes_over_nothing` |
 //! | one account that is out of order holds up no other | one time for all ticks | `an_account_that_does_not_answer_holds_up_no_other` |
-#![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect must fail")]
-
-#[path = "simulation/catalog.rs"]
-#[allow(dead_code, reason = "the simulation needs more of it")]
-mod catalog;
-#[path = "simulation/faulty.rs"]
-#[allow(dead_code, reason = "the simulation needs more of it")]
-mod faulty;
-#[path = "simulation/instance.rs"]
-#[allow(dead_code, reason = "the simulation needs more of it")]
-mod instance;
-#[path = "simulation/opening.rs"]
-mod opening;
 
 use farebox_core::{
     id::AccountId,
@@ -33,7 +20,7 @@ use farebox_gateway::{
     settlement,
 };
 
-use crate::{
+use super::{
     faulty::{Faulty, now},
     instance::Instance,
     opening::{BEGIN, open, publish},

@@ -9,7 +9,7 @@ use farebox_gateway::{
 };
 use serde_json::{Value, json};
 
-use crate::shop::{CATALOG, Got, Shop, code, ready};
+use super::shop::{CATALOG, Got, Shop, code, ready};
 
 const PATH: &str = "/_farebox/admin/v1/catalog";
 
@@ -164,7 +164,7 @@ fn the_secret_of_an_upstream_is_shown_to_owners_and_leaves_a_record() {
     let path = "products/echo/upstream-secret";
     let shown = shop.get(path).body;
     assert_eq!((&shown["product"], &shown["algorithm"]), (&json!("echo"), &json!("hmac-sha256")));
-    assert_eq!(shown["secret"], crate::shop::master_key().upstream_secret(&"echo".parse().unwrap()).reveal());
+    assert_eq!(shown["secret"], super::shop::master_key().upstream_secret(&"echo".parse().unwrap()).reveal());
     assert_ne!(shop.get("products/secret/upstream-secret").body["secret"], shown["secret"]);
     for unknown in ["products/nothing/upstream-secret", "products/a%20b/upstream-secret"] {
         assert_eq!(code(&shop.get(unknown)), (404, "product.unknown"), "{unknown}");

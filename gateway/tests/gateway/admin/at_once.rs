@@ -13,7 +13,7 @@ use farebox_gateway::{
 };
 use serde_json::{Value, json};
 
-use crate::shop::{CATALOG, Shop, code, ready};
+use super::shop::{CATALOG, Shop, code, ready};
 
 /// How many orders of the same requests are tried.
 const ORDERS: u64 = 300;

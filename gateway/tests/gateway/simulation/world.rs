@@ -17,7 +17,7 @@ use farebox_gateway::{
 };
 use fastrand::Rng;
 
-use crate::{
+use super::{
     catalog::{PRODUCTS, package, plan},
     faulty::{Faulty, now},
     instance::Instance,

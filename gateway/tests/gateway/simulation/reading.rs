@@ -11,7 +11,7 @@ use farebox_core::{
 };
 use farebox_memory::Written;
 
-use crate::{
+use super::{
     catalog::{COUNTED, DEAREST_GIB},
     faulty::Offered,
 };

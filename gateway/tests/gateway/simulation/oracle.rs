@@ -38,7 +38,7 @@ use farebox_gateway::{
     settlement,
 };
 
-use crate::{
+use super::{
     catalog::COUNTED,
     faulty::{Faulty, now},
     instance::{Answered, Instance},
@@ -111,7 +111,7 @@ impl Oracle {
         let mut offered = Answered::new();
         for ((account, id), lines) in &ports.offered.borrow().lines {
             for line in lines.iter().filter(|_| id.writer == writer) {
-                let product = crate::catalog::PRODUCTS.into_iter().find(|product| *product == line.product.as_str());
+                let product = super::catalog::PRODUCTS.into_iter().find(|product| *product == line.product.as_str());
                 offered.entry((account.clone(), product.unwrap())).or_default().add(&line.usage);
             }
         }

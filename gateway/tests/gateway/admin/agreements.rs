@@ -3,7 +3,7 @@
 use farebox_core::ledger::Statement;
 use serde_json::{Value, json};
 
-use crate::shop::{CATALOG, Shop, code};
+use super::shop::{CATALOG, Shop, code};
 
 #[test]
 fn money_goes_back_and_mistakes_are_corrected() {

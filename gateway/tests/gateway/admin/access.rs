@@ -4,7 +4,7 @@ use farebox_core::time::DAY;
 use farebox_gateway::{admin::AdminRequest, ports::KeyValue};
 use serde_json::{Value, json};
 
-use crate::shop::{Shop, code, ready};
+use super::shop::{Shop, code, ready};
 
 fn issue(shop: &Shop, name: &str, role: &str, expires: Option<&str>) -> (String, String) {
     let got = shop.call("POST", "admin-tokens", None, &json!({ "name": name, "role": role, "expires": expires }));

@@ -4,20 +4,6 @@
 //! | --- | --- | --- |
 //! | a run that is ended was not in vain | `save` that saves nothing | `a_run_that_is_ended_has_brought_the_next_one_nearer` |
 //! | nothing is passed over | `save` also where something was left | `what_an_account_did_not_take_is_not_passed_over` |
-#![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect must fail")]
-
-#[path = "simulation/catalog.rs"]
-#[allow(dead_code, reason = "the simulation needs more of it")]
-mod catalog;
-#[path = "simulation/faulty.rs"]
-#[allow(dead_code, reason = "the simulation needs more of it")]
-mod faulty;
-#[path = "simulation/instance.rs"]
-#[allow(dead_code, reason = "the simulation needs more of it")]
-mod instance;
-#[path = "simulation/opening.rs"]
-#[allow(dead_code, reason = "the simulation needs more of it")]
-mod opening;
 
 use farebox_core::{
     id::{AccountId, BatchId, LeaseId, WriterId},
@@ -32,7 +18,7 @@ use farebox_gateway::{
     settlement,
 };
 
-use crate::{
+use super::{
     faulty::{Faulty, now},
     opening::{BEGIN, open},
 };

@@ -25,7 +25,7 @@ use farebox_gateway::{
     ports::{Fault, Host, KeyValue, Ledger, Listed, Page, RateLimits, SingleFlight, Taken, UsageJournal},
 };
 
-use crate::faulty::{Faulty, now};
+use super::faulty::{Faulty, now};
 
 /// What an instance counted, by account and product.
 pub(crate) type Answered = BTreeMap<(AccountId, &'static str), Usage>;

@@ -3,7 +3,7 @@
 use farebox_gateway::admin::AdminRequest;
 use serde_json::{Value, json};
 
-use crate::shop::{CATALOG, Got, Shop, code};
+use super::shop::{CATALOG, Got, Shop, code};
 
 /// What the description of amounts does not allow. The first are those that a decimal of 28 digits would round.
 const NOT_AMOUNTS: [&str; 14] = [

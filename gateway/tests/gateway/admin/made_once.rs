@@ -7,7 +7,7 @@ use farebox_core::{
 use farebox_gateway::ports::KeyValue;
 use serde_json::{Value, json};
 
-use crate::shop::{Got, Shop, code, ready};
+use super::shop::{Got, Shop, code, ready};
 
 fn stored(shop: &Shop, key: &Value) -> Credential {
     let entry = credential_entry(&key.as_str().unwrap().parse().unwrap());

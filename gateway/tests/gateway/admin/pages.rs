@@ -17,7 +17,7 @@ use farebox_gateway::{
 };
 use serde_json::{Value, json};
 
-use crate::shop::{CATALOG, Shop, ready};
+use super::shop::{CATALOG, Shop, ready};
 
 /// Products that are paid as they are used.
 const METERED: usize = 12;

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use crate::shop::{Shop, code};
+use super::shop::{Shop, code};
 
 fn sold() -> (Shop, String, Vec<Value>) {
     let shop = Shop::open();
