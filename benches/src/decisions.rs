@@ -173,6 +173,7 @@ fn lease(writer: u64) -> Result<Command> {
         rate: Some(rate()),
         want: Usage { calls: CALLS * BATCHES, ingress_bytes: 0, egress_bytes: 0 },
         lasting: 2 * MINUTE,
+        while_plenty: 0,
     })
 }
 

@@ -57,6 +57,11 @@ impl Held {
         &self.lease
     }
 
+    /// Ends it, so that nothing is admitted on it from `now` on.
+    pub fn end(&mut self, now: Timestamp) {
+        self.until = self.until.min(now);
+    }
+
     /// Takes one call off the lease, or says that it does not pay for one more.
     pub fn admit(&mut self, now: Timestamp) -> bool {
         if !self.pays(now) {

@@ -59,7 +59,7 @@ pub fn start(env: Env) -> Result<(), JsError> {
         metrics_every: seconds("METRICS_SECONDS", METRICS_SECONDS) * SECOND,
         lifetime: None,
     };
-    let platform = Platform::new(&env).map_err(|error| JsError::new(&error.to_string()))?;
+    let platform = Platform::of_edge(&env).map_err(|error| JsError::new(&error.to_string()))?;
     let (now, seed) = (platform.now(), [u64::from_le_bytes(random()), u64::from_le_bytes(random())]);
     GATEWAY.with(|gateway| gateway.set(Rc::new(Gateway::new(platform, settings, seed, now)))).ok();
     Ok(())

@@ -19,6 +19,9 @@ use lru::LruCache;
 /// How long a credential that exists is believed.
 const HOLDS: Millis = 10 * SECOND;
 
+/// The age from which one in use is read again: two looks of the loop behind the calls before it is too old.
+const READ_AGAIN: Millis = HOLDS / 2;
+
 /// How long "nobody has this" is believed: short, because a new credential is used at once.
 const NOBODY_HOLDS: Millis = SECOND;
 
@@ -49,6 +52,15 @@ pub(crate) enum Known {
     Nobody,
     /// The store did not answer, or was asked too often.
     Unavailable,
+}
+
+/// What is to be read again.
+#[derive(Debug)]
+pub(crate) enum Due {
+    /// The credential of a key.
+    Credential(CredentialKey),
+    /// The key of an app code, by its hash.
+    AppCode(String),
 }
 
 #[derive(Debug)]
@@ -115,13 +127,14 @@ impl Credentials {
         to.put(name, Entry { known, read: now, used: false });
     }
 
-    /// The keys that were used since they were read, and are due to be read again.
-    pub(crate) fn due(&self) -> Vec<CredentialKey> {
-        let used = self.held.iter().filter(|(_, entry)| entry.used);
-        let key = |entry: &Entry| match &entry.known {
-            Known::Caller(caller) => Some(caller.credential.key.clone()),
-            _ => None,
+    /// What was used since it was read, and will soon be too old.
+    pub(crate) fn due(&self, now: Timestamp) -> Vec<Due> {
+        let is_due = |entry: &Entry| entry.used && now.since(entry.read) >= READ_AGAIN;
+        let name = |(name, entry): (&String, &Entry)| match &entry.known {
+            Known::Caller(caller) => Some(Due::Credential(caller.credential.key.clone())),
+            Known::Key(_) => Some(Due::AppCode(name.clone())),
+            Known::Nobody | Known::Unavailable => None,
         };
-        used.filter_map(|(_, entry)| key(entry)).collect()
+        self.held.iter().filter(|(_, entry)| is_due(entry)).filter_map(name).collect()
     }
 }

@@ -1,4 +1,4 @@
-//! Getting what a decision needs: the catalog, a credential, a lease.
+//! Getting what a decision needs, from the configuration or from the ledger.
 //!
 //! Invariant: however many calls need the same thing, it is asked for once at a time; and a port that does not answer
 //! leaves a trace in memory that turns the waiting calls away, so nobody waits for ever and nothing unpaid passes.
@@ -6,9 +6,8 @@
 use std::rc::Rc;
 
 use farebox_core::{
-    catalog::{CATALOG_ENTRY, Catalog},
-    credential::{Credential, app_code_entry, credential_entry},
-    id::{AccountId, CredentialKey, ProductId},
+    credential::{app_code_entry, credential_entry},
+    id::{AccountId, ProductId},
     lease::Lease,
     ledger::{Answer, Command, Refusal},
     meter::Usage,
@@ -17,18 +16,16 @@ use farebox_core::{
     signature::Body,
     time::{Millis, SECOND, Timestamp},
 };
-use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
     admit::{Got, Need, Step},
-    credentials::{Caller, Known},
-    instance::{Gateway, Shop},
+    instance::Gateway,
     log::tell,
     metrics::Outcome,
     ports::{EdgePorts, Fault, Taken},
     skew,
     throttle::SharedBucket,
-    wallet::{LEASE_LASTS, first_want},
+    wallet::{LEASE_LASTS, LEASE_LASTS_WHILE_PLENTY, first_want},
 };
 
 /// What the ledger answers, when it does.
@@ -37,12 +34,6 @@ type Answered = Result<Result<Answer, Refusal>, Fault>;
 /// How often a request looks up credentials. With several signatures, what was found for the first can be too old again when
 /// that for the second has come, where the store is slow.
 const MOST_LOOK_UPS: u32 = 16;
-
-/// The part of the published catalog that an instance needs.
-#[derive(Deserialize)]
-struct Published {
-    catalog: Catalog,
-}
 
 /// How long the lease for one call lasts. It is used as soon as it is given, and counts from when it was asked for, which in a
 /// crowd is long before.
@@ -180,66 +171,6 @@ impl<P: EdgePorts> Gateway<P> {
         self.state().throttle.told(&bucket, taken, self.ports.now());
     }
 
-    /// Reads the catalog. One that cannot be read leaves the last good one in place.
-    pub(crate) async fn read_catalog(&self) {
-        let read = self.read::<Published>(CATALOG_ENTRY).await;
-        let shop = read.map(|found| found.map(|published| Shop::new(published.catalog, &self.settings.master_key)));
-        let now = self.ports.now();
-        let mut state = self.state();
-        state.shop_read = now;
-        match shop {
-            Ok(Some(Ok(shop))) if state.shop.as_ref().is_some_and(|had| had.catalog == shop.catalog) => {}
-            Ok(Some(Ok(shop))) => state.shop = Some(Rc::new(shop)),
-            Ok(None) => {}
-            Ok(Some(Err(error))) => tell(&self.ports, "catalog.unusable", &[], &error),
-            Err(fault) => tell(&self.ports, "catalog.unread", &[], &fault),
-        }
-        // Without any catalog there is nothing to sell: an empty one says so until one is published.
-        state.shop.get_or_insert_with(|| Rc::new(Shop::empty()));
-    }
-
-    /// Reads a credential and opens its secret.
-    pub(crate) async fn read_credential(&self, key: CredentialKey) {
-        let now = self.ports.now();
-        let may_ask = self.state().credentials.may_ask(key.as_str(), false, now);
-        if !may_ask {
-            return self.state().credentials.put(key.as_str().to_owned(), Known::Unavailable, now);
-        }
-        let known = match self.read::<Credential>(&credential_entry(&key)).await {
-            Ok(Some(credential)) => match self.settings.master_key.open(&key, &credential.sealed_secret) {
-                Ok(secret) => Known::Caller(Rc::new(Caller { credential, secret })),
-                Err(error) => {
-                    tell(&self.ports, "credential.unusable", &[("credential", &key)], &error);
-                    Known::Unavailable
-                }
-            },
-            Ok(None) => Known::Nobody,
-            Err(fault) => {
-                tell(&self.ports, "credential.unread", &[("credential", &key)], &fault);
-                Known::Unavailable
-            }
-        };
-        self.state().credentials.put(key.as_str().to_owned(), known, self.ports.now());
-    }
-
-    async fn read_app_code(&self, hash: String, is_ours: bool) {
-        let now = self.ports.now();
-        if !self.state().credentials.may_ask(&hash, is_ours, now) {
-            return self.state().credentials.put(hash, Known::Unavailable, now);
-        }
-        let known = match self.ports.get(&app_code_entry(&hash)).await {
-            Ok(found) => {
-                let key = found.and_then(|key| String::from_utf8(key).ok()?.parse().ok());
-                key.map_or(Known::Nobody, Known::Key)
-            }
-            Err(fault) => {
-                tell(&self.ports, "app_code.unread", &[], &fault);
-                Known::Unavailable
-            }
-        };
-        self.state().credentials.put(hash, known, self.ports.now());
-    }
-
     /// Asks the ledger for a lease, for calls that wait for it. Where instances end soon and give back what they hold, that is
     /// waited for.
     async fn lease(&self, account: AccountId, product: ProductId) {
@@ -288,7 +219,8 @@ impl<P: EdgePorts> Gateway<P> {
         let asked = self.ports.now();
         let first = self.settings.lifetime.map(|lifetime| first_want(lifetime.calls));
         let want = self.state().wallet(account, product).ask(first, asked);
-        let command = self.lease_command(product, want, LEASE_LASTS);
+        let while_plenty = self.settings.lifetime.map_or(LEASE_LASTS_WHILE_PLENTY, |_| LEASE_LASTS);
+        let command = self.lease_command(product, want, (LEASE_LASTS, while_plenty));
         (self.ports.execute(account, None, &command).await, asked)
     }
 
@@ -312,7 +244,9 @@ impl<P: EdgePorts> Gateway<P> {
         nonce: Option<&str>,
     ) -> Result<Option<Lease>, Rejection> {
         let command = match product {
-            Some(product) => self.lease_command(product, Usage { calls: 1, ..Usage::default() }, WORD_LASTS),
+            Some(product) => {
+                self.lease_command(product, Usage { calls: 1, ..Usage::default() }, (WORD_LASTS, WORD_LASTS))
+            }
             // A nonce alone goes along with what every account agrees to and what changes nothing.
             None => Command::Settle { batches: Vec::new() },
         };
@@ -327,11 +261,12 @@ impl<P: EdgePorts> Gateway<P> {
         }
     }
 
-    fn lease_command(&self, product: &ProductId, want: Usage, lasting: Millis) -> Command {
+    fn lease_command(&self, product: &ProductId, want: Usage, lasts: (Millis, Millis)) -> Command {
         let state = self.state();
         let sold = state.shop.as_ref().and_then(|shop| shop.catalog.product(product));
         let rate = sold.and_then(|product| product.rate.clone());
-        Command::Lease { product: product.clone(), writer: state.writer.clone(), rate, want, lasting }
+        let (lasting, while_plenty) = lasts;
+        Command::Lease { product: product.clone(), writer: state.writer.clone(), rate, want, lasting, while_plenty }
     }
 
     /// The lease that an account answered with, or what to tell the caller. Notes how far our clock is from the ledger's.
@@ -364,15 +299,5 @@ impl<P: EdgePorts> Gateway<P> {
         };
         tell(&self.ports, "lease.failed", &[("account", account)], &unusable);
         Err(Rejection::LedgerUnavailable)
-    }
-
-    /// Reads a JSON value of the configuration.
-    async fn read<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Fault> {
-        let Some(bytes) = self.ports.get(key).await? else { return Ok(None) };
-        serde_json::from_slice(&bytes).map(Some).map_err(|error| Fault::Unreadable {
-            port: "configuration",
-            what: key.to_owned(),
-            detail: error.to_string(),
-        })
     }
 }

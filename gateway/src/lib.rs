@@ -9,6 +9,7 @@ pub mod admin;
 mod admit;
 pub mod billing;
 pub mod clock;
+mod configuration;
 mod counted;
 mod credentials;
 mod fetch;

@@ -11,7 +11,7 @@ use farebox_core::{
     journal::{Batch, Window},
     ledger::{Answer, Command, Refusal, command::IdempotencyKey},
     limit::Limit,
-    time::{Millis, Timestamp},
+    time::{Millis, SECOND, Timestamp},
 };
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +46,9 @@ pub struct Page<T> {
     /// Where the next page begins; `None` on the last.
     pub cursor: Option<String>,
 }
+
+/// How long a platform may show the edge a value of [`KeyValue`] as a place near it has read it, before it asks the store again.
+pub const LOCATION_HOLDS: Millis = 15 * SECOND;
 
 /// Configuration that every instance reads: catalog, credentials, accounts' names. Eventually consistent.
 pub trait KeyValue {

@@ -3,7 +3,7 @@
 //! One loop at a time tends an instance, kept alive by the platform behind the response of the call that started it. As
 //! no platform keeps it alive for ever, a later call takes over before the loop must end. Invariant: while calls come,
 //! usage waits at most one interval in memory, and a look; after the last call the loop lives long enough to write the last batch
-//! and to give back what is leased. A batch that could not be written is kept and written again, with the same id. Where the
+//! and to give back what is leased, with that batch where nobody has called since. A batch that could not be written is kept and written again, with the same id. Where the
 //! platform ends an instance soon ([`Lifetime`]), the loop looks more often whether that is near, and does so at once.
 
 use std::rc::Rc;
@@ -16,10 +16,11 @@ use farebox_core::{
 };
 
 use crate::{
+    credentials::Due,
     instance::{CATALOG_HOLDS, Gateway, Lifetime, State, Unwritten},
     log::tell,
     ports::EdgePorts,
-    wallet::{LEASE_LASTS, Wallet},
+    wallet::Wallet,
 };
 
 /// The age at which a loop is relieved by the next call.
@@ -36,8 +37,9 @@ const LOOKS_WITHIN: Millis = RELIEVED_AFTER / 2;
 /// [`HEARD_WITHIN`](farebox_core::ledger::HEARD_WITHIN).
 const GATHERS_FOR: Millis = 6 * SECOND;
 
-/// The age at which a loop ends even when nobody relieves it: Workers end background work 30 s after the response.
-const ENDS_AFTER: Millis = LEASE_LASTS + RELIEVED_AFTER + 4 * SECOND;
+/// The age at which a loop ends even when nobody relieves it: Workers end background work 30 s after the response. Nobody has
+/// called for most of that, so the instance gives back what it holds.
+const ENDS_AFTER: Millis = 28 * SECOND;
 
 impl State {
     /// Whether the next call should start a loop: there is none, or it is old, or it died with its call.
@@ -151,14 +153,20 @@ impl<P: EdgePorts> Gateway<P> {
                 state.calls_seen = 0;
                 state.retire(|_| true);
             }
-            let is_late = state.has_waited(now, self.settings.flush_every - looks);
+            let waits = self.settings.flush_every - looks;
+            let is_late = state.has_waited(now, waits);
+            if is_late && now.since(state.busy_at) >= waits {
+                // Nobody has called since: the batch gives back what is leased too, and so its usage is charged at once.
+                state.retire(|wallet| wallet.in_flight() == 0);
+            }
             (is_over, state.tender != tender, is_over || is_last || is_late || state.is_batch_urgent(now))
         };
         if is_relieved && !is_over {
             return false;
         }
         if is_due {
-            // Once this loop has ended there may be no other before a call ends, and its lease before that.
+            // Once this loop has ended there may be no other before a call ends. So what is leased is given back now, and of a lease
+            // on which calls are under way the ledger is told.
             self.write_down(if is_last { now.plus(LONGEST_LEASE) } else { now }).await;
         }
         if is_over {
@@ -252,12 +260,16 @@ impl<P: EdgePorts> Gateway<P> {
 
     /// Reads again what is in use and no longer fresh.
     async fn refresh(&self) {
-        let (keys, stale) = {
+        let now = self.ports.now();
+        let (credentials, stale) = {
             let state = self.state();
-            (state.credentials.due(), self.ports.now().since(state.shop_read) >= CATALOG_HOLDS)
+            (state.credentials.due(now), now.since(state.shop_read) >= CATALOG_HOLDS)
         };
-        for key in keys {
-            self.read_credential(key).await;
+        for due in credentials {
+            match due {
+                Due::Credential(key) => self.read_credential(key).await,
+                Due::AppCode(hash) => self.read_app_code(hash, true).await,
+            }
         }
         if stale {
             self.read_catalog().await;

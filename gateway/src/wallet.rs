@@ -11,6 +11,7 @@ use farebox_core::{
     id::{AccountId, CredentialKey, LeaseId, ProductId},
     journal::{Batch, Closing, Line},
     lease::{Held, Lease},
+    ledger::LONGEST_LEASE,
     meter::{Meter, Usage},
     rejection::Rejection,
     time::{Millis, SECOND, Timestamp},
@@ -18,9 +19,11 @@ use farebox_core::{
 
 pub(crate) use self::tab::Tab;
 
-/// How long a lease is asked for. Shorter than a platform keeps background work alive after the last response, so
-/// that an instance that falls idle gives back what it holds.
+/// How long a lease is asked for where others may soon need what it holds, and where instances end soon.
 pub(crate) const LEASE_LASTS: Millis = 20 * SECOND;
+
+/// How long one is asked for where instances last and the account has plenty: who calls seldom asks seldom.
+pub(crate) const LEASE_LASTS_WHILE_PLENTY: Millis = LONGEST_LEASE;
 
 /// The spending time a lease should be enough for: then a busy instance asks about once in as long.
 const LEASE_COVERS: Millis = 10 * SECOND;
@@ -226,9 +229,7 @@ impl Wallet {
     /// Moves out of use what may not be spent any more, and forgets an old refusal.
     pub(crate) fn expire(&mut self, now: Timestamp) {
         for slot in [&mut self.current, &mut self.standby] {
-            if slot.as_ref().is_some_and(|pocket| !pocket.held.pays(now)) {
-                self.retired.extend(slot.take());
-            }
+            self.retired.extend(slot.take_if(|pocket| !pocket.held.pays(now)));
         }
         self.refused.take_if(|(_, until)| *until <= now);
         self.postponed.take_if(|until| *until <= now);
@@ -273,6 +274,13 @@ impl Wallet {
         (self.refused, self.postponed) = (None, None);
     }
 
+    /// Ends all leases: the ledger is asked for each call and stream that goes on.
+    pub(crate) fn end(&mut self, now: Timestamp) {
+        let pockets = self.current.iter_mut().chain(&mut self.standby).chain(&mut self.retired);
+        pockets.for_each(|pocket| pocket.held.end(now));
+        (self.refused, self.postponed) = (None, None);
+    }
+
     /// Whether something was counted that was not handed to a batch.
     pub(crate) fn has_unsent(&self) -> bool {
         let mut pockets = self.current.iter().chain(&self.standby).chain(&self.retired);
@@ -297,8 +305,8 @@ impl Wallet {
     pub(crate) fn drain(&mut self, account: &AccountId, product: &ProductId, now: Timestamp, batch: &mut Batch) {
         self.unsent = 0;
         // A lease that pays for nothing more is of no use; closed, it keeps nobody waiting for what it might give back.
-        if self.current.as_ref().is_some_and(|pocket| !pocket.held.pays(now)) {
-            self.retired.extend(self.current.take());
+        for slot in [&mut self.current, &mut self.standby] {
+            self.retired.extend(slot.take_if(|pocket| !pocket.held.pays(now)));
         }
         for pocket in self.current.iter_mut().chain(&mut self.standby).chain(&mut self.retired) {
             let lease = pocket.held.lease().id;

@@ -20,8 +20,8 @@ use farebox_core::{
 };
 use farebox_gateway::{
     ports::{
-        Documents, Due, DueIndex, Fault, Host, KeyValue, Ledger, Listed, Page, RateLimits, SingleFlight, Taken,
-        UsageJournal, Web,
+        Documents, Due, DueIndex, Fault, Host, KeyValue, LOCATION_HOLDS, Ledger, Listed, Page, RateLimits,
+        SingleFlight, Taken, UsageJournal, Web,
     },
     reports::{Query, Report, Reports},
 };
@@ -53,17 +53,29 @@ pub(crate) enum For {
 /// What was counted.
 pub(crate) type Counts = BTreeMap<(For, Kind), u64>;
 
+/// What a location's cache has of KV, and since when.
+type Location = BTreeMap<String, (Timestamp, Vec<u8>)>;
+
 /// The ports of one invocation, or of one instance.
 #[derive(Clone)]
 pub(crate) struct Desk {
     pub(crate) memory: Memory,
     pub(crate) counts: Rc<RefCell<Counts>>,
     now: Rc<Cell<Timestamp>>,
+    /// What the one location of all isolates has read of KV, and when.
+    location: Rc<RefCell<Location>>,
+    is_edge: bool,
 }
 
 impl Desk {
     pub(crate) fn new(now: Timestamp) -> Self {
-        Self { memory: Memory::new(now), counts: Rc::default(), now: Rc::new(Cell::new(now)) }
+        let (counts, location) = (Rc::default(), Rc::default());
+        Self { memory: Memory::new(now), counts, now: Rc::new(Cell::new(now)), location, is_edge: false }
+    }
+
+    /// The same for an isolate of the edge, which reads through its location's cache.
+    pub(crate) fn of_edge(&self) -> Self {
+        Self { is_edge: true, ..self.clone() }
     }
 
     pub(crate) fn pass(&self, millis: Millis) {
@@ -88,8 +100,17 @@ impl Desk {
 
 impl KeyValue for Desk {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Fault> {
+        let now = self.now.get();
+        let seen = self.location.borrow().get(key).filter(|(at, _)| now.since(*at) < LOCATION_HOLDS).cloned();
+        if let Some((_, value)) = seen.filter(|_| self.is_edge) {
+            return Ok(Some(value));
+        }
         self.of_key(key, Kind::KvRead);
-        self.memory.get(key).await
+        let value = self.memory.get(key).await?;
+        if let Some(value) = value.as_ref().filter(|_| self.is_edge) {
+            self.location.borrow_mut().insert(key.to_owned(), (now, value.clone()));
+        }
+        Ok(value)
     }
 
     async fn put(&self, key: &str, value: &[u8]) -> Result<(), Fault> {

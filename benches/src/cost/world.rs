@@ -118,7 +118,7 @@ impl World {
         };
         let instance = |number: usize| {
             let seed = number as u64 + 1;
-            let gateway = Rc::new(Gateway::new(desk.clone(), settings.clone(), [seed, seed], BEGIN));
+            let gateway = Rc::new(Gateway::new(desk.of_edge(), settings.clone(), [seed, seed], BEGIN));
             Instance { gateway, tasks: Vec::new() }
         };
         let instances = (0..cell.isolates).map(instance).collect();

@@ -125,6 +125,9 @@ pub enum Command {
         want: Usage,
         /// How long it wants it for.
         lasting: Millis,
+        /// How long it lasts instead, where that is longer and it is a small part of what is left.
+        #[serde(default)]
+        while_plenty: Millis,
     },
     /// Books usage: each batch with the lines of this account. A batch that is known already is not booked again.
     Settle {

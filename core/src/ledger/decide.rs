@@ -95,8 +95,9 @@ fn carry_out(
     let account = draft.account();
     let event = match command {
         Command::Open { currency } => return open(draft, *currency),
-        Command::Lease { product, writer, rate, want, lasting } => {
-            let wish = Wish { product, rate: rate.as_ref(), want, lasting: *lasting };
+        Command::Lease { product, writer, rate, want, lasting, while_plenty } => {
+            let lasts = (*lasting, *while_plenty);
+            let wish = Wish { product, rate: rate.as_ref(), want, lasts };
             return lease(draft, writer, wish, at);
         }
         Command::Restore { entries } => return restore(draft, entries),

@@ -25,11 +25,18 @@ use crate::{
 };
 
 /// The longest lease: what an instance that dies can withhold is withheld no longer than this, and a while.
-pub const LONGEST_LEASE: Millis = MINUTE;
+pub const LONGEST_LEASE: Millis = 5 * MINUTE;
+
+/// The longest one of what others may soon need: one that is not a small part of what is left.
+const LONGEST_SHARED_LEASE: Millis = MINUTE;
+
 const SHORTEST_LEASE: Millis = SECOND;
 
 /// A lease is at most one part in this many of what is left.
 const SHARE: u64 = 4;
+
+/// A lease is a small one if it is at most one part in this many of what is left beside it.
+const SMALL: u64 = 64;
 
 /// The fewest bytes that are asked for, so that callers of small bodies do not ask for a lease per call.
 const LEAST_BYTES: u64 = 64 << 10;
@@ -46,7 +53,8 @@ pub(super) struct Wish<'a> {
     pub(super) product: &'a ProductId,
     pub(super) rate: Option<&'a Rate>,
     pub(super) want: &'a Usage,
-    pub(super) lasting: Millis,
+    /// How long, and how long where it is a small part of what is left.
+    pub(super) lasts: (Millis, Millis),
 }
 
 /// What is given.
@@ -57,13 +65,16 @@ pub(super) struct Offer {
     pub(super) begins: Option<LineTerms>,
     pub(super) allowance: PerMeter<u64>,
     pub(super) until: Timestamp,
+    /// Whether it takes nothing from others that they will soon need.
+    is_small: bool,
     pub(super) beside: PerMeter<u64>,
     pub(super) policy: String,
     pub(super) quantity: Option<u64>,
 }
 
 pub(super) fn offer(account: &Account, wish: Wish<'_>, at: Timestamp) -> Result<Offer, Refusal> {
-    let until = at.plus(wish.lasting.clamp(SHORTEST_LEASE, LONGEST_LEASE));
+    let (lasting, while_plenty) = wish.lasts;
+    let until = at.plus(while_plenty.max(lasting).clamp(SHORTEST_LEASE, LONGEST_LEASE));
     let mut free = PerMeter::default();
     let mut first: Option<&Grant> = None;
     for grant in account.grants.values().filter(|grant| grant.product == *wish.product && grant.is_current(at)) {
@@ -74,12 +85,19 @@ pub(super) fn offer(account: &Account, wish: Wish<'_>, at: Timestamp) -> Result<
             first = Some(grant);
         }
     }
-    if let Some(first) = first {
-        return Ok(from_grant(first, &free, wish.want, until));
-    }
     let wish = Wish { rate: wish.rate.filter(|_| !rejects_beyond(account, wish.product)), ..wish };
-    let paid = wish.rate.and_then(|rate| from_balance(account, wish, rate, at, until));
-    paid.ok_or_else(|| refusal(account, wish, at))
+    let offer = match first {
+        Some(first) => from_grant(first, &free, wish.want, until),
+        None => wish
+            .rate
+            .and_then(|rate| from_balance(account, wish, rate, at, until))
+            .ok_or_else(|| refusal(account, wish, at))?,
+    };
+    if offer.is_small {
+        return Ok(offer);
+    }
+    let until = at.plus(lasting.clamp(SHORTEST_LEASE, LONGEST_SHARED_LEASE));
+    Ok(Offer { until: offer.until.min(until), ..offer })
 }
 
 /// Whether the account has subscribed to a plan that keeps calls beyond it off the balance.
@@ -95,8 +113,11 @@ fn from_grant(first: &Grant, free: &PerMeter<u64>, want: &Usage, until: Timestam
         _ => free.div_ceil(SHARE).max(free.min(LEAST_BYTES)),
     };
     let allowance = first.quotas.map(|meter, quota| wanted(meter, want).min(share(meter, quota.free())).max(1));
-    let beside = free.map(|meter, free| free.saturating_sub(allowance.get(meter).copied().unwrap_or(0)));
+    let leased = |meter| allowance.get(meter).copied().unwrap_or(0);
+    let beside = free.map(|meter, free| free.saturating_sub(leased(meter)));
+    let is_small = beside.iter().all(|(meter, beside)| leased(meter).saturating_mul(SMALL) <= *beside);
     Offer {
+        is_small,
         source: Some(Source::Grant(first.id)),
         begins: None,
         allowance,
@@ -141,11 +162,16 @@ fn from_balance(account: &Account, wish: Wish<'_>, rate: &Rate, at: Timestamp, u
     let share = Micros::new(available.get() / i64::try_from(SHARE).unwrap_or(i64::MAX));
     let allowance = affordable(line, &want, share).or_else(|| affordable(line, &one_call, available))?;
 
+    let costs = line.reserve_with(&allowance).saturating_sub(line.reserved);
+    let beside = available.saturating_sub(costs);
+    let is_small = costs <= Micros::new(beside.get() / i64::try_from(SMALL).unwrap_or(i64::MAX));
+
     let calls_more = |calls: u64| {
         allowance.map(|meter, allowed| if meter == Meter::Calls { allowed.saturating_add(calls) } else { *allowed })
     };
     let calls = largest(MOST_CALLS_SHOWN, |calls| costs_at_most(line, &calls_more(calls), available));
     Some(Offer {
+        is_small,
         source: known.map(|(id, _)| Source::Balance(*id)),
         begins,
         beside: calls.map(|calls| (Meter::Calls, calls)).into_iter().collect(),

@@ -162,7 +162,8 @@ impl Sold {
         while calls > 0 {
             let rate = catalog.product(product).and_then(|product| product.rate.clone());
             let (writer, want) = (id("w"), used(calls));
-            let command = Command::Lease { product: product.clone(), writer, rate, want, lasting: 30 * SECOND };
+            let command =
+                Command::Lease { product: product.clone(), writer, rate, want, lasting: 30 * SECOND, while_plenty: 0 };
             let Ok(Answer::Leased(lease)) = self.book.run(&command) else {
                 *self.unsold.entry(product.clone()).or_default() += calls;
                 return;

@@ -48,6 +48,7 @@ fn live(book: &mut Book, rate: &Rate, minute: u64) -> usize {
                 rate: Some(rate.clone()),
                 want: calls(CALLS_OF_A_LEASE),
                 lasting: 20 * SECOND,
+                while_plenty: 0,
             };
             let Ok(Answer::Leased(lease)) = book.run(&command) else { panic!("no lease in minute {minute}") };
             let usage = Usage { calls: CALLS_OF_A_LEASE, ingress_bytes: 12_345, egress_bytes: 1_234_567 };

@@ -282,6 +282,7 @@ fn a_command_that_needs_the_register_says_so() {
         rate: None,
         want: calls(1),
         lasting: SECOND,
+        while_plenty: 0,
     };
     let batches = vec![from("w", 7, Vec::new())];
     for (command, lacks) in [

@@ -45,7 +45,7 @@ pub(super) struct Change {
         regex(pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$")
     )]
     name: Option<String>,
-    /// The calls of a suspended account are rejected, at the latest when the leases that are out end: after 20 s.
+    /// The calls of a suspended account are rejected, on Spin within 20 s, on Workers within 90 s.
     status: Option<Status>,
 }
 

@@ -129,6 +129,7 @@ pub async fn check_crowd_of_leases<L: Ledger>(instances: &[L], account: &Account
             rate: None,
             want,
             lasting: MINUTE,
+            while_plenty: 0,
         };
         (0..EACH).map(move |_| {
             let command = command.clone();

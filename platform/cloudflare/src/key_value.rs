@@ -4,7 +4,7 @@
 use farebox_gateway::ports::{Fault, KeyValue, Page};
 use worker::kv::KvError;
 
-use crate::Platform;
+use crate::{Platform, location_cache};
 
 /// Workers KV lets at most this many keys onto one page.
 const PAGE: u32 = 1_000;
@@ -18,15 +18,28 @@ pub(crate) fn fault(error: KvError) -> Fault {
 
 impl KeyValue for Platform {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Fault> {
-        self.config.get(key).cache_ttl(CACHE_TTL).bytes().await.map_err(fault)
+        if self.is_edge
+            && let Some(value) = location_cache::get(key).await
+        {
+            return Ok(Some(value));
+        }
+        let value = self.config.get(key).cache_ttl(CACHE_TTL).bytes().await.map_err(fault)?;
+        if let Some(value) = value.as_deref().filter(|_| self.is_edge) {
+            location_cache::keep(key, value).await;
+        }
+        Ok(value)
     }
 
     async fn put(&self, key: &str, value: &[u8]) -> Result<(), Fault> {
-        self.config.put_bytes(key, value).map_err(fault)?.execute().await.map_err(fault)
+        self.config.put_bytes(key, value).map_err(fault)?.execute().await.map_err(fault)?;
+        self.forget(key).await;
+        Ok(())
     }
 
     async fn delete(&self, key: &str) -> Result<(), Fault> {
-        self.config.delete(key).await.map_err(fault)
+        self.config.delete(key).await.map_err(fault)?;
+        self.forget(key).await;
+        Ok(())
     }
 
     async fn list(&self, prefix: &str, cursor: Option<&str>, limit: u32) -> Result<Page<String>, Fault> {
@@ -37,5 +50,14 @@ impl KeyValue for Platform {
         let page = list.execute().await.map_err(fault)?;
         let cursor = page.cursor.filter(|_| !page.list_complete);
         Ok(Page { items: page.keys.into_iter().map(|key| key.name).collect(), cursor })
+    }
+}
+
+impl Platform {
+    /// The edge writes only its counters, which nobody reads through a location.
+    async fn forget(&self, key: &str) {
+        if !self.is_edge {
+            location_cache::forget(key).await;
+        }
     }
 }

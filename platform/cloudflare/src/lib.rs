@@ -11,6 +11,7 @@ mod entry_store;
 mod host;
 mod key_value;
 mod ledger;
+mod location_cache;
 mod rate_limits;
 mod single_flight;
 mod task;
@@ -44,6 +45,8 @@ pub struct Platform {
     flights: single_flight::Flights,
     clock: Clock,
     operations: u32,
+    /// Whether it reads the configuration through what its location has read of it.
+    is_edge: bool,
 }
 
 /// How many operations a settlement makes where the deployment sets no number: KV allows 1,000 an invocation, and so does the
@@ -67,7 +70,16 @@ impl Platform {
                 .and_then(|var| var.to_string().parse().ok())
                 .unwrap_or(RUN_OPERATIONS),
             clock: Clock::new(env.var(binding::DEV_CLOCK).is_ok_and(|var| var.to_string() == "1")),
+            is_edge: false,
         })
+    }
+
+    /// The same for the edge, which may see the configuration as it was [`LOCATION_HOLDS`](farebox_gateway::ports::LOCATION_HOLDS) ago.
+    ///
+    /// # Errors
+    /// As [`Platform::new`].
+    pub fn of_edge(env: &Env) -> worker::Result<Self> {
+        Ok(Self { is_edge: true, ..Self::new(env)? })
     }
 }
 

@@ -156,12 +156,12 @@ pub async fn a_caller_who_leaves_a_silent_stream_is_noticed(farebox: &Farebox) -
     Ok(())
 }
 
-/// Sixty downloads of ten megabytes at once, of a package of one: what comes through is what was bought.
+/// Two hundred downloads of ten megabytes at once, of a package of one: what comes through is what was bought.
 pub async fn a_crowd_of_downloads_gets_the_bytes_it_paid_for(farebox: &Farebox) -> Result<()> {
     let world = World::make(farebox, "downloads").await?;
     let (account, caller) = Account::with_balance(&world.farebox, "0.01").await?;
     account.buy("bytes", "mib").await?;
-    let downloads: Vec<_> = (0..60)
+    let downloads: Vec<_> = (0..200)
         .map(|_| {
             let opened = connect(&world.farebox, &caller, "GET", "/bytes/download", "Accept: */*");
             thread::spawn(move || -> Result<(u64, bool)> {

@@ -15,6 +15,9 @@ use crate::{
 
 const TARGET: &str = "/rejected/call?a=1";
 
+/// Calls of it pass until their credential is revoked, so it is not the one whose forwarded calls are counted.
+const REVOKED_TARGET: &str = "/revoked/call?a=1";
+
 /// Of a product that is admitted strictly, so that a nonce is known to all instances.
 const STRICT_TARGET: &str = "/once/call?a=1";
 
@@ -64,15 +67,15 @@ pub async fn calls_that_must_not_pass_are_rejected_and_not_charged(farebox: &Far
 pub async fn a_revoked_credential_is_rejected(farebox: &Farebox) -> Result<()> {
     let (account, caller) = Account::with_balance(farebox, "1.00").await?;
     let other = account.credential().await?;
-    ensure!(caller.get(TARGET).await?.status == 200, "before");
+    ensure!(caller.get(REVOKED_TARGET).await?.status == 200, "before");
     account.revoke(&caller).await?;
     let answer = eventually("the revocation to reach the gateway", Duration::from_secs(30), async || {
-        let answer = caller.get(TARGET).await?;
+        let answer = caller.get(REVOKED_TARGET).await?;
         Ok(Some(answer).filter(|answer| answer.status != 200))
     })
     .await?;
     ensure!(answer.status == 400 && answer.code() == "credential.revoked", "{answer:?}");
-    ensure!(other.get(TARGET).await?.status == 200, "the other credential");
+    ensure!(other.get(REVOKED_TARGET).await?.status == 200, "the other credential");
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use crate::{
     setup::Tool,
 };
 
-use self::{count::Found, scenarios::Table};
+use self::{count::Found, scenarios::Table, steps::Programs};
 
 mod count;
 mod report;
@@ -49,16 +49,16 @@ impl Options {
 
 /// Runs them all.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let table = Mutex::new(Table::default());
-    let mut jobs = steps::always(options.fast, options.thorough);
+    let (table, programs) = (Mutex::new(Table::default()), Programs::default());
+    let mut jobs = steps::always(options.fast, options.thorough, &programs);
     if options.on(Runtime::Workers) {
-        jobs.extend(steps::workers(&table, options.thorough));
+        jobs.extend(steps::workers(&table, options.thorough, &programs));
     }
     if options.on(Runtime::Spin) {
-        jobs.extend(steps::spin(&table, options.thorough));
+        jobs.extend(steps::spin(&table, options.thorough, &programs));
     }
     if options.on(Runtime::Workers) && options.on(Runtime::Spin) {
-        jobs.push(steps::parity());
+        jobs.push(steps::parity(&programs));
     }
     // The tools last: what compiles begins at once, while they wait for their registries.
     jobs.extend(tools(options).into_iter().map(counted));

@@ -4,7 +4,12 @@
 //! to make code: so the lints cost no second build of everything. Whoever edits uses `cargo clippy` as ever.
 //! Invariant: every crate of the workspace is in exactly one of the groups below, so that none goes without lints.
 
-use std::{path::PathBuf, process::Command, sync::Mutex};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    process::Command,
+    sync::{Mutex, PoisonError},
+};
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
@@ -55,12 +60,16 @@ const THOROUGH: &str = "FAREBOX_THOROUGH";
 
 type Step<'a> = Job<'a, Found>;
 
+/// The test programs of the end-to-end scenarios, by name, once the host's build has made them. Asked of cargo again, each step
+/// would wait for whatever else cargo builds then.
+pub(super) type Programs = Mutex<BTreeMap<String, PathBuf>>;
+
 /// What needs no runtime.
-pub(super) fn always<'a>(fast: bool, thorough: bool) -> Vec<Step<'a>> {
+pub(super) fn always<'a>(fast: bool, thorough: bool, programs: &'a Programs) -> Vec<Step<'a>> {
     let mut steps = vec![
         Job::new("tidy", &[], |_| tidy::run().map(|()| Found::one())),
         Job::new("format", &[], |log| check(log, cargo().args(["fmt", "--all", "--check"]))),
-        Job::new("build, host", &[], |log| built_all(log, &mut host_crates(&BUILD))),
+        Job::new("build, host", &[], |log| build_host(log, programs)),
         Job::new("lints, host", &["build, host"], |log| no_warning(log, &mut host_crates(&BUILD))),
         Job::new("tests, host", &["build, host", "cargo-nextest"], move |log| {
             let mut tests = host_crates(&["nextest", "run"]);
@@ -99,7 +108,7 @@ pub(super) fn always<'a>(fast: bool, thorough: bool) -> Vec<Step<'a>> {
 }
 
 /// What needs the Workers' runtime.
-pub(super) fn workers<'a>(table: &'a Mutex<Table>, thorough: bool) -> Vec<Step<'a>> {
+pub(super) fn workers<'a>(table: &'a Mutex<Table>, thorough: bool, programs: &'a Programs) -> Vec<Step<'a>> {
     vec![
         // Apart from the packing, because it needs nothing that the host's build makes.
         Job::new("Workers as they are deployed, compiled", &["Rust targets"], |log| {
@@ -130,13 +139,13 @@ pub(super) fn workers<'a>(table: &'a Mutex<Table>, thorough: bool) -> Vec<Step<'
         Job::new(
             "scenarios, Workers",
             &["Workers as they are deployed", "build, host", "npm packages", "Python packages"],
-            move |log| scenarios("workers", table, thorough, log),
+            move |log| scenarios("workers", table, thorough, programs, log),
         ),
     ]
 }
 
 /// What needs Spin's runtime, or the host that stands in for it.
-pub(super) fn spin<'a>(table: &'a Mutex<Table>, thorough: bool) -> Vec<Step<'a>> {
+pub(super) fn spin<'a>(table: &'a Mutex<Table>, thorough: bool, programs: &'a Programs) -> Vec<Step<'a>> {
     vec![
         Job::new("components as they are deployed", &["Rust targets"], |log| {
             built_all(log, &mut deployed_components())
@@ -144,7 +153,7 @@ pub(super) fn spin<'a>(table: &'a Mutex<Table>, thorough: bool) -> Vec<Step<'a>>
         Job::new(
             "conformance, Spin",
             &["build, host", "Redis and PostgreSQL", "components as they are deployed"],
-            |log| end_to_end("conformance", false, log, &mut |_| {}),
+            |log| end_to_end("conformance", false, programs, log, &mut |_| {}),
         ),
         Job::new(
             "scenarios, Spin",
@@ -155,15 +164,15 @@ pub(super) fn spin<'a>(table: &'a Mutex<Table>, thorough: bool) -> Vec<Step<'a>>
                 "Python packages",
                 "Redis and PostgreSQL",
             ],
-            move |log| scenarios("spin", table, thorough, log),
+            move |log| scenarios("spin", table, thorough, programs, log),
         ),
     ]
 }
 
 /// What needs both.
-pub(super) fn parity<'a>() -> Step<'a> {
+pub(super) fn parity(programs: &Programs) -> Step<'_> {
     let built = &["build, host", "components as they are deployed", "Workers as they are deployed"];
-    Job::new("parity", built, |log| end_to_end("parity", false, log, &mut |_| {}))
+    Job::new("parity", built, |log| end_to_end("parity", false, programs, log, &mut |_| {}))
 }
 
 /// What builds everything that a crate has.
@@ -258,25 +267,32 @@ fn run(log: &Log, command: &mut Command, see: &mut dyn FnMut(&str)) -> Result<Fo
 }
 
 /// Every scenario on one runtime.
-fn scenarios(runtime: &'static str, table: &Mutex<Table>, thorough: bool, log: &Log) -> Result<Found> {
-    end_to_end(runtime, thorough, log, &mut |line| {
-        table.lock().unwrap_or_else(std::sync::PoisonError::into_inner).note(runtime, line);
+fn scenarios(
+    runtime: &'static str,
+    table: &Mutex<Table>,
+    thorough: bool,
+    programs: &Programs,
+    log: &Log,
+) -> Result<Found> {
+    end_to_end(runtime, thorough, programs, log, &mut |line| {
+        table.lock().unwrap_or_else(PoisonError::into_inner).note(runtime, line);
     })
 }
 
 /// One of the test programs of `farebox-tests`, on what the steps before it built.
-fn end_to_end(test: &str, thorough: bool, log: &Log, see: &mut dyn FnMut(&str)) -> Result<Found> {
-    let mut program = Command::new(test_program(test, log)?);
+fn end_to_end(test: &str, thorough: bool, programs: &Programs, log: &Log, see: &mut dyn FnMut(&str)) -> Result<Found> {
+    let program = programs.lock().unwrap_or_else(PoisonError::into_inner).get(test).cloned();
+    let mut program = Command::new(program.with_context(|| format!("cargo made no test `{test}`"))?);
     program.args(["--nocapture", &format!("--test-threads={SIDE_BY_SIDE}")]).current_dir(root().join("tests"));
     program.env("CARGO", cargo().get_program()).env("FAREBOX_XTASK", built("xtask"));
-    program.env("FAREBOX", built("farebox"));
+    program.env("FAREBOX", built("farebox")).env("FAREBOX_SPIN_HOST", built("farebox-spin-host"));
     program.env(THOROUGH, if thorough { "1" } else { "" });
     // What a test builds itself is built as the step for its lints has built it.
     run(log, linted(&mut program), see)
 }
 
-/// Where cargo has put the test program of this name. Other crates have tests of the same names, and cargo tells of them in any order.
-fn test_program(test: &str, log: &Log) -> Result<PathBuf> {
+/// Builds everything for the host, and notes where cargo has put the end-to-end tests. Other crates have tests of the same names.
+fn build_host(log: &Log, programs: &Programs) -> Result<Found> {
     #[derive(Deserialize)]
     struct Message {
         manifest_path: PathBuf,
@@ -288,14 +304,13 @@ fn test_program(test: &str, log: &Log) -> Result<PathBuf> {
         name: String,
         kind: Vec<String>,
     }
-    let mut found = None;
     let ours = root().join("tests/Cargo.toml");
     let mut build = host_crates(&BUILD);
     log.watch(build.arg("--message-format=json-render-diagnostics"), &mut |line| {
-        let made = serde_json::from_str::<Message>(line).ok();
-        let made =
-            made.filter(|made| made.manifest_path == ours && made.target.name == test && made.target.kind == ["test"]);
-        found = made.map(|made| made.executable).or(found.take());
+        let Ok(made) = serde_json::from_str::<Message>(line) else { return };
+        if made.manifest_path == ours && made.target.kind == ["test"] {
+            programs.lock().unwrap_or_else(PoisonError::into_inner).insert(made.target.name, made.executable);
+        }
     })?;
-    found.with_context(|| format!("cargo made no test `{test}`"))
+    Ok(Found::default())
 }

@@ -40,6 +40,7 @@ fn lease(writer: &str) -> Command {
         rate: None,
         want: Usage { calls: 1, ..Usage::default() },
         lasting: SECOND,
+        while_plenty: 0,
     }
 }
 

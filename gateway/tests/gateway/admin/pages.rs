@@ -84,7 +84,7 @@ impl World {
         let rate = catalog.product(&product).unwrap().rate.clone();
         let want = Usage { calls: 1, ..Usage::default() };
         let writer: WriterId = "w".parse().unwrap();
-        match self.execute(&Command::Lease { product, writer, rate, want, lasting: 30 * SECOND }) {
+        match self.execute(&Command::Lease { product, writer, rate, want, lasting: 30 * SECOND, while_plenty: 0 }) {
             Answer::Leased(lease) => lease.id,
             other => panic!("{other:?}"),
         }

@@ -13,7 +13,7 @@ use farebox_gateway::{
 
 use super::{Deployment, START, now, send};
 
-const LIFETIME: Lifetime = Lifetime { calls: 128, idle: SECOND };
+pub(super) const LIFETIME: Lifetime = Lifetime { calls: 128, idle: SECOND };
 
 impl Deployment {
     /// When usage was booked.

@@ -16,6 +16,7 @@
 //! | a limit holds while calls wait | `charge` that takes no place before it waits | `calls_that_wait_together_have_their_places…` |
 //! | heads and forms are bounded | `check_size` without one of its bounds; a form of 8 MiB | `fields::*` |
 //! | made-up keys cost few look-ups | a tag that nobody looks at; look-ups without a limit | `keys::*` |
+//! | a long lease takes nothing that is needed | `offer` that gives one whatever is left; a record that is not heeded; a loop that ends and keeps it | `plenty::*` |
 //! | strict admission takes nonces over all instances | `admit` that skips `take_nonce` | `strict_admission_sees_a_nonce_on_every_instance` |
 
 mod fields;
@@ -23,6 +24,7 @@ mod keys;
 mod lifetime;
 mod limits;
 mod origins;
+mod plenty;
 mod rfc9421_callers;
 mod streams;
 mod strict;
@@ -277,14 +279,14 @@ fn what_is_settled_is_what_was_forwarded_and_settling_again_changes_nothing() {
 
 #[test]
 fn a_lease_that_falls_idle_is_given_back() {
-    let deployment = Deployment::new("10.00");
+    let deployment = Deployment::new("4.00");
     let instance = deployment.instance(1);
     let forward = send(&instance, &deployment.signed("/leased", "hush")).unwrap();
     instance.finish(forward.call, true, 0, 0, START);
     assert_ne!(deployment.balance().1, "0.00", "some of the balance is leased");
     deployment.memory.set_now(START.plus(30 * SECOND));
     now(instance.flush());
-    assert_eq!(deployment.balance(), ("9.998".to_owned(), "0.00".to_owned()));
+    assert_eq!(deployment.balance(), ("3.998".to_owned(), "0.00".to_owned()));
 }
 
 #[test]
@@ -316,7 +318,7 @@ fn a_catalog_is_noticed_by_an_instance_that_turned_all_calls_away() {
 
 #[test]
 fn a_call_in_flight_keeps_its_lease_open() {
-    let deployment = Deployment::new("10.00");
+    let deployment = Deployment::new("4.00");
     let instance = deployment.instance(1);
     let forward = send(&instance, &deployment.signed("/leased", "hush")).unwrap();
     deployment.memory.set_now(START.plus(30 * SECOND));
@@ -324,7 +326,7 @@ fn a_call_in_flight_keeps_its_lease_open() {
     assert_ne!(deployment.balance().1, "0.00");
     instance.finish(forward.call, true, 0, 0, START);
     now(instance.flush());
-    assert_eq!(deployment.balance(), ("9.998".to_owned(), "0.00".to_owned()));
+    assert_eq!(deployment.balance(), ("3.998".to_owned(), "0.00".to_owned()));
 }
 
 #[test]

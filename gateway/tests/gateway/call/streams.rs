@@ -8,7 +8,7 @@ use super::*;
 const MIB: u64 = 1 << 20;
 
 /// A response that streams, as a shell pumps it.
-struct Stream<'a> {
+pub(super) struct Stream<'a> {
     instance: &'a Rc<Gateway<Memory>>,
     call: usize,
     bytes: u64,
@@ -16,13 +16,13 @@ struct Stream<'a> {
 }
 
 impl<'a> Stream<'a> {
-    fn open(deployment: &Deployment, instance: &'a Rc<Gateway<Memory>>, path: &str) -> Result<Self, String> {
+    pub(super) fn open(deployment: &Deployment, instance: &'a Rc<Gateway<Memory>>, path: &str) -> Result<Self, String> {
         let forward = send(instance, &deployment.signed(path, "hush"))?;
         let room = forward.room.map_or(u64::MAX, |room| room.egress_bytes);
         Ok(Self { instance, call: forward.call, bytes: 0, room })
     }
 
-    fn ask(&mut self) -> Result<(), String> {
+    pub(super) fn ask(&mut self) -> Result<(), String> {
         let flowed = Flowed { ingress_bytes: 0, egress_bytes: self.bytes, is_answered: true };
         match now(self.instance.fund(self.call, flowed, Meter::EgressBytes)) {
             Flow::Go(room) => {
@@ -145,7 +145,7 @@ fn a_stream_ends_once_its_account_is_suspended_or_its_credential_has_ended() {
         let deployment = Deployment::new("1.00");
         let instance = deployment.instance(1);
         let mut stream = Stream::open(&deployment, &instance, path).unwrap();
-        deployment.book(None, &Command::SetStatus { suspended: true });
+        deployment.suspend();
         deployment.memory.set_now(START.plus(20 * SECOND));
         assert_eq!(stream.ask(), Err("account.suspended".to_owned()), "{path}");
 

@@ -4,7 +4,7 @@ use farebox_core::{
     id::{AccountId, SubscriptionId},
     journal::Window,
     ledger::{
-        Answer, Command, IdempotencyKey,
+        Answer, Command, IdempotencyKey, LONGEST_LEASE,
         command::{AccountBatch, AccountTerms},
     },
     meter::Usage,
@@ -274,7 +274,7 @@ impl World {
                 instance.answer(|| Some(Usage { calls: 1, ingress_bytes: 5, egress_bytes: 7 }));
             }
         }
-        self.ports.pass(MINUTE, 0);
+        self.ports.pass(LONGEST_LEASE, 0);
         for instance in &mut self.instances {
             instance.flush();
             self.oracle.judge_living(&self.ports, instance);
