@@ -195,22 +195,23 @@ impl DueIndex for Desk {
 }
 
 impl Desk {
-    fn of_command(&self, command: &Command) {
-        let reason = match command {
+    fn reason(command: &Command) -> For {
+        match command {
             Command::Lease { .. } => For::Leases,
             Command::Settle { batches } if batches.len() == 1 => For::Leases,
             Command::Tick { .. } => For::Time,
             _ => For::Settlement,
-        };
-        self.count(reason, Kind::ObjectRequest, 1);
-        self.count(reason, Kind::RowRead, ROWS_OF_A_COMMAND);
+        }
     }
 
-    /// What the command made due sooner, its object announces to the index.
-    async fn announced<T>(&self, account: &AccountId, command: impl Future<Output = T>) -> T {
+    /// A command that an account's object carries out. What it made due sooner, the object announces to the index.
+    async fn carried_out<T>(&self, account: &AccountId, reason: For, command: impl Future<Output = T>) -> T {
         let due = || self.memory.due_of(account);
-        let before = due();
+        let (before, rows) = (due(), self.memory.rows_written());
         let done = command.await;
+        self.count(reason, Kind::ObjectRequest, 1);
+        self.count(reason, Kind::RowRead, ROWS_OF_A_COMMAND);
+        self.count(reason, Kind::RowWritten, self.memory.rows_written() - rows);
         if due() != before {
             self.count(For::Time, Kind::ObjectRequest, 1);
             self.count(For::Time, Kind::RowWritten, ROWS_OF_DUE);
@@ -226,8 +227,7 @@ impl Ledger for Desk {
         key: Option<&IdempotencyKey>,
         command: &Command,
     ) -> Result<Result<Answer, Refusal>, Fault> {
-        self.of_command(command);
-        self.announced(account, self.memory.execute(account, key, command)).await
+        self.carried_out(account, Self::reason(command), self.memory.execute(account, key, command)).await
     }
 
     async fn admit(
@@ -236,8 +236,7 @@ impl Ledger for Desk {
         nonce: Option<&str>,
         command: &Command,
     ) -> Result<Result<Answer, Refusal>, Fault> {
-        self.of_command(command);
-        self.announced(account, self.memory.admit(account, nonce, command)).await
+        self.carried_out(account, Self::reason(command), self.memory.admit(account, nonce, command)).await
     }
 }
 

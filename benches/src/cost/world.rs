@@ -156,8 +156,6 @@ impl World {
     /// What was counted since [`World::begin`], which found so many entries.
     pub(crate) fn end(&self, before: u64) -> Result<Counted> {
         let entries = self.entries()? - before;
-        // A row each, and one for every snapshot.
-        self.desk.count(For::Leases, Kind::RowWritten, entries + entries / 256);
         self.desk.count(For::Calls, Kind::Request, self.calls);
         Ok(Counted { counts: self.desk.counts.borrow().clone(), calls: self.calls, waited: self.waited, entries })
     }

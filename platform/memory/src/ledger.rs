@@ -59,6 +59,15 @@ impl Memory {
         self.records_writes.set(true);
     }
 
+    /// How many rows of books were written: entries, tills, registers and snapshots are one each.
+    pub fn rows_written(&self) -> u64 {
+        self.rows_written.get()
+    }
+
+    fn count_rows(&self, rows: usize) {
+        self.rows_written.set(self.rows_written.get() + rows as u64);
+    }
+
     /// What the store held of an account after each write.
     pub fn writes(&self, account: &AccountId) -> Vec<Written> {
         self.books.borrow().get(account).map_or_else(Vec::new, |book| book.writes.clone())
@@ -103,6 +112,7 @@ impl EntryStore for Memory {
     async fn save_snapshot(&self, account: &AccountId, _seq: u64, snapshot: &[u8]) -> Result<(), Fault> {
         self.up("ledger")?;
         self.books.borrow_mut().entry(account.clone()).or_default().snapshot = Some(snapshot.to_vec());
+        self.count_rows(1);
         Ok(())
     }
 
@@ -149,6 +159,9 @@ impl EntryStore for Memory {
         if !book.is_met_by(change)? {
             return Err(WriteError::Conflict);
         }
+        self.count_rows(
+            change.entries.len() + usize::from(change.till.is_some()) + usize::from(change.register.is_some()),
+        );
         book.entries.extend(change.entries.iter().map(Entry::to_bytes));
         if let Some(till) = change.till {
             book.till = Some(till.to_bytes());

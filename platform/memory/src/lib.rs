@@ -47,6 +47,7 @@ pub struct Stores {
     limits: RefCell<BTreeMap<String, Bucket>>,
     next_write: Cell<Option<WriteFault>>,
     records_writes: Cell<bool>,
+    rows_written: Cell<u64>,
     now: Cell<Timestamp>,
     log: RefCell<Vec<String>>,
     is_down: Cell<bool>,
