@@ -127,6 +127,8 @@ pub(crate) struct Call {
 pub(crate) struct Unwritten {
     pub(crate) id: BatchId,
     pub(crate) batch: Rc<Batch>,
+    /// Whose ledgers hear of it at once, and not from the settlement: others may wait for what it gives back.
+    pub(crate) awaited: Rc<[AccountId]>,
 }
 
 impl<P> Gateway<P> {

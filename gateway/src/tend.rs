@@ -83,19 +83,21 @@ impl State {
     fn drain(&mut self, now: Timestamp, heard: Timestamp) {
         self.look(now);
         self.throttle.forget(now);
-        let mut batch = Batch::default();
+        let (mut batch, mut awaited) = (Batch::default(), Vec::new());
         for (account, wallets) in &mut self.wallets {
+            let mut is_awaited = false;
             for (product, wallet) in wallets.iter_mut() {
                 wallet.expire(now);
-                wallet.drain(account, product, heard, &mut batch);
+                is_awaited |= wallet.drain(account, product, heard, &mut batch);
             }
+            awaited.extend(is_awaited.then(|| account.clone()));
             wallets.retain(|_, wallet| !wallet.is_empty());
         }
         self.wallets.retain(|_, wallets| !wallets.is_empty());
         if !batch.is_empty() {
             let id = BatchId { writer: self.writer.clone(), sequence: self.next_sequence };
             self.next_sequence += 1;
-            self.unwritten.push(Unwritten { id, batch: Rc::new(batch) });
+            self.unwritten.push(Unwritten { id, batch: Rc::new(batch), awaited: awaited.into() });
         }
     }
 }
@@ -176,8 +178,8 @@ impl<P: EdgePorts> Gateway<P> {
             self.refresh().await;
         }
         let mut state = self.state();
-        // Where instances end soon, no later loop may come that leaves the counters.
-        let is_told = self.settings.lifetime.is_none() || !self.has_metrics_to_leave(&state);
+        // Nobody may call again for long, or here: the counters are written before.
+        let is_told = !self.has_metrics_to_leave(&state);
         let idle = state.wallets.is_empty() && state.unwritten.is_empty() && is_told;
         if state.tender != tender {
             return false;
@@ -201,14 +203,14 @@ impl<P: EdgePorts> Gateway<P> {
             state.drain(now, heard);
             state.unwritten.clone()
         };
-        for Unwritten { id, batch } in unwritten {
+        for Unwritten { id, batch, awaited } in unwritten {
             // A batch that failed before goes into the minute of now, which no settlement has left behind. Should the first
             // try have been written after all, the ledger knows the second by its id.
             let window = Window::of(self.state().skew.ledgers(self.ports.now()));
             match self.ports.write(window, &id, &batch).await {
                 Ok(()) => {
                     self.noted(&id);
-                    self.give_back(window, &id, &batch).await;
+                    self.give_back(window, &id, &batch, &awaited).await;
                 }
                 Err(fault) => {
                     self.state().metrics.written(false, false);
@@ -227,10 +229,15 @@ impl<P: EdgePorts> Gateway<P> {
         state.metrics.written(true, is_all);
     }
 
-    /// Tells the ledger at once of the leases that were closed, so that what they had left can be used elsewhere. The
-    /// batch is in the journal already; settling it now or later, or both, comes to the same.
-    async fn give_back(&self, window: Window, id: &BatchId, batch: &Batch) {
-        let mut accounts: Vec<_> = batch.closings.iter().map(|closing| &closing.account).collect();
+    /// Tells the ledger at once of the leases that were closed, so that what they had left can be used elsewhere: of those that are
+    /// awaited, and of all where nobody calls any more. The batch is in the journal already; settling it now or later, or both,
+    /// comes to the same.
+    async fn give_back(&self, window: Window, id: &BatchId, batch: &Batch, awaited: &[AccountId]) {
+        let is_idle = self.ports.now().since(self.state().busy_at) >= self.settings.flush_every - LOOKS_WITHIN;
+        let mut accounts: Vec<_> = awaited.iter().collect();
+        if is_idle || self.settings.lifetime.is_some() {
+            accounts.extend(batch.closings.iter().map(|closing| &closing.account));
+        }
         if self.settings.lifetime.is_some() {
             // A lease comes back once all its usage is settled, and where instances are many, others wait for it.
             accounts.extend(batch.lines.iter().map(|line| &line.account));

@@ -301,8 +301,15 @@ impl Wallet {
     }
 
     /// Hands what was used since the last time to a batch, and closes the leases that are done. Of one on which nothing more is
-    /// admitted while calls are under way, the batch says so once it has ended by `now`.
-    pub(crate) fn drain(&mut self, account: &AccountId, product: &ProductId, now: Timestamp, batch: &mut Batch) {
+    /// admitted while calls are under way, the batch says so once it has ended by `now`. Says whether others may wait for what one
+    /// of those gives back that it closes: all but a long one, beside which there was plenty.
+    pub(crate) fn drain(
+        &mut self,
+        account: &AccountId,
+        product: &ProductId,
+        now: Timestamp,
+        batch: &mut Batch,
+    ) -> bool {
         self.unsent = 0;
         // A lease that pays for nothing more is of no use; closed, it keeps nobody waiting for what it might give back.
         for slot in [&mut self.current, &mut self.standby] {
@@ -318,7 +325,9 @@ impl Wallet {
                 usage,
             }));
         }
+        let mut is_awaited = false;
         let done = self.retired.extract_if(.., |pocket| pocket.held.in_flight() == 0);
+        let done = done.inspect(|pocket| is_awaited |= pocket.held.lease().lasts < LEASE_LASTS_WHILE_PLENTY);
         batch.closings.extend(done.map(|pocket| Closing {
             account: account.clone(),
             lease: pocket.held.lease().id,
@@ -326,6 +335,7 @@ impl Wallet {
         }));
         let awaited = self.retired.iter_mut().filter(|pocket| pocket.is_awaited(now));
         batch.closings.extend(awaited.map(|pocket| pocket.tell(account)));
+        is_awaited
     }
 
     /// Whether nothing is held and nothing is known here.

@@ -79,7 +79,10 @@ pub(super) fn always<'a>(fast: bool, thorough: bool, programs: &'a Programs) -> 
         Job::new("tests, documentation", &["build, host"], |log| {
             run(log, &mut host_crates(&["test", "--doc"]), &mut |_| {})
         }),
-        Job::new("build, Workers", &["Rust targets", "build, host"], |log| built_all(log, &mut wasm_crates(&BUILD))),
+        // After what the scenarios wait for, which would wait for cargo's lock.
+        Job::new("build, Workers", &["Rust targets", "build, host", "Workers as they are deployed"], |log| {
+            built_all(log, &mut wasm_crates(&BUILD))
+        }),
         Job::new("lints, Workers", &["build, Workers"], |log| no_warning(log, &mut wasm_crates(&BUILD))),
         Job::new("tests, Workers", &["build, Workers", "build, host", "npm packages"], |log| {
             let path = path_with(&built(""))?;
