@@ -31,13 +31,12 @@ pub async fn calls_are_seen_by_prometheus_and_as_cloud_events(farebox: &Farebox)
         ensure!(stranger.get("/observed/call").await?.code() == "credential.unknown", "a stranger's call");
         ensure!(caller.get("/observed/call").await?.status == 200, "a call");
     }
-    // No more calls: an instance that ends leaves what it counted.
+    // No more calls: an instance that ends leaves what it counted. A scrape just then may see it twice, and the next one once.
     let observed = eventually("the calls to be in the metrics", Duration::from_secs(60), async || {
         farebox.admin().settle().await?;
         let observed = observe(farebox, &account).await?;
         let calls = value(&observed, "farebox_calls_total", &json!({ "product": "observed", "outcome": "answered" }));
         let rejected = value(&observed, "farebox_rejections_total", &json!({ "code": "credential.unknown" }));
-        ensure!(calls <= made as f64, "{calls} of {made} calls: {observed}");
         Ok((calls == made as f64 && rejected >= 1.0).then_some(observed))
     })
     .await?;
