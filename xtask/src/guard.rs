@@ -19,6 +19,8 @@ use tokio::{
     time::timeout,
 };
 
+use crate::process::this_program;
+
 /// The exit code that stands for a program that was killed, as a shell has it: 128 and the number of the signal.
 pub(crate) const KILLED: i32 = 128 + 9;
 
@@ -35,7 +37,7 @@ pub(crate) struct Options {
 
 /// A command that runs `program` behind a guard. What is added to it are the program's arguments.
 pub(crate) fn command(program: &Path) -> Result<Command> {
-    let mut command = Command::new(std::env::current_exe()?);
+    let mut command = Command::new(this_program()?);
     command.arg("guard").arg(program);
     Ok(command)
 }

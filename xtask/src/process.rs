@@ -22,6 +22,11 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
+/// What runs this program again: on Linux also after cargo has replaced its file, as it does for who builds while `dev` serves.
+pub(crate) fn this_program() -> Result<PathBuf> {
+    if cfg!(target_os = "linux") { Ok("/proc/self/exe".into()) } else { Ok(env::current_exe()?) }
+}
+
 /// A program that came with the npm packages. It and what it starts run on the Node of the lock file.
 pub(crate) fn npm_tool(name: &str) -> Result<Command> {
     let bin = root().join("node_modules/.bin");

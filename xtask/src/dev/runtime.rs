@@ -5,7 +5,7 @@ use std::process::{Command, ExitStatus};
 use anyhow::{Result, bail};
 
 use super::{Options, Platform, group::Group, prepare::What, spin::Spin, state::State, workers::Workers};
-use crate::build::Profile;
+use crate::{build::Profile, process::this_program};
 
 /// A running gateway with its billing worker.
 pub(super) enum Runtime {
@@ -66,7 +66,7 @@ pub(super) async fn build_command_line(options: &Options) -> Result<()> {
 }
 
 async fn prepare(what: What, profile: Profile) -> Result<()> {
-    let mut prepare = Command::new(std::env::current_exe()?);
+    let mut prepare = Command::new(this_program()?);
     prepare.args(["prepare", what.name(), "--profile", profile.name()]);
     let status = Group::start(prepare, std::io::stderr().into())?.ended().await?;
     if !status.success() {

@@ -6,6 +6,7 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
     path::PathBuf,
     process::Command,
     sync::{Mutex, PoisonError},
@@ -222,9 +223,9 @@ fn linted_components<'a>(packages: impl Iterator<Item = &'a str>) -> Command {
     command
 }
 
-/// A program that the build for the host has made.
+/// A program that the build for the host has made, where the build has set it aside.
 fn built(program: &str) -> PathBuf {
-    root().join("target/debug").join(program)
+    root().join("target/tested").join(program)
 }
 
 fn packages<'a>(names: &'a [&str]) -> impl Iterator<Item = &'a str> {
@@ -295,6 +296,8 @@ fn end_to_end(test: &str, thorough: bool, programs: &Programs, log: &Log, see: &
 }
 
 /// Builds everything for the host, and notes where cargo has put the end-to-end tests. Other crates have tests of the same names.
+/// The programs are copied: who calls `cargo xtask` meanwhile, as Wrangler does, has cargo replace them where they are, and a
+/// scenario that restarts its gateway then finds none.
 fn build_host(log: &Log, programs: &Programs) -> Result<Found> {
     #[derive(Deserialize)]
     struct Message {
@@ -308,12 +311,22 @@ fn build_host(log: &Log, programs: &Programs) -> Result<Found> {
         kind: Vec<String>,
     }
     let ours = root().join("tests/Cargo.toml");
+    let mut to_copy = Vec::new();
     let mut build = host_crates(&BUILD);
     log.watch(build.arg("--message-format=json-render-diagnostics"), &mut |line| {
         let Ok(made) = serde_json::from_str::<Message>(line) else { return };
-        if made.manifest_path == ours && made.target.kind == ["test"] {
+        if made.target.kind == ["bin"] {
+            to_copy.push((made.executable, built(&made.target.name)));
+        } else if made.manifest_path == ours && made.target.kind == ["test"] {
             programs.lock().unwrap_or_else(PoisonError::into_inner).insert(made.target.name, made.executable);
         }
     })?;
+    fs::create_dir_all(built(""))?;
+    for (from, to) in to_copy {
+        // A copy that still runs can't be written to, but can be replaced.
+        let new = to.with_extension("new");
+        fs::copy(&from, &new).with_context(|| from.display().to_string())?;
+        fs::rename(new, to)?;
+    }
     Ok(Found::default())
 }
