@@ -50,6 +50,12 @@ const OTHER_COMPONENTS: [&str; 3] = ["farebox-conformance", "farebox-passthrough
 /// The crate of the end-to-end scenarios, whose tests need what others build.
 const END_TO_END: &str = "farebox-tests";
 
+/// The names of those tests.
+const END_TO_END_TESTS: [&str; 4] = ["workers", "spin", "conformance", "parity"];
+
+/// The step that builds what they start, before anything else for the host: they take longest.
+pub(super) const SCENARIOS_BUILD: &str = "build, programs of the scenarios";
+
 /// Advisories are left to the machines that can reach the advisory database.
 const DENY: [&str; 5] = ["--all-features", "check", "bans", "licenses", "sources"];
 
@@ -61,7 +67,7 @@ const THOROUGH: &str = "FAREBOX_THOROUGH";
 
 type Step<'a> = Job<'a, Found>;
 
-/// The test programs of the end-to-end scenarios, by name, once the host's build has made them. Asked of cargo again, each step
+/// The test programs of the end-to-end scenarios, by name, once their build has made them. Asked of cargo again, each step
 /// would wait for whatever else cargo builds then.
 pub(super) type Programs = Mutex<BTreeMap<String, PathBuf>>;
 
@@ -70,7 +76,9 @@ pub(super) fn always<'a>(fast: bool, thorough: bool, programs: &'a Programs) -> 
     let mut steps = vec![
         Job::new("tidy", &[], |_| tidy::run().map(|()| Found::one())),
         Job::new("format", &[], |log| check(log, cargo().args(["fmt", "--all", "--check"]))),
-        Job::new("build, host", &[], |log| build_host(log, programs)),
+        Job::new(SCENARIOS_BUILD, &[], |log| build_for_scenarios(log, programs)),
+        // While scenarios run, which wait most of their time.
+        Job::new("build, host", &[SCENARIOS_BUILD], |log| built_all(log, &mut host_crates(&BUILD))),
         Job::new("lints, host", &["build, host"], |log| no_warning(log, &mut host_crates(&BUILD))),
         Job::new("tests, host", &["build, host", "cargo-nextest"], move |log| {
             let mut tests = host_crates(&["nextest", "run"]);
@@ -120,7 +128,7 @@ pub(super) fn workers<'a>(table: &'a Mutex<Table>, thorough: bool, programs: &'a
         }),
         Job::new(
             "Workers as they are deployed",
-            &["Workers as they are deployed, compiled", "build, host", "npm packages"],
+            &["Workers as they are deployed, compiled", SCENARIOS_BUILD, "npm packages"],
             |log| {
                 build::pack_all(&Worker::ALL, Profile::Release, &built(WASM_BINDGEN), log)?;
                 for worker in Worker::ALL {
@@ -142,7 +150,7 @@ pub(super) fn workers<'a>(table: &'a Mutex<Table>, thorough: bool, programs: &'a
         }),
         Job::new(
             "scenarios, Workers",
-            &["Workers as they are deployed", "build, host", "npm packages", "Python packages"],
+            &["Workers as they are deployed", SCENARIOS_BUILD, "npm packages", "Python packages"],
             move |log| scenarios("workers", table, thorough, programs, log),
         ),
     ]
@@ -156,13 +164,13 @@ pub(super) fn spin<'a>(table: &'a Mutex<Table>, thorough: bool, programs: &'a Pr
         }),
         Job::new(
             "conformance, Spin",
-            &["build, host", "Redis and PostgreSQL", "components as they are deployed"],
+            &[SCENARIOS_BUILD, "Redis and PostgreSQL", "components as they are deployed"],
             |log| end_to_end("conformance", false, programs, log, &mut |_| {}),
         ),
         Job::new(
             "scenarios, Spin",
             &[
-                "build, host",
+                SCENARIOS_BUILD,
                 "components as they are deployed",
                 "npm packages",
                 "Python packages",
@@ -175,7 +183,7 @@ pub(super) fn spin<'a>(table: &'a Mutex<Table>, thorough: bool, programs: &'a Pr
 
 /// What needs both.
 pub(super) fn parity(programs: &Programs) -> Step<'_> {
-    let built = &["build, host", "components as they are deployed", "Workers as they are deployed"];
+    let built = &[SCENARIOS_BUILD, "components as they are deployed", "Workers as they are deployed"];
     Job::new("parity", built, |log| end_to_end("parity", false, programs, log, &mut |_| {}))
 }
 
@@ -295,10 +303,10 @@ fn end_to_end(test: &str, thorough: bool, programs: &Programs, log: &Log, see: &
     run(log, linted(&mut program), see)
 }
 
-/// Builds everything for the host, and notes where cargo has put the end-to-end tests. Other crates have tests of the same names.
+/// Builds what the scenarios start, and notes where cargo has put the end-to-end tests. Other crates have tests of the same names.
 /// The programs are copied: who calls `cargo xtask` meanwhile, as Wrangler does, has cargo replace them where they are, and a
 /// scenario that restarts its gateway then finds none.
-fn build_host(log: &Log, programs: &Programs) -> Result<Found> {
+fn build_for_scenarios(log: &Log, programs: &Programs) -> Result<Found> {
     #[derive(Deserialize)]
     struct Message {
         manifest_path: PathBuf,
@@ -312,7 +320,9 @@ fn build_host(log: &Log, programs: &Programs) -> Result<Found> {
     }
     let ours = root().join("tests/Cargo.toml");
     let mut to_copy = Vec::new();
-    let mut build = host_crates(&BUILD);
+    // Of all crates, so that their features are those of the build for the host, and nothing is compiled twice.
+    let mut build = host_crates(&["build", "--bins"]);
+    build.args(END_TO_END_TESTS.iter().flat_map(|test| ["--test", test]));
     log.watch(build.arg("--message-format=json-render-diagnostics"), &mut |line| {
         let Ok(made) = serde_json::from_str::<Message>(line) else { return };
         if made.target.kind == ["bin"] {
