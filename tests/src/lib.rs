@@ -6,7 +6,7 @@
 
 use std::{
     future::Future,
-    sync::{OnceLock, PoisonError, RwLock},
+    sync::OnceLock,
     time::{Duration, Instant},
 };
 
@@ -15,6 +15,7 @@ use anyhow::{Context, Result, bail};
 pub use crate::{
     farebox::{Farebox, Runtime},
     parity::parity,
+    turns::Turn,
 };
 
 mod account;
@@ -30,6 +31,7 @@ mod python;
 pub mod scenarios;
 mod servers;
 mod shell;
+mod turns;
 
 /// Makes a test of each of these scenarios, on one runtime. `$turn` is the name of a [`Turn`].
 #[macro_export]
@@ -45,16 +47,6 @@ macro_rules! scenarios_on {
     };
 }
 
-/// What may run at the same time on the gateway that all scenarios of a runtime share.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
-    /// Others too.
-    Beside,
-    /// Nothing else: it measures the runtime's memory, watches a settlement or what settlements add up, loads the machine, or
-    /// sends a call twice to what must be one instance.
-    Alone,
-}
-
 /// Runs a scenario on the gateway of this process, which is started for the first one, and prints what came of it.
 ///
 /// # Panics
@@ -62,11 +54,9 @@ pub enum Turn {
 /// When the gateway does not start, or the scenario fails.
 pub fn run(runtime: Runtime, name: &str, turn: Turn, scenario: impl AsyncFnOnce(&Farebox) -> Result<()>) {
     static RUNNING: OnceLock<Result<Farebox, String>> = OnceLock::new();
-    static TURNS: RwLock<()> = RwLock::new(());
 
     let farebox = RUNNING.get_or_init(|| Farebox::start(runtime).map_err(|error| format!("{error:#}")));
-    let _beside = (turn == Turn::Beside).then(|| TURNS.read().unwrap_or_else(PoisonError::into_inner));
-    let _alone = (turn == Turn::Alone).then(|| TURNS.write().unwrap_or_else(PoisonError::into_inner));
+    let _running = turns::take(turn);
     let start = Instant::now();
     let result = match farebox {
         Ok(farebox) => executor().and_then(|executor| executor.block_on(scenario(farebox))),

@@ -4,7 +4,7 @@
 use anyhow::{Result, ensure};
 use serde_json::json;
 
-use crate::{Farebox, account::Account, python};
+use crate::{Farebox, account::Account, python, thorough};
 
 /// `openapi-spec-validator`, then `schemathesis`: once on ids that nobody has, once on an account and a webhook that
 /// are there.
@@ -31,7 +31,7 @@ pub async fn the_api_is_what_its_description_says(farebox: &Farebox) -> Result<(
             "--checks",
             CHECKS,
             "--max-examples",
-            "15",
+            if thorough() { "15" } else { "8" },
             "--phases",
             "examples,coverage,fuzzing,stateful",
         ]);

@@ -4,6 +4,12 @@
 #[macro_export]
 macro_rules! every_scenario_on {
     ($runtime:expr) => {
+        $crate::scenarios_on! { $runtime; First:
+            contract::the_api_is_what_its_description_says,
+            crashes::crashes_lose_leases_and_no_money,
+            limits::a_balance_of_1_00_lets_exactly_500_calls_through,
+            year::a_year_agrees_with_a_spreadsheet_and_one_changed_byte_is_found,
+        }
         $crate::scenarios_on! { $runtime; Beside:
             broken::a_caller_who_leaves_a_silent_stream_is_noticed,
             broken::an_answer_that_breaks_off_is_charged_what_came,
@@ -11,13 +17,10 @@ macro_rules! every_scenario_on {
             broken::an_upload_that_breaks_off_reaches_the_upstream_broken_off,
             broken::a_crowd_of_downloads_gets_the_bytes_it_paid_for,
             clients::the_npm_client_works_unmodified,
-            contract::the_api_is_what_its_description_says,
             costs::a_head_that_is_too_large_is_refused,
             costs::a_long_nonce_is_refused,
             costs::made_up_keys_are_refused_without_a_look_up,
-            crashes::crashes_lose_leases_and_no_money,
             guide::the_commands_of_the_guide_take_an_openapi_document_to_a_selling_gateway,
-            limits::a_balance_of_1_00_lets_exactly_500_calls_through,
             limits::a_package_of_100_calls_lets_exactly_100_of_1000_through,
             limits::a_rate_limit_holds_however_many_call_at_once,
             limits::a_strictly_signed_call_passes_once,
@@ -35,7 +38,6 @@ macro_rules! every_scenario_on {
             streams::a_client_that_disconnects_is_metered_for_what_was_sent,
             streams::a_client_that_disconnects_while_it_sends_is_metered_for_what_went_through,
             webhooks::a_receiver_that_is_down_for_a_day_gets_everything_in_order,
-            year::a_year_agrees_with_a_spreadsheet_and_one_changed_byte_is_found,
         }
         $crate::scenarios_on! { $runtime; Alone:
             costs::an_unsigned_form_does_not_fill_the_memory,

@@ -54,13 +54,13 @@ const END_TO_END: &str = "farebox-tests";
 const END_TO_END_TESTS: [&str; 4] = ["workers", "spin", "conformance", "parity"];
 
 /// The step that builds what they start, before anything else for the host: they take longest.
-pub(super) const SCENARIOS_BUILD: &str = "build, programs of the scenarios";
+const SCENARIOS_BUILD: &str = "build, programs of the scenarios";
 
 /// Advisories are left to the machines that can reach the advisory database.
 const DENY: [&str; 5] = ["--all-features", "check", "bans", "licenses", "sources"];
 
-/// How many scenarios of a runtime run at once: they wait for leases and settlements most of their time.
-const SIDE_BY_SIDE: u8 = 4;
+/// More threads than a runtime has scenarios: those decide themselves which of them run at once.
+const THREADS: u8 = 100;
 
 /// Tells the tests to do everything in full.
 const THOROUGH: &str = "FAREBOX_THOROUGH";
@@ -77,8 +77,10 @@ pub(super) fn always<'a>(fast: bool, thorough: bool, programs: &'a Programs) -> 
         Job::new("tidy", &[], |_| tidy::run().map(|()| Found::one())),
         Job::new("format", &[], |log| check(log, cargo().args(["fmt", "--all", "--check"]))),
         Job::new(SCENARIOS_BUILD, &[], |log| build_for_scenarios(log, programs)),
-        // While scenarios run, which wait most of their time.
-        Job::new("build, host", &[SCENARIOS_BUILD], |log| built_all(log, &mut host_crates(&BUILD))),
+        // While all scenarios run, which wait most of their time.
+        Job::new("build, host", &[SCENARIOS_BUILD, "Workers as they are deployed"], |log| {
+            built_all(log, &mut host_crates(&BUILD))
+        }),
         Job::new("lints, host", &["build, host"], |log| no_warning(log, &mut host_crates(&BUILD))),
         Job::new("tests, host", &["build, host", "cargo-nextest"], move |log| {
             let mut tests = host_crates(&["nextest", "run"]);
@@ -97,7 +99,7 @@ pub(super) fn always<'a>(fast: bool, thorough: bool, programs: &'a Programs) -> 
             let path = path_with(&built(""))?;
             run(log, wasm_crates(&["test", "--no-fail-fast"]).env("PATH", path), &mut |_| {})
         }),
-        Job::new("lints, Spin", &["Rust targets", "components as they are deployed"], move |log| {
+        Job::new("lints, Spin", &["Rust targets", "components as they are deployed", "build, host"], move |log| {
             if fast {
                 // In the profile of the components, whose macros and build scripts are there already.
                 let mut clippy = cargo();
@@ -295,7 +297,7 @@ fn scenarios(
 fn end_to_end(test: &str, thorough: bool, programs: &Programs, log: &Log, see: &mut dyn FnMut(&str)) -> Result<Found> {
     let program = programs.lock().unwrap_or_else(PoisonError::into_inner).get(test).cloned();
     let mut program = Command::new(program.with_context(|| format!("cargo made no test `{test}`"))?);
-    program.args(["--nocapture", &format!("--test-threads={SIDE_BY_SIDE}")]).current_dir(root().join("tests"));
+    program.args(["--nocapture", &format!("--test-threads={THREADS}")]).current_dir(root().join("tests"));
     program.env("CARGO", cargo().get_program()).env("FAREBOX_XTASK", built("xtask"));
     program.env("FAREBOX", built("farebox")).env("FAREBOX_SPIN_HOST", built("farebox-spin-host"));
     program.env(THOROUGH, if thorough { "1" } else { "" });
