@@ -118,8 +118,12 @@ impl Credentials {
         (now.since(entry.read) < holds).then(|| entry.known.clone())
     }
 
-    /// What the store said of it.
+    /// What the store said of it. Where it said nothing, what is believed of it is believed until it is too old.
     pub(crate) fn put(&mut self, name: String, known: Known, now: Timestamp) {
+        let is_good = |entry: &Entry| now.since(entry.read) < HOLDS;
+        if matches!(known, Known::Unavailable) && self.held.peek(&name).is_some_and(is_good) {
+            return;
+        }
         let is_held = matches!(known, Known::Caller(_) | Known::Key(_));
         let (to, from) =
             if is_held { (&mut self.held, &mut self.nobodys) } else { (&mut self.nobodys, &mut self.held) };

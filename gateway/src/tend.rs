@@ -171,7 +171,7 @@ impl<P: EdgePorts> Gateway<P> {
             // on which calls are under way the ledger is told.
             self.write_down(if is_last { now.plus(LONGEST_LEASE) } else { now }).await;
         }
-        if is_over {
+        if is_over || (is_last && self.settings.lifetime.is_some()) {
             self.leave_metrics().await;
         } else {
             self.publish_metrics().await;

@@ -162,7 +162,7 @@ fn python_packages(log: &Log) -> Result<()> {
     let (environment, requirements) = (python(), root().join(REQUIREMENTS));
     log.run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment))?;
     let mut install = Command::new(environment.join("bin/python"));
-    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]);
+    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", "--requirement"]);
     log.run(install.arg(&requirements))?;
     fs::copy(&requirements, environment.join("installed.txt")).context(REQUIREMENTS).map(drop)
 }

@@ -174,9 +174,11 @@ impl<P: EdgePorts> Gateway<P> {
         let _ = write(&self.ports, &entry, &written).await;
     }
 
-    /// Whether something was counted that a scrape does not see yet.
+    /// Whether something was counted that a scrape does not see yet, or sees under the name of an instance that will be ended.
     pub(crate) fn has_metrics_to_leave(&self, state: &State) -> bool {
-        self.settings.metrics_every > 0 && state.metrics.is_changed
+        let metrics = &state.metrics;
+        let is_seen_for_long = !metrics.is_changed && (!metrics.is_shown || self.settings.lifetime.is_none());
+        self.settings.metrics_every > 0 && !is_seen_for_long
     }
 
     /// Leaves the counters of an instance that ends, and begins anew should it live on.

@@ -24,7 +24,7 @@ mod steps;
 pub(crate) use steps::{BUILD, wasm_crates};
 
 /// How many steps run at once beside one for each core: scenarios and downloads wait most of their time.
-const WAITING: usize = 2;
+const WAITING: usize = 3;
 
 /// What to leave out, and how much to do.
 #[derive(Args)]

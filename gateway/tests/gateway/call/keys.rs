@@ -45,6 +45,21 @@ fn keys_without_a_tag_are_looked_up_so_often_and_never_at_the_cost_of_those_in_u
 }
 
 #[test]
+fn a_store_that_does_not_answer_makes_no_good_credential_unknown() {
+    let deployment = Deployment::new("1000.00");
+    let instance = deployment.instance(1);
+    assert!(send(&instance, &deployment.signed("/leased", "hush")).is_ok());
+    deployment.memory.set_now(START.plus(6 * SECOND));
+    assert!(send(&instance, &deployment.signed("/leased", "hush")).is_ok());
+    deployment.memory.set_down(true);
+    now(Rc::clone(&instance).background());
+    assert!(deployment.memory.log_lines().iter().any(|line| line.contains("credential.unread")), "it was read in vain");
+    deployment.memory.set_down(false);
+    deployment.memory.set_now(START.plus(8 * SECOND));
+    assert!(send(&instance, &deployment.signed("/leased", "hush")).is_ok(), "it is believed until it is too old");
+}
+
+#[test]
 fn a_credential_is_refused_from_elsewhere_and_after_its_time() {
     let deployment = Deployment::new("1.00");
     let entry = credential_entry(&"ak_1".parse().unwrap());

@@ -78,6 +78,20 @@ fn an_instance_that_has_nothing_to_give_back_leaves_its_counters_all_the_same() 
 }
 
 #[test]
+fn an_instance_that_ends_leaves_the_counters_that_it_showed_under_its_own_name() {
+    for idle in [10 * SECOND, 100 * SECOND] {
+        let deployment = Deployment::new("10.00");
+        let instance = deployment.instance_for(1, Some(Lifetime { calls: 10_000, idle }));
+        let call = send(&instance, &deployment.signed("/leased", "hush")).unwrap().call;
+        instance.finish(call, true, 0, 0, START);
+        now(Rc::clone(&instance).background());
+        let seen = now(deployment.memory.list("metrics", None, 9)).unwrap().items;
+        let [only] = &seen[..] else { panic!("seen once: {seen:?}") };
+        assert!(only.starts_with("metrics-left/"), "no scrape shows {only} for longer than an hour");
+    }
+}
+
+#[test]
 fn a_lease_comes_back_whole_also_when_some_of_its_usage_was_written_before() {
     let deployment = Deployment::new("10.00");
     let instance = deployment.instance_for(1, Some(LIFETIME));

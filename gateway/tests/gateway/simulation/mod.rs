@@ -25,7 +25,7 @@ use std::{num::NonZero, panic, thread};
 use self::world::World;
 
 /// Worlds that are played when nobody says how many; in full, by `cargo xtask test --thorough`.
-const SEEDS: u64 = 400;
+const SEEDS: u64 = 250;
 const SEEDS_IN_FULL: u64 = 10_000;
 
 fn number(name: &str) -> Option<u64> {
