@@ -1,7 +1,8 @@
 //! The credentials an instance knows, for seconds; also those that nobody has.
 //!
 //! Invariant: an answer older than [`HOLDS`] is not used, so a revoked credential is refused everywhere that long after
-//! the store shows it. Entries in use are read again in the background before they are that old, so that a caller who
+//! the store shows it. Only which key an app code has is believed for as long as it is kept: no other ever has it, and the key's
+//! credential says whether it still may call. Entries in use are read again in the background before they are that old, so that a caller who
 //! keeps calling waits for the store once. The caches are bounded, and those of keys that nobody has are others: a flood of
 //! made-up keys displaces none in use. Most of them do not even reach the store, as a key of ours carries a tag; of those that
 //! carry none, [`UNTAGGED`] at the most do.
@@ -52,15 +53,6 @@ pub(crate) enum Known {
     Nobody,
     /// The store did not answer, or was asked too often.
     Unavailable,
-}
-
-/// What is to be read again.
-#[derive(Debug)]
-pub(crate) enum Due {
-    /// The credential of a key.
-    Credential(CredentialKey),
-    /// The key of an app code, by its hash.
-    AppCode(String),
 }
 
 #[derive(Debug)]
@@ -115,7 +107,8 @@ impl Credentials {
             None => (self.nobodys.get_mut(name)?, NOBODY_HOLDS),
         };
         entry.used = true;
-        (now.since(entry.read) < holds).then(|| entry.known.clone())
+        let is_good = matches!(entry.known, Known::Key(_)) || now.since(entry.read) < holds;
+        is_good.then(|| entry.known.clone())
     }
 
     /// What the store said of it. Where it said nothing, what is believed of it is believed until it is too old.
@@ -131,14 +124,38 @@ impl Credentials {
         to.put(name, Entry { known, read: now, used: false });
     }
 
-    /// What was used since it was read, and will soon be too old.
-    pub(crate) fn due(&self, now: Timestamp) -> Vec<Due> {
-        let is_due = |entry: &Entry| entry.used && now.since(entry.read) >= READ_AGAIN;
-        let name = |(name, entry): (&String, &Entry)| match &entry.known {
-            Known::Caller(caller) => Some(Due::Credential(caller.credential.key.clone())),
-            Known::Key(_) => Some(Due::AppCode(name.clone())),
-            Known::Nobody | Known::Unavailable => None,
+    /// The credentials that were used since they were read, and will soon be too old.
+    pub(crate) fn due(&self, now: Timestamp) -> Vec<CredentialKey> {
+        let is_due = |entry: &&Entry| entry.used && now.since(entry.read) >= READ_AGAIN;
+        let key = |entry: &Entry| match &entry.known {
+            Known::Caller(caller) => Some(caller.credential.key.clone()),
+            Known::Key(_) | Known::Nobody | Known::Unavailable => None,
         };
-        self.held.iter().filter(|(_, entry)| is_due(entry)).filter_map(name).collect()
+        self.held.iter().map(|(_, entry)| entry).filter(is_due).filter_map(key).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_does_not_answer_makes_a_credential_unknown_only_once_it_is_too_old() {
+        let master_key = MasterKey::from_base64("BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=").unwrap();
+        let key: CredentialKey = "ak_1".parse().unwrap();
+        let secret = Secret::new("hush");
+        let sealed = master_key.seal(&key, &secret, [1; 12]).unwrap();
+        let credential = Credential::new(key, "acc_1".parse().unwrap(), sealed, Timestamp::default());
+        let mut credentials = Credentials::new(master_key);
+        let at = |seconds| Timestamp::default().plus(seconds * SECOND);
+        let name = || "ak_1".to_owned();
+        credentials.put(name(), Known::Caller(Rc::new(Caller { credential, secret })), at(0));
+        credentials.put(name(), Known::Unavailable, at(6));
+        assert!(matches!(credentials.get("ak_1", at(9)), Some(Known::Caller(_))), "it is believed until it is too old");
+        assert!(credentials.get("ak_1", at(10)).is_none());
+        credentials.put(name(), Known::Unavailable, at(10));
+        assert!(matches!(credentials.get("ak_1", at(10)), Some(Known::Unavailable)), "and nothing unread passes");
+        credentials.put(name(), Known::Nobody, at(11));
+        assert!(matches!(credentials.get("ak_1", at(11)), Some(Known::Nobody)));
     }
 }

@@ -16,7 +16,6 @@ use farebox_core::{
 };
 
 use crate::{
-    credentials::Due,
     instance::{CATALOG_HOLDS, Gateway, Lifetime, State, Unwritten},
     log::tell,
     ports::EdgePorts,
@@ -272,11 +271,8 @@ impl<P: EdgePorts> Gateway<P> {
             let state = self.state();
             (state.credentials.due(now), now.since(state.shop_read) >= CATALOG_HOLDS)
         };
-        for due in credentials {
-            match due {
-                Due::Credential(key) => self.read_credential(key).await,
-                Due::AppCode(hash) => self.read_app_code(hash, true).await,
-            }
+        for key in credentials {
+            self.read_credential(key).await;
         }
         if stale {
             self.read_catalog().await;

@@ -1,5 +1,7 @@
 //! Keys: those that nobody has cost no look-up where a tag tells, and few where none does; those in use hold as far as they say.
 
+use farebox_core::credential::{app_code_entry, hash_app_code};
+
 use super::*;
 
 /// A request signed with `key`, and one by app code.
@@ -45,18 +47,19 @@ fn keys_without_a_tag_are_looked_up_so_often_and_never_at_the_cost_of_those_in_u
 }
 
 #[test]
-fn a_store_that_does_not_answer_makes_no_good_credential_unknown() {
+fn the_key_of_an_app_code_is_read_once_and_its_credential_ends_it() {
     let deployment = Deployment::new("1000.00");
-    let instance = deployment.instance(1);
-    assert!(send(&instance, &deployment.signed("/leased", "hush")).is_ok());
-    deployment.memory.set_now(START.plus(6 * SECOND));
-    assert!(send(&instance, &deployment.signed("/leased", "hush")).is_ok());
-    deployment.memory.set_down(true);
-    now(Rc::clone(&instance).background());
-    assert!(deployment.memory.log_lines().iter().any(|line| line.contains("credential.unread")), "it was read in vain");
-    deployment.memory.set_down(false);
-    deployment.memory.set_now(START.plus(8 * SECOND));
-    assert!(send(&instance, &deployment.signed("/leased", "hush")).is_ok(), "it is believed until it is too old");
+    let (instance, code) = (deployment.instance(1), "00112233445566778899aabbccddeeff");
+    let entry = app_code_entry(&hash_app_code(code));
+    now(deployment.memory.put(&entry, b"ak_1")).unwrap();
+    let call = || send(&instance, &with_code(code)).map(drop);
+    assert_eq!(call(), Ok(()));
+    now(deployment.memory.delete(&entry)).unwrap();
+    deployment.memory.set_now(START.plus(11 * SECOND));
+    assert_eq!(call(), Ok(()), "it is not looked up again");
+    now(deployment.memory.delete(&credential_entry(&"ak_1".parse().unwrap()))).unwrap();
+    deployment.memory.set_now(START.plus(22 * SECOND));
+    assert_eq!(call(), Err("credential.unknown".to_owned()));
 }
 
 #[test]
