@@ -133,6 +133,6 @@ fn rejected(reject: Reject) -> Response {
 }
 
 /// Does the work behind the calls: batches, leases, configuration. It outlives the call.
-fn tend(gateway: &Rc<Gateway<Platform>>) {
+fn keep_up(gateway: &Rc<Gateway<Platform>>) {
     spawn(Rc::clone(gateway).background());
 }

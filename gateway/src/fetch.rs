@@ -220,7 +220,7 @@ impl<P: EdgePorts> Gateway<P> {
         let first = self.settings.lifetime.map(|lifetime| first_want(lifetime.calls));
         let want = self.state().wallet(account, product).ask(first, asked);
         let while_plenty = self.settings.lifetime.map_or(LEASE_LASTS_WHILE_PLENTY, |_| LEASE_LASTS);
-        let command = self.lease_command(product, want, (LEASE_LASTS, while_plenty));
+        let command = self.lease_command(product, want, LEASE_LASTS, while_plenty);
         (self.ports.execute(account, None, &command).await, asked)
     }
 
@@ -245,7 +245,7 @@ impl<P: EdgePorts> Gateway<P> {
     ) -> Result<Option<Lease>, Rejection> {
         let command = match product {
             Some(product) => {
-                self.lease_command(product, Usage { calls: 1, ..Usage::default() }, (WORD_LASTS, WORD_LASTS))
+                self.lease_command(product, Usage { calls: 1, ..Usage::default() }, WORD_LASTS, WORD_LASTS)
             }
             // A nonce alone goes along with what every account agrees to and what changes nothing.
             None => Command::Settle { batches: Vec::new() },
@@ -261,11 +261,10 @@ impl<P: EdgePorts> Gateway<P> {
         }
     }
 
-    fn lease_command(&self, product: &ProductId, want: Usage, lasts: (Millis, Millis)) -> Command {
+    fn lease_command(&self, product: &ProductId, want: Usage, lasting: Millis, while_plenty: Millis) -> Command {
         let state = self.state();
         let sold = state.shop.as_ref().and_then(|shop| shop.catalog.product(product));
         let rate = sold.and_then(|product| product.rate.clone());
-        let (lasting, while_plenty) = lasts;
         Command::Lease { product: product.clone(), writer: state.writer.clone(), rate, want, lasting, while_plenty }
     }
 

@@ -108,7 +108,7 @@ pub(crate) fn forward(
     if paid.refill {
         state.refills.push((paid.call.caller.credential.account.clone(), product.id.clone()));
     }
-    let background = paid.refill || state.needs_tending(now);
+    let background = paid.refill || state.needs_upkeep(now);
     let room = Wallet::granted(&paid.call.tab);
     let call = state.calls.insert(paid.call);
     Forward { call, url, goes, set, respond, timeout, background, room }

@@ -34,7 +34,7 @@ use crate::{
 /// The age from which a catalog is read again beside the calls, and by a call that finds no route in it.
 pub(crate) const CATALOG_HOLDS: Millis = 5 * SECOND;
 
-/// The age from which a catalog is not used unread: nobody has tended the instance, because all calls were turned away.
+/// Older than this, the catalog is read again before use: an instance that turns all calls away has no upkeep.
 pub(crate) const CATALOG_EXPIRES: Millis = 6 * CATALOG_HOLDS;
 
 /// What a deployment sets.
@@ -97,8 +97,8 @@ pub(crate) struct State {
     /// When it was first seen that something was counted since the last batch.
     pub(crate) unsent_since: Option<Timestamp>,
     /// Which background loop tends the instance, and when it began.
-    pub(crate) tender: u64,
-    pub(crate) tended: Option<Timestamp>,
+    pub(crate) upkeep_loop: u64,
+    pub(crate) upkeep_since: Option<Timestamp>,
     pub(crate) metrics: Metrics,
     pub(crate) skew: Skew,
 }
@@ -152,8 +152,8 @@ impl<P> Gateway<P> {
             unwritten: Vec::new(),
             next_sequence: 0,
             unsent_since: None,
-            tender: 0,
-            tended: None,
+            upkeep_loop: 0,
+            upkeep_since: None,
             metrics: Metrics::new(now),
             skew: Skew::new(now),
         };
@@ -186,7 +186,7 @@ impl<P> Gateway<P> {
             wallet.finish(call.tab, &credential.key, &usage, now);
             wallet.owes_much() || self.settings.lifetime.is_some() && wallet.hoards()
         });
-        is_urgent || state.needs_tending(now)
+        is_urgent || state.needs_upkeep(now)
     }
 }
 
@@ -200,7 +200,7 @@ impl State {
         self.wallets.values_mut().flat_map(HashMap::values_mut).for_each(Wallet::retire);
         self.credentials.forget();
         self.shop_read = now.plus(-CATALOG_HOLDS);
-        self.tended = None;
+        self.upkeep_since = None;
     }
 
     /// The wallet of an account for a product, made when it is missing.

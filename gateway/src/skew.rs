@@ -2,7 +2,7 @@
 //!
 //! Decides when nothing that was timed may be believed any more, and what time the ledger has. Invariant: however wrong the
 //! clock is, usage is journaled in a minute that the settlement will read. How far a clock was set back is known as exactly as
-//! the instance had looked at it before: every few seconds while it is tended. An instance that nobody called for longer than
+//! the instance had looked at it before: every few seconds while its upkeep goes on. An instance that nobody called for longer than
 //! the journal may show a batch late, and whose clock was set back meanwhile, can write behind what is settled; that usage is
 //! then on the statement as unaccounted. A clock that was set back and then ahead again, with no lease in between to compare it
 //! by, journals as far ahead of time as it went, and that usage is settled when its time comes.

@@ -67,7 +67,7 @@ impl<P> Gateway<P> {
     /// Whether [`Gateway::background`] has something to do.
     pub fn is_behind(&self, now: Timestamp) -> bool {
         let state = self.state();
-        !state.refills.is_empty() || state.needs_tending(now)
+        !state.refills.is_empty() || state.needs_upkeep(now)
     }
 }
 

@@ -40,7 +40,7 @@ const LOOKS: Duration = Duration::from_secs(1);
 const BETWEEN_RUNS: Duration = Duration::from_secs(5);
 
 /// The same while no lease is over: what was used on one that goes on is in the journal by then.
-const BETWEEN_LOOKS_AHEAD: Duration = Duration::from_secs(15);
+const BETWEEN_RUNS_IN_VAIN: Duration = Duration::from_secs(15);
 
 /// What was charged is counted from the settlement before on, and at least this far back: a schedule may have run just now.
 /// Before the first settlement, a day back.
@@ -130,7 +130,7 @@ impl Settle {
             let now = began.plus(start.elapsed().as_millis().try_into()?);
             // A lease that is over comes back once all that was used on it is settled.
             let is_over = held.iter().flat_map(|held| &held.leases).any(|lease| lease.until.since(now) < 0);
-            if ran.elapsed() >= if is_over { BETWEEN_RUNS } else { BETWEEN_LOOKS_AHEAD } {
+            if ran.elapsed() >= if is_over { BETWEEN_RUNS } else { BETWEEN_RUNS_IN_VAIN } {
                 answer = admin.post("settlements", &json!({}))?;
                 applied += run_of(&answer)?.applied;
                 (ran, held) = (Instant::now(), still(&admin, &held)?);

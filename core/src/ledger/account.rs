@@ -15,8 +15,8 @@ use super::{
     keys::Keys,
     laying::Covered,
     line::RatingLine,
-    renewing::{self, Sold},
-    sealing::UsageSealed,
+    renewal::{self, Sold},
+    seal::UsageSealed,
     subscription::Subscription,
     ticking::{HEARD_WITHIN, LAPSE_AFTER},
     till::{Desk, Register, Till},
@@ -239,7 +239,7 @@ impl Account {
             Command::Settle { batches } => !batches.is_empty(),
             Command::Tick { .. } | Command::Restore { .. } => true,
             Command::Lease { product, .. } => {
-                seals && renewing::due(self, Sold::This(product), self.moment(now)).is_some()
+                seals && renewal::due(self, Sold::This(product), self.moment(now)).is_some()
             }
             _ => seals,
         };

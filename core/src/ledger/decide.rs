@@ -10,12 +10,12 @@ use super::{
     books::Book,
     chain::{self, BrokenChain},
     command::{AccountBatch, AccountTerms, Answer, Command, IdempotencyKey, PackageTerms, Refusal, Seen},
-    drafting::Draft,
+    draft::Draft,
     entry::{Cause, Entry, Hash},
     event::Event,
     evolve::booked,
     leasing::{self, Wish},
-    renewing::{self, Sold},
+    renewal::{self, Sold},
     settling, subscription, ticking,
     till::{Register, Till},
     usage::Source,
@@ -81,7 +81,7 @@ pub fn decide(
 /// Carries out the renewals that are due of what is `sold`, so that a command meets an account whose subscriptions are up to date.
 fn renew(draft: &mut Draft<'_>, sold: Sold<'_>, at: Timestamp) {
     for _ in 0..RENEWED_AT_ONCE {
-        let Some(event) = renewing::due(draft.account(), sold, at) else { return };
+        let Some(event) = renewal::due(draft.account(), sold, at) else { return };
         draft.append(None, event);
     }
 }
@@ -96,8 +96,8 @@ fn carry_out(
     let event = match command {
         Command::Open { currency } => return open(draft, *currency),
         Command::Lease { product, writer, rate, want, lasting, while_plenty } => {
-            let lasts = (*lasting, *while_plenty);
-            let wish = Wish { product, rate: rate.as_ref(), want, lasts };
+            let (lasting, while_plenty) = (*lasting, *while_plenty);
+            let wish = Wish { product, rate: rate.as_ref(), want, lasting, while_plenty };
             return lease(draft, writer, wish, at);
         }
         Command::Restore { entries } => return restore(draft, entries),
@@ -119,9 +119,9 @@ fn carry_out(
             return Ok(draft.finish(answer));
         }
         Command::SetStatus { suspended } => Event::StatusSet { suspended: *suspended },
-        Command::Subscribe(terms) => renewing::subscribe(account, terms, at)?,
-        Command::Cancel { subscription, at_once } => renewing::cancel(account, *subscription, *at_once, at)?,
-        Command::ChangePlan { subscription, terms } => renewing::change(account, *subscription, terms, at)?,
+        Command::Subscribe(terms) => renewal::subscribe(account, terms, at)?,
+        Command::Cancel { subscription, at_once } => renewal::cancel(account, *subscription, *at_once, at)?,
+        Command::ChangePlan { subscription, terms } => renewal::change(account, *subscription, terms, at)?,
     };
     draft.append(cause, event.clone());
     let answer = booked(draft.account().balance(), draft.account().version, &event);

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     command::{AccountTerms, PackageTerms},
-    sealing::{SealedUsage, UsageSealed},
+    seal::{SealedUsage, UsageSealed},
     subscription::{Period, PlanTerms},
     usage::{Burn, Charge, Leased, Rest, Settlement, UsageLine, Used},
 };

@@ -13,7 +13,7 @@ use super::{
     entry::Entry,
     grant::{Grant, Quota},
     line::RatingLine,
-    sealing::UsageSealed,
+    seal::UsageSealed,
     till::{Desk, Register, Till},
     usage::Source,
 };

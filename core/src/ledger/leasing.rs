@@ -53,8 +53,10 @@ pub(super) struct Wish<'a> {
     pub(super) product: &'a ProductId,
     pub(super) rate: Option<&'a Rate>,
     pub(super) want: &'a Usage,
-    /// How long, and how long where it is a small part of what is left.
-    pub(super) lasts: (Millis, Millis),
+    /// How long it is to last.
+    pub(super) lasting: Millis,
+    /// How long instead, where that is longer and it is a small part of what is left.
+    pub(super) while_plenty: Millis,
 }
 
 /// What is given.
@@ -73,7 +75,7 @@ pub(super) struct Offer {
 }
 
 pub(super) fn offer(account: &Account, wish: Wish<'_>, at: Timestamp) -> Result<Offer, Refusal> {
-    let (lasting, while_plenty) = wish.lasts;
+    let Wish { lasting, while_plenty, .. } = wish;
     let until = at.plus(while_plenty.max(lasting).clamp(SHORTEST_LEASE, LONGEST_LEASE));
     let mut free = PerMeter::default();
     let mut first: Option<&Grant> = None;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     entry::Entry,
-    sealing::{UsageSealed, hour_of},
+    seal::{UsageSealed, hour_of},
 };
 use crate::{
     id::ProductId,

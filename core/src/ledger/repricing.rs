@@ -19,8 +19,8 @@ use super::{
     entry::Entry,
     event::{ClosedGrant, Event, PlanChanged, Subscribed},
     grant::Grant,
-    renewing::{changed, closed},
-    sealing::UsageSealed,
+    renewal::{changed, closed},
+    seal::UsageSealed,
     subscription::{Beyond, PlanTerms, Subscription},
     usage::{Charge, Settlement},
 };

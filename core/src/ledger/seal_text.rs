@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::SerializeStruct};
 
-use super::sealing::{UsageSealed, WriterRanges};
+use super::seal::{UsageSealed, WriterRanges};
 use crate::id::WriterId;
 
 impl Serialize for UsageSealed {

@@ -9,7 +9,7 @@ use super::{
     command::Seen,
     event::{Event, Notice},
     grant::Quota,
-    leasing, renewing,
+    leasing, renewal,
     usage::Rest,
 };
 use crate::{
@@ -63,7 +63,7 @@ pub(super) fn tick(account: &Account, seen: &Seen, gone: &[ProductId], at: Times
     let horizon = applied.horizon(read_from, at);
     let forgotten = horizon.filter(|before| applied.has_older(*before, &account.desk.oldest_leases()));
     let ended = account.lines_before(Month::of(at), &account.desk);
-    let unsold = renewing::of_gone(account, gone);
+    let unsold = renewal::of_gone(account, gone);
     Due { lapsed, forgotten, ended, events: expired.chain(unsold).chain(noticed).chain(closed(account, at)).collect() }
 }
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use super::{
     account::BookedLease,
     applied::{Applied, Oldest},
-    sealing::{Batches, BegunLine, SealedUsage, UsageSealed, WriterRanges, hour_of},
+    seal::{Batches, BegunLine, SealedUsage, UsageSealed, WriterRanges, hour_of},
     usage::{LineTerms, Rest, Settlement, Source, UsageLine, WriterBatches},
 };
 use crate::{

@@ -28,7 +28,7 @@ use farebox_spin::{
 };
 use futures_util::future::{Either, select};
 
-use super::tend;
+use super::keep_up;
 
 /// The size of the pieces in which a stream is read.
 const PIECE: usize = 64 * 1024;
@@ -80,7 +80,7 @@ impl Call {
         }
         let (answered, now) = (self.is_answered.get(), self.gateway.ports().now());
         if self.gateway.finish(self.id, answered, self.ingress.get(), self.egress.get(), now) {
-            tend(&self.gateway);
+            keep_up(&self.gateway);
         }
     }
 
@@ -105,7 +105,7 @@ impl Call {
         match flow {
             Flow::Go(room) => {
                 if self.gateway.is_behind(ports.now()) {
-                    tend(&self.gateway);
+                    keep_up(&self.gateway);
                 }
                 Ok(room)
             }

@@ -18,7 +18,7 @@ use farebox_spin::{
 
 use super::{
     counted::{Call, Way, counted},
-    rejected, tend,
+    keep_up, rejected,
 };
 
 /// Bodies up to this announced length are counted by it where nobody limits their bytes. What the runtime has handed to the connection in one piece counts
@@ -47,7 +47,7 @@ type Outgoing = (Option<StreamReader<u8>>, FutureReader<farebox_spin::http::Endi
 pub(super) async fn forward(gateway: &Rc<Gateway<Platform>>, head: &Head, body: Body, to: Forward) -> Response {
     let call = Call::new(gateway, to.call, to.room);
     if to.background {
-        tend(gateway);
+        keep_up(gateway);
     }
     match carried(gateway, head, body, &to, &call).await {
         Ok(response) => response,

@@ -85,7 +85,7 @@ impl Instance {
         let since = self.desk.ports.real();
         self.flying.push(Flying { call: forward.call, account: account.clone(), product, since });
         if forward.background {
-            self.tend();
+            self.keep_up();
         }
         true
     }
@@ -114,7 +114,7 @@ impl Instance {
             self.answered.entry((account, product)).or_default().add(&usage);
         }
         if self.gateway.finish(call, is_answered, ingress, egress, self.desk.now()) {
-            self.tend();
+            self.keep_up();
         }
     }
 
@@ -122,7 +122,7 @@ impl Instance {
         !self.flying.is_empty()
     }
 
-    fn tend(&mut self) {
+    fn keep_up(&mut self) {
         self.tasks.push(Box::pin(Rc::clone(&self.gateway).background()));
         self.work();
     }

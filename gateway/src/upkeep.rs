@@ -1,10 +1,10 @@
 //! The work beside the calls: leases ahead of need, batches into the journal, fresh configuration.
 //!
-//! One loop at a time tends an instance, kept alive by the platform behind the response of the call that started it. As
-//! no platform keeps it alive for ever, a later call takes over before the loop must end. Invariant: while calls come,
-//! usage waits at most one interval in memory, and a look; after the last call the loop lives long enough to write the last batch
-//! and to give back what is leased, with that batch where nobody has called since. A batch that could not be written is kept and written again, with the same id. Where the
-//! platform ends an instance soon ([`Lifetime`]), the loop looks more often whether that is near, and does so at once.
+//! An instance has one loop at a time, which the platform keeps alive behind the response of the call that started it. No
+//! platform does so for ever, so a later call's loop takes over before.
+//! Invariants: while calls come, usage waits at most one interval in memory, and a look. After the last call the loop lives long
+//! enough to write the last batch, and to give back with it what is leased. A batch that could not be written is kept and written
+//! again, with the same id. Where the platform ends an instance soon ([`Lifetime`]), the loop looks more often whether that is near.
 
 use std::rc::Rc;
 
@@ -42,8 +42,8 @@ const ENDS_AFTER: Millis = 28 * SECOND;
 
 impl State {
     /// Whether the next call should start a loop: there is none, or it is old, or it died with its call.
-    pub(crate) fn needs_tending(&self, now: Timestamp) -> bool {
-        self.tended.is_none_or(|since| now.since(since) >= RELIEVED_AFTER)
+    pub(crate) fn needs_upkeep(&self, now: Timestamp) -> bool {
+        self.upkeep_since.is_none_or(|since| now.since(since) >= RELIEVED_AFTER)
     }
 
     /// Whether the platform may end the instance now: it has had its calls, or has been without one for long enough.
@@ -125,22 +125,22 @@ impl<P: EdgePorts> Gateway<P> {
         if hoards || self.state().is_batch_urgent(began) {
             self.flush().await;
         }
-        let tender = {
+        let upkeep_loop = {
             let mut state = self.state();
-            if !state.needs_tending(began) {
+            if !state.needs_upkeep(began) {
                 return;
             }
-            state.tended = Some(began);
-            state.tender += 1;
-            state.tender
+            state.upkeep_since = Some(began);
+            state.upkeep_loop += 1;
+            state.upkeep_loop
         };
-        while self.look_after(began, tender).await {}
+        while self.look_after(began, upkeep_loop).await {}
     }
 
-    /// Waits for the next look and does what is due then, for the loop that is number `tender` and that `began` then. Says whether
-    /// it goes on. When a batch, the counters and what was read are due is known by the instance and not by the loop: one
+    /// Waits for the next look and does what is due then, for the loop number `upkeep_loop`, which `began` then. Says whether it goes
+    /// on. When a batch, the counters and what was read are due is known by the instance and not by the loop: one
     /// that is relieved leaves all of it to the next one.
-    async fn look_after(&self, began: Timestamp, tender: u64) -> bool {
+    async fn look_after(&self, began: Timestamp, upkeep_loop: u64) -> bool {
         let looks = self.settings.lifetime.map_or(LOOKS_WITHIN, |lifetime| lifetime.idle / LOOKS);
         let looks = looks.min(self.settings.flush_every).clamp(1, LOOKS_WITHIN);
         self.ports.sleep(looks).await;
@@ -160,7 +160,7 @@ impl<P: EdgePorts> Gateway<P> {
                 // Nobody has called since: the batch gives back what is leased too, and so its usage is charged at once.
                 state.retire(|wallet| wallet.in_flight() == 0);
             }
-            (is_over, state.tender != tender, is_over || is_last || is_late || state.is_batch_urgent(now))
+            (is_over, state.upkeep_loop != upkeep_loop, is_over || is_last || is_late || state.is_batch_urgent(now))
         };
         if is_relieved && !is_over {
             return false;
@@ -180,11 +180,11 @@ impl<P: EdgePorts> Gateway<P> {
         // Nobody may call again for long, or here: the counters are written before.
         let is_told = !self.has_metrics_to_leave(&state);
         let idle = state.wallets.is_empty() && state.unwritten.is_empty() && is_told;
-        if state.tender != tender {
+        if state.upkeep_loop != upkeep_loop {
             return false;
         }
         if idle || is_last {
-            state.tended = None;
+            state.upkeep_since = None;
         }
         !(idle || is_last)
     }
