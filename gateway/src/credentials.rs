@@ -1,11 +1,11 @@
 //! The credentials an instance knows, for seconds; also those that nobody has.
 //!
 //! Invariant: an answer older than [`HOLDS`] is not used, so a revoked credential is refused everywhere that long after
-//! the store shows it. Only which key an app code has is believed for as long as it is kept: no other ever has it, and the key's
-//! credential says whether it still may call. Entries in use are read again in the background before they are that old, so that a caller who
-//! keeps calling waits for the store once. The caches are bounded, and those of keys that nobody has are others: a flood of
-//! made-up keys displaces none in use. Most of them do not even reach the store, as a key of ours carries a tag; of those that
-//! carry none, [`UNTAGGED`] at the most do.
+//! the store shows it. Only the key of an app code is believed for as long as it is kept: an app code never gets another key, and
+//! the key's credential says whether it may still call. Credentials in use are read again in the background before they are too
+//! old, so that a caller who keeps calling waits for the store once. The caches are bounded, and those of keys that nobody has are
+//! others: a flood of made-up keys displaces none in use. Most of them do not even reach the store, as a key of ours carries a tag;
+//! of those that carry none, [`UNTAGGED`] at the most do.
 
 use std::{num::NonZeroUsize, rc::Rc};
 
@@ -111,7 +111,7 @@ impl Credentials {
         is_good.then(|| entry.known.clone())
     }
 
-    /// What the store said of it. Where it said nothing, what is believed of it is believed until it is too old.
+    /// Keeps what the store said. Where it did not answer, a credential that is not too old yet stays as it is.
     pub(crate) fn put(&mut self, name: String, known: Known, now: Timestamp) {
         let is_good = |entry: &Entry| now.since(entry.read) < HOLDS;
         if matches!(known, Known::Unavailable) && self.held.peek(&name).is_some_and(is_good) {

@@ -96,7 +96,7 @@ pub(crate) struct State {
     pub(crate) next_sequence: u64,
     /// When it was first seen that something was counted since the last batch.
     pub(crate) unsent_since: Option<Timestamp>,
-    /// Which background loop tends the instance, and when it began.
+    /// The number of the loop that does the work beside the calls, and when it began.
     pub(crate) upkeep_loop: u64,
     pub(crate) upkeep_since: Option<Timestamp>,
     pub(crate) metrics: Metrics,

@@ -53,13 +53,13 @@ const END_TO_END: &str = "farebox-tests";
 /// The names of those tests.
 const END_TO_END_TESTS: [&str; 4] = ["workers", "spin", "conformance", "parity"];
 
-/// The step that builds what they start, before anything else for the host: they take longest.
+/// The step that builds the scenarios and what they start. It comes before all else for the host, because scenarios take longest.
 const SCENARIOS_BUILD: &str = "build, programs of the scenarios";
 
 /// Advisories are left to the machines that can reach the advisory database.
 const DENY: [&str; 5] = ["--all-features", "check", "bans", "licenses", "sources"];
 
-/// More threads than a runtime has scenarios: those decide themselves which of them run at once.
+/// More threads than a runtime has scenarios, because the scenarios' own turns decide which run at once.
 const THREADS: u8 = 100;
 
 /// Tells the tests to do everything in full.
@@ -77,7 +77,7 @@ pub(super) fn always<'a>(fast: bool, thorough: bool, programs: &'a Programs) -> 
         Job::new("tidy", &[], |_| tidy::run().map(|()| Found::one())),
         Job::new("format", &[], |log| check(log, cargo().args(["fmt", "--all", "--check"]))),
         Job::new(SCENARIOS_BUILD, &[], |log| build_for_scenarios(log, programs)),
-        // While all scenarios run, which wait most of their time.
+        // It waits until the scenarios of both runtimes can begin, and runs beside them: they wait most of their time.
         Job::new("build, host", &[SCENARIOS_BUILD, "Workers as they are deployed"], |log| {
             built_all(log, &mut host_crates(&BUILD))
         }),
@@ -233,7 +233,7 @@ fn linted_components<'a>(packages: impl Iterator<Item = &'a str>) -> Command {
     command
 }
 
-/// A program that the build for the host has made, where the build has set it aside.
+/// A program that the build for the scenarios has made: the copy that no other build replaces.
 fn built(program: &str) -> PathBuf {
     root().join("target/tested").join(program)
 }
