@@ -18,7 +18,7 @@ use farebox_core::{
 
 use crate::{
     admit::{Paid, product_of, shown_meter},
-    instance::{Call, State},
+    instance::{Call, CallKey, State},
     wallet::Wallet,
 };
 
@@ -29,9 +29,9 @@ pub type Field = (&'static str, String);
 #[derive(Debug)]
 pub struct Forward {
     /// What [`crate::Gateway::finish`] takes.
-    pub call: usize,
+    pub call: CallKey,
     /// Where it goes.
-    pub url: String,
+    pub url: Text,
     /// For each of the caller's header fields, in the order of the facts, whether it goes along.
     pub goes: Vec<bool>,
     /// The gateway's own, which do.
@@ -44,6 +44,15 @@ pub struct Forward {
     pub background: bool,
     /// How many bytes may go each way before [`crate::Gateway::flow`] is asked; `None` where nothing limits them.
     pub room: Option<Usage>,
+}
+
+/// A text of which a shell may keep the beginning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    /// All of it.
+    pub whole: String,
+    /// How many bytes at its beginning are the same for the next call of its kind.
+    pub same: usize,
 }
 
 /// An answer of the gateway's own.
@@ -87,6 +96,7 @@ pub(crate) fn forward(
     now: Timestamp,
 ) -> Forward {
     let product = product_of(&paid.call);
+    let same = product.upstream.len();
     let mut url = String::with_capacity(256);
     url.extend([product.upstream.as_str(), facts.path]);
     if let Some(query) = facts.query {
@@ -110,7 +120,8 @@ pub(crate) fn forward(
     }
     let background = paid.refill || state.needs_upkeep(now);
     let room = Wallet::granted(&paid.call.tab);
-    let call = state.calls.insert(paid.call);
+    let call = CallKey(state.calls.insert(paid.call));
+    let url = Text { whole: url, same };
     Forward { call, url, goes, set, respond, timeout, background, room }
 }
 

@@ -20,7 +20,7 @@ use farebox_core::{
     meter::Usage,
     time::{Millis, SECOND, Timestamp},
 };
-use slab::Slab;
+use slotmap::{DefaultKey, Key, KeyData, SlotMap};
 
 use crate::{
     credentials::{Caller, Credentials},
@@ -88,7 +88,7 @@ pub(crate) struct State {
     /// The platform ends its instances soon and has many.
     pub(crate) limits_are_shared: bool,
     pub(crate) wallets: HashMap<AccountId, HashMap<ProductId, Wallet>>,
-    pub(crate) calls: Slab<Call>,
+    pub(crate) calls: SlotMap<DefaultKey, Call>,
     /// Leases to be asked for before they are needed.
     pub(crate) refills: Vec<(AccountId, ProductId)>,
     /// Batches that are not in the journal yet, oldest first.
@@ -110,6 +110,24 @@ pub(crate) struct Shop {
     pub(crate) router: Router,
     /// For each product, what its upstream knows us by.
     pub(crate) upstream_secrets: Vec<Secret>,
+}
+
+/// Names a call that was admitted. Its place is used again once the call has ended, and its generation is not: who ends a call
+/// late can never end another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CallKey(pub(crate) DefaultKey);
+
+impl CallKey {
+    /// The key as two numbers, for a shell that can hold no other form: place and generation.
+    pub fn numbers(self) -> [u32; 2] {
+        let number = self.0.data().as_ffi();
+        [number as u32, (number >> 32) as u32]
+    }
+
+    /// The key again.
+    pub fn from_numbers([place, generation]: [u32; 2]) -> Self {
+        Self(KeyData::from_ffi(u64::from(generation) << 32 | u64::from(place)).into())
+    }
 }
 
 /// A call that was admitted and has not ended.
@@ -147,7 +165,7 @@ impl<P> Gateway<P> {
             throttle: Throttle::new(random[1]),
             limits_are_shared: settings.lifetime.is_some(),
             wallets: HashMap::new(),
-            calls: Slab::new(),
+            calls: SlotMap::new(),
             refills: Vec::new(),
             unwritten: Vec::new(),
             next_sequence: 0,
@@ -173,9 +191,9 @@ impl<P> Gateway<P> {
     /// was not answered is not counted, beside what [`Gateway::flow`] has booked of it, and gives its place on the lease back.
     ///
     /// Ending a call that has ended does nothing. Says whether [`Gateway::background`] has something to do.
-    pub fn finish(&self, call: usize, answered: bool, ingress_bytes: u64, egress_bytes: u64, now: Timestamp) -> bool {
+    pub fn finish(&self, call: CallKey, answered: bool, ingress_bytes: u64, egress_bytes: u64, now: Timestamp) -> bool {
         let mut state = self.state();
-        let Some(call) = state.calls.try_remove(call) else { return false };
+        let Some(call) = state.calls.remove(call.0) else { return false };
         state.busy_at = now;
         let usage = if answered { Usage { calls: 1, ingress_bytes, egress_bytes } } else { call.tab.booked };
         let product = &call.shop.catalog.products[call.product].id;

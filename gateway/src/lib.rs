@@ -34,7 +34,7 @@ mod wallet;
 pub mod webhooks;
 
 pub use admit::{BODY_BROKEN, Need, Step};
-pub use forward::{Field, Forward, HOP_BY_HOP, Reject};
-pub use instance::{Gateway, Lifetime, Settings};
+pub use forward::{Field, Forward, HOP_BY_HOP, Reject, Text};
+pub use instance::{CallKey, Gateway, Lifetime, Settings};
 pub use served::MOST_ANNOUNCED;
 pub use streams::{ASKS_EVERY, Flow, Flowed};

@@ -15,7 +15,7 @@ use farebox_core::{
 use crate::{
     admit::{Need, product_of},
     credentials::Known,
-    instance::{Gateway, State},
+    instance::{CallKey, Gateway, State},
     ports::EdgePorts,
 };
 
@@ -58,7 +58,7 @@ impl Flowed {
 impl<P> Gateway<P> {
     /// Books what went through of a call in flight, from memory. Says how many more bytes may go `way`, which is the meter of
     /// requests' or of responses' bytes.
-    pub fn flow(&self, call: usize, flowed: Flowed, way: Meter, now: Timestamp) -> Flow {
+    pub fn flow(&self, call: CallKey, flowed: Flowed, way: Meter, now: Timestamp) -> Flow {
         let mut state = self.state();
         state.busy_at = now;
         state.flow(call, flowed, way, now)
@@ -73,7 +73,7 @@ impl<P> Gateway<P> {
 
 impl<P: EdgePorts> Gateway<P> {
     /// The same, fetching whatever is missing.
-    pub async fn fund(self: &Rc<Self>, call: usize, flowed: Flowed, way: Meter) -> Flow {
+    pub async fn fund(self: &Rc<Self>, call: CallKey, flowed: Flowed, way: Meter) -> Flow {
         self.ports.notice_clock().await;
         for _ in 0..MOST_FETCHES {
             match self.flow(call, flowed, way, self.ports.now()) {
@@ -97,8 +97,8 @@ impl<P: EdgePorts> Gateway<P> {
 }
 
 impl State {
-    fn flow(&mut self, id: usize, flowed: Flowed, way: Meter, now: Timestamp) -> Flow {
-        let Some(call) = self.calls.get_mut(id) else { return Flow::End(Rejection::LedgerUnavailable) };
+    fn flow(&mut self, id: CallKey, flowed: Flowed, way: Meter, now: Timestamp) -> Flow {
+        let Some(call) = self.calls.get_mut(id.0) else { return Flow::End(Rejection::LedgerUnavailable) };
         let credential = &call.caller.credential;
         match self.credentials.get(credential.key.as_str(), now) {
             Some(Known::Caller(caller)) if !caller.credential.is_active(now) => {
@@ -114,7 +114,7 @@ impl State {
         let wallet = self.wallet(&credential.account, &product);
         let room = wallet.flow(&mut tab, &credential.key, &flowed.usage(), way, now);
         let (needs_refill, refused) = (wallet.needs_refill(), wallet.refused(now).cloned());
-        if let Some(call) = self.calls.get_mut(id) {
+        if let Some(call) = self.calls.get_mut(id.0) {
             call.tab = tab;
         }
         if needs_refill && !self.refills.iter().any(|(account, of)| *account == credential.account && *of == product) {
@@ -130,7 +130,7 @@ impl State {
         }
     }
 
-    fn is_metered(&self, call: usize) -> bool {
-        self.calls.get(call).is_some_and(|call| call.tab.is_metered)
+    fn is_metered(&self, call: CallKey) -> bool {
+        self.calls.get(call.0).is_some_and(|call| call.tab.is_metered)
     }
 }

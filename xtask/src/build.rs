@@ -1,7 +1,7 @@
 //! Building a Worker: Rust to wasm, bindings, optimiser, and our own entry beside them. A component for Spin is what cargo
 //! makes.
 //!
-//! The entry (`src/entry.js`) is written by hand because the way of a call through it is: see ARCHITECTURE.md.
+//! The scripts of a Worker are written by hand because the way of a call through them is: see ARCHITECTURE.md.
 //! Invariant: what is in a build directory was made from the sources that are there now. When nothing changed, nothing is
 //! done. What is deployed and what `dev` runs have directories of their own, so that neither stands for the other.
 

@@ -20,7 +20,7 @@ use farebox_core::{
     time::{MINUTE, Millis, SECOND, Timestamp},
 };
 use farebox_gateway::{
-    Gateway, Settings, Step, billing,
+    CallKey, Gateway, Settings, Step, billing,
     ledger::{Accounts, ask},
     ports::{KeyValue, Ledger},
 };
@@ -79,7 +79,7 @@ pub(crate) struct World {
     accounts: Vec<AccountId>,
     requests: Vec<String>,
     instances: Vec<Instance>,
-    flying: Vec<(usize, usize)>,
+    flying: Vec<(usize, CallKey)>,
     calls: u64,
     waited: u64,
     random: u64,

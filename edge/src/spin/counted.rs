@@ -15,7 +15,7 @@ use farebox_core::{
     rejection::Rejection,
     time::{Millis, SECOND, Timestamp},
 };
-use farebox_gateway::{ASKS_EVERY, Flow, Flowed, Gateway, ports::Host};
+use farebox_gateway::{ASKS_EVERY, CallKey, Flow, Flowed, Gateway, ports::Host};
 use farebox_spin::{
     Platform,
     http::{Ending, Incoming},
@@ -40,7 +40,7 @@ const SILENCE: Millis = SECOND;
 /// that still goes through.
 pub(super) struct Call {
     gateway: Rc<Gateway<Platform>>,
-    id: usize,
+    id: CallKey,
     /// How many bytes may go each way at first; `None` where nobody limits them.
     pub(super) room: Option<Usage>,
     is_answered: Cell<bool>,
@@ -54,7 +54,7 @@ pub(super) struct Call {
 }
 
 impl Call {
-    pub(super) fn new(gateway: &Rc<Gateway<Platform>>, id: usize, room: Option<Usage>) -> Rc<Self> {
+    pub(super) fn new(gateway: &Rc<Gateway<Platform>>, id: CallKey, room: Option<Usage>) -> Rc<Self> {
         Rc::new(Self {
             gateway: Rc::clone(gateway),
             id,

@@ -82,7 +82,12 @@ async fn carried(
         }
         Err(error) => {
             if matches!(error, ErrorCode::HttpRequestDenied) {
-                tell(gateway.ports(), "upstream.denied", &[("url", &to.url)], &"the manifest does not allow this host");
+                tell(
+                    gateway.ports(),
+                    "upstream.denied",
+                    &[("url", &to.url.whole)],
+                    &"the manifest does not allow this host",
+                );
             }
             Err(rejection(&error))
         }
@@ -144,7 +149,7 @@ fn request(
         list.push((LENGTH.to_owned(), b"0".to_vec()));
     }
     let (request, _sent) = Request::new(fields(&list), contents, ending, to.timeout.map(timeout));
-    let (scheme, rest) = to.url.split_once("://").ok_or(())?;
+    let (scheme, rest) = to.url.whole.split_once("://").ok_or(())?;
     let (authority, target) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     request.set_method(&head.method)?;
     request.set_scheme(Some(&if scheme == "http" { Scheme::Http } else { Scheme::Https }))?;

@@ -49,6 +49,11 @@ impl Platform {
         self.clock.synchronize(self, runtime_now()).await
     }
 
+    /// The time, where the runtime's own is known to be `runtime` milliseconds since the epoch.
+    pub const fn at(&self, runtime: Millis) -> Timestamp {
+        self.clock.now(runtime)
+    }
+
     /// Whether the clock may be moved here.
     pub fn has_movable_clock(&self) -> bool {
         self.clock.is_movable()

@@ -2,7 +2,7 @@
 //!
 //! The executor of `wasm-bindgen-futures` has one queue for all requests, and whichever request's turn it is polls them
 //! all. On Workers that is an error now and then, under load: what a future makes while it is polled (a fetch, a response)
-//! belongs to the request whose turn it was. Here each future is polled by a loop in `entry.js` that belongs to its own
+//! belongs to the request whose turn it was. Here each future is polled by a loop in `handler.js` that belongs to its own
 //! request. Invariant: a future is polled by its loop and by nobody else; whoever wakes it only settles the promise that
 //! the loop waits for, and the runtime goes on with the loop in its own context.
 #![allow(unsafe_code)] // what `#[wasm_bindgen]` expands to
@@ -26,10 +26,10 @@ thread_local! {
     static NEXT: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }
 
-/// A future of one request, to be run by `entry.js`.
+/// A future of one request, to be run by `handler.js`. What it comes to it leaves where both sides look.
 #[wasm_bindgen]
 pub struct Task {
-    future: Pin<Box<dyn Future<Output = String>>>,
+    future: Pin<Box<dyn Future<Output = ()>>>,
     number: Number,
 }
 
@@ -37,8 +37,8 @@ pub struct Task {
 struct Number(u64);
 
 impl Task {
-    /// A task that comes to a text.
-    pub fn new(future: impl Future<Output = String> + 'static) -> Self {
+    /// A task.
+    pub fn new(future: impl Future<Output = ()> + 'static) -> Self {
         let number = NEXT.replace(NEXT.get() + 1);
         Self { future: Box::pin(future), number: Number(number) }
     }
@@ -46,16 +46,16 @@ impl Task {
 
 #[wasm_bindgen]
 impl Task {
-    /// Goes on with the task. Gives its text when it is done; else `wake` is called once it is worth polling again.
-    pub fn poll(&mut self, wake: Function) -> Option<String> {
+    /// Goes on with the task. Says whether it is done; else `wake` is called once it is worth polling again.
+    pub fn poll(&mut self, wake: Function) -> bool {
         WAITING.with_borrow_mut(|waiting| waiting.insert(self.number.0, wake));
         let waker = Waker::from(Arc::new(self.number));
         match self.future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(text) => {
+            Poll::Ready(()) => {
                 WAITING.with_borrow_mut(|waiting| waiting.remove(&self.number.0));
-                Some(text)
+                true
             }
-            Poll::Pending => None,
+            Poll::Pending => false,
         }
     }
 }
@@ -84,14 +84,13 @@ mod tests {
         let gate = Promise::new(&mut |resolve, _| open = Some(resolve));
         let mut task = Task::new(async move {
             let _ = JsFuture::from(gate).await;
-            "done".to_owned()
         });
         let mut wake = None;
         let woken = Promise::new(&mut |resolve, _| wake = Some(resolve));
-        assert_eq!(task.poll(wake.unwrap()), None);
+        assert!(!task.poll(wake.unwrap()));
         open.unwrap().call0(&JsValue::NULL).unwrap();
         JsFuture::from(woken).await.unwrap();
-        assert_eq!(task.poll(Function::new_no_args("")), Some("done".to_owned()));
+        assert!(task.poll(Function::new_no_args("")));
         assert!(WAITING.with_borrow(HashMap::is_empty));
     }
 }

@@ -19,9 +19,9 @@ impl Found {
         Self { passed: 1, ..Self::default() }
     }
 
-    /// Takes over a line of a test runner: cargo-nextest, libtest, or a scenario that says how long it took.
+    /// Takes over a line of a test runner: cargo-nextest, libtest, Node's own, or a scenario that says how long it took.
     pub(super) fn note(&mut self, line: &str) {
-        if let Some((passed, failed)) = closing_line(line) {
+        if let Some((passed, failed)) = closing_line(line).or_else(|| node_line(line)) {
             self.passed += passed;
             self.failed += failed;
         } else if let Some((name, took)) = nextest_line(line).or_else(|| scenario_line(line)) {
@@ -67,6 +67,17 @@ fn closing_line(line: &str) -> Option<(u32, u32)> {
     Some((number("passed"), number("failed") + number("timed out")))
 }
 
+/// Reads the lines `# pass 3` and `# fail 0` with which Node's runner ends.
+fn node_line(line: &str) -> Option<(u32, u32)> {
+    let (word, count) = line.strip_prefix("# ")?.split_once(' ')?;
+    let count = count.parse().ok()?;
+    match word {
+        "pass" => Some((count, 0)),
+        "fail" => Some((0, count)),
+        _ => None,
+    }
+}
+
 /// Reads nextest's `PASS [   0.123s] ( 1/20) package::binary module::test`.
 fn nextest_line(line: &str) -> Option<(String, Duration)> {
     let (status, rest) = line.trim_start().split_once(" [")?;
@@ -90,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn both_runners_are_counted_by_their_closing_lines() {
+    fn cargos_runners_are_counted_by_their_closing_lines() {
         let libtest =
             "test result: FAILED. 12 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.10s";
         let nextest = "     Summary [   2.345s] 15 tests run: 12 passed (2 slow), 2 failed, 1 timed out, 4 skipped";
@@ -98,6 +109,13 @@ mod tests {
             let found = found(&[line, "running 15 tests", "Summary of something else"]);
             assert_eq!((found.passed, found.failed), (12, 3), "{line}");
         }
+    }
+
+    #[test]
+    fn nodes_runner_is_counted_by_its_last_lines() {
+        let found =
+            found(&["ok 1 - a rule", "1..24", "# tests 27", "# suites 0", "# pass 24", "# fail 3", "# skipped 0"]);
+        assert_eq!((found.passed, found.failed), (24, 3));
     }
 
     #[test]

@@ -56,6 +56,9 @@ const END_TO_END_TESTS: [&str; 4] = ["workers", "spin", "conformance", "parity"]
 /// The step that builds the scenarios and what they start. It comes before all else for the host, because scenarios take longest.
 const SCENARIOS_BUILD: &str = "build, programs of the scenarios";
 
+/// The tests of what is written in JavaScript, for Node's own runner.
+const JAVASCRIPT_TESTS: &str = "edge/tests/*.test.mjs";
+
 /// Advisories are left to the machines that can reach the advisory database.
 const DENY: [&str; 5] = ["--all-features", "check", "bans", "licenses", "sources"];
 
@@ -89,6 +92,9 @@ pub(super) fn always<'a>(fast: bool, thorough: bool, programs: &'a Programs) -> 
         }),
         Job::new("tests, documentation", &["build, host"], |log| {
             run(log, &mut host_crates(&["test", "--doc"]), &mut |_| {})
+        }),
+        Job::new("tests, JavaScript", &["npm packages"], |log| {
+            run(log, npm_tool("node")?.args(["--test", "--test-reporter=tap", JAVASCRIPT_TESTS]), &mut |_| {})
         }),
         // After what the scenarios wait for, which would wait for cargo's lock.
         Job::new("build, Workers", &["Rust targets", "build, host", "Workers as they are deployed"], |log| {

@@ -15,7 +15,7 @@ fn verified(
     product: &str,
     now: i64,
 ) -> Option<String> {
-    let (authority, target) = forward.url.split_once("//").unwrap().1.split_once('/').unwrap();
+    let (authority, target) = forward.url.whole.split_once("//").unwrap().1.split_once('/').unwrap();
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let goes = caller.iter().zip(&forward.goes).filter(|(_, goes)| **goes).map(|(field, _)| *field);
     let own = forward.set.iter().map(|(name, value)| (*name, value.as_str()));

@@ -1,7 +1,7 @@
 //! Streams are paid for while they flow: no byte goes that no lease has set aside, and one that nobody pays for ends.
 
 use farebox_core::{meter::Meter, money::Micros, time::HOUR};
-use farebox_gateway::{Flow, Flowed};
+use farebox_gateway::{CallKey, Flow, Flowed};
 
 use super::*;
 
@@ -10,7 +10,7 @@ const MIB: u64 = 1 << 20;
 /// A response that streams, as a shell pumps it.
 pub(super) struct Stream<'a> {
     instance: &'a Rc<Gateway<Memory>>,
-    call: usize,
+    call: CallKey,
     bytes: u64,
     room: u64,
 }

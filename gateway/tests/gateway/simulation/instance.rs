@@ -21,7 +21,7 @@ use farebox_core::{
     time::{Millis, SECOND, Timestamp},
 };
 use farebox_gateway::{
-    Gateway, Settings, Step,
+    CallKey, Gateway, Settings, Step,
     ports::{Fault, Host, KeyValue, Ledger, Listed, Page, RateLimits, SingleFlight, Taken, UsageJournal},
 };
 
@@ -32,7 +32,7 @@ pub(crate) type Answered = BTreeMap<(AccountId, &'static str), Usage>;
 
 /// A call in flight.
 struct Flying {
-    call: usize,
+    call: CallKey,
     account: AccountId,
     product: &'static str,
     since: Timestamp,

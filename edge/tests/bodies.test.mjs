@@ -1,0 +1,101 @@
+// Bodies on their way: what is counted is what went through, and no byte goes that nobody has room for.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Malformed, NO_BODY, counted, whole } from "../src/bodies.js";
+
+// The runtime's streams, as far as the counting pump uses them: a write settles when the reader has taken a copy.
+globalThis.IdentityTransformStream = class extends TransformStream {
+  constructor() {
+    const transform = (chunk, controller) => controller.enqueue(chunk.slice());
+    super({ transform }, { highWaterMark: 1 }, { highWaterMark: 0 });
+  }
+};
+globalThis.FixedLengthStream = globalThis.IdentityTransformStream;
+
+const NO_LIMIT = { room: Infinity };
+
+function bodyOf(...chunks) {
+  return new ReadableStream({
+    type: "bytes",
+    pull(controller) {
+      const chunk = chunks.shift();
+      if (chunk instanceof Error) controller.error(chunk);
+      else if (chunk !== undefined) controller.enqueue(new TextEncoder().encode(chunk));
+      else {
+        controller.close();
+        controller.byobRequest?.respond(0);
+      }
+    },
+  });
+}
+
+const length = (text) => new Headers({ "content-length": text });
+
+test("no body is no body, and one that was read is counted whole", () => {
+  assert.equal(counted(null, new Headers(), NO_LIMIT), NO_BODY);
+  assert.deepEqual(whole(new Uint8Array(0)), { body: null, bytes: 0 });
+  assert.equal(whole(new Uint8Array(3)).bytes, 3);
+});
+
+test("a small body is counted by its length and handed on as it is, where nobody limits it", () => {
+  const body = bodyOf("abc");
+  const count = counted(body, length("3"), NO_LIMIT);
+  assert.deepEqual([count.bytes, count.body === body, count.done], [3, true, undefined]);
+});
+
+test("a body of unknown length is counted as it goes", async () => {
+  const count = counted(bodyOf("abc", "defg"), new Headers(), NO_LIMIT);
+  assert.equal(await new Response(count.body).text(), "abcdefg");
+  await count.done;
+  assert.equal(count.bytes, 7);
+});
+
+test("no byte goes before there is room for it", async () => {
+  const asks = [];
+  const flow = {
+    room: 2,
+    more: async () => {
+      asks.push(count.bytes);
+      return 3;
+    },
+  };
+  const count = counted(bodyOf("abcdefg"), length("7"), flow);
+  assert.equal(await new Response(count.body).text(), "abcdefg");
+  await count.done;
+  assert.deepEqual([count.bytes, asks], [7, [2, 5]]);
+});
+
+test("a body that nobody pays for any more breaks off, with what went", async () => {
+  const flow = {
+    room: 2,
+    more: () => Promise.reject(new Error("nobody pays for more")),
+  };
+  const count = counted(bodyOf("abcdefg"), length("7"), flow);
+  await assert.rejects(new Response(count.body).text());
+  await count.done;
+  assert.equal(count.bytes, 2);
+});
+
+test("a body that breaks off where it comes from breaks off where it goes to, and says so", async () => {
+  let broke = 0;
+  const flow = {
+    room: Infinity,
+    broken: () => {
+      broke += 1;
+    },
+  };
+  const count = counted(bodyOf("abc", new Error("gone")), new Headers(), flow);
+  await assert.rejects(new Response(count.body).text());
+  await count.done;
+  assert.deepEqual([count.bytes, broke], [3, 1]);
+});
+
+test("equal lengths are one, and lengths that differ or are none are refused", () => {
+  const limited = { room: 1, more: async () => 9 };
+  assert.ok(counted(bodyOf("abcde"), length("5, 5"), limited).done);
+  for (const text of ["5, 6", "-1", "x", "9007199254740992"]) {
+    assert.throws(() => counted(bodyOf(""), length(text), limited), Malformed, text);
+  }
+});
