@@ -43,6 +43,28 @@ pub(super) struct Tied {
     pub(super) body: Vec<u8>,
 }
 
+impl Tied {
+    /// Whether both are the same request. The digits of a percent form mean the same in either case (RFC 3986, section
+    /// 6.2.2.1), and x-ca signs what a parameter decodes to.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.method == other.method
+            && self.body == other.body
+            && upper_forms(&self.target) == upper_forms(&other.target)
+    }
+}
+
+/// `target` with the digits of its percent forms in upper case.
+fn upper_forms(target: &str) -> String {
+    let mut digits = 0;
+    target
+        .chars()
+        .map(|c| {
+            digits = if c == '%' { 2 } else { i32::max(digits - 1, -1) };
+            if digits >= 0 { c.to_ascii_uppercase() } else { c }
+        })
+        .collect()
+}
+
 /// A request within a sample.
 #[derive(Debug, Clone)]
 pub(super) struct Claim {

@@ -113,7 +113,7 @@ fn forwards(
         fault("signed, and not forwarded", String::new());
     }
     for forward in arrived {
-        if let Some(tied) = claim.tied.as_ref().filter(|tied| forward.is_whole && forward.what != **tied) {
+        if let Some(tied) = claim.tied.as_ref().filter(|tied| forward.is_whole && !forward.what.is_same(tied)) {
             fault("forwarded as something else than was signed", format!("{:?} of {tied:?}", forward.what));
         }
         if forward.accounts != [world.account.as_str()] {
