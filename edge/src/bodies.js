@@ -11,6 +11,15 @@ const COUNTED_BY_LENGTH = 16 * 1024;
 // garbage, and few large ones cost least of it.
 const SMALLEST_PIECE = 64 * 1024;
 const LARGEST_PIECE = 512 * 1024;
+// An upload of which so many pieces in a row are smaller than this, all within as many milliseconds, is read in pieces of at
+// least the last size from there on: each piece that comes to JavaScript costs some 50 µs, the runtime's own work on it 4 µs.
+// What comes in small pieces and slowly is handed on at once.
+const SMALL_PIECES = 64;
+const SMALL_PIECE = 256;
+const SMALL_WITHIN = 100;
+const GATHERED_PIECE = 4 * 1024;
+// What is read whole is read into as much at first.
+const READ_AT_FIRST = 16 * 1024;
 // How often `flow` is asked at least, in milliseconds, while anything goes: `ASKS_EVERY` of the gateway.
 const ASKS_EVERY = 5_000;
 // How long an event stream may be silent, in milliseconds, before it is tried whether its caller is there.
@@ -33,8 +42,30 @@ export function whole(body) {
   return { body: body.byteLength === 0 ? null : body, bytes: body.byteLength };
 }
 
+// Reads a body to its end. It has more than `limit` bytes when more come back. Pieces are gathered by the runtime, however small
+// they come.
+export async function readAtMost(body, limit) {
+  const reader = body.getReader({ mode: "byob" });
+  let read = new Uint8Array(0);
+  while (read.byteLength <= limit) {
+    const room = Math.min(Math.max(READ_AT_FIRST, 2 * read.byteLength), limit + 1);
+    const larger = new Uint8Array(room);
+    larger.set(read);
+    const min = room - read.byteLength;
+    const { done, value } = await reader.read(new Uint8Array(min), { min });
+    // At the end there may be less, with `done` (the standard) or before it (workerd).
+    const length = value?.byteLength ?? 0;
+    if (length !== 0) larger.set(value, read.byteLength);
+    read = larger.subarray(0, read.byteLength + length);
+    if (done) return read;
+  }
+  reader.cancel().catch(() => {});
+  return read;
+}
+
 // A body and its count of bytes: known at once, or growing while `body` is read, until `done` settles. `letGo` ends it
-// before its time. `flow` has the `room` for bytes at first, gives `more`, and hears where the body has `broken` off.
+// before its time. `flow` has the `room` for bytes at first, gives `more`, and hears where the body has `broken` off. One that
+// `gathers` may have small pieces wait for others.
 export function counted(body, headers, flow) {
   if (body === null) return NO_BODY;
   const isLimited = flow.room !== Infinity;
@@ -83,20 +114,37 @@ function announced(headers, isLimited) {
   return length;
 }
 
+// How much of an upload is read at least: see `SMALL_PIECES`.
+class Gathering {
+  least = 1;
+  small = 0;
+  since = 0;
+
+  saw(length) {
+    if (this.least !== 1) return;
+    if (length >= SMALL_PIECE || this.small === 0) this.since = Date.now();
+    this.small = length < SMALL_PIECE ? this.small + 1 : 0;
+    if (this.small < SMALL_PIECES) return;
+    if (Date.now() - this.since < SMALL_WITHIN) this.least = GATHERED_PIECE;
+    this.small = 0;
+  }
+}
+
 // Copies a stream. A write settles when the reader has taken it, so `count` holds what went through and no more.
 async function pump(reader, writer, count, flow) {
   let { room } = flow;
   let asked = Date.now();
+  const gathering = flow.gathers ? new Gathering() : null;
   let isWriting = false;
   try {
     let buffer = new ArrayBuffer(SMALLEST_PIECE);
     for (;;) {
       count.isIdle = true;
-      const { done, value } = await reader.read(new Uint8Array(buffer));
+      const { done, value } = await reader.read(new Uint8Array(buffer), { min: gathering?.least ?? 1 });
       count.isIdle = false;
       if (count.isLeft) throw new Error("the other side has gone");
-      if (done) break;
-      const length = value.byteLength;
+      const length = value?.byteLength ?? 0;
+      gathering?.saw(length);
       for (let at = 0; at < length; ) {
         if (room === 0 || Date.now() - asked >= ASKS_EVERY) {
           room = await flow.more();
@@ -110,6 +158,7 @@ async function pump(reader, writer, count, flow) {
         room -= until - at;
         at = until;
       }
+      if (done) break;
       count.last = value[length - 1];
       buffer = value.buffer;
       if (length === buffer.byteLength && length < LARGEST_PIECE) buffer = new ArrayBuffer(2 * length);

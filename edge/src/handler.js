@@ -3,7 +3,7 @@
 // It decides nothing; `wire.js` reads what the module says. Invariant: a call that the gateway admitted is ended exactly
 // once, with the bytes that really went through, also when the caller or the upstream goes away.
 
-import { counted, Malformed, NO_BODY, watch, whole } from "./bodies.js";
+import { counted, Malformed, NO_BODY, readAtMost, watch, whole } from "./bodies.js";
 import { CODE, VERDICT, connect, goesAlong, readMessage, writeFacts } from "./wire.js";
 
 // What `fetch` changes in a URL: dot segments, plain or coded, and characters that it encodes. It is changed before anybody
@@ -116,7 +116,7 @@ function proceed(decision, asked, body, ctx) {
     case VERDICT.REJECT:
       return answer(decision);
     case VERDICT.READ_BODY:
-      return readAtMost(asked.request, decision.limit)
+      return readWhole(asked.request, decision.limit)
         .then((read) => withBody(asked, read, decision.limit, ctx))
         .catch(failed);
     case VERDICT.WAIT:
@@ -155,7 +155,7 @@ function pack(request, url) {
 }
 
 // The whole body, or the code of why there is none: it is longer than `limit` bytes, or breaks off.
-async function readAtMost(request, limit) {
+async function readWhole(request, limit) {
   if (request.body === null) return { body: new Uint8Array(0) };
   try {
     // The length that is announced was looked at; chunks have none, whatever is announced (RFC 9112, section 6.3).
@@ -163,14 +163,8 @@ async function readAtMost(request, limit) {
     if (Number(headers.get("content-length")) > 0 && !headers.has("transfer-encoding")) {
       return { body: new Uint8Array(await request.arrayBuffer()) };
     }
-    const parts = [];
-    let length = 0;
-    for await (const part of request.body) {
-      length += part.byteLength;
-      if (length > limit) return { code: CODE.BODY_TOO_LARGE };
-      parts.push(part);
-    }
-    return { body: new Uint8Array(await new Blob(parts).arrayBuffer()) };
+    const body = await readAtMost(request.body, limit);
+    return body.byteLength > limit ? { code: CODE.BODY_TOO_LARGE } : { body };
   } catch {
     return { code: CODE.BODY_BROKEN };
   }
@@ -224,7 +218,7 @@ function give(call, why) {
 
 // How a body of `call` may flow: see `bodies.js`.
 function flowing(call, isOut, room, broken) {
-  return { room, more: () => more(call, isOut), broken };
+  return { room, more: () => more(call, isOut), broken, gathers: !isOut };
 }
 
 // How many more bytes may go, once those that went are booked. Throws where the stream is to end.

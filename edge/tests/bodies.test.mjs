@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Malformed, NO_BODY, counted, whole } from "../src/bodies.js";
+import { Malformed, NO_BODY, counted, readAtMost, whole } from "../src/bodies.js";
 
 // The runtime's streams, as far as the counting pump uses them: a write settles when the reader has taken a copy.
 globalThis.IdentityTransformStream = class extends TransformStream {
@@ -98,4 +98,28 @@ test("equal lengths are one, and lengths that differ or are none are refused", (
   for (const text of ["5, 6", "-1", "x", "9007199254740992"]) {
     assert.throws(() => counted(bodyOf(""), length(text), limited), Malformed, text);
   }
+});
+
+test("a body that is read whole is read to its end, or to one byte more than the limit", async () => {
+  const letters = [..."abcdefg"];
+  const text = async (limit) => new TextDecoder().decode(await readAtMost(bodyOf(...letters), limit));
+  assert.deepEqual([await text(8), await text(7), (await text(6)).length], ["abcdefg", "abcdefg", 7]);
+  const large = "x".repeat(40_000);
+  assert.equal((await readAtMost(bodyOf(large, large), 100_000)).byteLength, 80_000);
+  assert.equal((await readAtMost(bodyOf(large, large), 50_000)).byteLength, 50_001);
+  await assert.rejects(readAtMost(bodyOf("abc", new Error("gone")), 8));
+});
+
+test("an upload that comes in many small pieces at once is gathered, and no other body is", async () => {
+  const pieces = async (gathers, size, chunks) => {
+    const taken = [];
+    const count = counted(bodyOf(...Array(chunks).fill("x".repeat(size))), new Headers(), { room: Infinity, gathers });
+    for await (const piece of count.body) taken.push(piece.byteLength);
+    await count.done;
+    assert.equal(count.bytes, size * chunks);
+    return taken.length;
+  };
+  assert.equal(await pieces(true, 1, 5_000), 64 + 2, "4,936 bytes are 4,096 and the rest");
+  assert.ok((await pieces(false, 1, 5_000)) > 4_000);
+  assert.equal(await pieces(true, 256, 100), 100);
 });
