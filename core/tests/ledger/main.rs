@@ -1,4 +1,4 @@
-//! The money rules of DESIGN.md, section 4, each held against what could break it.
+//! The money rules (`docs/money-rules.md`), each held against what could break it.
 //!
 //! Beside the seven rules: an upgrade that pays for the whole period, a cancellation that pays back by time only, renewals
 //! that wait for a tick, periods counted from the one before, a refund of what is leased: each fails the test in
