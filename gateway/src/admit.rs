@@ -244,7 +244,7 @@ impl State {
                     return Err(Rejection::CredentialUnknown.into());
                 }
                 let hash = hash_app_code(code);
-                return match self.credentials.get(&hash, now) {
+                return match self.credentials.get(&hash, &self.heard, now) {
                     Some(Known::Key(key)) => self.caller_of(key.as_str(), now),
                     Some(known) => Err(unknown(&known).into()),
                     None => Err(Need::AppCode { hash, is_ours: made.is_some() }.into()),
@@ -259,7 +259,7 @@ impl State {
         if made == Some(false) {
             return Err(Rejection::CredentialUnknown.into());
         }
-        match self.credentials.get(key, now) {
+        match self.credentials.get(key, &self.heard, now) {
             Some(Known::Caller(caller)) => Ok(caller),
             Some(known) => Err(unknown(&known).into()),
             None => match key.parse() {

@@ -1,32 +1,24 @@
-//! Reading the configuration: the catalog, credentials, app codes, accounts' records.
+//! Reading the configuration: the catalog, credentials, app codes, what changed lately.
 //!
 //! Invariant: what cannot be read leaves a trace in memory that turns the waiting calls away, or the last good value in place; nobody
 //! waits for ever, and nothing unpaid passes.
 
-use std::{collections::HashMap, rc::Rc};
+use std::rc::Rc;
 
 use farebox_core::{
     catalog::{CATALOG_ENTRY, Catalog},
     credential::{Credential, app_code_entry, credential_entry},
-    id::{AccountId, CredentialKey},
+    id::CredentialKey,
 };
 use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
-    admin::{Status, account_entry},
     credentials::{Caller, Known},
-    instance::{Gateway, Shop},
+    instance::{CATALOG_HOLDS, Gateway, Shop},
     log::tell,
     ports::{EdgePorts, Fault},
-    wallet::Wallet,
+    recent_changes::{RECENT_CHANGES_ENTRY, RecentChanges},
 };
-
-/// The part of an account's record that an instance needs.
-#[derive(Deserialize)]
-struct Record {
-    #[serde(default)]
-    status: Status,
-}
 
 /// The part of the published catalog that an instance needs.
 #[derive(Deserialize)]
@@ -58,14 +50,11 @@ impl<P: EdgePorts> Gateway<P> {
         let now = self.ports.now();
         let may_ask = self.state().credentials.may_ask(key.as_str(), false, now);
         if !may_ask {
-            return self.state().credentials.put(key.as_str().to_owned(), Known::Unavailable, now);
+            return self.keep(key.as_str().to_owned(), Known::Unavailable);
         }
         let known = match self.read::<Credential>(&credential_entry(&key)).await {
             Ok(Some(credential)) => match self.settings.master_key.open(&key, &credential.sealed_secret) {
-                Ok(secret) => {
-                    self.heed_record(&credential.account).await;
-                    Known::Caller(Rc::new(Caller { credential, secret }))
-                }
+                Ok(secret) => Known::Caller(Rc::new(Caller { credential, secret })),
                 Err(error) => {
                     tell(&self.ports, "credential.unusable", &[("credential", &key)], &error);
                     Known::Unavailable
@@ -77,28 +66,36 @@ impl<P: EdgePorts> Gateway<P> {
                 Known::Unavailable
             }
         };
-        self.state().credentials.put(key.as_str().to_owned(), known, self.ports.now());
+        self.keep(key.as_str().to_owned(), known);
     }
 
-    /// Ends the leases of an account whose record says that it is suspended. Where instances last, a lease may last far longer than
-    /// who is suspended should call. The book decides, which is asked for the next lease.
-    async fn heed_record(&self, account: &AccountId) {
-        if self.settings.lifetime.is_some() {
+    /// Keeps what the store said of a key or of an app code's hash.
+    fn keep(&self, name: String, known: Known) {
+        let now = self.ports.now();
+        let state = &mut *self.state();
+        state.credentials.put(name, known, &state.heard, now);
+    }
+
+    /// Reads what changed lately, unless that was done a moment ago, and ends the long leases of accounts that did: who is suspended
+    /// should not call for as long as those last. The book decides, which is asked for the next lease. Where the document cannot be
+    /// read, credentials are soon believed for seconds only.
+    ///
+    /// An instance that ends soon relies on nothing for long, and does not read it.
+    pub(crate) async fn read_recent_changes(&self) {
+        let now = self.ports.now();
+        if self.settings.lifetime.is_some() || self.state().heard.is_read_within(CATALOG_HOLDS, now) {
             return;
         }
-        match self.read::<Record>(&account_entry(account)).await {
-            Ok(Some(Record { status: Status::Suspended })) => {
-                let now = self.ports.now();
-                let mut state = self.state();
-                state
-                    .wallets
-                    .get_mut(account)
-                    .into_iter()
-                    .flat_map(HashMap::values_mut)
-                    .for_each(|wallet: &mut Wallet| wallet.end(now));
+        match self.read::<RecentChanges>(RECENT_CHANGES_ENTRY).await {
+            // Where it was never written, the admin API may be one that does not know of it, and says nothing of changes.
+            Ok(None) => {}
+            Ok(Some(recent)) => {
+                let state = &mut *self.state();
+                state.heard.hear(recent, now);
+                let changed = state.wallets.iter_mut().filter(|(id, _)| state.heard.may_have_changed(id.as_str(), now));
+                changed.flat_map(|(_, wallets)| wallets.values_mut()).for_each(|wallet| wallet.end_long(now));
             }
-            Ok(_) => {}
-            Err(fault) => tell(&self.ports, "account.unread", &[("account", account)], &fault),
+            Err(fault) => tell(&self.ports, "recent_changes.unread", &[], &fault),
         }
     }
 
@@ -106,7 +103,7 @@ impl<P: EdgePorts> Gateway<P> {
     pub(crate) async fn read_app_code(&self, hash: String, is_ours: bool) {
         let now = self.ports.now();
         if !self.state().credentials.may_ask(&hash, is_ours, now) {
-            return self.state().credentials.put(hash, Known::Unavailable, now);
+            return self.keep(hash, Known::Unavailable);
         }
         let known = match self.ports.get(&app_code_entry(&hash)).await {
             Ok(found) => {
@@ -118,7 +115,7 @@ impl<P: EdgePorts> Gateway<P> {
                 Known::Unavailable
             }
         };
-        self.state().credentials.put(hash, known, self.ports.now());
+        self.keep(hash, known);
     }
 
     /// Reads a JSON value of the configuration.

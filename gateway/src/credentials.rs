@@ -1,7 +1,7 @@
-//! The credentials an instance knows, for seconds; also those that nobody has.
+//! The credentials an instance knows; also those that nobody has.
 //!
-//! Invariant: an answer older than [`HOLDS`] is not used, so a revoked credential is refused everywhere that long after
-//! the store shows it. Only the key of an app code is believed for as long as it is kept: an app code never gets another key, and
+//! Invariant: an answer older than [`Heard::holds`] says is not used, so a revoked credential is refused everywhere
+//! [`CHANGED_HOLDS`](crate::recent_changes::CHANGED_HOLDS) after the store shows it. Only the key of an app code is believed for as long as it is kept: an app code never gets another key, and
 //! the key's credential says whether it may still call. Credentials in use are read again in the background before they are too
 //! old, so that a caller who keeps calling waits for the store once. The caches are bounded, and those of keys that nobody has are
 //! others: a flood of made-up keys displaces none in use. Most of them do not even reach the store, as a key of ours carries a tag;
@@ -17,11 +17,11 @@ use farebox_core::{
 };
 use lru::LruCache;
 
-/// How long a credential that exists is believed.
-const HOLDS: Millis = 10 * SECOND;
+use crate::recent_changes::Heard;
 
-/// The age from which one in use is read again: two looks of the loop behind the calls before it is too old.
-const READ_AGAIN: Millis = HOLDS / 2;
+/// One in use is read again from this part of the time on for which it is believed: two looks of the loop behind the calls before
+/// it is too old.
+const READ_AGAIN: Millis = 2;
 
 /// How long "nobody has this" is believed: short, because a new credential is used at once.
 const NOBODY_HOLDS: Millis = SECOND;
@@ -101,9 +101,9 @@ impl Credentials {
     }
 
     /// What is known of a key or an app code's hash; `None` when the store must be asked.
-    pub(crate) fn get(&mut self, name: &str, now: Timestamp) -> Option<Known> {
+    pub(crate) fn get(&mut self, name: &str, heard: &Heard, now: Timestamp) -> Option<Known> {
         let (entry, holds) = match self.held.get_mut(name) {
-            Some(entry) => (entry, HOLDS),
+            Some(entry) => (entry, heard.holds(name, now)),
             None => (self.nobodys.get_mut(name)?, NOBODY_HOLDS),
         };
         entry.used = true;
@@ -112,8 +112,8 @@ impl Credentials {
     }
 
     /// Keeps what the store said. Where it did not answer, a credential that is not too old yet stays as it is.
-    pub(crate) fn put(&mut self, name: String, known: Known, now: Timestamp) {
-        let is_good = |entry: &Entry| now.since(entry.read) < HOLDS;
+    pub(crate) fn put(&mut self, name: String, known: Known, heard: &Heard, now: Timestamp) {
+        let is_good = |entry: &Entry| now.since(entry.read) < heard.holds(&name, now);
         if matches!(known, Known::Unavailable) && self.held.peek(&name).is_some_and(is_good) {
             return;
         }
@@ -125,13 +125,14 @@ impl Credentials {
     }
 
     /// The credentials that were used since they were read, and will soon be too old.
-    pub(crate) fn due(&self, now: Timestamp) -> Vec<CredentialKey> {
-        let is_due = |entry: &&Entry| entry.used && now.since(entry.read) >= READ_AGAIN;
-        let key = |entry: &Entry| match &entry.known {
-            Known::Caller(caller) => Some(caller.credential.key.clone()),
-            Known::Key(_) | Known::Nobody | Known::Unavailable => None,
-        };
-        self.held.iter().map(|(_, entry)| entry).filter(is_due).filter_map(key).collect()
+    pub(crate) fn due(&self, heard: &Heard, now: Timestamp) -> Vec<CredentialKey> {
+        let due = self.held.iter().filter_map(|(name, entry)| match &entry.known {
+            Known::Caller(caller) if entry.used && now.since(entry.read) >= heard.holds(name, now) / READ_AGAIN => {
+                Some(caller.credential.key.clone())
+            }
+            Known::Caller(_) | Known::Key(_) | Known::Nobody | Known::Unavailable => None,
+        });
+        due.collect()
     }
 }
 
@@ -146,16 +147,22 @@ mod tests {
         let secret = Secret::new("hush");
         let sealed = master_key.seal(&key, &secret, [1; 12]).unwrap();
         let credential = Credential::new(key, "acc_1".parse().unwrap(), sealed, Timestamp::default());
-        let mut credentials = Credentials::new(master_key);
+        let (mut credentials, heard) = (Credentials::new(master_key), Heard::default());
         let at = |seconds| Timestamp::default().plus(seconds * SECOND);
         let name = || "ak_1".to_owned();
-        credentials.put(name(), Known::Caller(Rc::new(Caller { credential, secret })), at(0));
-        credentials.put(name(), Known::Unavailable, at(6));
-        assert!(matches!(credentials.get("ak_1", at(9)), Some(Known::Caller(_))), "it is believed until it is too old");
-        assert!(credentials.get("ak_1", at(10)).is_none());
-        credentials.put(name(), Known::Unavailable, at(10));
-        assert!(matches!(credentials.get("ak_1", at(10)), Some(Known::Unavailable)), "and nothing unread passes");
-        credentials.put(name(), Known::Nobody, at(11));
-        assert!(matches!(credentials.get("ak_1", at(11)), Some(Known::Nobody)));
+        credentials.put(name(), Known::Caller(Rc::new(Caller { credential, secret })), &heard, at(0));
+        credentials.put(name(), Known::Unavailable, &heard, at(6));
+        assert!(
+            matches!(credentials.get("ak_1", &heard, at(9)), Some(Known::Caller(_))),
+            "it is believed until it is too old"
+        );
+        assert!(credentials.get("ak_1", &heard, at(10)).is_none());
+        credentials.put(name(), Known::Unavailable, &heard, at(10));
+        assert!(
+            matches!(credentials.get("ak_1", &heard, at(10)), Some(Known::Unavailable)),
+            "and nothing unread passes"
+        );
+        credentials.put(name(), Known::Nobody, &heard, at(11));
+        assert!(matches!(credentials.get("ak_1", &heard, at(11)), Some(Known::Nobody)));
     }
 }

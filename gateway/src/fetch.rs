@@ -16,6 +16,7 @@ use farebox_core::{
     signature::Body,
     time::{Millis, SECOND, Timestamp},
 };
+use futures_util::future::join;
 
 use crate::{
     admit::{Got, Need, Step},
@@ -147,7 +148,10 @@ impl<P: EdgePorts> Gateway<P> {
             Need::Catalog => self.ports.once("catalog".into(), async move { this.read_catalog().await }).await,
             Need::Credential(key) => {
                 let name = credential_entry(&key);
-                self.ports.once(name, async move { this.read_credential(key).await }).await;
+                let work = async move {
+                    join(this.read_recent_changes(), this.read_credential(key)).await;
+                };
+                self.ports.once(name, work).await;
             }
             Need::AppCode { hash, is_ours } => {
                 let name = app_code_entry(&hash);
@@ -219,7 +223,9 @@ impl<P: EdgePorts> Gateway<P> {
         let asked = self.ports.now();
         let first = self.settings.lifetime.map(|lifetime| first_want(lifetime.calls));
         let want = self.state().wallet(account, product).ask(first, asked);
-        let while_plenty = self.settings.lifetime.map_or(LEASE_LASTS_WHILE_PLENTY, |_| LEASE_LASTS);
+        let has_changed = self.state().heard.may_have_changed(account.as_str(), asked);
+        let is_short = self.settings.lifetime.is_some() || has_changed;
+        let while_plenty = if is_short { LEASE_LASTS } else { LEASE_LASTS_WHILE_PLENTY };
         let command = self.lease_command(product, want, LEASE_LASTS, while_plenty);
         (self.ports.execute(account, None, &command).await, asked)
     }

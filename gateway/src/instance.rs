@@ -26,6 +26,7 @@ use crate::{
     credentials::{Caller, Credentials},
     metrics::Metrics,
     nonces::Nonces,
+    recent_changes::Heard,
     skew::Skew,
     throttle::Throttle,
     wallet::{Tab, Wallet},
@@ -83,6 +84,7 @@ pub(crate) struct State {
     pub(crate) shop: Option<Rc<Shop>>,
     pub(crate) shop_read: Timestamp,
     pub(crate) credentials: Credentials,
+    pub(crate) heard: Heard,
     pub(crate) nonces: Nonces,
     pub(crate) throttle: Throttle,
     /// The platform ends its instances soon and has many.
@@ -161,6 +163,7 @@ impl<P> Gateway<P> {
             shop: None,
             shop_read: now,
             credentials: Credentials::new(settings.master_key.clone()),
+            heard: Heard::default(),
             nonces: Nonces::new(random[1], now),
             throttle: Throttle::new(random[1]),
             limits_are_shared: settings.lifetime.is_some(),
@@ -217,6 +220,7 @@ impl State {
         }
         self.wallets.values_mut().flat_map(HashMap::values_mut).for_each(Wallet::retire);
         self.credentials.forget();
+        self.heard = Heard::default();
         self.shop_read = now.plus(-CATALOG_HOLDS);
         self.upkeep_since = None;
     }

@@ -20,6 +20,7 @@ pub mod log;
 pub mod metrics;
 mod nonces;
 pub mod ports;
+mod recent_changes;
 pub mod reports;
 mod schema;
 mod served;

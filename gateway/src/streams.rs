@@ -100,7 +100,7 @@ impl State {
     fn flow(&mut self, id: CallKey, flowed: Flowed, way: Meter, now: Timestamp) -> Flow {
         let Some(call) = self.calls.get_mut(id.0) else { return Flow::End(Rejection::LedgerUnavailable) };
         let credential = &call.caller.credential;
-        match self.credentials.get(credential.key.as_str(), now) {
+        match self.credentials.get(credential.key.as_str(), &self.heard, now) {
             Some(Known::Caller(caller)) if !caller.credential.is_active(now) => {
                 return Flow::End(Rejection::CredentialRevoked);
             }

@@ -266,10 +266,11 @@ impl<P: EdgePorts> Gateway<P> {
 
     /// Reads again what is in use and no longer fresh.
     async fn refresh(&self) {
+        self.read_recent_changes().await;
         let now = self.ports.now();
         let (credentials, stale) = {
             let state = self.state();
-            (state.credentials.due(now), now.since(state.shop_read) >= CATALOG_HOLDS)
+            (state.credentials.due(&state.heard, now), now.since(state.shop_read) >= CATALOG_HOLDS)
         };
         for key in credentials {
             self.read_credential(key).await;

@@ -274,11 +274,13 @@ impl Wallet {
         (self.refused, self.postponed) = (None, None);
     }
 
-    /// Ends all leases: the ledger is asked for each call and stream that goes on.
-    pub(crate) fn end(&mut self, now: Timestamp) {
+    /// Ends the leases that last for long: the ledger is asked for each call and stream that goes on.
+    pub(crate) fn end_long(&mut self, now: Timestamp) {
         let pockets = self.current.iter_mut().chain(&mut self.standby).chain(&mut self.retired);
-        pockets.for_each(|pocket| pocket.held.end(now));
-        (self.refused, self.postponed) = (None, None);
+        let long = pockets.filter(|pocket| pocket.held.lease().lasts >= LEASE_LASTS_WHILE_PLENTY);
+        if long.map(|pocket| pocket.held.end(now)).count() > 0 {
+            (self.refused, self.postponed) = (None, None);
+        }
     }
 
     /// Whether something was counted that was not handed to a batch.

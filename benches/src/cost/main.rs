@@ -23,6 +23,12 @@ struct Options {
     /// One line of JSON a cell.
     #[arg(long)]
     json: bool,
+    /// This deployment alone.
+    #[arg(long, num_args = 3, value_names = ["CALLS_A_SECOND", "ISOLATES", "ACCOUNTS"])]
+    cell: Vec<usize>,
+    /// Only the gateway that nobody uses.
+    #[arg(long, conflicts_with = "cell")]
+    idle: bool,
 }
 
 /// Calls a second, isolates, accounts.
@@ -45,7 +51,12 @@ fn main() -> Result<()> {
         let others = OTHERS.map(|(name, usd)| format!("{name} {usd:.2}")).join(", ");
         println!("USD per million calls at list prices, beside {others}:\n");
     }
-    for (calls_per_second, isolates, accounts) in CELLS {
+    let cells = match options.cell[..] {
+        [calls_per_second, isolates, accounts] => vec![(calls_per_second as u64, isolates, accounts)],
+        _ if options.idle => Vec::new(),
+        _ => CELLS.to_vec(),
+    };
+    for (calls_per_second, isolates, accounts) in cells {
         let cell = Cell { calls_per_second, isolates, accounts };
         let mut world = World::new(cell)?;
         world.pass(WARM_UP, calls_per_second)?;
@@ -53,6 +64,14 @@ fn main() -> Result<()> {
         world.pass(COUNTED, calls_per_second)?;
         print(&options, cell, &world.end(before)?);
     }
+    if !options.cell.is_empty() {
+        return Ok(());
+    }
+    idle(&options)
+}
+
+/// What a gateway costs that nobody uses.
+fn idle(options: &Options) -> Result<()> {
     let mut world = World::new(Cell { calls_per_second: 0, isolates: 1, accounts: 100 })?;
     world.pass(WARM_UP, 0)?;
     let before = world.begin()?;

@@ -34,10 +34,9 @@ use crate::{
 /// 2026-11-10, so that no month ends.
 const BEGIN: Timestamp = Timestamp::from_millis(1_794_268_800_000);
 
-/// How far the clock is moved at a time.
+/// How far the clock is moved at a time, and how long an upstream takes to answer.
 const STEP: Millis = 100;
 
-/// How long an upstream takes to answer: a step.
 const CATALOG: &str = r#"
 [provider]
 name = "Priced"
@@ -99,6 +98,8 @@ impl World {
         let master_key = MasterKey::from_base64("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")?;
         let catalog = compile(CATALOG).map_err(|error| anyhow::anyhow!("{error:?}"))?;
         now(desk.memory.put(CATALOG_ENTRY, json!({ "catalog": catalog }).to_string().as_bytes()))?;
+        // As publishing a catalog does.
+        now(desk.memory.put("recent-changes", br#"{"changed":{}}"#))?;
         let mut accounts = Vec::new();
         let mut requests = Vec::new();
         for number in 0..cell.accounts as u64 {

@@ -3,6 +3,7 @@
 //! Invariant: an account that is shown has an open book, because the book is opened before the account is written down.
 //! Whether an account is suspended is in its book, which gives no lease then. The record says what it is to be, and whoever
 //! changes it brings the book to that, until the record has not changed meanwhile: so both say the same once all are done.
+//! Instances are told before ([`recent_changes`]), so that a long lease does not outlast it.
 
 use farebox_core::{
     id::AccountId,
@@ -19,7 +20,10 @@ use super::{
     resource::base32,
     store::{self, ACCOUNTS, AccountRecord, Made, Status, account_entry},
 };
-use crate::schema::{Id, Time};
+use crate::{
+    recent_changes,
+    schema::{Id, Time},
+};
 
 /// What an account is made from.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -100,6 +104,10 @@ impl<P: AdminPorts> Call<'_, P> {
         let Change { name, status } = self.body()?;
         if let Some(name) = &name {
             names::check("name", name)?;
+        }
+        if status.is_some() {
+            let AccountRecord { id, .. } = self.account(id).await?;
+            recent_changes::announce(self.ports, id.as_str(), self.now).await?;
         }
         let changed = |mut record: AccountRecord| {
             record.name = name.clone().unwrap_or(record.name);

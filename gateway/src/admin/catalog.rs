@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     ports::Fault,
+    recent_changes::{RECENT_CHANGES_ENTRY, RecentChanges},
     schema::{CatalogChange, CompiledCatalog},
 };
 
@@ -90,6 +91,8 @@ impl<P: AdminPorts> Call<'_, P> {
                 if let Some(exchanged) = &exchanged {
                     self.take_along(exchanged).await?;
                 }
+                // Locations hold on to a document that is there, so it is there before anybody can call.
+                store::make(self.ports, RECENT_CHANGES_ENTRY, &RecentChanges::default()).await?;
                 let published = self.successor(before, source, catalog.clone());
                 if !self.ports.exchange(CATALOG_ENTRY, text.as_deref(), Some(&written(&published)?)).await? {
                     if let Some(exchanged) = &exchanged {

@@ -25,7 +25,10 @@ use super::{
     retry::{Before, Seed},
     store,
 };
-use crate::schema::{AddressRangeText, Id, Time};
+use crate::{
+    recent_changes,
+    schema::{AddressRangeText, Id, Time},
+};
 
 /// How long a credential goes on after it was rotated, where nothing else is said.
 const OVERLAP: Millis = 7 * DAY;
@@ -199,7 +202,7 @@ impl<P: AdminPorts> Call<'_, P> {
             old.expires = Some(old.expires.map_or(ends, |expires| expires.min(ends)));
             Ok(old)
         };
-        let old = store::change(self.ports, &credential_entry(&old.key), ended).await?;
+        let old = self.changed_credential(&old.key, ended).await?;
         let old = old.ok_or(Failure::CredentialUnknown)?;
         AdminResponse::json(201, &Rotated { made, replaces: old.key, replaced_until: old.expires.unwrap_or(ends) })
     }
@@ -282,7 +285,7 @@ impl<P: AdminPorts> Call<'_, P> {
             credential.expires = expires.unwrap_or(credential.expires);
             Ok(credential)
         };
-        let credential = store::change(self.ports, &credential_entry(&known.key), changed).await?;
+        let credential = self.changed_credential(&known.key, changed).await?;
         AdminResponse::json(200, &Listed::from(credential.ok_or(Failure::CredentialUnknown)?))
     }
 
@@ -294,8 +297,18 @@ impl<P: AdminPorts> Call<'_, P> {
             }
             Ok(credential)
         };
-        store::change(self.ports, &credential_entry(&known.key), revoked).await?;
+        self.changed_credential(&known.key, revoked).await?;
         Ok(AdminResponse::empty())
+    }
+
+    /// Changes a credential, of which instances are told.
+    async fn changed_credential(
+        &self,
+        key: &CredentialKey,
+        change: impl Fn(Credential) -> Result<Credential, Failure>,
+    ) -> Result<Option<Credential>, Failure> {
+        recent_changes::announce(self.ports, key.as_str(), self.now).await?;
+        store::change(self.ports, &credential_entry(key), change).await
     }
 
     async fn credential(&self, account: &str, key: &str) -> Result<Credential, Failure> {

@@ -42,8 +42,6 @@ pub use addresses::LocalHosts;
 pub use clock::CLOCK_ENTRY;
 pub use failure::malformed;
 
-pub(crate) use store::{Status, account_entry};
-
 use self::{failure::Failure, paging::Items, resource::Resource, tokens::Actor};
 use crate::{
     BODY_BROKEN,

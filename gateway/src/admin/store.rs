@@ -50,7 +50,7 @@ pub(super) struct AccountRecord {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "AccountStatus", inline)]
-pub(crate) enum Status {
+pub(super) enum Status {
     #[default]
     Active,
     Suspended,
@@ -60,7 +60,7 @@ pub(crate) enum Status {
 pub(super) const ACCOUNTS: &str = "account/";
 
 /// Where an account is.
-pub(crate) fn account_entry(id: &AccountId) -> String {
+pub(super) fn account_entry(id: &AccountId) -> String {
     format!("{ACCOUNTS}{id}")
 }
 

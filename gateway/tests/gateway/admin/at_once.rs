@@ -113,6 +113,49 @@ fn of_two_changes_at_once_none_is_lost() {
     }
 }
 
+/// Whether instances are told that what has this name changes.
+fn is_announced(shop: &Shop, name: &str) -> bool {
+    let recent = ready(shop.memory.get("recent-changes")).unwrap().unwrap();
+    let recent: Value = serde_json::from_slice(&recent).unwrap();
+    recent["changed"].get(name).is_some()
+}
+
+#[test]
+fn instances_are_told_of_a_change_before_it_is_made() {
+    let shop = Shop::open();
+    let bob = shop.account("Bob");
+    let all = format!("accounts/{bob}/credentials");
+    let make = || text(&shop.call("POST", &all, None, &json!({})).body, "key").to_owned();
+    let [revoked, changed, rotated] = [make(), make(), make()];
+    let of = |key: &str| format!("{all}/{key}");
+    let requests = [
+        (revoked.clone(), asked("DELETE", &of(&revoked), &Value::Null)),
+        (changed.clone(), asked("PATCH", &of(&changed), &json!({ "products": ["echo"] }))),
+        (rotated.clone(), asked("POST", &format!("{}/rotations", of(&rotated)), &json!({ "overlap_seconds": 60 }))),
+        (bob.clone(), asked("PATCH", &format!("accounts/{bob}"), &json!({ "status": "suspended" }))),
+    ];
+    // What an instance could see of it: the credential, or the account's entries.
+    let seen = |name: &str| match name.parse() {
+        Ok(key) if name != bob => ready(shop.memory.get(&credential_entry(&key))).unwrap(),
+        _ => Some(shop.get(&format!("accounts/{bob}/entries")).body.to_string().into_bytes()),
+    };
+    for (name, Asked { method, path, body, .. }) in requests {
+        let before = seen(&name);
+        let mut answering = Box::pin(shop.asking(shop.request(method, &path, body.as_bytes())));
+        let mut waker = Context::from_waker(std::task::Waker::noop());
+        loop {
+            shop.memory.take_turns(true);
+            let answer = answering.as_mut().poll(&mut waker);
+            shop.memory.take_turns(false);
+            assert!(seen(&name) == before || is_announced(&shop, &name), "{name}");
+            if answer.is_ready() {
+                break;
+            }
+        }
+        assert!(seen(&name) != before, "{name} was changed");
+    }
+}
+
 #[test]
 fn a_suspension_is_in_the_record_and_in_the_book_or_in_neither() {
     let shop = Shop::open();

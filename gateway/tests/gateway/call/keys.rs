@@ -62,6 +62,74 @@ fn the_key_of_an_app_code_is_read_once_and_its_credential_ends_it() {
     assert_eq!(call(), Err("credential.unknown".to_owned()));
 }
 
+/// An instance that has called at the start, of a deployment whose credential was revoked since behind everybody's back. Others keep
+/// it reading what changed lately.
+struct Revoked {
+    deployment: Deployment,
+    instance: Rc<Gateway<Memory>>,
+}
+
+impl Revoked {
+    fn new() -> Self {
+        let deployment = Deployment::new("1000.00");
+        deployment.announce("acc_2");
+        let instance = deployment.instance(1);
+        let revoked = Self { deployment, instance };
+        assert_eq!(revoked.call(0), Ok(()));
+        let memory = &revoked.deployment.memory;
+        let entry = credential_entry(&"ak_1".parse().unwrap());
+        let stored = now(memory.get(&entry)).unwrap().unwrap();
+        let mut credential: Credential = serde_json::from_slice(&stored).unwrap();
+        credential.revoked = Some(START);
+        now(memory.put(&entry, &serde_json::to_vec(&credential).unwrap())).unwrap();
+        revoked
+    }
+
+    fn call(&self, seconds: i64) -> Result<(), String> {
+        self.deployment.memory.set_now(START.plus(seconds * SECOND));
+        send(&self.instance, &self.deployment.signed("/slow", "hush")).map(drop)
+    }
+
+    /// Somebody else calls, whose key is looked up: what changed lately is read with it.
+    fn hear(&self, seconds: i64) {
+        self.deployment.memory.set_now(START.plus(seconds * SECOND));
+        assert_eq!(send(&self.instance, &with_key("ak_2")).unwrap_err(), "credential.unknown");
+    }
+}
+
+#[test]
+fn a_credential_is_read_again_within_seconds_once_it_is_heard_that_it_changed() {
+    let revoked = Revoked::new();
+    revoked.hear(6);
+    assert_eq!(revoked.call(14), Ok(()), "nothing was heard");
+    revoked.deployment.announce("ak_1");
+    revoked.hear(15);
+    assert_eq!(revoked.call(15), Err("credential.revoked".to_owned()));
+}
+
+#[test]
+fn a_credential_is_read_again_in_time_where_nothing_is_heard_of_changes() {
+    let revoked = Revoked::new();
+    assert_eq!(revoked.call(9), Ok(()));
+    assert_eq!(revoked.call(10), Err("credential.revoked".to_owned()));
+}
+
+#[test]
+fn a_credential_is_read_again_in_time_where_the_admin_api_does_not_tell_of_changes() {
+    let revoked = Revoked::new();
+    now(revoked.deployment.memory.delete("recent-changes")).unwrap();
+    (6..12).for_each(|seconds| revoked.hear(seconds));
+    assert_eq!(revoked.call(12), Err("credential.revoked".to_owned()));
+}
+
+#[test]
+fn no_credential_is_believed_for_longer_than_its_changes_are_named() {
+    let revoked = Revoked::new();
+    (0..1_800).step_by(9).for_each(|seconds| revoked.hear(seconds));
+    assert_eq!(revoked.call(1_799), Ok(()));
+    assert_eq!(revoked.call(1_800), Err("credential.revoked".to_owned()));
+}
+
 #[test]
 fn a_credential_is_refused_from_elsewhere_and_after_its_time() {
     let deployment = Deployment::new("1.00");

@@ -15,8 +15,9 @@
 //! | limits hold over instances | each that counts for itself | `limits_hold_over_all_instances…` |
 //! | a limit holds while calls wait | `charge` that takes no place before it waits | `calls_that_wait_together_have_their_places…` |
 //! | heads and forms are bounded | `check_size` without one of its bounds; a form of 8 MiB | `fields::*` |
+//! | a revocation reaches who believes for long | `holds` that asks for no change; changes that are not heard, or for long | `keys::a_credential_is_read_again…`, `keys::no_credential…` |
 //! | made-up keys cost few look-ups | a tag that nobody looks at; look-ups without a limit | `keys::*` |
-//! | a long lease takes nothing that is needed | `offer` that gives one whatever is left; a record that is not heeded; a loop that ends and keeps it | `plenty::*` |
+//! | a long lease takes nothing that is needed | `offer` that gives one whatever is left; changes that are not heeded; a loop that ends and keeps it | `plenty::*` |
 //! | strict admission takes nonces over all instances | `admit` that skips `take_nonce` | `strict_admission_sees_a_nonce_on_every_instance` |
 
 mod fields;

@@ -7,6 +7,7 @@ use farebox_core::{
     time::{SECOND, Timestamp},
 };
 use farebox_gateway::ports::{Host, KeyValue};
+use serde_json::json;
 
 use super::{Deployment, START, now, send, streams::Stream};
 
@@ -16,10 +17,16 @@ impl Deployment {
         self.leases().values().next().unwrap().until
     }
 
-    /// As the admin API does: in the book, and in the record.
+    /// As the admin API does: instances are told, and then it is in the book.
     pub(super) fn suspend(&self) {
+        self.announce("acc_1");
         self.book(None, &Command::SetStatus { suspended: true });
-        now(self.memory.put("account/acc_1", br#"{"status":"suspended"}"#)).unwrap();
+    }
+
+    /// As the admin API does before it changes a credential or an account.
+    pub(super) fn announce(&self, name: &str) {
+        let changed = json!({ "changed": { (name): self.memory.now() } });
+        now(self.memory.put("recent-changes", changed.to_string().as_bytes())).unwrap();
     }
 }
 
@@ -53,7 +60,7 @@ fn an_instance_that_nobody_calls_any_more_gives_back_a_long_lease() {
 }
 
 #[test]
-fn a_long_lease_ends_once_the_record_of_its_account_says_that_it_is_suspended() {
+fn a_long_lease_ends_once_it_is_heard_that_its_account_is_suspended() {
     let deployment = Deployment::new("1000.00");
     let instance = deployment.instance(1);
     let call = || send(&instance, &deployment.signed("/leased", "hush")).map(drop);
@@ -71,4 +78,12 @@ fn a_long_lease_ends_once_the_record_of_its_account_says_that_it_is_suspended() 
         deployment.memory.set_now(START.plus(10 * SECOND));
         assert_eq!(stream.ask(), Err("account.suspended".to_owned()), "{path}");
     }
+}
+
+#[test]
+fn an_account_that_changed_lately_gets_short_leases_only() {
+    let deployment = Deployment::new("1000.00");
+    deployment.announce("acc_1");
+    assert!(send(&deployment.instance(1), &deployment.signed("/leased", "hush")).is_ok());
+    assert_eq!(deployment.leased_until(), START.plus(20 * SECOND), "it may be suspended once more");
 }
