@@ -20,6 +20,8 @@ macro_rules! every_scenario_on {
             costs::a_head_that_is_too_large_is_refused,
             costs::a_long_nonce_is_refused,
             costs::made_up_keys_are_refused_without_a_look_up,
+            examples::the_clients_in_the_examples_sign_what_is_accepted,
+            examples::the_receiver_in_the_examples_takes_each_event_once,
             guide::the_commands_of_the_guide_take_an_openapi_document_to_a_selling_gateway,
             limits::a_package_of_100_calls_lets_exactly_100_of_1000_through,
             limits::a_rate_limit_holds_however_many_call_at_once,
@@ -61,6 +63,7 @@ pub mod clients;
 pub mod contract;
 pub mod costs;
 pub mod crashes;
+pub mod examples;
 pub mod guide;
 pub mod limits;
 pub mod observed;
