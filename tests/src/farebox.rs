@@ -96,6 +96,11 @@ impl Farebox {
         Self::start_in(self.runtime, &state, &[])
     }
 
+    /// What it runs on.
+    pub(crate) const fn runtime(&self) -> Runtime {
+        self.runtime
+    }
+
     /// Where the runtime keeps its data.
     pub(crate) fn data(&self) -> PathBuf {
         self.state.join(self.runtime.name())

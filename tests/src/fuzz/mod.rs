@@ -66,7 +66,7 @@ pub(crate) async fn run(others: &Farebox) -> Result<()> {
     let first = number("FAREBOX_FUZZ_FROM").unwrap_or_default();
     println!("fuzz: {requests} requests, FAREBOX_SEED={seed} replays them");
     let world = World::make(others).await?;
-    let mut report = Report::default();
+    let mut report = Report::new(world.farebox.runtime());
     let mut costs = Costs::of(&world)?;
     let all = first..first + requests;
     let mut from = first;
