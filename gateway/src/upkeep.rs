@@ -32,7 +32,7 @@ const LOOKS: Millis = 4;
 /// can be relieved, or a busy instance would have loops that are all relieved before they have done anything.
 const LOOKS_WITHIN: Millis = RELIEVED_AFTER / 2;
 
-/// How long the end of a lease waits for others before a batch tells of them: with a look, and a write, well below
+/// How long the end of a short lease waits for others before a batch tells of them: with a look, and a write, well below
 /// [`HEARD_WITHIN`](farebox_core::ledger::HEARD_WITHIN).
 const GATHERS_FOR: Millis = 6 * SECOND;
 
@@ -62,9 +62,9 @@ impl State {
     ///
     /// Where instances last, leases that end within a few seconds of each other are told of in one batch.
     fn is_batch_urgent(&self, now: Timestamp) -> bool {
-        let ended = if self.limits_are_shared { now } else { now.plus(-GATHERS_FOR) };
+        let gathers_for = if self.limits_are_shared { 0 } else { GATHERS_FOR };
         let mut wallets = self.wallets.values().flat_map(|wallets| wallets.values());
-        wallets.any(|wallet| wallet.owes_much() || wallet.is_awaited(ended))
+        wallets.any(|wallet| wallet.owes_much() || wallet.is_overdue(gathers_for, now))
     }
 
     /// Whether what was counted has waited for so long, as far as looks at it can tell.

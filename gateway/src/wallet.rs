@@ -3,9 +3,11 @@
 //! Decides which lease pays for a call, when the next one is asked for, and how large. Invariant: usage is counted on
 //! the lease that admitted the call, or on the one that took it over once that was spent or had ended; a lease is closed only
 //! when no call is in flight on it and all its usage has been handed to a batch together with the closing line. Of a lease that
-//! has ended the ledger hears within seconds, because who is not heard of is taken for gone (`HEARD_WITHIN` in `core`).
+//! has ended the ledger hears within seconds, because who is not heard of is taken for gone (`heard_by` in `core`).
 
 mod tab;
+#[cfg(test)]
+mod tests;
 
 use farebox_core::{
     id::{AccountId, CredentialKey, LeaseId, ProductId},
@@ -24,6 +26,10 @@ pub(crate) const LEASE_LASTS: Millis = 20 * SECOND;
 
 /// How long one is asked for where instances last and the account has plenty: who calls seldom asks seldom.
 pub(crate) const LEASE_LASTS_WHILE_PLENTY: Millis = LONGEST_LEASE;
+
+/// How long the end of a long lease waits to be told of: until the batch that is due, and well below
+/// [`HEARD_WITHIN_OF_LONG`](farebox_core::ledger::HEARD_WITHIN_OF_LONG).
+const LONG_GATHERS_FOR: Millis = 20 * SECOND;
 
 /// The spending time a lease should be enough for: then a busy instance asks about once in as long.
 const LEASE_COVERS: Millis = 10 * SECOND;
@@ -63,6 +69,11 @@ struct Pocket {
 impl Pocket {
     fn new(held: Held, since: Timestamp) -> Self {
         Self { held, unsent: Vec::new(), since, is_told: false }
+    }
+
+    /// Whether it lasts for long, because there was plenty beside it.
+    fn is_long(&self) -> bool {
+        self.held.lease().lasts >= LEASE_LASTS_WHILE_PLENTY
     }
 
     /// Whether the ledger waits to be told what became of it.
@@ -277,7 +288,7 @@ impl Wallet {
     /// Ends the leases that last for long: the ledger is asked for each call and stream that goes on.
     pub(crate) fn end_long(&mut self, now: Timestamp) {
         let pockets = self.current.iter_mut().chain(&mut self.standby).chain(&mut self.retired);
-        let long = pockets.filter(|pocket| pocket.held.lease().lasts >= LEASE_LASTS_WHILE_PLENTY);
+        let long = pockets.filter(|pocket| pocket.is_long());
         if long.map(|pocket| pocket.held.end(now)).count() > 0 {
             (self.refused, self.postponed) = (None, None);
         }
@@ -296,10 +307,14 @@ impl Wallet {
         self.unsent >= (allowed / 2).max(*WANT.start())
     }
 
-    /// Whether the ledger waits to be told what became of a lease that has ended.
-    pub(crate) fn is_awaited(&self, now: Timestamp) -> bool {
+    /// Whether the end of a lease should be told without waiting for the next batch's time: `gathers_for` after it, and of a long
+    /// one as much later as nobody waits for what it gives back.
+    pub(crate) fn is_overdue(&self, gathers_for: Millis, now: Timestamp) -> bool {
         let mut pockets = self.current.iter().chain(&self.standby).chain(&self.retired);
-        pockets.any(|pocket| pocket.is_awaited(now))
+        pockets.any(|pocket| {
+            let gathers_for = if pocket.is_long() { LONG_GATHERS_FOR } else { gathers_for };
+            pocket.is_awaited(now.plus(-gathers_for))
+        })
     }
 
     /// Hands what was used since the last time to a batch, and closes the leases that are done. Of one on which nothing more is
@@ -329,7 +344,7 @@ impl Wallet {
         }
         let mut is_awaited = false;
         let done = self.retired.extract_if(.., |pocket| pocket.held.in_flight() == 0);
-        let done = done.inspect(|pocket| is_awaited |= pocket.held.lease().lasts < LEASE_LASTS_WHILE_PLENTY);
+        let done = done.inspect(|pocket| is_awaited |= !pocket.is_long());
         batch.closings.extend(done.map(|pocket| Closing {
             account: account.clone(),
             lease: pocket.held.lease().id,

@@ -18,7 +18,7 @@ use super::{
     renewal::{self, Sold},
     seal::UsageSealed,
     subscription::Subscription,
-    ticking::{HEARD_WITHIN, LAPSE_AFTER},
+    ticking::LAPSE_AFTER,
     till::{Desk, Register, Till},
     usage::Source,
 };
@@ -268,7 +268,7 @@ impl Account {
     pub(super) fn ticks(&self) -> impl Iterator<Item = Timestamp> {
         let leases = self.desk.till.leases.values().map(|lease| {
             let is_silent = lease.announced.is_none();
-            lease.until.plus(if is_silent { HEARD_WITHIN } else { LAPSE_AFTER })
+            if is_silent { lease.heard_by() } else { lease.until.plus(LAPSE_AFTER) }
         });
         let grants = self.grants.values().filter(|grant| !grant.expired).filter_map(|grant| grant.until);
         let ended = leases.chain(grants.map(|until| until.plus(LAPSE_AFTER)));

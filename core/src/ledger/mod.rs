@@ -49,6 +49,6 @@ pub use statement::{
     BadStatement, Overrun, StatedCharge, StatedEntry, StatedTier, Statement, StatementWriter, Unaccounted,
 };
 pub use subscription::{Beyond, Every, Period, PlanTerms, Subscription};
-pub use ticking::{HEARD_WITHIN, LAPSE_AFTER};
+pub use ticking::{HEARD_WITHIN, HEARD_WITHIN_OF_LONG, LAPSE_AFTER};
 pub use till::{Register, Till, UnreadableTill};
 pub use usage::{Burn, Charge, Leased, LineTerms, Rest, Settlement, Source, UsageLine, Used, WriterBatches};

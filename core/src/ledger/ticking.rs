@@ -9,7 +9,8 @@ use super::{
     command::Seen,
     event::{Event, Notice},
     grant::Quota,
-    leasing, renewal,
+    leasing::{self, LONGEST_LEASE},
+    renewal,
     usage::Rest,
 };
 use crate::{
@@ -26,6 +27,10 @@ pub const LAPSE_AFTER: Millis = 3 * MINUTE;
 /// How long after a lease's end its holder has said at the latest that it is done with it, or that calls are under way on it. An
 /// instance looks every few seconds; the rest is for what it writes to arrive, and for clocks that differ.
 pub const HEARD_WITHIN: Millis = 15 * SECOND;
+
+/// The same for a long lease, beside which there was plenty ([`LONGEST_LEASE`]): its holder may wait for its next batch, which it
+/// writes within 20 s.
+pub const HEARD_WITHIN_OF_LONG: Millis = 45 * SECOND;
 
 /// How long what could not be done in time waits at most until it is looked at again.
 const LOOKED_AT_AGAIN: Millis = 10 * MINUTE;
@@ -49,8 +54,7 @@ pub(super) struct Due {
 pub(super) fn tick(account: &Account, seen: &Seen, gone: &[ProductId], at: Timestamp) -> Due {
     let Seen { settled_until, heard_until, read_from } = *seen;
     let is_over = |until: Timestamp| until.plus(LAPSE_AFTER) <= settled_until;
-    let is_silent =
-        |lease: &BookedLease| lease.announced.is_none() && lease.until.plus(HEARD_WITHIN) <= heard_until.min(at);
+    let is_silent = |lease: &BookedLease| lease.announced.is_none() && lease.heard_by() <= heard_until.min(at);
     let over = account.desk.till.leases.iter().filter(|(_, lease)| is_over(lease.until) || is_silent(lease));
     let lapsed = over.map(|(id, lease)| Rest { lease: *id, left: lease.unaccounted() }).collect();
     let ended = account.grants.values().filter(|grant| !grant.expired && grant.until.is_some_and(is_over));
@@ -65,6 +69,14 @@ pub(super) fn tick(account: &Account, seen: &Seen, gone: &[ProductId], at: Times
     let ended = account.lines_before(Month::of(at), &account.desk);
     let unsold = renewal::of_gone(account, gone);
     Due { lapsed, forgotten, ended, events: expired.chain(unsold).chain(noticed).chain(closed(account, at)).collect() }
+}
+
+impl BookedLease {
+    /// When its holder has said at the latest what became of it.
+    pub fn heard_by(&self) -> Timestamp {
+        let is_long = self.until.since(self.since) >= LONGEST_LEASE;
+        self.until.plus(if is_long { HEARD_WITHIN_OF_LONG } else { HEARD_WITHIN })
+    }
 }
 
 impl Account {

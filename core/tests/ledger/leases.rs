@@ -3,7 +3,7 @@
 use farebox_core::{
     journal::Closing,
     ledger::{
-        Command, HEARD_WITHIN, LAPSE_AFTER, Refusal,
+        Command, HEARD_WITHIN, HEARD_WITHIN_OF_LONG, LAPSE_AFTER, LONGEST_LEASE, Refusal,
         command::{AccountBatch, PackageTerms},
     },
     meter::{Meter, Usage},
@@ -115,6 +115,18 @@ fn a_holder_that_says_nothing_at_the_end_of_its_lease_is_gone() {
     book.wait_and_hear(1);
     assert_eq!(book.account.leases().count(), 0);
     assert_eq!(book.account.grants().next().unwrap().quota.free(), 95, "what was not accounted for came back");
+}
+
+#[test]
+fn the_holder_of_a_long_lease_may_wait_for_its_next_batch() {
+    let mut book = Book::with_package(10_000);
+    let (product, writer, want) = (id("p"), id("w"), calls(20));
+    let (lasting, while_plenty) = (20 * SECOND, LONGEST_LEASE);
+    book.run(&Command::Lease { product, writer, rate: None, want, lasting, while_plenty }).unwrap();
+    book.wait_and_hear(LONGEST_LEASE + HEARD_WITHIN_OF_LONG - 1);
+    assert_eq!(book.account.leases().count(), 1, "what it says may still be on its way");
+    book.wait_and_hear(1);
+    assert_eq!(book.account.leases().count(), 0);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use farebox_core::{
     id::{AccountId, BatchId, LeaseId, WriterId},
     journal::{Batch, Line, Window},
-    ledger::{Account, Answer, Command, HEARD_WITHIN, IdempotencyKey, LONGEST_LEASE, command::AccountTerms},
+    ledger::{Account, Answer, Command, HEARD_WITHIN_OF_LONG, IdempotencyKey, LONGEST_LEASE, command::AccountTerms},
     meter::{Meter, Usage},
     money::Micros,
     rate::{Price, Rate, Tier, TierMode},
@@ -269,7 +269,8 @@ fn a_lease_of_an_instance_that_is_gone_ends_without_a_sweep() {
     let open =
         || now(ask(&shop.ports.memory, &Accounts::default(), &account, |account| account.leases().count())).unwrap();
     shop.ports.ticks.set(0);
-    let until = shop.ports.memory.now().plus(LONGEST_LEASE + HEARD_WITHIN + shop.ports.shown_as_a_rule_within());
+    let until =
+        shop.ports.memory.now().plus(LONGEST_LEASE + HEARD_WITHIN_OF_LONG + shop.ports.shown_as_a_rule_within());
     while shop.ports.memory.now() < until {
         assert_eq!(open(), 1);
         shop.ports.memory.set_now(shop.ports.memory.now().plus(MINUTE));

@@ -28,7 +28,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use farebox_core::{
     id::{AccountId, LeaseId, WriterId},
-    ledger::{Answer, Command, HEARD_WITHIN, verify},
+    ledger::{Answer, Command, verify},
     meter::Usage,
     money::Micros,
 };
@@ -86,11 +86,11 @@ impl Oracle {
 
     /// A settlement has just run: nobody waits any more for who should have been heard of.
     pub(crate) fn judge_silent(&self, ports: &Faulty, accounts: &[AccountId]) {
-        let heard = ports.real().plus(-ports.shown_as_a_rule_within() - HEARD_WITHIN);
+        let heard = ports.real().plus(-ports.shown_as_a_rule_within());
         for id in accounts {
             let account = now(ask(&ports.memory, &Accounts::default(), id, Clone::clone)).unwrap();
             for (lease, booked) in account.leases() {
-                let is_silent = booked.announced.is_none() && booked.until <= heard;
+                let is_silent = booked.announced.is_none() && booked.heard_by() <= heard;
                 assert!(!is_silent, "{lease} of {} ended at {}, and is still set aside", booked.writer, booked.until);
             }
         }
