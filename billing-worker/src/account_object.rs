@@ -7,13 +7,10 @@
 //! change at once; its object also puts it into Workers KV, and an alarm does so again for a request that was ended before.
 #![allow(unsafe_code, missing_docs)] // what `#[durable_object]` expands to
 
+use farebox_books::Accounts;
 use farebox_cloudflare::{Ask, Platform, SqlDocument, SqlDueIndex, SqlEntryStore};
 use farebox_core::time::{Millis, SECOND};
-use farebox_gateway::{
-    ledger::{self, Accounts},
-    log::tell,
-    ports::{Fault, Host},
-};
+use farebox_ports::{Fault, Host, log::tell};
 use serde::Serialize;
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object};
 
@@ -47,17 +44,19 @@ impl DurableObject for AccountObject {
         let now = self.platform.now();
         match ask {
             Ask::Execute { account, key, command } => {
-                let done = ledger::execute(&self.store, &self.accounts, &account, key.as_ref(), &command, now).await;
-                ledger::announce(&self.platform, &self.accounts).await;
+                let done =
+                    farebox_books::execute(&self.store, &self.accounts, &account, key.as_ref(), &command, now).await;
+                farebox_books::announce(&self.platform, &self.accounts).await;
                 answer(done)
             }
             Ask::Admit { account, nonce, command } => {
-                let done = ledger::admit(&self.store, &self.accounts, &account, nonce.as_deref(), &command, now).await;
-                ledger::announce(&self.platform, &self.accounts).await;
+                let done =
+                    farebox_books::admit(&self.store, &self.accounts, &account, nonce.as_deref(), &command, now).await;
+                farebox_books::announce(&self.platform, &self.accounts).await;
                 answer(done)
             }
             Ask::Report { account, query } => {
-                answer(ledger::report(&self.store, &self.accounts, &account, &query).await)
+                answer(farebox_books::report(&self.store, &self.accounts, &account, &query).await)
             }
             Ask::Announce { account, at } => answer(self.due_index().and_then(|index| index.announce(&account, at))),
             Ask::Due { until, most } => answer(self.due_index().and_then(|index| index.due(until, most))),

@@ -4,12 +4,9 @@
 
 use std::{cell::OnceCell, rc::Rc};
 
+use farebox_control::admin::{self, AdminRequest, AdminResponse, AdminSettings, LocalHosts};
 use farebox_core::credential::MasterKey;
-use farebox_gateway::{
-    admin::{self, AdminRequest, AdminResponse, AdminSettings, LocalHosts},
-    log::tell,
-    ports::{Fault, Host},
-};
+use farebox_ports::{Fault, Host, log::tell};
 use farebox_spin::{
     Platform,
     http::{Head, body, internal_error, read_at_most, respond},

@@ -1,13 +1,9 @@
 //! The billing worker on Workers: the cron trigger settles, `fetch` is the admin API.
 
 use farebox_cloudflare::{Platform, random};
+use farebox_control::admin::{self, AdminRequest, AdminResponse, AdminSettings, LocalHosts};
 use farebox_core::credential::MasterKey;
-use farebox_gateway::{
-    admin::{self, AdminRequest, AdminResponse, AdminSettings, LocalHosts, Unread},
-    billing,
-    log::tell,
-    ports::Host,
-};
+use farebox_ports::{Host, Unread, log::tell};
 use futures_util::StreamExt;
 use worker::{Context, Env, Headers, Request, Response, Result, ScheduleContext, ScheduledEvent, event};
 
@@ -73,7 +69,7 @@ async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) 
         Ok(master_key) => master_key,
         Err(error) => return worker::console_error!("the settlement did not run: {error}"),
     };
-    if let Err(fault) = billing::run(&platform, &master_key, platform.now(), false).await {
+    if let Err(fault) = farebox_billing::run(&platform, &master_key, platform.now(), false).await {
         tell(&platform, "settlement.stopped", &[], &fault);
     }
 }

@@ -12,15 +12,13 @@ use std::{cell::OnceCell, rc::Rc};
 
 use farebox_core::{
     credential::MasterKey,
-    rejection::Rejection,
+    rejection::{BODY_BROKEN, Rejection},
     request::Facts,
     signature::Body,
     time::{Millis, SECOND},
 };
-use farebox_gateway::{
-    BODY_BROKEN, Gateway, Lifetime, Need, Reject, Settings, Step,
-    ports::{Fault, Host},
-};
+use farebox_gateway::{Gateway, Lifetime, Need, Reject, Settings, Step};
+use farebox_ports::{Fault, Host};
 use farebox_spin::{
     Platform,
     http::{ADDRESS_FIELD, Head, Unread, body, internal_error, read_at_most, respond},

@@ -22,7 +22,8 @@ use farebox_core::{
     signature::Body,
     time::{Millis, SECOND, Timestamp},
 };
-use farebox_gateway::{CallKey, Flow, Flowed, Gateway, Settings, Step, ports::Host};
+use farebox_gateway::{CallKey, Flow, Flowed, Gateway, Settings, Step};
+use farebox_ports::Host;
 use wasm_bindgen::prelude::*;
 use worker::Env;
 

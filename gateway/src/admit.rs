@@ -17,21 +17,18 @@ use farebox_core::{
     signature::{self, Body, Presented, rfc9421},
     time::Timestamp,
 };
+use farebox_ports::RateLimits;
 
 use crate::{
     credentials::{Caller, Known},
     forward::{self, Field, Forward, Reject, push_number},
     instance::{CATALOG_EXPIRES, CATALOG_HOLDS, Call, Gateway, Shop, State},
     nonces::Fingerprint,
-    ports::RateLimits,
     served::served,
     throttle::{Full, Place, SharedBucket},
     verify::verify,
     wallet::Pay,
 };
-
-/// What a caller is told whose body broke off on its way to us.
-pub const BODY_BROKEN: &str = "its body breaks off";
 
 /// The most calls of an account that an instance has in flight at once of a product whose bytes are limited: each of them may
 /// be a stream.

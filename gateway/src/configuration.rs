@@ -10,14 +10,17 @@ use farebox_core::{
     credential::{Credential, app_code_entry, credential_entry},
     id::CredentialKey,
 };
+use farebox_ports::{
+    Fault,
+    log::tell,
+    recent_changes::{RECENT_CHANGES_ENTRY, RecentChanges},
+};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
     credentials::{Caller, Known},
     instance::{CATALOG_HOLDS, Gateway, Shop},
-    log::tell,
-    ports::{EdgePorts, Fault},
-    recent_changes::{RECENT_CHANGES_ENTRY, RecentChanges},
+    ports::EdgePorts,
 };
 
 /// The part of the published catalog that an instance needs.

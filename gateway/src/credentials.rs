@@ -1,7 +1,7 @@
 //! The credentials an instance knows; also those that nobody has.
 //!
 //! Invariant: an answer older than [`Heard::holds`] says is not used, so a revoked credential is refused everywhere
-//! [`CHANGED_HOLDS`](crate::recent_changes::CHANGED_HOLDS) after the store shows it. Only the key of an app code is believed for as long as it is kept: an app code never gets another key, and
+//! [`CHANGED_HOLDS`](crate::heard::CHANGED_HOLDS) after the store shows it. Only the key of an app code is believed for as long as it is kept: an app code never gets another key, and
 //! the key's credential says whether it may still call. Credentials in use are read again in the background before they are too
 //! old, so that a caller who keeps calling waits for the store once. The caches are bounded, and those of keys that nobody has are
 //! others: a flood of made-up keys displaces none in use. Most of them do not even reach the store, as a key of ours carries a tag;
@@ -17,7 +17,7 @@ use farebox_core::{
 };
 use lru::LruCache;
 
-use crate::recent_changes::Heard;
+use crate::heard::Heard;
 
 /// One in use is read again from this part of the time on for which it is believed: two looks of the loop behind the calls before
 /// it is too old.

@@ -16,14 +16,13 @@ use farebox_core::{
     signature::Body,
     time::{Millis, SECOND, Timestamp},
 };
+use farebox_ports::{Fault, Taken, counters::Outcome, log::tell};
 use futures_util::future::join;
 
 use crate::{
     admit::{Got, Need, Step},
     instance::Gateway,
-    log::tell,
-    metrics::Outcome,
-    ports::{EdgePorts, Fault, Taken},
+    ports::EdgePorts,
     skew,
     throttle::SharedBucket,
     wallet::{LEASE_LASTS, LEASE_LASTS_WHILE_PLENTY, first_want},

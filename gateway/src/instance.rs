@@ -24,9 +24,9 @@ use slotmap::{DefaultKey, Key, KeyData, SlotMap};
 
 use crate::{
     credentials::{Caller, Credentials},
+    heard::Heard,
     metrics::Metrics,
     nonces::Nonces,
-    recent_changes::Heard,
     skew::Skew,
     throttle::Throttle,
     wallet::{Tab, Wallet},

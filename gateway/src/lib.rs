@@ -1,41 +1,44 @@
-//! The way of a call and the settlement run, written once, generic over ports.
+//! The data plane: the way of a call, written once, generic over ports.
 //!
 //! A platform gives ports (storage, ledger, timers) and a shell (how a request comes in and how it goes on to the
-//! upstream). Everything in between is here: which facts are needed, when they are stale, what is admitted, what is
-//! counted and when it is written down. The synchronous part ([`Gateway::admit`], [`Gateway::finish`]) answers from
-//! memory alone; only when it says what it needs does the asynchronous part ([`Gateway::decide`]) go and get it.
+//! upstream). Everything in between is here, in stages:
+//!
+//! 1. `served`: whether any gateway can serve such a request.
+//! 2. `admit`: who calls, for which product, and whether the call is paid for. It uses `credentials` (who has a key),
+//!    `verify` (the signature), `throttle` (the place within the rate limits), `nonces` and `wallet` (the lease).
+//! 3. `fetch`: where memory lacks something, getting it; `configuration` reads the catalog and credentials, `heard` says
+//!    how long they are relied on.
+//! 4. `forward`: what goes to the upstream, and what a rejection looks like.
+//! 5. `streams`: how many bytes may go on, while a body does.
+//! 6. `instance`: the end of a call, and all that an instance holds; `metrics` counts.
+//! 7. `upkeep`: behind the response, batches to the journal, leases, and the configuration again; `skew` says how wrong the
+//!    instance's clock is.
+//!
+//! The synchronous part ([`Gateway::admit`], [`Gateway::finish`]) answers from memory alone; only when it says what it needs
+//! does the asynchronous part ([`Gateway::decide`]) go and get it. Boundary: no call comes to the control plane or to
+//! settlement, because this crate does not know them.
 
-pub mod admin;
 mod admit;
-pub mod billing;
-pub mod clock;
 mod configuration;
-mod counted;
 mod credentials;
 mod fetch;
 mod forward;
+mod heard;
 mod instance;
-pub mod ledger;
-pub mod log;
-pub mod metrics;
+mod metrics;
 mod nonces;
-pub mod ports;
-mod recent_changes;
-pub mod reports;
-mod schema;
+mod ports;
 mod served;
-pub mod settlement;
 mod skew;
-mod stored;
 mod streams;
 mod throttle;
 mod upkeep;
 mod verify;
 mod wallet;
-pub mod webhooks;
 
-pub use admit::{BODY_BROKEN, Need, Step};
+pub use admit::{Need, Step};
 pub use forward::{Field, Forward, HOP_BY_HOP, Reject, Text};
 pub use instance::{CallKey, Gateway, Lifetime, Settings};
+pub use ports::EdgePorts;
 pub use served::MOST_ANNOUNCED;
 pub use streams::{ASKS_EVERY, Flow, Flowed};

@@ -1,6 +1,6 @@
 //! Whether a nonce was used before, within this instance.
 //!
-//! Invariant: a nonce that was taken is known for at least [`KEPT`] after, or until [`MOST`] more have been taken. Two
+//! Invariant: a nonce that was taken is known for at least [`NONCE_KNOWN_FOR`] after, or until [`MOST`] more have been taken. Two
 //! generations of 64-bit fingerprints are kept; the older is dropped when the younger is as old as a nonce must be known, or
 //! full. What must not come twice at any price is asked of the ledger. A fingerprint is keyed with the
 //! instance's random seed, so nobody can choose nonces that collide; by chance two of a million do once in a hundred
@@ -11,14 +11,7 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
 };
 
-use farebox_core::{
-    id::CredentialKey,
-    signature::WINDOW,
-    time::{Millis, Timestamp},
-};
-
-/// How long a nonce is known: as long as a timestamp is good that was ahead of our clock by all that it may be.
-pub(crate) const KEPT: Millis = 2 * WINDOW;
+use farebox_core::{id::CredentialKey, signature::NONCE_KNOWN_FOR, time::Timestamp};
 
 /// How many nonces are kept in a generation: some 4 MiB.
 const MOST: usize = 1 << 18;
@@ -55,7 +48,7 @@ impl Nonces {
 
     /// Takes a nonce.
     pub(crate) fn take(&mut self, nonce: Fingerprint, now: Timestamp) {
-        if now.since(self.young_since) >= KEPT || self.young.len() >= MOST {
+        if now.since(self.young_since) >= NONCE_KNOWN_FOR || self.young.len() >= MOST {
             self.old = std::mem::take(&mut self.young);
             self.young_since = now;
         }
@@ -88,14 +81,14 @@ mod tests {
         let mut nonces = Nonces::new(7, start);
         let [a_n, b_n, a_m, a_o, a_p] =
             [(&a, "n"), (&b, "n"), (&a, "m"), (&a, "o"), (&a, "p")].map(|(key, nonce)| nonces.fingerprint(key, nonce));
-        nonces.take(a_n, start.plus(KEPT - 1));
+        nonces.take(a_n, start.plus(NONCE_KNOWN_FOR - 1));
         assert!(!nonces.is_free(a_n));
         assert!(nonces.is_free(b_n));
-        nonces.take(a_m, start.plus(KEPT));
+        nonces.take(a_m, start.plus(NONCE_KNOWN_FOR));
         assert!(!nonces.is_free(a_n), "still within its time");
-        nonces.take(a_o, start.plus(3 * KEPT));
+        nonces.take(a_o, start.plus(3 * NONCE_KNOWN_FOR));
         assert!(!nonces.is_free(a_m), "dropped only with its generation");
-        nonces.take(a_p, start.plus(4 * KEPT));
+        nonces.take(a_p, start.plus(4 * NONCE_KNOWN_FOR));
         assert!(nonces.is_free(a_n));
     }
 }

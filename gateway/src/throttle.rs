@@ -21,8 +21,7 @@ use farebox_core::{
     rejection::{Limited, Rejection},
     time::{Millis, SECOND, Timestamp},
 };
-
-use crate::ports::Taken;
+use farebox_ports::Taken;
 
 /// How long calls that were taken off a shared bucket may be made.
 const SHARE_HOLDS: Millis = SECOND;

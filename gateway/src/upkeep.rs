@@ -14,10 +14,10 @@ use farebox_core::{
     ledger::{Answer, Command, LONGEST_LEASE, command::AccountBatch},
     time::{Millis, SECOND, Timestamp},
 };
+use farebox_ports::log::tell;
 
 use crate::{
     instance::{CATALOG_HOLDS, Gateway, Lifetime, State, Unwritten},
-    log::tell,
     ports::EdgePorts,
     wallet::Wallet,
 };

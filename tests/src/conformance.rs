@@ -1,4 +1,4 @@
-//! The conformance suite of the books' stores (`farebox_gateway::ledger::conformance`), run inside the platforms' own runtimes.
+//! The conformance suite of the books' stores (`farebox_books::conformance`), run inside the platforms' own runtimes.
 
 use std::{
     env,

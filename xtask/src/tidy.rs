@@ -11,21 +11,43 @@ use crate::process::{output, root};
 /// No source file is longer, in lines.
 const LONGEST_FILE: usize = 400;
 
-/// Which crates of the workspace each one may use, besides in its tests. The arrows of DESIGN's house: down only.
-const ARROWS: [(&str, &[&str]); 12] = [
+/// Which crates of the workspace each one may use, besides in its tests: the table in ARCHITECTURE.md. Arrows point down only, and
+/// none leads from the way of a call to what only settlement or the control plane may do.
+const ARROWS: [(&str, &[&str]); 16] = [
     ("core", &[]),
-    ("gateway", &["farebox-core"]),
-    ("platform/memory", &["farebox-core", "farebox-gateway"]),
-    ("platform/cloudflare", &["farebox-core", "farebox-gateway"]),
-    ("platform/spin", &["farebox-core", "farebox-gateway"]),
-    ("edge", &["farebox-core", "farebox-gateway", "farebox-cloudflare", "farebox-spin"]),
-    ("billing-worker", &["farebox-core", "farebox-gateway", "farebox-cloudflare", "farebox-spin"]),
+    ("ports", &["farebox-core"]),
+    ("books", &["farebox-core", "farebox-ports"]),
+    ("gateway", &["farebox-core", "farebox-ports"]),
+    ("billing", &["farebox-core", "farebox-ports"]),
+    ("control", &["farebox-core", "farebox-ports", "farebox-billing"]),
+    ("platform/memory", &PLATFORMS_USE),
+    ("platform/cloudflare", &PLATFORMS_USE),
+    ("platform/spin", &PLATFORMS_USE),
+    ("edge", &["farebox-core", "farebox-ports", "farebox-gateway", "farebox-cloudflare", "farebox-spin"]),
+    (
+        "billing-worker",
+        &[
+            "farebox-core",
+            "farebox-ports",
+            "farebox-books",
+            "farebox-billing",
+            "farebox-control",
+            "farebox-cloudflare",
+            "farebox-spin",
+        ],
+    ),
     ("cli", &["farebox-core"]),
-    ("benches", &["farebox-core", "farebox-gateway", "farebox-memory"]),
+    (
+        "benches",
+        &["farebox-core", "farebox-ports", "farebox-books", "farebox-gateway", "farebox-billing", "farebox-memory"],
+    ),
     ("tests", &["farebox-core"]),
-    ("tests/conformance", &["farebox-core", "farebox-gateway", "farebox-cloudflare", "farebox-spin"]),
+    ("tests/conformance", &["farebox-core", "farebox-ports", "farebox-books", "farebox-cloudflare", "farebox-spin"]),
     ("xtask", &[]),
 ];
+
+/// What a platform's ports are made with.
+const PLATFORMS_USE: [&str; 3] = ["farebox-core", "farebox-ports", "farebox-books"];
 
 /// The crates that may see a platform's SDK.
 const PLATFORM_CRATES: [&str; 7] =
@@ -119,13 +141,36 @@ fn dependencies(manifest: &toml::Table) -> Vec<&str> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
+    /// Each arrow that the table does not have, drawn in a manifest by itself.
     #[test]
-    fn core_may_depend_on_no_other_crate_of_ours_and_on_no_sdk() {
-        let manifest =
-            "[dependencies]\nfarebox-gateway.workspace = true\n[target.wasm32.dependencies]\nworker = \"0.8\"";
-        assert_eq!(arrows("core/Cargo.toml", manifest).unwrap().len(), 2);
+    fn every_arrow_that_the_table_forbids_is_untidy() {
+        let names: BTreeSet<&str> = ARROWS.iter().flat_map(|(_, uses)| uses.iter().copied()).collect();
+        let mut forbidden = 0;
+        for (directory, uses) in ARROWS {
+            for name in &names {
+                let manifest = format!("[target.wasm32.dependencies]\n{name}.workspace = true");
+                let wrong = arrows(&format!("{directory}/Cargo.toml"), &manifest).unwrap();
+                assert_eq!(wrong.is_empty(), uses.contains(name), "{directory} -> {name}: {wrong:?}");
+                forbidden += wrong.len();
+            }
+        }
+        let allowed: usize = ARROWS.iter().map(|(_, uses)| uses.len()).sum();
+        assert_eq!(forbidden, ARROWS.len() * names.len() - allowed);
+    }
+
+    #[test]
+    fn a_crate_that_the_table_does_not_know_may_use_none_of_ours() {
+        assert_eq!(arrows("new/Cargo.toml", "[dependencies]\nfarebox-core.workspace = true").unwrap().len(), 1);
+    }
+
+    #[test]
+    fn only_what_belongs_to_a_platform_sees_its_sdk() {
+        let manifest = "[dependencies]\nworker = \"0.8\"";
+        assert_eq!(arrows("gateway/Cargo.toml", manifest).unwrap().len(), 1);
         assert_eq!(arrows("edge/Cargo.toml", manifest).unwrap().len(), 0);
     }
 

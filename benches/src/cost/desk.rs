@@ -18,14 +18,12 @@ use farebox_core::{
     limit::Limit,
     time::{Millis, SECOND, Timestamp},
 };
-use farebox_gateway::{
-    ports::{
-        Documents, Due, DueIndex, Fault, Host, KeyValue, LOCATION_HOLDS, Ledger, Listed, Page, RateLimits,
-        SingleFlight, Taken, UsageJournal, Web,
-    },
+use farebox_memory::Memory;
+use farebox_ports::{
+    Documents, Due, DueIndex, Fault, Host, KeyValue, LOCATION_HOLDS, Ledger, Listed, Page, RateLimits, SingleFlight,
+    Taken, UsageJournal, Web,
     reports::{Query, Report, Reports},
 };
-use farebox_memory::Memory;
 
 use crate::prices::Kind;
 

@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
+use farebox_books::{Accounts, ask};
 use farebox_core::{
     catalog::{CATALOG_ENTRY, compile},
     credential::{Credential, MasterKey, Secret, app_code_entry, credential_entry, hash_app_code},
@@ -19,11 +20,8 @@ use farebox_core::{
     signature::Body,
     time::{MINUTE, Millis, SECOND, Timestamp},
 };
-use farebox_gateway::{
-    CallKey, Gateway, Settings, Step, billing,
-    ledger::{Accounts, ask},
-    ports::{KeyValue, Ledger},
-};
+use farebox_gateway::{CallKey, Gateway, Settings, Step};
+use farebox_ports::{KeyValue, Ledger};
 use serde_json::json;
 
 use crate::{
@@ -142,7 +140,7 @@ impl World {
                 self.work();
             }
             self.desk.count(For::Settlement, Kind::Request, 1);
-            now(billing::run(&self.desk, &self.master_key, farebox_gateway::ports::Host::now(&self.desk), false))?;
+            now(farebox_billing::run(&self.desk, &self.master_key, farebox_ports::Host::now(&self.desk), false))?;
         }
         Ok(())
     }
@@ -179,7 +177,7 @@ impl World {
         let instance = &mut self.instances[at];
         let facts = Facts::unpack(&self.requests[account]).context("the request is one")?;
         self.calls += 1;
-        let step = match instance.gateway.admit(&facts, Body::Unread, farebox_gateway::ports::Host::now(&self.desk)) {
+        let step = match instance.gateway.admit(&facts, Body::Unread, farebox_ports::Host::now(&self.desk)) {
             Step::Need(_) => {
                 self.waited += 1;
                 now(instance.gateway.decide(&facts, Body::Unread))
@@ -196,7 +194,7 @@ impl World {
 
     /// The upstream answers what came before.
     fn answer(&mut self) {
-        let at = farebox_gateway::ports::Host::now(&self.desk);
+        let at = farebox_ports::Host::now(&self.desk);
         for (instance, call) in std::mem::take(&mut self.flying) {
             let instance = &mut self.instances[instance];
             if instance.gateway.finish(call, true, 200, 2_000, at) {

@@ -11,6 +11,9 @@ pub use self::xca::XcaError;
 pub(crate) use self::xca::header_text;
 use crate::{catalog::AuthScheme, time::Timestamp};
 
+/// What a caller is told whose body broke off on its way to us.
+pub const BODY_BROKEN: &str = "its body breaks off";
+
 /// Whose rate limit was hit; decides the message that existing x-ca clients match on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Limited {

@@ -23,6 +23,9 @@ use crate::{
 /// How far a timestamp may be from the server's time, either way. A request can thus be sent again for twice as long.
 pub const WINDOW: Millis = 15 * MINUTE;
 
+/// How long a nonce is known: as long as a timestamp is good that was ahead of our clock by all that it may be.
+pub const NONCE_KNOWN_FOR: Millis = 2 * WINDOW;
+
 /// The longest nonce, in bytes: what is kept of calls is bounded by their number.
 pub const LONGEST_NONCE: usize = 128;
 

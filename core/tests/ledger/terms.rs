@@ -1,4 +1,4 @@
-//! A price change never touches what was sold before it. For packages and subscriptions see `gateway/tests/gateway/admin/prices.rs`.
+//! A price change never touches what was sold before it. For packages and subscriptions see `control/tests/control/admin/prices.rs`.
 //!
 //! Broken on purpose: the line that a lease is rated on is looked up by product alone, and the test fails.
 

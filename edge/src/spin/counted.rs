@@ -15,7 +15,8 @@ use farebox_core::{
     rejection::Rejection,
     time::{Millis, SECOND, Timestamp},
 };
-use farebox_gateway::{ASKS_EVERY, CallKey, Flow, Flowed, Gateway, ports::Host};
+use farebox_gateway::{ASKS_EVERY, CallKey, Flow, Flowed, Gateway};
+use farebox_ports::Host;
 use farebox_spin::{
     Platform,
     http::{Ending, Incoming},

@@ -2,8 +2,12 @@
 
 use std::rc::Rc;
 
-use farebox_core::{rejection::Rejection, time::Millis};
-use farebox_gateway::{BODY_BROKEN, Forward, Gateway, HOP_BY_HOP, MOST_ANNOUNCED, log::tell};
+use farebox_core::{
+    rejection::{BODY_BROKEN, Rejection},
+    time::Millis,
+};
+use farebox_gateway::{Forward, Gateway, HOP_BY_HOP, MOST_ANNOUNCED};
+use farebox_ports::log::tell;
 use farebox_spin::{
     Platform,
     http::{Head, Incoming, body, contents, fields, no_trailers, success},

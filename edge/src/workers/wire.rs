@@ -22,8 +22,8 @@
 
 use std::num::NonZeroUsize;
 
-use farebox_core::rejection::Rejection;
-use farebox_gateway::{BODY_BROKEN, Flow, Forward, MOST_ANNOUNCED, Need, Reject, Step, Text};
+use farebox_core::rejection::{BODY_BROKEN, Rejection};
+use farebox_gateway::{Flow, Forward, MOST_ANNOUNCED, Need, Reject, Step, Text};
 use lru::LruCache;
 
 /// How many numbers a message has at most: a rejection has a dozen fields.

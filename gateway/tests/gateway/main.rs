@@ -3,7 +3,5 @@
 //! One program, because what is generic over a platform is compiled for each program that uses it.
 #![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect must fail")]
 
-mod admin;
-mod budget;
 mod call;
 mod simulation;

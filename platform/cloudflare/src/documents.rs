@@ -6,7 +6,7 @@
 //! it is still the last one, and an alarm does it again for whoever was ended before.
 
 use farebox_core::time::{Millis, SECOND};
-use farebox_gateway::ports::{Documents, Fault, Host, KeyValue};
+use farebox_ports::{Documents, Fault, Host, KeyValue};
 use worker::{SqlStorage, SqlStorageValue};
 
 use crate::{Ask, Platform, fault};

@@ -4,7 +4,7 @@
 //! to nothing. A run asks once for all that is due, which costs a thirtieth of a list of keys in KV.
 
 use farebox_core::{id::AccountId, time::Timestamp};
-use farebox_gateway::ports::{Due, DueIndex, Fault};
+use farebox_ports::{Due, DueIndex, Fault};
 use worker::{SqlStorage, SqlStorageValue};
 
 use crate::{Ask, Platform, fault};

@@ -9,15 +9,13 @@
 
 use std::cell::Cell;
 
+use farebox_books::{Change, EntryStore, News, PAGE, WriteError};
 use farebox_core::{
     id::AccountId,
     ledger::{Entry, Register, Till},
     time::Timestamp,
 };
-use farebox_gateway::{
-    ledger::{Change, EntryStore, News, PAGE, WriteError},
-    ports::Fault,
-};
+use farebox_ports::Fault;
 use worker::{SqlStorage, SqlStorageValue};
 
 use crate::fault;

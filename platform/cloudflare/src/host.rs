@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use farebox_core::time::{Millis, Timestamp};
-use farebox_gateway::ports::{Fault, Host};
+use farebox_ports::{Fault, Host};
 use worker::{Delay, console_error};
 
 use crate::Platform;

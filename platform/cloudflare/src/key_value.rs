@@ -1,7 +1,7 @@
 //! Configuration in Workers KV: written by the billing worker and by the objects of documents, read by every edge instance,
 //! shown everywhere within about a minute.
 
-use farebox_gateway::ports::{Fault, KeyValue, Page};
+use farebox_ports::{Fault, KeyValue, Page};
 use worker::kv::KvError;
 
 use crate::{Platform, location_cache};

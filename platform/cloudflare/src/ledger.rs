@@ -5,8 +5,8 @@ use farebox_core::{
     ledger::{Answer, Command, IdempotencyKey, Refusal},
     time::Timestamp,
 };
-use farebox_gateway::{
-    ports::{Due, Fault, Ledger},
+use farebox_ports::{
+    Due, Fault, Ledger,
     reports::{Query, Report, Reports},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};

@@ -1,7 +1,7 @@
 //! The ports on Cloudflare Workers: KV for configuration and the usage journal, a Durable Object with SQLite for each
 //! account's ledger.
 //!
-//! Boundary: this crate knows Cloudflare and nothing of calls; what is decided is in `farebox-gateway`, what it is
+//! Boundary: this crate knows Cloudflare and nothing of calls; what is decided is in the crates above, what it is
 //! decided by in `farebox-core`. It builds for `wasm32-unknown-unknown` only.
 #![cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 
@@ -18,7 +18,7 @@ mod task;
 mod usage_journal;
 mod web;
 
-use farebox_gateway::{clock::Clock, ports::Fault};
+use farebox_ports::{Fault, clock::Clock};
 use worker::{Env, ObjectNamespace, kv::KvStore};
 
 pub use documents::SqlDocument;
@@ -74,7 +74,7 @@ impl Platform {
         })
     }
 
-    /// The same for the edge, which may see the configuration as it was [`LOCATION_HOLDS`](farebox_gateway::ports::LOCATION_HOLDS) ago.
+    /// The same for the edge, which may see the configuration as it was [`LOCATION_HOLDS`](farebox_ports::LOCATION_HOLDS) ago.
     ///
     /// # Errors
     /// As [`Platform::new`].

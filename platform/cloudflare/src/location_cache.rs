@@ -5,7 +5,7 @@
 //! removes it here, which its own location then shows. Where there is no cache (`*.workers.dev`), all is read from KV.
 
 use farebox_core::time::SECOND;
-use farebox_gateway::ports::LOCATION_HOLDS;
+use farebox_ports::LOCATION_HOLDS;
 use js_sys::{ArrayBuffer, Uint8Array};
 use wasm_bindgen::prelude::*;
 

@@ -1,7 +1,7 @@
 //! Rate limits on Workers: instances last, so each counts by itself, and none asks for a share.
 
 use farebox_core::limit::Limit;
-use farebox_gateway::ports::{Fault, RateLimits, Taken};
+use farebox_ports::{Fault, RateLimits, Taken};
 
 use crate::Platform;
 

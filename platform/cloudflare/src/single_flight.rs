@@ -6,7 +6,7 @@
 
 use std::{cell::RefCell, collections::HashMap, future::Future, rc::Rc};
 
-use farebox_gateway::ports::SingleFlight;
+use farebox_ports::SingleFlight;
 use js_sys::Promise;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;

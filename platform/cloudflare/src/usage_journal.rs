@@ -9,7 +9,7 @@ use farebox_core::{
     journal::{self, Batch, TIME_TO_LIVE, Window},
     time::{MINUTE, Millis, SECOND},
 };
-use farebox_gateway::ports::{Fault, Listed, Page, UsageJournal};
+use farebox_ports::{Fault, Listed, Page, UsageJournal};
 use serde::{Deserialize, Serialize};
 use worker::kv::Key;
 

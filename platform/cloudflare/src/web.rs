@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use farebox_gateway::ports::{Fault, Web};
+use farebox_ports::{Fault, Web};
 use wasm_bindgen::JsValue;
 use worker::{AbortController, Delay, Fetch, Headers, Method, Request, RequestInit, RequestRedirect};
 

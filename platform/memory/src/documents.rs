@@ -1,6 +1,6 @@
 //! Documents in memory, that several may change at once.
 
-use farebox_gateway::ports::{Documents, Fault};
+use farebox_ports::{Documents, Fault};
 
 use crate::Memory;
 

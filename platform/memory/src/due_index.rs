@@ -1,7 +1,7 @@
 //! The index of what is due in memory.
 
 use farebox_core::{id::AccountId, time::Timestamp};
-use farebox_gateway::ports::{Due, DueIndex, Fault};
+use farebox_ports::{Due, DueIndex, Fault};
 
 use crate::Memory;
 

@@ -1,7 +1,7 @@
 //! Time that passes only when someone waits, and a log that can be read.
 
 use farebox_core::time::{Millis, Timestamp};
-use farebox_gateway::ports::Host;
+use farebox_ports::Host;
 
 use crate::Memory;
 

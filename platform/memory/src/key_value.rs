@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use farebox_gateway::ports::{Fault, KeyValue, Page};
+use farebox_ports::{Fault, KeyValue, Page};
 
 use crate::Memory;
 

@@ -3,14 +3,14 @@
 
 use std::collections::HashMap;
 
+use farebox_books::{Change, EntryStore, News, PAGE, WriteError, admit, announce, execute, report};
 use farebox_core::{
     id::AccountId,
     ledger::{Answer, Command, Entry, IdempotencyKey, Refusal, Register, Till},
     time::Timestamp,
 };
-use farebox_gateway::{
-    ledger::{Change, EntryStore, News, PAGE, WriteError, admit, announce, execute, report},
-    ports::{Fault, Ledger},
+use farebox_ports::{
+    Fault, Ledger,
     reports::{Query, Report, Reports},
 };
 

@@ -19,8 +19,8 @@ use std::{
     task::Poll,
 };
 
+use farebox_books::Accounts;
 use farebox_core::{id::AccountId, journal::Batch, limit::Bucket, time::Timestamp};
-use farebox_gateway::ledger::Accounts;
 
 pub use ledger::{WriteFault, Written};
 pub use web::Posted;

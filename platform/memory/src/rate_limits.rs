@@ -4,7 +4,7 @@ use farebox_core::{
     limit::{Bucket, Limit},
     time::SECOND,
 };
-use farebox_gateway::ports::{Fault, RateLimits, Taken};
+use farebox_ports::{Fault, RateLimits, Taken};
 
 use crate::Memory;
 

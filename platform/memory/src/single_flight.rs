@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use farebox_gateway::ports::SingleFlight;
+use farebox_ports::SingleFlight;
 
 use crate::Memory;
 

@@ -8,7 +8,7 @@ use farebox_core::{
     journal::{self, Batch, Window},
     time::{MINUTE, Millis},
 };
-use farebox_gateway::ports::{Fault, Listed, Page, UsageJournal};
+use farebox_ports::{Fault, Listed, Page, UsageJournal};
 
 use crate::Memory;
 

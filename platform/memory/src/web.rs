@@ -6,7 +6,7 @@ use std::{
 };
 
 use farebox_core::time::Timestamp;
-use farebox_gateway::ports::{Fault, Host, Web as Port};
+use farebox_ports::{Fault, Host, Web as Port};
 
 use crate::Memory;
 

@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use farebox_gateway::ledger::conformance;
+use farebox_books::conformance;
 use farebox_memory::Memory;
 
 #[test]

@@ -9,7 +9,7 @@ mod postgres;
 mod sqlite;
 
 use farebox_core::time::{Millis, SECOND};
-use farebox_gateway::ports::Fault;
+use farebox_ports::Fault;
 use spin_sdk::wasip3::clocks::monotonic_clock;
 
 use self::{

@@ -4,7 +4,7 @@
 //! Invariant: what was removed is not made again. The key that says so is written before the row is removed, and nothing
 //! removes it.
 
-use farebox_gateway::ports::{Documents, Fault, KeyValue};
+use farebox_ports::{Documents, Fault, KeyValue};
 
 use crate::Platform;
 

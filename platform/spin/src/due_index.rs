@@ -7,7 +7,7 @@ use farebox_core::{
     id::AccountId,
     time::{MINUTE, Timestamp},
 };
-use farebox_gateway::ports::{Due, DueIndex, Fault, KeyValue};
+use farebox_ports::{Due, DueIndex, Fault, KeyValue};
 
 use crate::Platform;
 

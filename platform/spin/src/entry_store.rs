@@ -5,15 +5,13 @@
 //! fails whole. The till stands in the row of number 0, with its own number in the place of the time, and the register in that of
 //! -1: so one statement writes entries, till and register on both databases.
 
+use farebox_books::{Change, EntryStore, News, PAGE, WriteError};
 use farebox_core::{
     id::AccountId,
     ledger::{Account, Entry, Register, Till},
     time::{SECOND, Timestamp},
 };
-use farebox_gateway::{
-    ledger::{Change, EntryStore, News, PAGE, WriteError},
-    ports::Fault,
-};
+use farebox_ports::Fault;
 
 use crate::database::{Database, Dialect, Outcome, Value};
 

@@ -1,7 +1,7 @@
 //! Time, waiting and the operator's log on Spin.
 
 use farebox_core::time::{Millis, SECOND, Timestamp};
-use farebox_gateway::ports::{Fault, Host};
+use farebox_ports::{Fault, Host};
 use spin_sdk::wasip3::{
     clocks::{monotonic_clock, system_clock},
     random::random::get_random_bytes,

@@ -1,7 +1,7 @@
 //! What a request looks like to the gateway, and how an answer of our own goes out.
 
 use farebox_core::request::Facts;
-pub use farebox_gateway::admin::Unread;
+pub use farebox_ports::Unread;
 use spin_sdk::wasip3::{
     http::types::{ErrorCode, Fields, HeaderError, Method, Request, Response, Scheme, Trailers},
     spawn,

@@ -1,7 +1,7 @@
 //! Configuration, in a table of the ledger's database: Spin's key-value stores cannot list by prefix, and one of them holds
 //! the usage journal. What is written is there at once, for every instance.
 
-use farebox_gateway::ports::{Fault, KeyValue, Page};
+use farebox_ports::{Fault, KeyValue, Page};
 
 use crate::{Platform, database::Value};
 

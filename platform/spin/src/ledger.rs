@@ -14,14 +14,14 @@ use std::{
     rc::Rc,
 };
 
+use farebox_books::{Asked, announce, attempt, report};
 use farebox_core::{
     id::AccountId,
     ledger::{Answer, Command, IdempotencyKey, Refusal},
     time::{Millis, SECOND},
 };
-use farebox_gateway::{
-    ledger::{Asked, announce, attempt, report},
-    ports::{Fault, Host, Ledger},
+use farebox_ports::{
+    Fault, Host, Ledger,
     reports::{Query, Report, Reports},
 };
 use spin_sdk::wasip3::clocks::monotonic_clock;

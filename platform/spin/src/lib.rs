@@ -24,7 +24,8 @@ use std::{
     rc::Rc,
 };
 
-use farebox_gateway::{clock::Clock, ledger::Accounts, ports::Fault};
+use farebox_books::Accounts;
+use farebox_ports::{Fault, clock::Clock};
 use spin_sdk::key_value::Store;
 
 pub use database::Database;

@@ -8,7 +8,7 @@ use farebox_core::{
     limit::{Limit, Terms},
     time::{HOUR, Millis},
 };
-use farebox_gateway::ports::{Fault, Host, RateLimits, Taken};
+use farebox_ports::{Fault, Host, RateLimits, Taken};
 
 use crate::{Platform, database::Value, host::NANOS_PER_MILLI};
 

@@ -12,7 +12,7 @@ use std::{
 };
 
 use farebox_core::time::Millis;
-use farebox_gateway::ports::SingleFlight;
+use farebox_ports::SingleFlight;
 
 use crate::{Platform, host::sleep};
 

@@ -16,10 +16,7 @@ use farebox_core::{
     journal::{self, Batch, Window},
     time::{MINUTE, Millis, SECOND},
 };
-use farebox_gateway::{
-    log::tell,
-    ports::{Fault, Listed, Page, UsageJournal},
-};
+use farebox_ports::{Fault, Listed, Page, UsageJournal, log::tell};
 use futures_util::future::join_all;
 use spin_sdk::key_value::Store;
 

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use farebox_gateway::ports::Fault;
+use farebox_ports::Fault;
 use spin_sdk::variables;
 
 /// The value of a variable.

@@ -1,7 +1,7 @@
 //! Requests of our own on Spin: outbound HTTP, to the hosts that the manifest lets it reach.
 
 use farebox_core::time::{Millis, SECOND};
-use farebox_gateway::ports::{Fault, Web};
+use farebox_ports::{Fault, Web};
 use spin_sdk::wasip3::http::{
     client,
     types::{Method, Request, RequestOptions, Scheme},

@@ -2,14 +2,12 @@
 //! and the one that the variable `ledger` names, and answer `kept`. A rule that is not kept is a panic: 500, and the rule is in the log.
 #![allow(unsafe_code)] // what `export!` expands to
 
+use farebox_books::conformance::{check, check_crowd, check_crowd_of_leases, check_rate_limits};
 use farebox_core::{
     ledger::{Command, IdempotencyKey},
     money::{Currency, Micros},
 };
-use farebox_gateway::{
-    ledger::conformance::{check, check_crowd, check_crowd_of_leases, check_rate_limits},
-    ports::Ledger,
-};
+use farebox_ports::Ledger;
 use farebox_spin::{
     Database, Platform, SqlEntryStore,
     http::{Head, respond},

@@ -6,8 +6,8 @@
 
 use std::panic;
 
+use farebox_books::conformance;
 use farebox_cloudflare::SqlEntryStore;
-use farebox_gateway::ledger::conformance;
 use worker::{Context, DurableObject, Env, Request, Response, Result, State, console_error, durable_object, event};
 
 /// The object: nothing but its storage.

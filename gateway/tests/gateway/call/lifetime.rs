@@ -6,10 +6,8 @@ use farebox_core::{
     meter::Meter,
     time::{SECOND, Timestamp},
 };
-use farebox_gateway::{
-    Lifetime,
-    ports::{Host, KeyValue},
-};
+use farebox_gateway::Lifetime;
+use farebox_ports::{Host, KeyValue};
 
 use super::{Deployment, START, now, send};
 

@@ -39,6 +39,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+use farebox_billing::settlement;
 use farebox_core::{
     catalog::{CATALOG_ENTRY, compile},
     credential::{Credential, MasterKey, Secret, credential_entry},
@@ -48,13 +49,12 @@ use farebox_core::{
     signature::{Body, Signer, xca},
     time::{DAY, SECOND, Timestamp},
 };
-use farebox_gateway::{
-    Forward, Gateway, Lifetime, Settings, Step,
-    ports::{Host, KeyValue, Ledger, UsageJournal},
-    reports::{Query, Report, Reports},
-    settlement,
-};
+use farebox_gateway::{Forward, Gateway, Lifetime, Settings, Step};
 use farebox_memory::Memory;
+use farebox_ports::{
+    Host, KeyValue, Ledger, UsageJournal,
+    reports::{Query, Report, Reports},
+};
 use serde_json::json;
 
 const CATALOG: &str = r#"

@@ -6,7 +6,7 @@ use farebox_core::{
     ledger::{Command, LONGEST_LEASE},
     time::{SECOND, Timestamp},
 };
-use farebox_gateway::ports::{Host, KeyValue};
+use farebox_ports::{Host, KeyValue};
 use serde_json::json;
 
 use super::{Deployment, START, now, send, streams::Stream};

@@ -8,17 +8,15 @@
 //! | a run whose clock was ahead loses nothing | `first_window` that believes the checkpoint | `a_run_whose_clock_was_ahead_passes_over_nothing` |
 //! | one account that is out of order holds up no other | one time for all ticks | `an_account_that_does_not_answer_holds_up_no_other` |
 
+use farebox_billing::settlement;
+use farebox_books::{Accounts, ask};
 use farebox_core::{
     id::AccountId,
     ledger::{Account, Command, HEARD_WITHIN, IdempotencyKey, LAPSE_AFTER},
     meter::{Meter, Usage},
     time::{DAY, HOUR, MINUTE, SECOND},
 };
-use farebox_gateway::{
-    ledger::{Accounts, ask},
-    ports::{Ledger, UsageJournal},
-    settlement,
-};
+use farebox_ports::{Ledger, UsageJournal};
 
 use super::{
     faulty::{Faulty, now},

@@ -15,8 +15,8 @@ use farebox_core::{
     ledger::{Answer, Command, IdempotencyKey, Refusal},
     time::{MINUTE, Millis, Timestamp},
 };
-use farebox_gateway::ports::{Documents, Due, DueIndex, Fault, Host, KeyValue, Ledger, Listed, Page, UsageJournal};
 use farebox_memory::{Memory, WriteFault};
+use farebox_ports::{Documents, Due, DueIndex, Fault, Host, KeyValue, Ledger, Listed, Page, UsageJournal};
 use fastrand::Rng;
 
 /// Runs a future of the memory platform, which never waits.

@@ -20,10 +20,8 @@ use farebox_core::{
     signature::Body,
     time::{Millis, SECOND, Timestamp},
 };
-use farebox_gateway::{
-    CallKey, Gateway, Settings, Step,
-    ports::{Fault, Host, KeyValue, Ledger, Listed, Page, RateLimits, SingleFlight, Taken, UsageJournal},
-};
+use farebox_gateway::{CallKey, Gateway, Settings, Step};
+use farebox_ports::{Fault, Host, KeyValue, Ledger, Listed, Page, RateLimits, SingleFlight, Taken, UsageJournal};
 
 use super::faulty::{Faulty, now};
 

@@ -7,7 +7,7 @@ use farebox_core::{
     ledger::Command,
     time::Timestamp,
 };
-use farebox_gateway::ports::{KeyValue, Ledger};
+use farebox_ports::{KeyValue, Ledger};
 use serde_json::json;
 
 use super::{

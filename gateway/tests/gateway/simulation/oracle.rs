@@ -26,17 +26,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use farebox_billing::settlement;
+use farebox_books::{Accounts, EntryStore, ask};
 use farebox_core::{
     id::{AccountId, LeaseId, WriterId},
     ledger::{Answer, Command, verify},
     meter::Usage,
     money::Micros,
 };
-use farebox_gateway::{
-    ledger::{Accounts, EntryStore, ask},
-    ports::{KeyValue, Ledger, UsageJournal},
-    settlement,
-};
+use farebox_ports::{KeyValue, Ledger, UsageJournal};
 
 use super::{
     catalog::COUNTED,

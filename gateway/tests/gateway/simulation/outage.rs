@@ -5,6 +5,7 @@
 //! | a run that is ended was not in vain | `save` that saves nothing | `a_run_that_is_ended_has_brought_the_next_one_nearer` |
 //! | nothing is passed over | `save` also where something was left | `what_an_account_did_not_take_is_not_passed_over` |
 
+use farebox_billing::settlement;
 use farebox_core::{
     id::{AccountId, BatchId, LeaseId, WriterId},
     journal::{Batch, Line, Window},
@@ -13,10 +14,7 @@ use farebox_core::{
     money::Micros,
     time::{HOUR, MINUTE, SECOND},
 };
-use farebox_gateway::{
-    ports::{Ledger, UsageJournal},
-    settlement,
-};
+use farebox_ports::{Ledger, UsageJournal};
 
 use super::{
     faulty::{Faulty, now},

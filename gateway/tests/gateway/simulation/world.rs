@@ -1,5 +1,6 @@
 //! A world that a seed makes: who does what when, and what goes wrong.
 
+use farebox_billing::settlement;
 use farebox_core::{
     id::{AccountId, SubscriptionId},
     journal::Window,
@@ -11,10 +12,7 @@ use farebox_core::{
     money::Micros,
     time::{DAY, HOUR, MINUTE, Millis, SECOND},
 };
-use farebox_gateway::{
-    ports::{Ledger, UsageJournal},
-    settlement,
-};
+use farebox_ports::{Ledger, UsageJournal};
 use fastrand::Rng;
 
 use super::{

@@ -1,0 +1,158 @@
+//! Publishing and reading the catalog.
+//!
+//! Invariant: a catalog is published whole, after it was compiled without a single problem; else the one before serves
+//! on. It takes the place of the one that the publisher was shown, where it says which. Its currency stays once
+//! something is booked in it (`currency`); what customers hold is taken away only when that is said.
+
+use farebox_core::{
+    catalog::{CATALOG_ENTRY, Catalog, compile, difference},
+    id::ProductId,
+};
+use farebox_ports::{
+    Fault,
+    recent_changes::{RECENT_CHANGES_ENTRY, RecentChanges},
+};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{
+    AdminPorts, AdminResponse, Answered, Call,
+    failure::Failure,
+    holders::{Held, Holders},
+    precondition::{NOTHING, entity_tag},
+    store::{self, Published, written},
+};
+use crate::schema::{CatalogChange, CompiledCatalog};
+
+/// How often a catalog is compared anew because another was published meanwhile.
+const ATTEMPTS: u32 = 8;
+
+/// What publishing did, or would do.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Publication {
+    /// Names the content.
+    version: String,
+    /// The version that it replaces; `none` where there is none. To be sent with `If-Match`, in quotes.
+    replaces: String,
+    /// False when it was only tried.
+    published: bool,
+    #[schemars(with = "Vec<CatalogChange>")]
+    changes: Vec<difference::Change>,
+    /// What customers hold of the products that are removed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    held: Vec<Held>,
+    /// True when there are more accounts than were asked, so that customers may hold more.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    held_by_others: bool,
+}
+
+/// The published catalog.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Catalog")]
+pub(super) struct Shown<'a> {
+    /// Names the content.
+    version: &'a str,
+    /// The TOML that was published.
+    source: &'a str,
+    #[schemars(with = "CompiledCatalog")]
+    catalog: &'a Catalog,
+}
+
+/// Whether the gateway can serve.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Health {
+    /// `ok`.
+    status: &'static str,
+    /// The version of the published catalog.
+    catalog: Option<String>,
+}
+
+impl<P: AdminPorts> Call<'_, P> {
+    pub(super) async fn publish_catalog(&self) -> Answered {
+        let (dry_run, remove_held) = (self.flag("dry_run")?, self.flag("remove_held")?);
+        let source = std::str::from_utf8(self.request.body)
+            .map_err(|_| Failure::Malformed("the catalog must be TOML in UTF-8".to_owned()))?;
+        let catalog = compile(source).map_err(Failure::CatalogInvalid)?;
+        self.settings.local_hosts.check_catalog(&catalog)?;
+        for _ in 0..ATTEMPTS {
+            let text = self.ports.current(CATALOG_ENTRY).await?;
+            let before: Option<Published> =
+                text.as_deref().map(|text| store::parsed(CATALOG_ENTRY, text)).transpose()?;
+            let replaces = before.as_ref().map_or(NOTHING, |before| &before.catalog.version).to_owned();
+            self.check_seen(before.as_ref(), &replaces, dry_run)?;
+            let exchanged = self.exchanged(before.as_ref().map(|before| &before.catalog), &catalog).await?;
+            let changes = difference::difference(before.as_ref().map(|before| &before.catalog), &catalog);
+            let Holders { held, is_all } = self.holders(&removed(before.as_ref(), &catalog)).await?;
+            if !dry_run {
+                let is_free = held.is_empty() && is_all;
+                if !(is_free || remove_held) {
+                    return Err(Failure::CatalogHeld(Holders { held, is_all }.to_string()));
+                }
+                if let Some(exchanged) = &exchanged {
+                    self.take_along(exchanged).await?;
+                }
+                // Locations hold on to a document that is there, so it is there before anybody can call.
+                store::make(self.ports, RECENT_CHANGES_ENTRY, &RecentChanges::default()).await?;
+                let published = self.successor(before, source, catalog.clone());
+                if !self.ports.exchange(CATALOG_ENTRY, text.as_deref(), Some(&written(&published)?)).await? {
+                    if let Some(exchanged) = &exchanged {
+                        self.take_back(exchanged).await?;
+                    }
+                    continue;
+                }
+            }
+            let (version, held_by_others) = (catalog.version, !is_all);
+            let answer = Publication { version, replaces, published: !dry_run, changes, held, held_by_others };
+            return AdminResponse::json(200, &answer);
+        }
+        let detail = format!("{ATTEMPTS} other catalogs were published meanwhile");
+        Err(Failure::Port(Fault::Unavailable { port: "documents", detail }))
+    }
+
+    /// Refuses to replace what the sender cannot have seen: another version than it names, or, where it names none, what
+    /// somebody else has published.
+    fn check_seen(&self, before: Option<&Published>, version: &str, dry_run: bool) -> Result<(), Failure> {
+        let actor = self.changes_as.get().map(|actor| actor.token.as_str());
+        let others = before.and_then(|before| before.by.as_deref()).is_some_and(|by| Some(by) != actor);
+        if self.matches(version).is_none() && others && !dry_run {
+            return Err(Failure::VersionUnseen);
+        }
+        self.check_version(version)
+    }
+
+    /// What is published in place of `before`.
+    fn successor(&self, before: Option<Published>, source: &str, catalog: Catalog) -> Published {
+        let by = self.changes_as.get().map(|actor| actor.token.clone());
+        let (mut gone, was) = before.map_or_else(Default::default, |before| (before.gone, before.catalog.products));
+        gone.extend(was.into_iter().map(|product| product.id));
+        gone.retain(|id| catalog.product(id).is_none());
+        gone.sort();
+        gone.dedup();
+        Published { source: source.to_owned(), catalog, gone, by }
+    }
+
+    pub(super) async fn show_catalog(&self) -> Answered {
+        let published: Option<Published> = store::current(self.ports, CATALOG_ENTRY).await?;
+        let Published { source, catalog, .. } = published.ok_or(Failure::CatalogMissing)?;
+        let shown = Shown { version: &catalog.version, source: &source, catalog: &catalog };
+        let mut response = AdminResponse::json(200, &shown)?;
+        response.headers.push(("etag", entity_tag(&catalog.version)));
+        Ok(response)
+    }
+
+    pub(super) async fn health(&self) -> Answered {
+        let catalog = self.published().await?.map(|published| published.catalog.version);
+        AdminResponse::json(200, &Health { status: "ok", catalog })
+    }
+
+    /// The catalog that serves now.
+    pub(super) async fn published(&self) -> Result<Option<Published>, Failure> {
+        store::read(self.ports, CATALOG_ENTRY).await
+    }
+}
+
+/// The products that are not for sale any more.
+fn removed(before: Option<&Published>, after: &Catalog) -> Vec<ProductId> {
+    let products = before.map(|before| before.catalog.products.as_slice()).unwrap_or_default();
+    products.iter().map(|product| &product.id).filter(|id| after.product(id).is_none()).cloned().collect()
+}

@@ -1,0 +1,352 @@
+//! Credentials: making, rotating, listing and revoking them.
+//!
+//! Invariant: a secret and an app code are shown in the answer that makes them (and for a day to who repeats that request
+//! under its idempotency key), and cannot be read back. The credential itself is written last, so that one that works is
+//! always found in the account's list. It is changed by what it is at that moment, so a revocation or a restriction outlasts
+//! every change that is made at the same time.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use farebox_core::{
+    address::AddressRange,
+    credential::{Credential, MasterKey, Secret, app_code_entry, credential_entry, hash_app_code},
+    id::{AccountId, CredentialKey, ProductId},
+    time::{DAY, Millis, SECOND, Timestamp},
+};
+use farebox_ports::{
+    recent_changes,
+    schema::{Id, Time},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::{
+    AdminPorts, AdminResponse, Answered, Call, Items,
+    accounts::account_id,
+    failure::Failure,
+    money::unheard,
+    names,
+    resource::base32,
+    retry::{Before, Seed},
+    store,
+};
+use crate::schema::AddressRangeText;
+
+/// How long a credential goes on after it was rotated, where nothing else is said.
+const OVERLAP: Millis = 7 * DAY;
+
+/// The longest overlap.
+const LONGEST_OVERLAP: Millis = 366 * DAY;
+
+/// The most address ranges and products that a credential names: each is looked through for each call.
+const MOST_NAMED: usize = 100;
+
+/// What a credential is made from.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "CredentialWanted")]
+pub(super) struct Wanted {
+    /// For people.
+    #[schemars(
+        length(min = 1, max = 200),
+        regex(pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$")
+    )]
+    name: Option<String>,
+    /// The products it may use; missing for all that the account may.
+    #[schemars(with = "Option<Vec<Id>>", length(max = 100))]
+    products: Option<Vec<ProductId>>,
+    /// The addresses it may be used from; missing for all.
+    #[schemars(with = "Option<Vec<AddressRangeText>>", length(max = 100))]
+    addresses: Option<Vec<AddressRange>>,
+    /// From when on it is refused; missing for never.
+    #[schemars(with = "Option<Time>")]
+    expires: Option<Timestamp>,
+}
+
+/// What of a credential is changed. What is left out stays; null lifts a restriction.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "CredentialChange")]
+pub(super) struct Change {
+    /// For people.
+    #[schemars(
+        length(min = 1, max = 200),
+        regex(pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$")
+    )]
+    name: Option<String>,
+    /// The products it may use; null for all that the account may.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<Vec<Id>>", length(max = 100))]
+    products: Option<Option<Vec<ProductId>>>,
+    /// The addresses it may be used from; null for all.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<Vec<AddressRangeText>>", length(max = 100))]
+    addresses: Option<Option<Vec<AddressRange>>>,
+    /// From when on it is refused; null for never.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<Time>")]
+    expires: Option<Option<Timestamp>>,
+}
+
+/// A member that is there, be it null.
+fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// How a credential is rotated.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "CredentialRotation")]
+pub(super) struct Rotation {
+    /// How long the old one goes on beside the new one, in seconds. A week when left out; 0 ends it now.
+    #[schemars(range(min = 0, max = LONGEST_OVERLAP / SECOND))]
+    overlap_seconds: Option<u32>,
+}
+
+/// A new credential.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "NewCredential")]
+pub(super) struct Made {
+    #[schemars(with = "Id")]
+    key: CredentialKey,
+    /// To sign with. Shown this once.
+    secret: String,
+    /// To call unsigned with, where a product allows it. Shown this once.
+    app_code: String,
+    #[schemars(with = "Time")]
+    created: Timestamp,
+    /// From when on it is refused; null for never.
+    #[schemars(with = "Option<Time>")]
+    expires: Option<Timestamp>,
+}
+
+/// A new credential in place of another.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "RotatedCredential")]
+pub(super) struct Rotated {
+    #[serde(flatten)]
+    made: Made,
+    /// The one it is to replace.
+    #[schemars(with = "Id")]
+    replaces: CredentialKey,
+    /// From when on that one is refused.
+    #[schemars(with = "Time")]
+    replaced_until: Timestamp,
+}
+
+/// A credential, as it is listed.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Credential")]
+pub(super) struct Listed {
+    #[schemars(with = "Id")]
+    key: CredentialKey,
+    name: Option<String>,
+    #[schemars(with = "Time")]
+    created: Timestamp,
+    /// From when on it is refused because it was revoked.
+    #[schemars(with = "Option<Time>")]
+    revoked: Option<Timestamp>,
+    /// From when on it is refused because its time is over.
+    #[schemars(with = "Option<Time>")]
+    expires: Option<Timestamp>,
+    /// The products it may use; null for all that the account may.
+    #[schemars(with = "Option<Vec<Id>>")]
+    products: Option<Vec<ProductId>>,
+    /// The addresses it may be used from; null for all.
+    #[schemars(with = "Option<Vec<AddressRangeText>>")]
+    addresses: Option<Vec<AddressRange>>,
+}
+
+impl From<Credential> for Listed {
+    fn from(credential: Credential) -> Self {
+        let Credential { key, name, created, revoked, expires, products, addresses, .. } = credential;
+        Self { key, name, created, revoked, expires, products, addresses }
+    }
+}
+
+/// Where an account's keys are.
+fn keys_of(account: &AccountId) -> String {
+    format!("account-credential/{account}/")
+}
+
+impl<P: AdminPorts> Call<'_, P> {
+    pub(super) async fn create_credential(&self, account: &str) -> Answered {
+        let account = self.account(account).await?.id;
+        let wanted: Wanted = self.body()?;
+        let seed = self.seed(&format!("credential/{account}"))?;
+        let made = match self.check(&wanted).await {
+            Ok(()) => self.make_credential(account, wanted, &seed).await?,
+            // What was right when it was made may be wrong by now.
+            Err(failure) => self.made_before(&seed).await?.ok_or(failure)?,
+        };
+        AdminResponse::json(201, &made)
+    }
+
+    /// Makes another credential with the same restrictions, and lets the old one end. A repetition ends it at the same
+    /// time, because that is counted from when the new one was made.
+    pub(super) async fn rotate_credential(&self, account: &str, key: &str) -> Answered {
+        let old = self.credential(account, key).await?;
+        let Rotation { overlap_seconds } = self.body()?;
+        let overlap = overlap_seconds.map_or(OVERLAP, |seconds| Millis::from(seconds) * SECOND);
+        if overlap > LONGEST_OVERLAP {
+            return Err(Failure::Malformed("`overlap_seconds` must be within a year".to_owned()));
+        }
+        let seed = self.seed(&format!("rotation/{}", old.key))?;
+        let made = if old.is_active(self.now) {
+            let Credential { name, products, addresses, .. } = old.clone();
+            let wanted = Wanted { name, products, addresses, expires: None };
+            self.make_credential(old.account, wanted, &seed).await?
+        } else {
+            self.made_before(&seed).await?.ok_or(Failure::CredentialEnded)?
+        };
+        let ends = made.created.plus(overlap);
+        let ended = |mut old: Credential| {
+            old.expires = Some(old.expires.map_or(ends, |expires| expires.min(ends)));
+            Ok(old)
+        };
+        let old = self.changed_credential(&old.key, ended).await?;
+        let old = old.ok_or(Failure::CredentialUnknown)?;
+        AdminResponse::json(201, &Rotated { made, replaces: old.key, replaced_until: old.expires.unwrap_or(ends) })
+    }
+
+    async fn make_credential(&self, account: AccountId, wanted: Wanted, seed: &Seed) -> Result<Made, Failure> {
+        let key = new_key(seed, &self.settings.master_key)?;
+        let (secret, app_code) = secrets(seed, &self.settings.master_key);
+        let sealed = self.settings.master_key.seal(&key, &Secret::new(secret.clone()), seed.nonce());
+        let sealed = sealed.map_err(|error| Failure::Unwritable(error.to_string()))?;
+        let Wanted { name, products, addresses, expires } = wanted;
+        let credential = Credential {
+            app_code_hash: hash_app_code(&app_code),
+            expires,
+            products,
+            addresses,
+            name,
+            asked: seed.asked.clone(),
+            ..Credential::new(key.clone(), account.clone(), sealed, self.now)
+        };
+        self.ports.put(&format!("{}{key}", keys_of(&account)), b"").await?;
+        self.ports.put(&app_code_entry(&credential.app_code_hash), key.as_str().as_bytes()).await?;
+        match store::make(self.ports, &credential_entry(&key), &credential).await? {
+            store::Made::Now => Ok(Made { key, secret, app_code, created: self.now, expires }),
+            store::Made::Before(found) => self.shown_again(&found, seed),
+            store::Made::Removed => Err(Failure::MadeAndRemoved),
+        }
+    }
+
+    /// What the same request made when it was sent before.
+    async fn made_before(&self, seed: &Seed) -> Result<Option<Made>, Failure> {
+        if seed.asked.is_none() {
+            return Ok(None);
+        }
+        let found: Option<Credential> =
+            store::current(self.ports, &credential_entry(&new_key(seed, &self.settings.master_key)?)).await?;
+        found.map(|found| self.shown_again(&found, seed)).transpose()
+    }
+
+    /// What a request is answered that made `found` when it was sent before.
+    fn shown_again(&self, found: &Credential, seed: &Seed) -> Result<Made, Failure> {
+        self.check_repetition(seed, &Before { asked: &found.asked, made: found.created })?;
+        let (secret, app_code) = secrets(seed, &self.settings.master_key);
+        Ok(Made { key: found.key.clone(), secret, app_code, created: found.created, expires: found.expires })
+    }
+
+    pub(super) async fn list_credentials(&self, account: &str) -> Answered {
+        let prefix = keys_of(&self.account(account).await?.id);
+        let (entries, cursor) = self.keys(&prefix).await?;
+        let mut items = Vec::with_capacity(entries.len());
+        for entry in &entries {
+            let key: Option<CredentialKey> = entry.strip_prefix(&prefix).and_then(|key| key.parse().ok());
+            let Some(key) = key else { continue };
+            if let Some(found) = store::read::<Credential>(self.ports, &credential_entry(&key)).await? {
+                items.push(Listed::from(found));
+            }
+        }
+        AdminResponse::json(200, &Items { items, cursor })
+    }
+
+    pub(super) async fn change_credential(&self, account: &str, key: &str) -> Answered {
+        let known = self.credential(account, key).await?;
+        if known.revoked.is_some() {
+            return Err(Failure::CredentialEnded);
+        }
+        let Change { name, products, addresses, expires } = self.body()?;
+        let wanted = Wanted {
+            name,
+            products: products.clone().flatten(),
+            addresses: addresses.clone().flatten(),
+            expires: expires.flatten(),
+        };
+        self.check(&wanted).await?;
+        let changed = |mut credential: Credential| {
+            if credential.revoked.is_some() {
+                return Err(Failure::CredentialEnded);
+            }
+            credential.name = wanted.name.clone().or(credential.name);
+            credential.products = products.clone().unwrap_or(credential.products);
+            credential.addresses = addresses.clone().unwrap_or(credential.addresses);
+            credential.expires = expires.unwrap_or(credential.expires);
+            Ok(credential)
+        };
+        let credential = self.changed_credential(&known.key, changed).await?;
+        AdminResponse::json(200, &Listed::from(credential.ok_or(Failure::CredentialUnknown)?))
+    }
+
+    pub(super) async fn revoke_credential(&self, account: &str, key: &str) -> Answered {
+        let known = self.credential(account, key).await?;
+        let revoked = |mut credential: Credential| {
+            if credential.is_active(self.now) {
+                credential.revoked = Some(self.now);
+            }
+            Ok(credential)
+        };
+        self.changed_credential(&known.key, revoked).await?;
+        Ok(AdminResponse::empty())
+    }
+
+    /// Changes a credential, of which instances are told.
+    async fn changed_credential(
+        &self,
+        key: &CredentialKey,
+        change: impl Fn(Credential) -> Result<Credential, Failure>,
+    ) -> Result<Option<Credential>, Failure> {
+        recent_changes::announce(self.ports, key.as_str(), self.now).await?;
+        store::change(self.ports, &credential_entry(key), change).await
+    }
+
+    async fn credential(&self, account: &str, key: &str) -> Result<Credential, Failure> {
+        let account = account_id(account)?;
+        let key: CredentialKey = key.parse().map_err(|_| Failure::CredentialUnknown)?;
+        let found: Option<Credential> = store::current(self.ports, &credential_entry(&key)).await?;
+        found.filter(|found| found.account == account).ok_or(Failure::CredentialUnknown)
+    }
+
+    async fn check(&self, wanted: &Wanted) -> Result<(), Failure> {
+        if let Some(name) = &wanted.name {
+            names::check("name", name)?;
+        }
+        self.check_expiry(wanted.expires)?;
+        let named = [wanted.products.as_ref().map(Vec::len), wanted.addresses.as_ref().map(Vec::len)];
+        if named.into_iter().flatten().any(|named| named > MOST_NAMED) {
+            return Err(Failure::Malformed(format!("a credential names at most {MOST_NAMED} products and addresses")));
+        }
+        self.check_products(wanted.products.as_deref()).await
+    }
+
+    /// A credential for a product that is not in the catalog would be a typing error that shows only when it is used.
+    async fn check_products(&self, products: Option<&[ProductId]>) -> Result<(), Failure> {
+        let Some(products) = products else { return Ok(()) };
+        let published = self.published().await?.ok_or(Failure::CatalogMissing)?;
+        let unknown = products.iter().find(|id| published.catalog.product(id).is_none());
+        unknown.map_or(Ok(()), |id| Err(unheard(id, &published.catalog)))
+    }
+}
+
+/// A new key. Its tag spares the gateway a look-up of one that is made up; so does that of an app code.
+fn new_key(seed: &Seed, master_key: &MasterKey) -> Result<CredentialKey, Failure> {
+    let key = master_key.tagged_key(&base32(seed.id()));
+    key.parse().map_err(|_| Failure::Unwritable("a new key is not valid".to_owned()))
+}
+
+/// A secret and an app code.
+fn secrets(seed: &Seed, master_key: &MasterKey) -> (String, String) {
+    (URL_SAFE_NO_PAD.encode(seed.secret()), master_key.tagged_app_code(&base32(seed.app_code())))
+}

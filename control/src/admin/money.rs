@@ -1,0 +1,201 @@
+//! What moves money in, out and into packages: recharges, refunds, adjustments and purchases.
+//!
+//! Invariant: each carries the caller's idempotency key into the ledger, which books it once however often it is sent.
+
+use farebox_billing::webhooks;
+use farebox_core::{
+    catalog::{Catalog, Product},
+    id::{AccountId, OfferId, ProductId},
+    ledger::{
+        Answer, Command, Refusal,
+        command::{IdempotencyKey, PackageTerms},
+    },
+    meter::PerMeter,
+    money::{Currency, Micros},
+};
+use farebox_ports::{
+    log::tell,
+    schema::{Amount, CurrencyCode, Id},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{AdminPorts, AdminResponse, Answered, Call, accounts::account_id, failure::Failure};
+
+/// The longest idempotency key, in bytes.
+const LONGEST_KEY: usize = 255;
+
+/// Money that the provider has received.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Recharge {
+    /// More than nothing.
+    #[schemars(with = "Amount")]
+    amount: Micros,
+    #[schemars(with = "CurrencyCode")]
+    currency: Currency,
+    /// The provider's own reference: an invoice, a payment.
+    reference: Option<String>,
+}
+
+/// Money that was paid back.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Refund {
+    /// More than nothing, and no more than is available.
+    #[schemars(with = "Amount")]
+    amount: Micros,
+    /// The provider's own reference.
+    reference: Option<String>,
+}
+
+/// A correction.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Adjustment {
+    /// Into the balance, or out of it when it is negative.
+    #[schemars(with = "Amount")]
+    amount: Micros,
+    /// Why, for the statement.
+    reason: String,
+}
+
+/// What is bought.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Purchase {
+    #[schemars(with = "Id")]
+    product: ProductId,
+    #[schemars(with = "Id")]
+    package: OfferId,
+}
+
+/// What was booked.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Booked {
+    /// The number of the ledger entry.
+    pub(super) entry: u64,
+    /// The grant that was bought.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grant: Option<String>,
+    /// The balance after it.
+    #[schemars(with = "Amount")]
+    balance: String,
+}
+
+impl<P: AdminPorts> Call<'_, P> {
+    pub(super) async fn recharge(&self, account: &str) -> Answered {
+        let account = account_id(account)?;
+        let key = self.idempotency_key()?;
+        let Recharge { amount, currency, reference } = self.body()?;
+        self.book(&account, &key, &Command::Recharge { amount, currency, reference }).await
+    }
+
+    pub(super) async fn refund(&self, account: &str) -> Answered {
+        let account = account_id(account)?;
+        let key = self.idempotency_key()?;
+        let Refund { amount, reference } = self.body()?;
+        self.book(&account, &key, &Command::Refund { amount, reference }).await
+    }
+
+    pub(super) async fn adjust(&self, account: &str) -> Answered {
+        let account = account_id(account)?;
+        let key = self.idempotency_key()?;
+        let Adjustment { amount, reason } = self.body()?;
+        self.book(&account, &key, &Command::Adjust { amount, reason }).await
+    }
+
+    pub(super) async fn purchase(&self, account: &str) -> Answered {
+        let account = account_id(account)?;
+        let key = self.idempotency_key()?;
+        let Purchase { product, package } = self.body()?;
+        let terms = self
+            .sold_to(&account, &product)
+            .await
+            .and_then(|sold| sold.package_terms(&package).ok_or_else(|| unsold(&package, &sold)));
+        let command = |terms| Command::Purchase(terms);
+        let gone = || PackageTerms {
+            product: product.clone(),
+            offer: package.clone(),
+            price: Micros::ZERO,
+            quantities: PerMeter::default(),
+            valid: None,
+            priority: 0,
+        };
+        AdminResponse::json(201, &self.sell(&account, &key, terms, command, gone).await?)
+    }
+
+    /// Sells by `terms`. Where the catalog has none, the same request may have been carried out when it had: the ledger
+    /// answers it again by its key, and refuses terms that are `gone` because there is nothing in them to be bought.
+    pub(super) async fn sell<T>(
+        &self,
+        account: &AccountId,
+        key: &IdempotencyKey,
+        terms: Result<T, Failure>,
+        command: impl FnOnce(T) -> Command,
+        gone: impl FnOnce() -> T,
+    ) -> Result<Booked, Failure> {
+        match terms {
+            Ok(terms) => self.booked(account, key, &command(terms)).await,
+            Err(missing) => match self.booked(account, key, &command(gone())).await {
+                Err(Failure::Refused(Refusal::Amount)) => Err(missing),
+                answered => answered,
+            },
+        }
+    }
+
+    /// The product, as it is sold to this account now.
+    pub(super) async fn sold_to(&self, account: &AccountId, product: &ProductId) -> Result<Product, Failure> {
+        let catalog = self.published().await?.ok_or(Failure::CatalogMissing)?.catalog;
+        let sold = catalog.product(product).cloned().ok_or_else(|| unheard(product, &catalog))?;
+        if sold.is_open_to(account) { Ok(sold) } else { Err(Failure::ProductForbidden) }
+    }
+
+    async fn book(&self, account: &AccountId, key: &IdempotencyKey, command: &Command) -> Answered {
+        AdminResponse::json(201, &self.booked(account, key, command).await?)
+    }
+
+    /// Lets the ledger carry out a command that moves money.
+    pub(super) async fn booked(
+        &self,
+        account: &AccountId,
+        key: &IdempotencyKey,
+        command: &Command,
+    ) -> Result<Booked, Failure> {
+        match self.ports.execute(account, Some(key), command).await?? {
+            Answer::Booked { entry, balance, grant } => {
+                self.mark(account).await;
+                // It is booked: where the catalog cannot be read, the balance is shown with two digits, as any amount.
+                let published = self.published().await.ok().flatten();
+                let currency = published.map_or(Currency::NONE, |published| published.catalog.provider.currency);
+                let balance = currency.show(balance);
+                Ok(Booked { entry, grant: grant.map(|grant| grant.to_string()), balance })
+            }
+            other => Err(Failure::Unwritable(format!("the ledger answered {other:?}"))),
+        }
+    }
+
+    /// Lets webhooks of the account go first. It was booked already, so this must not fail the request.
+    pub(super) async fn mark(&self, account: &AccountId) {
+        if let Err(fault) = webhooks::mark(self.ports, account).await {
+            tell(self.ports, "webhook.unmarked", &[("account", account)], &fault);
+        }
+    }
+
+    pub(super) fn idempotency_key(&self) -> Result<IdempotencyKey, Failure> {
+        let is_fit =
+            |key: &&str| (1..=LONGEST_KEY).contains(&key.len()) && key.bytes().all(|b| matches!(b, b' '..=b'~'));
+        let key = self.request.idempotency_key.map(str::trim).filter(is_fit);
+        key.map(|key| IdempotencyKey(key.to_owned())).ok_or(Failure::IdempotencyKeyMissing)
+    }
+}
+
+/// The catalog has no such product.
+pub(super) fn unheard(product: &ProductId, catalog: &Catalog) -> Failure {
+    Failure::ProductUnknown(product.to_string(), catalog.products.iter().map(|product| &product.id).collect())
+}
+
+/// The product has no such package.
+fn unsold(package: &OfferId, sold: &Product) -> Failure {
+    Failure::PackageUnknown(package.to_string(), sold.packages.iter().map(|package| &package.id).collect())
+}

@@ -1,0 +1,78 @@
+//! Putting a book back from a copy of its entries.
+//!
+//! Invariant: the ledger takes only entries that follow those it has, whole as they were written; what it has already is
+//! passed over, so the same copy may be sent again. Each page must follow the one before it: nothing else may be booked
+//! meanwhile, so this is done before usage is settled and calls are let in.
+
+use farebox_core::ledger::{Command, Entry};
+use farebox_ports::keys::{Status, account_entry};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{
+    AdminPorts, AdminResponse, Answered, Call,
+    accounts::account_id,
+    failure::Failure,
+    names,
+    store::{self, AccountRecord},
+};
+use crate::schema::LedgerEntry;
+
+/// A part of a copy, as `GET entries` gave it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "CopiedEntries")]
+pub(super) struct Copied {
+    /// The account's name, where it is not known any more. Its id when left out.
+    #[schemars(
+        length(min = 1, max = 200),
+        regex(pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$")
+    )]
+    name: Option<String>,
+    /// In order.
+    #[schemars(with = "Vec<LedgerEntry>")]
+    items: Vec<Value>,
+}
+
+impl<P: AdminPorts> Call<'_, P> {
+    pub(super) async fn restore(&self, account: &str) -> Answered {
+        let id = account_id(account)?;
+        let Copied { name, items } = self.body()?;
+        let name = name.unwrap_or_else(|| id.to_string());
+        names::check("name", &name)?;
+        let items: Vec<Entry> = items.iter().map(entry).collect::<Result<_, _>>()?;
+        let Some(created) = items.first().map(|first| first.at) else { return Ok(AdminResponse::empty()) };
+        self.ports
+            .execute(&id, None, &Command::Restore { entries: items.iter().map(Entry::to_bytes).collect() })
+            .await??;
+        let record = AccountRecord { id, name, created, status: Status::Active, asked: None };
+        // One that is known keeps its name.
+        if store::current::<AccountRecord>(self.ports, &account_entry(&record.id)).await?.is_none() {
+            store::make(self.ports, &account_entry(&record.id), &record).await?;
+        }
+        Ok(AdminResponse::empty())
+    }
+}
+
+/// An entry as it was copied.
+fn entry(copied: &Value) -> Result<Entry, Failure> {
+    let malformed = |error: &dyn std::fmt::Display| Failure::Malformed(format!("the body cannot be read: {error}"));
+    let entry = Entry::deserialize(copied).map_err(|error| malformed(&error))?;
+    let written = serde_json::to_value(&entry).map_err(|error| Failure::Unwritable(error.to_string()))?;
+    if is_shaped(copied, &written) { Ok(entry) } else { Err(malformed(&"a list stands for an object in an entry")) }
+}
+
+/// Whether objects are objects: serde would take a list of an object's values, in order, for the object.
+fn is_shaped(copied: &Value, written: &Value) -> bool {
+    match (copied, written) {
+        (Value::Array(_), Value::Object(_)) => false,
+        (Value::Array(copied), Value::Array(written)) => {
+            copied.iter().zip(written).all(|(one, other)| is_shaped(one, other))
+        }
+        (Value::Object(copied), Value::Object(written)) => {
+            copied.iter().all(|(name, one)| written.get(name).is_none_or(|other| is_shaped(one, other)))
+        }
+        _ => true,
+    }
+}

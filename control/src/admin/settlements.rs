@@ -1,0 +1,20 @@
+//! Settlement runs: one now, the last ones, and what none of them could book.
+
+use farebox_billing::settlement::{self, REFUSED, Refused};
+
+use super::{AdminPorts, AdminResponse, Answered, Call, paging::latest_first};
+
+impl<P: AdminPorts> Call<'_, P> {
+    pub(super) async fn run_settlement(&self) -> Answered {
+        AdminResponse::json(200, &farebox_billing::run(self.ports, &self.settings.master_key, self.now, true).await?)
+    }
+
+    pub(super) async fn list_settlements(&self) -> Answered {
+        let rows = settlement::reports(self.ports).await?;
+        self.page(rows.into_iter().map(|kept| (latest_first(kept.number), kept.report)))
+    }
+
+    pub(super) async fn list_refused(&self) -> Answered {
+        self.documents::<Refused, _>(REFUSED, std::convert::identity).await
+    }
+}

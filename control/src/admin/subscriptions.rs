@@ -1,0 +1,145 @@
+//! Subscriptions and what else was agreed with an account: beginning, changing and ending them.
+//!
+//! Invariant: a subscription keeps the terms it was begun with until it is changed; a later catalog does not touch it.
+
+use farebox_core::{
+    id::{AccountId, OfferId, ProductId, SubscriptionId},
+    ledger::{Answer, Beyond, Command, Every, PlanTerms, command::AccountTerms},
+    meter::PerMeter,
+    money::Micros,
+};
+use farebox_ports::{
+    reports::{Query, Report, TermsReport},
+    schema::{Amount, Id},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    AdminPorts, AdminResponse, Answered, Call, accounts::account_id, failure::Failure, money::Booked,
+    precondition::version_of, reports::mismatch,
+};
+
+/// What is subscribed to.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Subscribe {
+    #[schemars(with = "Id")]
+    product: ProductId,
+    #[schemars(with = "Id")]
+    plan: OfferId,
+}
+
+impl Subscribe {
+    /// The terms of a plan that is not sold any more.
+    fn gone(&self) -> PlanTerms {
+        PlanTerms {
+            product: self.product.clone(),
+            offer: self.plan.clone(),
+            price: Micros::ZERO,
+            every: Every::Months(1),
+            quantities: PerMeter::default(),
+            beyond: Beyond::Reject,
+            priority: 0,
+            grace: 0,
+        }
+    }
+}
+
+/// A subscription that was begun.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Subscribed {
+    /// Names it from now on.
+    subscription: String,
+    #[serde(flatten)]
+    booked: Booked,
+}
+
+/// What is agreed with an account. What is left out is not agreed.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Terms {
+    /// How far below nothing the balance may go.
+    #[serde(default)]
+    #[schemars(with = "Option<Amount>")]
+    credit_limit: Option<Micros>,
+    /// A balance below this raises a notice.
+    #[schemars(with = "Option<Amount>")]
+    low_balance: Option<Micros>,
+    /// A grant with less than this part of its quantity left raises a notice. In percent.
+    #[schemars(range(min = 0, max = 100))]
+    low_quota: Option<u8>,
+    /// The IANA name of the time zone in which subscriptions that begin from now on are renewed. UTC when left out.
+    time_zone: Option<String>,
+}
+
+impl<P: AdminPorts> Call<'_, P> {
+    pub(super) async fn subscribe(&self, account: &str) -> Answered {
+        let account = account_id(account)?;
+        let key = self.idempotency_key()?;
+        let wanted: Subscribe = self.body()?;
+        let terms = self.plan(&account, &wanted).await;
+        let booked = self.sell(&account, &key, terms, Command::Subscribe, || wanted.gone()).await?;
+        let subscription = SubscriptionId(booked.entry).to_string();
+        AdminResponse::json(201, &Subscribed { subscription, booked })
+    }
+
+    pub(super) async fn change_plan(&self, account: &str, subscription: &str) -> Answered {
+        let account = account_id(account)?;
+        let key = self.idempotency_key()?;
+        let subscription = subscription_id(subscription)?;
+        let wanted: Subscribe = self.body()?;
+        let terms = self.plan(&account, &wanted).await;
+        let command = |terms| Command::ChangePlan { subscription, terms };
+        AdminResponse::json(200, &self.sell(&account, &key, terms, command, || wanted.gone()).await?)
+    }
+
+    pub(super) async fn cancel(&self, account: &str, subscription: &str) -> Answered {
+        let account = account_id(account)?;
+        let key = self.idempotency_key()?;
+        let command = Command::Cancel { subscription: subscription_id(subscription)?, at_once: self.flag("at_once")? };
+        AdminResponse::json(200, &self.booked(&account, &key, &command).await?)
+    }
+
+    pub(super) async fn set_terms(&self, account: &str) -> Answered {
+        let account = account_id(account)?;
+        let Terms { credit_limit, low_balance, low_quota, time_zone } = self.body()?;
+        if low_quota.is_some_and(|percent| percent > 100) {
+            return Err(Failure::Malformed("`low_quota` must be a percentage".to_owned()));
+        }
+        let credit_limit = credit_limit.unwrap_or(Micros::ZERO);
+        let terms = AccountTerms { credit_limit, low_balance, low_quota, time_zone };
+        let command = match self.request.if_match {
+            None => Command::SetTerms(terms),
+            Some(_) => Command::ExchangeTerms { before: self.terms_seen(account.as_str()).await?, after: terms },
+        };
+        match self.ports.execute(&account, None, &command).await?? {
+            Answer::Booked { .. } => Ok(AdminResponse::empty()),
+            other => Err(Failure::Unwritable(format!("the ledger answered {other:?}"))),
+        }
+    }
+
+    /// What was agreed as yet, if it is what the sender has seen.
+    async fn terms_seen(&self, account: &str) -> Result<AccountTerms, Failure> {
+        match self.report(account, Query::Terms).await? {
+            Report::Terms(terms) => {
+                self.check_version(&version_of(&terms)?)?;
+                let TermsReport { credit_limit, low_balance, low_quota, time_zone } = terms;
+                Ok(AccountTerms { credit_limit, low_balance, low_quota, time_zone })
+            }
+            other => Err(mismatch(&other)),
+        }
+    }
+
+    async fn plan(&self, account: &AccountId, Subscribe { product, plan }: &Subscribe) -> Result<PlanTerms, Failure> {
+        let sold = self.sold_to(account, product).await?;
+        sold.plan_terms(plan).ok_or_else(|| {
+            Failure::PlanUnknown(plan.to_string(), sold.subscriptions.iter().map(|plan| &plan.id).collect())
+        })
+    }
+}
+
+fn subscription_id(text: &str) -> Result<SubscriptionId, Failure> {
+    let number = text.strip_prefix("subscription-").and_then(|number| number.parse().ok());
+    number.map(SubscriptionId).ok_or(Failure::SubscriptionUnknown)
+}

@@ -1,0 +1,38 @@
+//! The secrets by which origins know the gateway's calls.
+//!
+//! Invariant: only an owner is shown one, and whoever asks stands in the audit log. A secret is derived from the master key and
+//! the product's id, so it is the same whenever it is asked for, and another for each product.
+
+use farebox_core::{catalog::CATALOG_ENTRY, id::ProductId};
+use farebox_ports::schema::Id;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{
+    AdminPorts, AdminResponse, Answered, Call,
+    failure::Failure,
+    store::{self, Published},
+};
+
+/// What the upstream of a product verifies calls with.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct UpstreamSecret {
+    /// The `keyid` of the signature.
+    #[schemars(with = "Id")]
+    product: ProductId,
+    /// The `alg` of the signature (RFC 9421, section 3.3.3).
+    algorithm: &'static str,
+    /// The key, which is this text as it stands.
+    secret: String,
+}
+
+impl<P: AdminPorts> Call<'_, P> {
+    pub(super) async fn upstream_secret(&self, product: &str) -> Answered {
+        let published: Option<Published> = store::current(self.ports, CATALOG_ENTRY).await?;
+        let catalog = published.ok_or(Failure::CatalogMissing)?.catalog;
+        let known = product.parse().ok().filter(|id| catalog.product(id).is_some());
+        let product: ProductId = known.ok_or(Failure::NoSuchProduct)?;
+        let secret = self.settings.master_key.upstream_secret(&product).reveal().to_owned();
+        AdminResponse::json(200, &UpstreamSecret { product, algorithm: "hmac-sha256", secret })
+    }
+}

@@ -1,0 +1,4 @@
+//! The admin API on the platform in memory.
+#![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect must fail")]
+
+mod admin;
