@@ -113,7 +113,7 @@ impl State {
         let credential = &caller.credential;
         let wallet = self.wallet(&credential.account, &product);
         let room = wallet.flow(&mut tab, &credential.key, &flowed.usage(), way, now);
-        let (needs_refill, refused) = (wallet.needs_refill(), wallet.refused(now).cloned());
+        let (needs_refill, refused) = (wallet.needs_refill(now), wallet.refused(now).cloned());
         if let Some(call) = self.calls.get_mut(id.0) {
             call.tab = tab;
         }

@@ -9,12 +9,13 @@
 use std::rc::Rc;
 
 use farebox_core::{
-    id::{AccountId, BatchId},
+    id::{AccountId, BatchId, ProductId},
     journal::{Batch, Window},
     ledger::{Answer, Command, LONGEST_LEASE, command::AccountBatch},
     time::{Millis, SECOND, Timestamp},
 };
 use farebox_ports::log::tell;
+use futures_util::{StreamExt, stream};
 
 use crate::{
     instance::{CATALOG_HOLDS, Gateway, Lifetime, State, Unwritten},
@@ -35,6 +36,9 @@ const LOOKS_WITHIN: Millis = RELIEVED_AFTER / 2;
 /// How long the end of a short lease waits for others before a batch tells of them: with a look, and a write, well below
 /// [`HEARD_WITHIN`](farebox_core::ledger::HEARD_WITHIN).
 const GATHERS_FOR: Millis = 6 * SECOND;
+
+/// How many leases are renewed side by side: a Worker has six connections at once.
+const RENEWED_AT_ONCE: usize = 6;
 
 /// The age at which a loop ends even when nobody relieves it: Workers end background work 30 s after the response. Nobody has
 /// called for most of that, so the instance gives back what it holds.
@@ -105,6 +109,7 @@ impl<P: EdgePorts> Gateway<P> {
     /// Does what is due, and keeps doing it for a while. To be kept alive behind the response.
     pub async fn background(self: Rc<Self>) {
         let is_short_lived = self.settings.lifetime.is_some();
+        let began = self.ports.now();
         let refills = std::mem::take(&mut self.state().refills);
         for (account, product) in refills {
             // Many calls can find the same lease low before the first of them gets here. What is scarce is not asked for ahead
@@ -112,13 +117,11 @@ impl<P: EdgePorts> Gateway<P> {
             let is_wanted = {
                 let mut state = self.state();
                 let wallet = state.wallet(&account, &product);
-                wallet.needs_refill() && !(is_short_lived && wallet.is_scarce())
+                wallet.needs_refill(began) && !(is_short_lived && wallet.is_scarce())
             };
-            if !is_wanted {
-                continue;
+            if is_wanted {
+                self.renew(account, product).await;
             }
-            let (this, name) = (Rc::clone(&self), format!("lease/{account}/{product}"));
-            self.ports.once(name, async move { this.refill(account, product).await }).await;
         }
         let began = self.ports.now();
         let hoards = is_short_lived && self.state().retire(Wallet::hoards);
@@ -137,10 +140,30 @@ impl<P: EdgePorts> Gateway<P> {
         while self.look_after(began, upkeep_loop).await {}
     }
 
+    /// Asks for the next lease, unless that is under way.
+    async fn renew(self: &Rc<Self>, account: AccountId, product: ProductId) {
+        let (this, name) = (Rc::clone(self), format!("lease/{account}/{product}"));
+        self.ports.once(name, async move { this.refill(account, product).await }).await;
+    }
+
+    /// Renews the leases that were used and end soon, some side by side.
+    async fn renew_leases(self: &Rc<Self>) {
+        let now = self.ports.now();
+        let due: Vec<(AccountId, ProductId)> = {
+            let state = self.state();
+            let wallets =
+                state.wallets.iter().flat_map(|(account, wallets)| wallets.iter().map(move |it| (account, it)));
+            let due = wallets.filter(|(_, (_, wallet))| wallet.needs_renewal(now));
+            due.map(|(account, (product, _))| (account.clone(), product.clone())).collect()
+        };
+        let renewals = stream::iter(due).map(|(account, product)| self.renew(account, product));
+        renewals.buffer_unordered(RENEWED_AT_ONCE).collect().await
+    }
+
     /// Waits for the next look and does what is due then, for the loop number `upkeep_loop`, which `began` then. Says whether it goes
     /// on. When a batch, the counters and what was read are due is known by the instance and not by the loop: one
     /// that is relieved leaves all of it to the next one.
-    async fn look_after(&self, began: Timestamp, upkeep_loop: u64) -> bool {
+    async fn look_after(self: &Rc<Self>, began: Timestamp, upkeep_loop: u64) -> bool {
         let looks = self.settings.lifetime.map_or(LOOKS_WITHIN, |lifetime| lifetime.idle / LOOKS);
         let looks = looks.min(self.settings.flush_every).clamp(1, LOOKS_WITHIN);
         self.ports.sleep(looks).await;
@@ -175,6 +198,10 @@ impl<P: EdgePorts> Gateway<P> {
         } else {
             self.publish_metrics().await;
             self.refresh().await;
+            // The last loop leaves nothing behind that nobody gives back.
+            if !is_last {
+                self.renew_leases().await;
+            }
         }
         let mut state = self.state();
         // Nobody may call again for long, or here: the counters are written before.

@@ -27,6 +27,9 @@ pub(crate) const LEASE_LASTS: Millis = 20 * SECOND;
 /// How long one is asked for where instances last and the account has plenty: who calls seldom asks seldom.
 pub(crate) const LEASE_LASTS_WHILE_PLENTY: Millis = LONGEST_LEASE;
 
+/// How long before its end a long lease that is in use is renewed: some looks of the loop behind the calls, and an answer.
+const RENEWED_BEFORE: Millis = 10 * SECOND;
+
 /// How long the end of a long lease waits to be told of: until the batch that is due, and well below
 /// [`HEARD_WITHIN_OF_LONG`](farebox_core::ledger::HEARD_WITHIN_OF_LONG).
 const LONG_GATHERS_FOR: Millis = 20 * SECOND;
@@ -142,7 +145,7 @@ impl Wallet {
             && pocket.held.admit(now)
         {
             let id = pocket.held.lease().id;
-            return Pay::Lease { id, refill: self.needs_refill() };
+            return Pay::Lease { id, refill: self.needs_refill(now) };
         }
         self.refused(now).map_or(Pay::Ask, |rejection| Pay::Refused(rejection.clone()))
     }
@@ -152,10 +155,24 @@ impl Wallet {
         self.current.iter().chain(&self.standby).any(|pocket| pocket.held.pays(now))
     }
 
-    /// Whether the next lease should be asked for before it is needed.
-    pub(crate) fn needs_refill(&self) -> bool {
+    /// Whether the next lease should be asked for before it is needed: little is left, or what is left ends soon.
+    pub(crate) fn needs_refill(&self, now: Timestamp) -> bool {
         let is_low = self.current.as_ref().is_some_and(|pocket| pocket.held.is_low());
-        is_low && !self.asking && self.standby.is_none() && self.refused.is_none() && self.postponed.is_none()
+        (is_low || self.ends_soon(now)) && self.may_ask_ahead()
+    }
+
+    /// The same where nobody calls at the moment: of a long lease that was used, so that who calls seldom does not wait either.
+    pub(crate) fn needs_renewal(&self, now: Timestamp) -> bool {
+        self.ends_soon(now) && self.may_ask_ahead()
+    }
+
+    fn ends_soon(&self, now: Timestamp) -> bool {
+        let is_used = |pocket: &&Pocket| pocket.is_long() && pocket.held.spent().calls > 0;
+        self.current.as_ref().filter(is_used).is_some_and(|pocket| !pocket.held.lasts(now.plus(RENEWED_BEFORE)))
+    }
+
+    fn may_ask_ahead(&self) -> bool {
+        !self.asking && self.standby.is_none() && self.refused.is_none() && self.postponed.is_none()
     }
 
     /// Puts the lease that stands by into use, where the one in use pays for nothing more.

@@ -1,26 +1,47 @@
-//! When the ledger is told of a lease that has ended.
+//! When a lease is renewed, and when the ledger is told of one that has ended.
 
 use farebox_core::meter::PerMeter;
 
 use super::*;
 
+/// A wallet with a lease that `lasts` from the beginning of time.
+fn with_lease(lasts: Millis) -> Wallet {
+    let mut wallet = Wallet::default();
+    let lease = Lease {
+        id: LeaseId(1),
+        allowance: [(Meter::Calls, 32)].into_iter().collect(),
+        until: Timestamp::default().plus(lasts),
+        lasts,
+        beside: PerMeter::default(),
+        policy: "balance".to_owned(),
+        quantity: None,
+    };
+    wallet.take(lease, Timestamp::default(), Timestamp::default());
+    wallet
+}
+
 #[test]
 fn the_end_of_a_long_lease_waits_for_the_batch_that_is_due() {
     let gathers_for = 6 * SECOND;
     for (lasts, told_after) in [(LEASE_LASTS, gathers_for), (LEASE_LASTS_WHILE_PLENTY, LONG_GATHERS_FOR)] {
-        let (asked, mut wallet) = (Timestamp::default(), Wallet::default());
-        let lease = Lease {
-            id: LeaseId(1),
-            allowance: [(Meter::Calls, 32)].into_iter().collect(),
-            until: asked.plus(lasts),
-            lasts,
-            beside: PerMeter::default(),
-            policy: "balance".to_owned(),
-            quantity: None,
-        };
-        wallet.take(lease, asked, asked);
-        let told = asked.plus(lasts + told_after);
+        let (wallet, told) = (with_lease(lasts), Timestamp::default().plus(lasts + told_after));
         assert!(!wallet.is_overdue(gathers_for, told.plus(-1)), "one that lasts {lasts} ms");
         assert!(wallet.is_overdue(gathers_for, told), "one that lasts {lasts} ms");
+    }
+}
+
+#[test]
+fn a_long_lease_that_was_used_is_renewed_before_it_ends() {
+    for (lasts, is_used) in [(LEASE_LASTS_WHILE_PLENTY, true), (LEASE_LASTS_WHILE_PLENTY, false), (LEASE_LASTS, true)] {
+        let mut wallet = with_lease(lasts);
+        if is_used {
+            assert!(matches!(wallet.pay(Timestamp::default()), Pay::Lease { refill: false, .. }));
+        }
+        let due = Timestamp::default().plus(lasts - RENEWED_BEFORE);
+        let is_long = lasts == LEASE_LASTS_WHILE_PLENTY;
+        assert!(!wallet.needs_renewal(due.plus(-1)));
+        assert_eq!(wallet.needs_renewal(due), is_used && is_long, "used: {is_used}, {lasts} ms");
+        wallet.ask(None, due);
+        assert!(!wallet.needs_renewal(due), "it is asked for once");
     }
 }
