@@ -120,7 +120,7 @@ impl Held {
     /// (`usage.calls == 0`) gives its place back.
     pub const fn finish(&mut self, usage: &Usage) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        self.admitted = self.admitted.saturating_sub(1).saturating_add(usage.calls);
+        self.admitted = self.admitted.saturating_add(usage.calls).saturating_sub(1);
         self.ingress_bytes = self.ingress_bytes.saturating_add(usage.ingress_bytes);
         self.egress_bytes = self.egress_bytes.saturating_add(usage.egress_bytes);
     }
@@ -232,6 +232,14 @@ mod tests {
         other.finish(&Usage { calls: 1, ..Usage::NONE });
         assert_eq!((one.spent().calls, one.in_flight()), (0, 0));
         assert_eq!((other.spent().calls, other.in_flight()), (1, 0));
+    }
+
+    #[test]
+    fn a_call_that_is_booked_elsewhere_ends_here_and_counts_as_none() {
+        let mut held = held(&[(Meter::Calls, 1)]);
+        held.enter(false, &Usage::NONE);
+        held.finish(&Usage { calls: 1, ..Usage::NONE });
+        assert_eq!((held.spent().calls, held.in_flight()), (0, 0), "or the lease would never add up, and lapse");
     }
 
     #[test]
