@@ -31,12 +31,10 @@ function handle(request, env, ctx) {
     if (isOurs(url) && URL.canParse(url)) return env.BILLING.fetch(request);
     if (!started) begin(env);
     const asked = pack(request, url);
-    const answered = movableClock
-      ? run(bindings.synchronize()).then(() => proceed(admitted(asked.facts), asked, undefined, ctx)).catch(failed)
-      : proceed(admitted(asked.facts), asked, undefined, ctx);
-    // It is worked on also when the caller has gone: what the upstream was asked for must be counted.
-    if (answered instanceof Promise) ctx.waitUntil(answered);
-    return answered;
+    if (!movableClock) return proceed(admitted(asked.facts), asked, undefined, ctx);
+    return run(bindings.synchronize())
+      .then(() => proceed(admitted(asked.facts), asked, undefined, ctx))
+      .catch(failed);
   } catch (error) {
     return failed(error);
   }
@@ -99,6 +97,12 @@ async function run(task, read) {
   }
 }
 
+// The same promise, worked on also when the caller has gone.
+function kept(ctx, promise) {
+  ctx.waitUntil(promise);
+  return promise;
+}
+
 // What the module says to a request from memory.
 function admitted(facts) {
   const length = writeFacts(facts);
@@ -107,7 +111,9 @@ function admitted(facts) {
   return readMessage();
 }
 
-// Does what was decided. An answer that comes later is a promise that never rejects. Promises are chained by hand: each
+// Does what was decided. An answer that comes later is a promise that never rejects. What waits is worked on also when the caller
+// has gone, because others may wait for the same. A call that is on its way to the upstream is not: keeping it alive costs more
+// than its signature, and the gateway ends what it does not hear of (`abandoned.rs`). Promises are chained by hand: each
 // `async` function on the way, and each link more, costs a call measurably.
 function proceed(decision, asked, body, ctx) {
   switch (decision.verdict) {
@@ -116,13 +122,19 @@ function proceed(decision, asked, body, ctx) {
     case VERDICT.REJECT:
       return answer(decision);
     case VERDICT.READ_BODY:
-      return readWhole(asked.request, decision.limit)
-        .then((read) => withBody(asked, read, decision.limit, ctx))
-        .catch(failed);
+      return kept(
+        ctx,
+        readWhole(asked.request, decision.limit)
+          .then((read) => withBody(asked, read, decision.limit, ctx))
+          .catch(failed),
+      );
     case VERDICT.WAIT:
-      return run(bindings.decide(asked.facts, body), readMessage)
-        .then((decision) => proceed(decision, asked, body, ctx))
-        .catch(failed);
+      return kept(
+        ctx,
+        run(bindings.decide(asked.facts, body), readMessage)
+          .then((decision) => proceed(decision, asked, body, ctx))
+          .catch(failed),
+      );
     default:
       throw new Error(`a request comes to no ${decision.verdict}`);
   }
@@ -194,10 +206,12 @@ function forward(decision, asked, body, ctx) {
     const { timeout } = decision;
     if (call.ingress.done || timeout !== 0) init.signal = (call.controller = new AbortController()).signal;
     if (timeout !== 0) call.timer = setTimeout(() => give(call, CODE.UPSTREAM_TIMEOUT), timeout);
-    return fetch(decision.url, init).then(
+    const answered = fetch(decision.url, init).then(
       (upstream) => deliver(call, upstream),
       () => unanswered(call),
     );
+    // What goes through of a body that is pumped is counted to its end.
+    return call.ingress.done ? kept(ctx, answered) : answered;
   } catch (error) {
     return undone(call, error, CODE.BODY_BROKEN);
   }
@@ -273,6 +287,7 @@ function deliver(call, upstream) {
     if (egress.done) watch(egress, call.asked.request, upstream.headers);
     call.isAnswered = true;
     if (call.ingress.done || egress.done) {
+      if (call.instance === instances) bindings.answered(call.decision.call, call.decision.generation);
       const gone = Promise.all([call.ingress.done, egress.done]);
       call.ctx.waitUntil(gone.then(() => end(call)).catch(recover));
     } else {

@@ -70,6 +70,7 @@ async fn gateway() -> Result<Rc<Gateway<Platform>>, Fault> {
         address_header: ADDRESS_FIELD,
         metrics_every: variable::number::<i64>("metrics_seconds").await? * SECOND,
         lifetime: Some(lifetime),
+        answers_within: None,
     };
     let (now, seed) = (platform.now(), [u64::from_le_bytes(random()), u64::from_le_bytes(random())]);
     // Several first calls can get here together; all go on with the gateway of one.

@@ -35,6 +35,10 @@ const FLUSH_SECONDS: i64 = 20;
 /// How often an instance that is called writes its counters where the deployment does not say.
 const METRICS_SECONDS: i64 = 60;
 
+/// How long an upstream may take to begin its answer, where its product has no `timeout`, before its caller is taken for gone: as
+/// long as Cloudflare's own front waits for one (its error 524).
+const ANSWERS_WITHIN: Millis = 120 * SECOND;
+
 /// How many bytes of a request's facts are read where JavaScript writes them. A longer head comes by the general way.
 const FACTS_BYTES: usize = 16 << 10;
 
@@ -64,6 +68,7 @@ pub fn start(env: Env) -> Result<(), JsError> {
         address_header: "cf-connecting-ip",
         metrics_every: seconds("METRICS_SECONDS", METRICS_SECONDS) * SECOND,
         lifetime: None,
+        answers_within: Some(ANSWERS_WITHIN),
     };
     let platform = Platform::of_edge(&env).map_err(|error| JsError::new(&error.to_string()))?;
     let (now, seed) = (platform.now(), [u64::from_le_bytes(random()), u64::from_le_bytes(random())]);
@@ -113,6 +118,12 @@ pub fn finish(call: u32, generation: u32, ingress_bytes: f64, egress_bytes: f64,
     let (gateway, call) = (gateway(), CallKey::from_numbers([call, generation]));
     // Counted by JavaScript, whole numbers far below 2^53.
     gateway.finish(call, true, ingress_bytes as u64, egress_bytes as u64, at(&gateway, clock))
+}
+
+/// Notes that the upstream has begun its answer, and that [`finish`] comes for sure, however long the bodies take.
+#[wasm_bindgen]
+pub fn answered(call: u32, generation: u32) {
+    gateway().answered(CallKey::from_numbers([call, generation]));
 }
 
 /// The answer of our own to a call that was admitted, which it ends uncharged.

@@ -4,32 +4,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Malformed, NO_BODY, counted, readAtMost, whole } from "../src/bodies.js";
-
-// The runtime's streams, as far as the counting pump uses them: a write settles when the reader has taken a copy.
-globalThis.IdentityTransformStream = class extends TransformStream {
-  constructor() {
-    const transform = (chunk, controller) => controller.enqueue(chunk.slice());
-    super({ transform }, { highWaterMark: 1 }, { highWaterMark: 0 });
-  }
-};
-globalThis.FixedLengthStream = globalThis.IdentityTransformStream;
+import { bodyOf } from "./streams.mjs";
 
 const NO_LIMIT = { room: Infinity };
-
-function bodyOf(...chunks) {
-  return new ReadableStream({
-    type: "bytes",
-    pull(controller) {
-      const chunk = chunks.shift();
-      if (chunk instanceof Error) controller.error(chunk);
-      else if (chunk !== undefined) controller.enqueue(new TextEncoder().encode(chunk));
-      else {
-        controller.close();
-        controller.byobRequest?.respond(0);
-      }
-    },
-  });
-}
 
 const length = (text) => new Headers({ "content-length": text });
 

@@ -5,6 +5,7 @@ import { beforeEach, test } from "node:test";
 
 import { CODE } from "../src/wire.js";
 import { fakeModule, message } from "./module.mjs";
+import { bodyOf } from "./streams.mjs";
 
 const GOES = message("a call goes on, and texts are kept");
 const REJECTED = message("a rejection, not in ASCII");
@@ -48,6 +49,25 @@ test("a call goes on with the fields that are let through and those of the gatew
   });
   assert.deepEqual([answer.status, await answer.text(), answer.headers.get("ratelimit")], [200, "hello", '"p";r=9']);
   assert.deepEqual(ends(module).map((end) => end.slice(0, 5)), [["finish", 7, 3, 0, 5]]);
+});
+
+test("a call on the plain way keeps nothing alive, and one that waited is worked on whoever has gone", async () => {
+  const plain = await handling({ admit_written: () => GOES });
+  await plain.call("/v1", { method: "POST", body: "abc", headers: { "content-length": "3" } });
+  assert.deepEqual([background.length, plain.module.asked.some(([name]) => name === "answered")], [0, false]);
+  const waits = await handling({ admit_written: () => WAITS, decide: () => GOES });
+  await waits.call();
+  assert.equal(background.length, 1);
+});
+
+test("of an answer that streams the gateway hears before it is ended, and its end is worked on", async () => {
+  const { module, call } = await handling({ admit_written: () => GOES });
+  upstream = () => new Response(bodyOf("hel", "lo"));
+  assert.equal(await (await call()).text(), "hello");
+  assert.equal(background.length, 1);
+  await background[0];
+  const told = module.asked.filter(([name]) => name === "answered" || name === "finish").map((told) => told.slice(0, 5));
+  assert.deepEqual(told, [["answered", 7, 3], ["finish", 7, 3, 0, 5]]);
 });
 
 test("what is rejected is answered as the module says, and reaches no upstream", async () => {

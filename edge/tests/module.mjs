@@ -28,7 +28,7 @@ export function fakeModule(says) {
     },
     free() {},
   });
-  const names = ["admit", "admit_written", "reject", "reject_admitted", "flow", "start", "__wbg_reset_state"];
+  const names = ["admit", "admit_written", "reject", "reject_admitted", "answered", "flow", "start", "__wbg_reset_state"];
   const bindings = Object.fromEntries(names.map((name) => [name, notes(name)]));
   return Object.assign(bindings, {
     asked,

@@ -22,7 +22,7 @@ use farebox_ports::RateLimits;
 use crate::{
     credentials::{Caller, Known},
     forward::{self, Field, Forward, Reject, push_number},
-    instance::{CATALOG_EXPIRES, CATALOG_HOLDS, Call, Gateway, Shop, State},
+    instance::{CATALOG_EXPIRES, CATALOG_HOLDS, Call, Gateway, Progress, Shop, State},
     nonces::Fingerprint,
     served::served,
     throttle::{Full, Place, SharedBucket},
@@ -165,6 +165,8 @@ fn present<'a>(facts: &Facts<'a>) -> Result<Presented<'a>, Rejection> {
 
 /// A call that has everything but the money.
 struct Pass<'a> {
+    /// How many bytes its body is announced to have.
+    announced: u64,
     shop: Rc<Shop>,
     product: usize,
     caller: Rc<Caller>,
@@ -214,7 +216,8 @@ impl State {
         if nonce.is_some_and(|(_, fingerprint)| !self.nonces.is_free(fingerprint)) {
             return Err(Rejection::NonceUsed.into());
         }
-        Ok(Pass { product: target.product, shop, caller, nonce })
+        let announced = if facts.may_have_body { facts.content_length().unwrap_or(0) } else { 0 };
+        Ok(Pass { announced, product: target.product, shop, caller, nonce })
     }
 
     /// What is for sale, as long as it may be used.
@@ -318,7 +321,12 @@ impl State {
         let limits = forward::limits(wallet);
         let tab = wallet.open(lease, &Usage { ingress_bytes: read, ..Usage::NONE });
         let (caller, shop) = (Rc::clone(&pass.caller), Rc::clone(&pass.shop));
-        Ok(Paid { call: Call { caller, shop, product: pass.product, tab, began: now }, refill, limits })
+        let (product, announced, progress) = (pass.product, pass.announced, Progress::Admitted);
+        Ok(Paid {
+            call: Call { caller, shop, product, tab, began: now, heard_at: now, announced, progress },
+            refill,
+            limits,
+        })
     }
 
     /// Takes a place on a lease, once the nonce of a call that must not come twice is taken over all instances. Where money is

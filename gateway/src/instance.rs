@@ -51,6 +51,9 @@ pub struct Settings {
     pub metrics_every: Millis,
     /// How soon the platform ends an instance, where that is soon.
     pub lifetime: Option<Lifetime>,
+    /// How long an upstream may take to begin its answer where its product says nothing. A call of which no more is heard than
+    /// that is ended by the gateway; `None` where the shell ends every call itself.
+    pub answers_within: Option<Millis>,
 }
 
 /// How soon a platform ends an instance that is well: then it writes down what it counted and gives back what it holds by
@@ -76,6 +79,7 @@ pub struct Gateway<P> {
 pub(crate) struct State {
     pub(crate) writer: WriterId,
     pub(crate) address_header: &'static str,
+    pub(crate) answers_within: Option<Millis>,
     /// Requests seen: the second half of a request's id.
     pub(crate) requests: u64,
     /// Calls that came since it last gave back what it held, and when one last came or ended.
@@ -140,6 +144,22 @@ pub(crate) struct Call {
     pub(crate) product: usize,
     pub(crate) tab: Tab,
     pub(crate) began: Timestamp,
+    /// When the shell last said how far it is.
+    pub(crate) heard_at: Timestamp,
+    /// How many bytes its body was announced to have.
+    pub(crate) announced: u64,
+    pub(crate) progress: Progress,
+}
+
+/// What was heard of a call since it was admitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// Nothing.
+    Admitted,
+    /// The upstream has begun its answer: the shell ends the call for sure.
+    Answered,
+    /// Nothing for so long that it was ended: see [`State::sweep`].
+    Abandoned,
 }
 
 /// A batch on its way to the journal.
@@ -157,6 +177,7 @@ impl<P> Gateway<P> {
         let state = State {
             writer: writer_id(random[0]),
             address_header: settings.address_header,
+            answers_within: settings.answers_within,
             requests: 0,
             calls_seen: 0,
             busy_at: now,
@@ -196,15 +217,17 @@ impl<P> Gateway<P> {
     /// Ending a call that has ended does nothing. Says whether [`Gateway::background`] has something to do.
     pub fn finish(&self, call: CallKey, answered: bool, ingress_bytes: u64, egress_bytes: u64, now: Timestamp) -> bool {
         let mut state = self.state();
-        let Some(call) = state.calls.remove(call.0) else { return false };
+        let Some(mut call) = state.calls.remove(call.0) else { return false };
         state.busy_at = now;
         let usage = if answered { Usage { calls: 1, ingress_bytes, egress_bytes } } else { call.tab.booked };
         let product = &call.shop.catalog.products[call.product].id;
-        state.metrics.ended(product, answered, now.since(call.began), now);
+        if call.progress != Progress::Abandoned {
+            state.metrics.ended(product, answered, now.since(call.began), now);
+        }
         let credential = &call.caller.credential;
         let wallet = state.wallets.get_mut(&credential.account).and_then(|wallets| wallets.get_mut(product));
         let is_urgent = wallet.is_some_and(|wallet| {
-            wallet.finish(call.tab, &credential.key, &usage, now);
+            wallet.finish(&mut call.tab, &credential.key, &usage, now);
             wallet.owes_much() || self.settings.lifetime.is_some() && wallet.hoards()
         });
         is_urgent || state.needs_upkeep(now)

@@ -11,13 +11,15 @@
 //! 4. `forward`: what goes to the upstream, and what a rejection looks like.
 //! 5. `streams`: how many bytes may go on, while a body does.
 //! 6. `instance`: the end of a call, and all that an instance holds; `metrics` counts.
-//! 7. `upkeep`: behind the response, batches to the journal, leases, and the configuration again; `skew` says how wrong the
+//! 7. `upkeep`: behind the response, batches to the journal, leases, and the configuration again; `abandoned` ends calls
+//!    whose callers left before their answer; `skew` says how wrong the
 //!    instance's clock is.
 //!
 //! The synchronous part ([`Gateway::admit`], [`Gateway::finish`]) answers from memory alone; only when it says what it needs
 //! does the asynchronous part ([`Gateway::decide`]) go and get it. Boundary: no call comes to the control plane or to
 //! settlement, because this crate does not know them.
 
+mod abandoned;
 mod admit;
 mod configuration;
 mod credentials;

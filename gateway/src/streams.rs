@@ -99,6 +99,7 @@ impl<P: EdgePorts> Gateway<P> {
 impl State {
     fn flow(&mut self, id: CallKey, flowed: Flowed, way: Meter, now: Timestamp) -> Flow {
         let Some(call) = self.calls.get_mut(id.0) else { return Flow::End(Rejection::LedgerUnavailable) };
+        call.heard_at = now;
         let credential = &call.caller.credential;
         match self.credentials.get(credential.key.as_str(), &self.heard, now) {
             Some(Known::Caller(caller)) if !caller.credential.is_active(now) => {

@@ -85,6 +85,7 @@ impl State {
     /// Takes what was used since the last time out of the wallets, as a batch. Leases that end by `heard` are told of.
     fn drain(&mut self, now: Timestamp, heard: Timestamp) {
         self.look(now);
+        self.sweep(now);
         self.throttle.forget(now);
         let (mut batch, mut awaited) = (Batch::default(), Vec::new());
         for (account, wallets) in &mut self.wallets {
@@ -172,6 +173,7 @@ impl<P: EdgePorts> Gateway<P> {
         let is_last = now.since(began) >= ENDS_AFTER;
         let (is_over, is_relieved, is_due) = {
             let mut state = self.state();
+            state.sweep(now);
             let is_over = state.is_over(self.settings.lifetime, now);
             if is_over {
                 state.calls_seen = 0;

@@ -114,6 +114,7 @@ impl World {
             address_header: "cf-connecting-ip",
             metrics_every: MINUTE,
             lifetime: None,
+            answers_within: None,
         };
         let instance = |number: usize| {
             let seed = number as u64 + 1;

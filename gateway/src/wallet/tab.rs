@@ -32,6 +32,8 @@ pub(crate) struct Tab {
     granted: Usage,
     /// Whether the lease that admitted it limits bytes.
     pub(crate) is_metered: bool,
+    /// Whether the call has ended, as far as is known, and is on no lease.
+    is_away: bool,
 }
 
 impl Tab {
@@ -44,7 +46,7 @@ impl Tab {
 impl Wallet {
     /// Begins the tab of a call that was admitted on `lease`, with what it is likely to need, and at least `known`.
     pub(crate) fn open(&mut self, lease: LeaseId, known: &Usage) -> Tab {
-        let mut tab = Tab { lease, booked: Usage::NONE, granted: Usage::NONE, is_metered: false };
+        let mut tab = Tab { lease, booked: Usage::NONE, granted: Usage::NONE, is_metered: false, is_away: false };
         let Some(pocket) = self.pocket(lease) else { return tab };
         tab.is_metered = [Meter::IngressBytes, Meter::EgressBytes].into_iter().any(|way| pocket.held.limits(way));
         if tab.is_metered {
@@ -70,7 +72,7 @@ impl Wallet {
         now: Timestamp,
     ) -> Option<u64> {
         self.rehome(tab, credential, flowed, now);
-        if self.pocket(tab.lease).is_some_and(|pocket| pocket.held.lasts(now)) {
+        if !tab.is_away && self.pocket(tab.lease).is_some_and(|pocket| pocket.held.lasts(now)) {
             self.book(tab, credential, flowed);
             if let Some(room) = self.extend(tab, flowed, way) {
                 return Some(room);
@@ -88,22 +90,29 @@ impl Wallet {
         None
     }
 
-    /// Books what an admitted call turned out to be: `flowed` in all.
-    pub(crate) fn finish(&mut self, mut tab: Tab, credential: &CredentialKey, flowed: &Usage, now: Timestamp) {
-        self.rehome(&mut tab, credential, flowed, now);
+    /// Books what an admitted call turned out to be: `flowed` in all. One that ends again adds what it has moved since, as far as
+    /// a lease is in use; its call is booked.
+    pub(crate) fn finish(&mut self, tab: &mut Tab, credential: &CredentialKey, flowed: &Usage, now: Timestamp) {
+        self.rehome(tab, credential, flowed, now);
+        if tab.is_away {
+            return;
+        }
         let fresh = flowed.less(&tab.booked);
         let calls = flowed.calls.max(tab.booked.calls);
         self.seen.add(&fresh);
         self.unsent += fresh.calls;
-        let Some(pocket) = self.pocket(tab.lease) else { return };
-        pocket.held.finish(&Usage { calls, ..fresh });
-        pocket.held.release(&tab.granted.less(&tab.booked));
-        pocket.note(credential, &fresh);
+        if let Some(pocket) = self.pocket(tab.lease) {
+            pocket.held.finish(&Usage { calls, ..fresh });
+            pocket.held.release(&tab.granted.less(&tab.booked));
+            pocket.note(credential, &fresh);
+        }
+        tab.booked.add(&fresh);
+        tab.is_away = true;
     }
 
-    /// Lets a call go over to the lease in use where its own has ended.
+    /// Lets a call go over to the lease in use where its own has ended, or where it goes on after all.
     fn rehome(&mut self, tab: &mut Tab, credential: &CredentialKey, flowed: &Usage, now: Timestamp) {
-        if self.pocket(tab.lease).is_some_and(|pocket| pocket.held.lasts(now)) {
+        if !tab.is_away && self.pocket(tab.lease).is_some_and(|pocket| pocket.held.lasts(now)) {
             return;
         }
         if let Some(next) = self.in_use(now) {
@@ -120,7 +129,7 @@ impl Wallet {
     fn carry(&mut self, tab: &mut Tab, credential: &CredentialKey, flowed: &Usage, next: LeaseId) {
         let with_place = tab.booked.calls == 0;
         let unbooked = Usage { calls: 0, ..flowed.less(&tab.booked) };
-        if let Some(pocket) = self.pocket(tab.lease) {
+        if let Some(pocket) = self.pocket(tab.lease).filter(|_| !tab.is_away) {
             pocket.held.release(&tab.granted.less(&tab.booked));
             pocket.held.leave(with_place);
         }
@@ -129,7 +138,7 @@ impl Wallet {
             pocket.held.enter(with_place, &unbooked);
             is_full = [Meter::IngressBytes, Meter::TotalBytes].iter().any(|way| pocket.held.left(*way) == Some(0));
         }
-        tab.lease = next;
+        (tab.lease, tab.is_away) = (next, false);
         tab.granted = Usage { calls: 0, ..*flowed };
         // No lease has room for all of an upload that is not answered: it would eat up one after the other.
         if is_full {

@@ -18,8 +18,10 @@
 //! | a revocation reaches who believes for long | `holds` that asks for no change; changes that are not heard, or for long | `keys::a_credential_is_read_again…`, `keys::no_credential…` |
 //! | made-up keys cost few look-ups | a tag that nobody looks at; look-ups without a limit | `keys::*` |
 //! | a long lease takes nothing that is needed | `offer` that gives one whatever is left; changes that are not heeded; a loop that ends and keeps it | `plenty::*` |
+//! | who hangs up pays once | `sweep` that ends nothing; that ends a call again; `finish` that counts a late end | `abandoned::*` |
 //! | strict admission takes nonces over all instances | `admit` that skips `take_nonce` | `strict_admission_sees_a_nonce_on_every_instance` |
 
+mod abandoned;
 mod fields;
 mod keys;
 mod lifetime;
@@ -47,7 +49,7 @@ use farebox_core::{
     ledger::{BookedLease, Command, IdempotencyKey},
     request::Facts,
     signature::{Body, Signer, xca},
-    time::{DAY, SECOND, Timestamp},
+    time::{DAY, Millis, SECOND, Timestamp},
 };
 use farebox_gateway::{Forward, Gateway, Lifetime, Settings, Step};
 use farebox_memory::Memory;
@@ -111,6 +113,9 @@ limits = { per_account = "1000/minute" }
 routes = [{ path = "/once" }]
 rate = { per_1000_calls = "2.00" }
 "#;
+
+/// How long an upstream may take.
+const ANSWERS_WITHIN: Millis = 120 * SECOND;
 
 const START: Timestamp = Timestamp::from_millis(1_000 * DAY);
 
@@ -190,6 +195,7 @@ impl Deployment {
             address_header: "x-from",
             metrics_every: SECOND,
             lifetime,
+            answers_within: Some(ANSWERS_WITHIN),
         };
         Rc::new(Gateway::new(self.memory.clone(), settings, [seed, seed], self.memory.now()))
     }

@@ -18,7 +18,7 @@ use farebox_core::{
     meter::Usage,
     request::Facts,
     signature::Body,
-    time::{Millis, SECOND, Timestamp},
+    time::{MINUTE, Millis, SECOND, Timestamp},
 };
 use farebox_gateway::{CallKey, Gateway, Settings, Step};
 use farebox_ports::{Fault, Host, KeyValue, Ledger, Listed, Page, RateLimits, SingleFlight, Taken, UsageJournal};
@@ -27,6 +27,9 @@ use super::faulty::{Faulty, now};
 
 /// What an instance counted, by account and product.
 pub(crate) type Answered = BTreeMap<(AccountId, &'static str), Usage>;
+
+/// How long after a call was admitted its caller is taken for gone: no upstream takes as long in a steady world.
+const ANSWERS_WITHIN: Millis = 3 * MINUTE;
 
 /// A call in flight.
 struct Flying {
@@ -40,6 +43,8 @@ pub(crate) struct Instance {
     desk: Desk,
     gateway: Rc<Gateway<Desk>>,
     flying: Vec<Flying>,
+    /// Calls whose caller has left, of which nobody says that they ended.
+    pub(crate) left: Answered,
     tasks: Vec<Pin<Box<dyn Future<Output = ()>>>>,
     pub(crate) answered: Answered,
 }
@@ -53,9 +58,11 @@ impl Instance {
             address_header: "x-from",
             metrics_every: 0,
             lifetime: None,
+            // A clock that jumps takes who waits for gone, and the model can't tell whom.
+            answers_within: ports.calm.get().then_some(ANSWERS_WITHIN),
         };
         let gateway = Rc::new(Gateway::new(desk.clone(), settings, [number, number], desk.now()));
-        Self { desk, gateway, flying: Vec::new(), tasks: Vec::new(), answered: Answered::new() }
+        Self { desk, gateway, flying: Vec::new(), left: Answered::new(), tasks: Vec::new(), answered: Answered::new() }
     }
 
     /// What it calls itself, once it has asked for a lease.
@@ -93,6 +100,13 @@ impl Instance {
         while let Some(usage) = outcome().filter(|_| !self.flying.is_empty()) {
             let flying = self.flying.swap_remove(0);
             self.end(flying, usage);
+        }
+    }
+
+    /// The caller of a call in flight leaves, and its end is not told.
+    pub(crate) fn hang_up(&mut self) {
+        if let Some(Flying { account, product, .. }) = self.flying.pop() {
+            self.left.entry((account, product)).or_default().calls += 1;
         }
     }
 

@@ -49,6 +49,8 @@ pub(crate) struct Oracle {
     paid: BTreeMap<AccountId, i64>,
     corrected: BTreeMap<AccountId, i64>,
     answered: BTreeMap<WriterId, Answered>,
+    /// Calls whose callers have left: charged once their instance has noticed it.
+    left: BTreeMap<WriterId, Answered>,
     dead: BTreeSet<WriterId>,
     /// Whether nothing fails but instances.
     is_steady: bool,
@@ -72,6 +74,7 @@ impl Oracle {
     /// An instance has ended, or the world has.
     pub(crate) fn ended(&mut self, instance: &Instance) {
         if let Some(writer) = instance.writer() {
+            self.left.insert(writer.clone(), instance.left.clone());
             self.answered.insert(writer, instance.answered.clone());
         }
     }
@@ -113,7 +116,11 @@ impl Oracle {
                 offered.entry((account.clone(), product.unwrap())).or_default().add(&line.usage);
             }
         }
-        assert_eq!(offered, instance.answered, "what {writer} answered is in its batches");
+        let mut counted = instance.answered.clone();
+        for (of, usage) in &instance.left {
+            counted.entry(of.clone()).or_default().add(usage);
+        }
+        assert_eq!(offered, counted, "what {writer} answered, or nobody waited for, is in its batches");
     }
 
     pub(crate) fn judge(&self, ports: &Faulty, accounts: &[AccountId]) {
@@ -151,7 +158,8 @@ impl Oracle {
         for product in COUNTED {
             let mut total = 0;
             for (writer, answered) in &self.answered {
-                let answered = answered.get(&(id.clone(), product)).map_or(0, |usage| usage.calls);
+                let of = |counted: &Answered| counted.get(&(id.clone(), product)).map_or(0, |usage| usage.calls);
+                let (answered, left) = (of(answered), self.left.get(writer).map_or(0, of));
                 let ours = |lease: &&LeaseId| {
                     let leased = &reading.leases[lease];
                     leased.writer == *writer && leased.product.as_str() == product
@@ -161,8 +169,9 @@ impl Oracle {
                 let shown: u64 =
                     reading.ended.iter().filter(|(lease, _)| ours(lease)).map(|(_, left)| calls(left)).sum();
                 assert!(
-                    booked <= answered && answered <= booked + shown,
-                    "{writer} answered {answered} calls of {product} for {id}: {booked} are booked, {shown} unaccounted"
+                    booked <= answered + left && answered <= booked + shown,
+                    "{writer} answered {answered} calls of {product} for {id}, and {left} callers left: {booked} are booked, \
+                     {shown} unaccounted"
                 );
                 total += answered;
             }

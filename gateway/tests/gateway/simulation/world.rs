@@ -67,7 +67,8 @@ impl World {
             match self.rng.u32(0..100) {
                 0..9 => self.order(step),
                 9..46 if self.is_steady => self.call(),
-                46..58 if self.is_steady => self.answer(),
+                46..56 if self.is_steady => self.answer(),
+                56..58 if self.is_steady => self.instance().hang_up(),
                 58..64 if self.is_steady => self.die(),
                 _ if self.is_steady => self.live(),
                 9..50 => self.call(),
