@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use farebox_core::{
-    catalog::{Admission, AuthScheme, Catalog, SCHEMA, compile, difference::difference, router::Router},
+    catalog::{
+        Admission, AnswerStyle, AuthScheme, Catalog, Product, SCHEMA, compile, difference::difference, router::Router,
+    },
     ledger::{Beyond, Every},
     meter::Meter,
     money::Micros,
@@ -87,6 +89,20 @@ fn good() -> Catalog {
 }
 
 #[test]
+fn answers_are_annotated_and_upstreams_get_a_signature_unless_the_product_says_otherwise() {
+    let source = GOOD.replace("timeout = \"10s\"", "answer = \"untouched\"\nupstream_signature = false");
+    let catalog = compile(&source).unwrap();
+    let [translate, plain] = &catalog.products[..] else { panic!("two products") };
+    assert_eq!((translate.answer, plain.answer), (AnswerStyle::Untouched, AnswerStyle::Annotated));
+    assert!(!translate.upstream_signature && plain.upstream_signature);
+    let mut stored = serde_json::to_value(plain).unwrap();
+    for key in ["answer", "upstream_signature"] {
+        stored.as_object_mut().unwrap().remove(key).unwrap();
+    }
+    assert_eq!(serde_json::from_value::<Product>(stored).unwrap(), *plain, "as one that was published before");
+}
+
+#[test]
 fn every_key_of_a_good_catalog_is_understood() {
     let catalog = good();
     assert_eq!((catalog.provider.name.as_str(), catalog.provider.currency.as_str()), ("Acme", "USD"));
@@ -166,6 +182,8 @@ const BAD: &[(&str, &str, usize, &str)] = &[
     ("upstream = \"http://127.0.0.1:8080\"", "upstream = \"https://o/?k=1\"", 49, "without ? and #"),
     ("timeout = \"10s\"", "timeout = \"soon\"", 9, "`soon` is not a duration"),
     ("timeout = \"10s\"", "timeout = \"0s\"", 9, "more than nothing"),
+    ("timeout = \"10s\"", "answer = \"twice\"", 9, "use annotated or untouched"),
+    ("timeout = \"10s\"", "upstream_signature = \"no\"", 9, "expected true or false"),
     ("auth = [\"x-ca\", \"rfc9421\"]", "auth = []", 50, "the list is empty"),
     (
         "auth = [\"x-ca\", \"rfc9421\"]",

@@ -281,7 +281,8 @@ function deliver(call, upstream) {
     if (call.timer !== null) clearTimeout(call.timer);
     const { roomOut, shownNames, shownValues } = call.decision;
     const egress = (call.egress = counted(upstream.body, upstream.headers, flowing(call, true, roomOut)));
-    const response = new Response(egress.body, upstream);
+    // One that is neither annotated nor pumped is handed on as it is.
+    const response = shownNames.length === 0 && !egress.done ? upstream : new Response(egress.body, upstream);
     const { headers } = response;
     for (let at = 0; at < shownNames.length; at += 1) headers.set(shownNames[at], shownValues[at]);
     if (egress.done) watch(egress, call.asked.request, upstream.headers);

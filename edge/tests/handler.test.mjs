@@ -44,7 +44,7 @@ test("a call goes on with the fields that are let through and those of the gatew
   assert.deepEqual({ ...sent[0].headers }, {
     "a-first": "1",
     "c-third": "3",
-    farebox: 'account="a"',
+    farebox: 'account="a", request="w-1f"',
     signature: "farebox=:AA==:",
   });
   assert.deepEqual([answer.status, await answer.text(), answer.headers.get("ratelimit")], [200, "hello", '"p";r=9']);

@@ -5,7 +5,9 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 
 const LABEL = /^farebox=(\((?<covered>"[a-z0-9@" -]*")\);created=(?<created>\d{1,15});expires=(?<expires>\d{1,15});keyid="(?<product>[A-Za-z0-9._-]+)";alg="hmac-sha256")$/;
-const NEEDED = ["@method", "@authority", "@path", "@query", "farebox-account", "farebox-credential", "farebox-product", "farebox-request-id"];
+const NEEDED = ["@method", "@authority", "@path", "@query", "farebox"];
+// A member of the dictionary of who calls (RFC 9651, section 3.2), all of whose values are strings without escapes.
+const MEMBER = /([a-z]+)="([^"\\]*)"/g;
 
 /// How far your clock and the gateway's may differ, in seconds.
 const CLOCKS_DIFFER = 30;
@@ -39,12 +41,13 @@ export function verify(request, { secret, product, now = Math.floor(Date.now() /
   const given = /^farebox=:([A-Za-z0-9+/]{43}=):$/.exec(headers.signature ?? "");
   if (!given || !timingSafeEqual(Buffer.from(given[1], "base64"), right)) throw new Error("the signature is wrong");
 
-  if (input.product !== product || headers["farebox-product"] !== product) throw new Error("it is another product's");
+  const caller = Object.fromEntries([...headers.farebox.matchAll(MEMBER)].map(([, name, value]) => [name, value]));
+  if (input.product !== product || caller.product !== product) throw new Error("it is another product's");
   if (Number(input.created) > now + CLOCKS_DIFFER) throw new Error("it is of the future");
   if (Number(input.expires) < now - CLOCKS_DIFFER) throw new Error("it has expired");
   if (names.includes("content-digest")) {
     const digest = `sha-256=:${createHash("sha256").update(body).digest("base64")}:`;
     if (headers["content-digest"] !== digest) throw new Error("the body is another");
   }
-  return { account: headers["farebox-account"], credential: headers["farebox-credential"], request: headers["farebox-request-id"] };
+  return { account: caller.account, credential: caller.credential, request: caller.request };
 }

@@ -8,7 +8,8 @@ use std::borrow::Cow;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use farebox_core::{
-    catalog::AuthScheme,
+    catalog::{AnswerStyle, AuthScheme, Product},
+    credential::Secret,
     meter::{Meter, Usage},
     rejection::Rejection,
     request::Facts,
@@ -35,7 +36,7 @@ pub struct Forward {
     /// For each of the caller's header fields, in the order of the facts, whether it goes along.
     pub goes: Vec<bool>,
     /// The gateway's own, which do.
-    pub set: Vec<Field>,
+    pub set: Vec<(&'static str, Text)>,
     /// What the answer gets beside the upstream's own fields.
     pub respond: Vec<Field>,
     /// How long the upstream may take to begin its answer, where that is limited.
@@ -81,6 +82,9 @@ pub const HOP_BY_HOP: [&str; 11] = [
     "host",
 ];
 
+/// The field that says to the upstream who calls what.
+const WHO: &str = "farebox";
+
 /// How long the upstream is to believe the gateway's signature, in seconds. It is enough for clocks that differ a little, and
 /// little for whoever has seen a request and sends it again.
 const SIGNATURE_LASTS: u64 = 60;
@@ -110,11 +114,14 @@ pub(crate) fn forward(
     };
     let goes = going(facts, state.address_header, digest.is_some());
     let set = own_fields(&paid.call, facts, &url, &request_id, digest, now);
-    let mut respond = paid.limits;
-    if scheme == AuthScheme::XCa {
-        respond.push(("x-ca-request-id", request_id.clone()));
-    }
-    respond.push(("farebox-request-id", request_id));
+    let respond = match product.answer {
+        AnswerStyle::Annotated => {
+            let mut fields = paid.limits;
+            fields.push((request_id_field(scheme), request_id));
+            fields
+        }
+        AnswerStyle::Untouched => Vec::new(),
+    };
     if paid.refill {
         state.refills.push((paid.call.caller.credential.account.clone(), product.id.clone()));
     }
@@ -139,6 +146,7 @@ fn going(facts: &Facts<'_>, address_header: &str, has_digest: bool) -> Vec<bool>
     let stays = |spelled: &str, name: &str, value: &str| {
         HOP_BY_HOP.contains(&name)
             || name.starts_with("x-ca-")
+            || name == WHO
             || name.starts_with("farebox-")
             || matches!(name, "signature" | "signature-input")
             || (name == "authorization" && value.split(',').any(|part| appcode::read(part).is_some()))
@@ -169,8 +177,9 @@ fn is_bodiless(facts: &Facts<'_>) -> bool {
     matches!(facts.method, "GET" | "HEAD")
 }
 
-/// Who calls, for the upstream, and the digest of a body that was read, signed with HTTP Message Signatures (RFC 9421) under
-/// the product's upstream secret.
+/// Who calls, for the upstream: a dictionary of structured fields (RFC 9651, section 3.2), in which no id needs escaping. Where the
+/// product has it signed, HTTP Message Signatures (RFC 9421) under the product's upstream secret cover it, and the digest of a
+/// body that was read.
 fn own_fields(
     call: &Call,
     facts: &Facts<'_>,
@@ -178,17 +187,33 @@ fn own_fields(
     request_id: &str,
     digest: Option<String>,
     now: Timestamp,
-) -> Vec<Field> {
+) -> Vec<(&'static str, Text)> {
     let credential = &call.caller.credential;
     let product = product_of(call);
-    let mut fields = Vec::with_capacity(7);
-    fields.extend([
-        ("farebox-account", credential.account.as_str().to_owned()),
-        ("farebox-credential", credential.key.as_str().to_owned()),
-        ("farebox-product", product.id.as_str().to_owned()),
-        ("farebox-request-id", request_id.to_owned()),
-    ]);
-    fields.extend(digest.map(|digest| ("content-digest", digest)));
+    let mut who = String::with_capacity(256);
+    who.extend(["account=\"", credential.account.as_str(), "\", credential=\"", credential.key.as_str()]);
+    who.extend(["\", product=\"", product.id.as_str(), "\", request=\""]);
+    let same = who.len();
+    who.extend([request_id, "\""]);
+    let mut fields = Vec::with_capacity(4);
+    fields.push((WHO, Text { whole: who, same }));
+    fields.extend(digest.map(|digest| ("content-digest", Text { whole: digest, same: 0 })));
+    if product.upstream_signature {
+        let secret = &call.shop.upstream_secrets[call.product];
+        let signed = sign(&fields, facts.method, url, (product, secret), now);
+        fields.extend(signed);
+    }
+    fields
+}
+
+/// Signs `fields` and where the call goes.
+fn sign(
+    fields: &[(&'static str, Text)],
+    method: &str,
+    url: &str,
+    (product, secret): (&Product, &Secret),
+    now: Timestamp,
+) -> [(&'static str, Text); 2] {
     let target = url.split_once(':').and_then(|(_, rest)| rest.strip_prefix("//")).unwrap_or(url);
     let (authority, target) = target.find('/').map_or((target, "/"), |at| target.split_at(at));
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
@@ -197,27 +222,26 @@ fn own_fields(
     let value_at = parameters.len();
     parameters.push_str("(\"@method\" \"@authority\" \"@path\" \"@query\"");
     let mut base = String::with_capacity(512);
-    base.extend(["\"@method\": ", facts.method, "\n\"@authority\": ", authority]);
+    base.extend(["\"@method\": ", method, "\n\"@authority\": ", authority]);
     base.extend(["\n\"@path\": ", path, "\n\"@query\": ?", query, "\n"]);
-    for (name, value) in &fields {
-        base.extend(["\"", name, "\": ", value, "\n"]);
+    for (name, value) in fields {
+        base.extend(["\"", name, "\": ", &value.whole, "\n"]);
         parameters.extend([" \"", name, "\""]);
     }
     parameters.push_str(");created=");
+    let same = parameters.len();
     let created = now.seconds().max(0).unsigned_abs();
     push_number(&mut parameters, created, 10);
     parameters.push_str(";expires=");
     push_number(&mut parameters, created + SIGNATURE_LASTS, 10);
     parameters.extend([";keyid=\"", product.id.as_str(), "\";alg=\"hmac-sha256\""]);
     base.extend(["\"@signature-params\": ", &parameters[value_at..]]);
-    let digest = call.shop.upstream_secrets[call.product].hmac_sha256(base.as_bytes());
+    let digest = secret.hmac_sha256(base.as_bytes());
     let mut signature = String::with_capacity(64);
     signature.push_str("farebox=:");
     STANDARD.encode_string(digest, &mut signature);
     signature.push(':');
-    fields.push(("signature-input", parameters));
-    fields.push(("signature", signature));
-    fields
+    [("signature-input", Text { whole: parameters, same }), ("signature", Text { whole: signature, same: 0 })]
 }
 
 /// Appends a number's digits in `base`, of at most 16. The formatter of `core` would do, at several times the price.
@@ -235,22 +259,35 @@ pub(crate) fn push_number(text: &mut String, mut number: u64, base: u64) {
     text.extend(digits[first..].iter().map(|&digit| char::from(digit)));
 }
 
-/// `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers): what `wallet` has left.
+/// The name that clients of a scheme know a request's id by.
+const fn request_id_field(scheme: AuthScheme) -> &'static str {
+    match scheme {
+        AuthScheme::XCa => "x-ca-request-id",
+        AuthScheme::Rfc9421 | AuthScheme::AppCode => "farebox-request-id",
+    }
+}
+
+/// `RateLimit`, and `RateLimit-Policy` where a quota stands still (draft-ietf-httpapi-ratelimit-headers): what `wallet` has left.
+/// The quota of a balance would be what it pays for, which each call changes.
 pub(crate) fn limits(wallet: &Wallet) -> Vec<Field> {
     let Some(meter) = shown_meter(|meter| wallet.left(meter).is_some()) else { return Vec::new() };
     let Some((lease, left)) = wallet.left(meter) else { return Vec::new() };
     let unit = if meter == Meter::Calls { "requests" } else { "content-bytes" };
-    let quantity = lease.quantity.unwrap_or(left);
     let quoted = |rest: &str, number: u64| {
         let mut value = String::with_capacity(64);
         value.extend(["\"", &lease.policy, "\";", rest]);
         push_number(&mut value, number, 10);
         value
     };
-    let mut policy = quoted("q=", quantity);
-    policy.extend([";qu=\"", unit, "\""]);
-    let mut fields = Vec::with_capacity(4);
-    fields.extend([("ratelimit-policy", policy), ("ratelimit", quoted("r=", left))]);
+    let policy = lease.quantity.map(|quantity| {
+        let mut policy = quoted("q=", quantity);
+        policy.extend([";qu=\"", unit, "\""]);
+        ("ratelimit-policy", policy)
+    });
+    // One more than it holds: the request's id comes behind.
+    let mut fields = Vec::with_capacity(3);
+    fields.extend(policy);
+    fields.push(("ratelimit", quoted("r=", left)));
     fields
 }
 
@@ -259,13 +296,12 @@ impl Reject {
     pub(crate) fn new(rejection: &Rejection, scheme: AuthScheme, request_id: &str) -> Self {
         let mut fields = vec![
             ("content-type", "application/problem+json".to_owned()),
-            ("farebox-request-id", request_id.to_owned()),
+            (request_id_field(scheme), request_id.to_owned()),
         ];
         let mut status = rejection.status();
         if scheme == AuthScheme::XCa {
             let shown = rejection.xca();
             status = shown.status;
-            fields.push(("x-ca-request-id", request_id.to_owned()));
             fields.push(("x-ca-error-code", shown.code.to_owned()));
             fields.push(("x-ca-error-message", shown.message));
         }

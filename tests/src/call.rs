@@ -16,6 +16,12 @@ use hyper::{HeaderMap, Method, Request, header::HeaderName};
 
 use crate::http::{Answer, Body, Http, bytes};
 
+/// What an upstream was told of who called: a member of the dictionary in the field `farebox` (RFC 9651, section 3.2).
+pub(crate) fn told<'a>(farebox: &'a str, member: &str) -> Option<&'a str> {
+    let mut members = farebox.split(", ").filter_map(|one| one.split_once('='));
+    members.find(|(name, _)| *name == member)?.1.strip_prefix('"')?.strip_suffix('"')
+}
+
 /// Somebody with a key and a secret.
 #[derive(Clone)]
 pub(crate) struct Caller {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Admission, AuthScheme, Catalog, Product, Provider, Route,
+    Admission, AnswerStyle, AuthScheme, Catalog, Product, Provider, Route,
     offer::{package, plan, rate},
     router::{RouteError, Router, Target},
     source::{Item, Problem, Report, Table},
@@ -78,8 +78,10 @@ fn product(table: &Table<'_>, index: usize, seen: &mut Seen) -> Option<Product> 
     let upstream = table.required("upstream").and_then(|item| item.read(value::upstream));
     let timeout = table.maybe("timeout", |item| item.read(value::duration));
     let auth = table.required("auth").and_then(|item| list(&item, scheme));
-    let hmac_sha1 = table.flag("hmac_sha1");
-    let strict_signature = table.flag("strict_signature");
+    let hmac_sha1 = table.flag("hmac_sha1", false);
+    let upstream_signature = table.flag("upstream_signature", true);
+    let answer = table.maybe("answer", |item| item.read(answer));
+    let strict_signature = table.flag("strict_signature", false);
     let rfc9421_components = table.maybe("rfc9421_components", |item| list(item, |item| item.read(value::component)));
     let admission = table.maybe("admission", |item| item.read(admission));
     let limits = table.maybe("limits", |item| item.table().and_then(|table| limits(&table)));
@@ -100,6 +102,8 @@ fn product(table: &Table<'_>, index: usize, seen: &mut Seen) -> Option<Product> 
         id,
         upstream: upstream?,
         timeout: timeout?,
+        upstream_signature: upstream_signature?,
+        answer: answer?.unwrap_or_default(),
         auth: auth?,
         hmac_sha1: hmac_sha1?,
         strict_signature: strict_signature?,
@@ -207,6 +211,14 @@ fn admission(text: &str) -> Result<Admission, String> {
         "leased" => Ok(Admission::Leased),
         "strict" => Ok(Admission::Strict),
         _ => Err(format!("`{text}` is not a way to admit calls: use leased or strict")),
+    }
+}
+
+fn answer(text: &str) -> Result<AnswerStyle, String> {
+    match text {
+        "annotated" => Ok(AnswerStyle::Annotated),
+        "untouched" => Ok(AnswerStyle::Untouched),
+        _ => Err(format!("`{text}` is not a way to hand answers on: use annotated or untouched")),
     }
 }
 

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Admission, AuthScheme, Catalog, Package, Plan, Product, Provider, Route};
+use super::{Admission, AnswerStyle, AuthScheme, Catalog, Package, Plan, Product, Provider, Route};
 use crate::{
     ledger::Beyond,
     limit::Limits,
@@ -132,6 +132,8 @@ fn describe_product(product: &Product) -> Aspects {
         title,
         upstream,
         timeout,
+        upstream_signature,
+        answer,
         auth,
         hmac_sha1,
         strict_signature,
@@ -158,6 +160,8 @@ fn describe_product(product: &Product) -> Aspects {
         ("title", title.clone()),
         ("upstream", upstream.clone()),
         ("timeout", timeout.map(duration).unwrap_or_default()),
+        ("upstream_signature", if *upstream_signature { String::new() } else { "off".to_owned() }),
+        ("answer", if *answer == AnswerStyle::Untouched { "untouched".to_owned() } else { String::new() }),
         ("auth", auth.collect::<Vec<_>>().join(" ")),
         ("hmac_sha1", flag(*hmac_sha1)),
         ("strict_signature", flag(*strict_signature)),

@@ -41,6 +41,17 @@ pub enum AuthScheme {
     AppCode,
 }
 
+/// How an upstream's answer is handed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AnswerStyle {
+    /// With what is left to pay with and the request's id.
+    #[default]
+    Annotated,
+    /// As it came.
+    Untouched,
+}
+
 /// How a call is made sure to be paid for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -85,6 +96,12 @@ pub struct Product {
     /// costs a call more than its signature, so it is watched only where the provider asks for it.
     #[serde(default)]
     pub timeout: Option<Millis>,
+    /// Whether what the gateway says to the upstream is signed.
+    #[serde(default = "signed")]
+    pub upstream_signature: bool,
+    /// How its answers are handed on.
+    #[serde(default)]
+    pub answer: AnswerStyle,
     /// How callers may sign.
     pub auth: Vec<AuthScheme>,
     /// Whether x-ca may be signed with HMAC-SHA1 too.
@@ -174,6 +191,11 @@ pub const CATALOG_ENTRY: &str = "catalog/current";
 /// What a signature of RFC 9421 must cover where the provider says nothing else.
 fn demanded() -> Vec<String> {
     DEMANDED.map(str::to_owned).into()
+}
+
+/// Whether an upstream is told in a signature who calls where the provider says nothing: it can always leave it unread.
+const fn signed() -> bool {
+    true
 }
 
 impl Catalog {

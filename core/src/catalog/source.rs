@@ -137,9 +137,9 @@ impl<'a> Table<'a> {
         items.iter().filter_map(Item::table).collect()
     }
 
-    /// A flag; off when it is not there.
-    pub(super) fn flag(&self, key: &'static str) -> Option<bool> {
-        let Some(item) = self.optional(key) else { return Some(false) };
+    /// A flag; `unset` when it is not there.
+    pub(super) fn flag(&self, key: &'static str, unset: bool) -> Option<bool> {
+        let Some(item) = self.optional(key) else { return Some(unset) };
         match item.value {
             DeValue::Boolean(flag) => Some(*flag),
             _ => item.wrong_type("true or false"),

@@ -147,7 +147,7 @@ fn request(
     let mut list: Vec<(String, Vec<u8>)> = Vec::with_capacity(head.fields.len() + to.set.len());
     let going = head.fields.iter().zip(&to.goes).filter(|(_, goes)| **goes);
     list.extend(going.map(|((name, value), _)| bytes(name, value)));
-    list.extend(to.set.iter().map(|(name, value)| bytes(name, value)));
+    list.extend(to.set.iter().map(|(name, value)| bytes(name, &value.whole)));
     // Said of itself, or the runtime would send no body as one in chunks.
     if contents.is_none() && !is_bodiless(&head.method) && !list.iter().any(|(name, _)| name == LENGTH) {
         list.push((LENGTH.to_owned(), b"0".to_vec()));

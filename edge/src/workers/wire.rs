@@ -251,7 +251,10 @@ impl Message {
             }
             self.text(&names, "");
         }
-        for (_, value) in set.iter().chain(respond) {
+        for (_, value) in set {
+            self.beginning(value);
+        }
+        for (_, value) in respond {
             self.text("", value);
         }
         self.finish();

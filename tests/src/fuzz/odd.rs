@@ -92,10 +92,11 @@ const HOSTS: [&str; 16] = [
 ];
 
 /// Lines of a head, without their ends.
-const LINES: [&[u8]; 46] = [
+const LINES: [&[u8]; 47] = [
     b"Farebox_Account: acc_evil",
     b"farebox.account: acc_evil",
     b"Farebox-Account: acc_evil",
+    b"Farebox: account=\"acc_evil\"",
     b"FAREBOX-PRODUCT: x",
     b"signature_input: sig=()",
     b"X_Ca_Key: x",
@@ -113,7 +114,7 @@ const LINES: [&[u8]; 46] = [
     b"x: a\0b",
     b"x\x80: a",
     b"x: \x01\x7f",
-    b"Connection: farebox-account, farebox-product, signature, signature-input",
+    b"Connection: farebox, farebox-account, signature, signature-input",
     b"Connection: host",
     b"Connection: close, x-ca-key, authorization",
     b"Connection: ,,, ,;\"",

@@ -13,6 +13,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 
 use super::draft::{MARK, Marker, Tied};
+use crate::call::told;
 
 /// A request that arrived.
 #[derive(Debug, Clone)]
@@ -152,7 +153,9 @@ fn take(reader: &mut impl BufRead, line: &str) -> Result<(Option<Marker>, Forwar
             "transfer-encoding" => codings.push(value),
             MARK => marks.extend(Marker::read(&value)),
             // Programs behind a server get names with `-`, `_` and `.` all as `_`.
-            name if name.replace(['_', '.'], "-") == "farebox-account" => accounts.push(value),
+            name if name.replace(['_', '.'], "-").starts_with("farebox") => {
+                accounts.push(told(&value, "account").map_or_else(|| format!("{name}: {value}"), str::to_owned));
+            }
             _ => {}
         }
     }

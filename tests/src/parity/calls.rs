@@ -51,6 +51,10 @@ const ANSWERS: [&str; 43] = [
     "short-of-its-length",
 ];
 
+/// What it is asked for where its answers are handed on untouched.
+const UNTOUCHED: [&str; 11] =
+    ["echo", "204", "304", "404", "chunked", "cookies", "as-if-ours", "gzip", "large", "large-chunked", "hang-up"];
+
 /// Header fields of a request that say something to the gateway, to the connection or to nobody.
 const FIELDS: [(&str, &str); 24] = [
     ("duplicates", "X-Twice: one\r\nX-Twice: two\r\nAccept: a/b\r\nAccept: c/d\r\n"),
@@ -60,7 +64,10 @@ const FIELDS: [(&str, &str); 24] = [
         "Connection: close, X-Hop, te\r\nX-Hop: 1\r\nTE: trailers\r\nKeep-Alive: 5\r\nProxy-Connection: close\r\n",
     ),
     ("proxy credentials", "Proxy-Authorization: Basic eDp5\r\nProxy-Authenticate: Basic\r\n"),
-    ("as if ours", "Farebox-Account: acc_x\r\nFarebox-Request-Id: x\r\nFarebox-Own: x\r\n"),
+    (
+        "as if ours",
+        "Farebox: account=\"acc_x\"\r\nFarebox-Account: acc_x\r\nFarebox-Request-Id: x\r\nFarebox-Own: x\r\n",
+    ),
     (
         "as if ours, spelled otherwise",
         "Farebox_Account: acc_x\r\nX.Ca_Key: k\r\nSignature_Input: a=()\r\nCF_Ray: 1\r\n",
@@ -134,6 +141,9 @@ pub(super) fn cases(world: &World) -> Result<Vec<Case>> {
     }
     cases.push(call("an upstream that answers early", "POST", "/open/404", text, &[b'x'; 50_000]));
 
+    for wanted in UNTOUCHED {
+        cases.push(call(&format!("untouched {wanted}"), "GET", &format!("/plain/{wanted}"), "", b""));
+    }
     let below = format!("Authorization: APPCODE {}\r\n", world.rich.app_code);
     for target in ["/below/echo", "/below/echo?", "/exactly", "/exactly?x=1", "/exactly/", "/below", "/below/"] {
         cases.push(Case::new(format!("an upstream with a path: {target}"), raw("GET", target, &below, b"")));

@@ -44,7 +44,7 @@ static NEW: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
 /// An answer as text, without what may differ.
 pub(super) fn shown(answer: Answer, is_head: bool) -> String {
     let Answer { status, headers, body } = answer;
-    if status == 400 && !headers.iter().any(|(name, _)| name == "farebox-request-id") {
+    if status == 400 && !headers.iter().any(|(name, _)| name == "farebox-request-id" || name == "x-ca-request-id") {
         return "400, by the server in front".to_owned();
     }
     // Several fields of one name mean the same as one with all values (RFC 9110, section 5.3), but for this one.

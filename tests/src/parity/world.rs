@@ -106,6 +106,15 @@ rate = { per_1000_calls = "1.00" }
 routes = [{ path = "/gone/{*rest}" }]
 
 [[products]]
+id = "plain"
+upstream = "ORIGIN"
+auth = ["appcode"]
+answer = "untouched"
+upstream_signature = false
+rate = { per_1000_calls = "2.00" }
+routes = [{ path = "/plain/{*rest}" }]
+
+[[products]]
 id = "below"
 title = "Whose upstream has a path"
 upstream = "ORIGIN/v1"

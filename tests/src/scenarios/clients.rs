@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use crate::{Farebox, account::Account, farebox::run_node};
+use crate::{Farebox, account::Account, call::told, farebox::run_node};
 
 /// The npm client `aliyun-api-gateway`, unmodified, in all the ways its users call it.
 pub async fn the_npm_client_works_unmodified(farebox: &Farebox) -> Result<()> {
@@ -112,8 +112,10 @@ impl Case {
         if let Some(signed) = self.options["signHeaders"]["X-Custom"].as_str() {
             ensure!(headers["x-custom"] == signed, "a header of the caller");
         }
-        ensure!(headers["farebox-account"] == account && headers["farebox-product"] == "client", "who calls what");
-        for own in ["farebox-request-id", "farebox-credential", "signature-input", "signature"] {
+        let who = headers["farebox"].as_str().context("nobody")?;
+        ensure!(told(who, "account") == Some(account) && told(who, "product") == Some("client"), "who calls what");
+        ensure!(told(who, "request").is_some() && told(who, "credential").is_some(), "by what, and in which request");
+        for own in ["signature-input", "signature"] {
             ensure!(headers.contains_key(own), "no {own}");
         }
         Ok(())

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::{
     Farebox,
     account::Account,
-    call::{Caller, now},
+    call::{Caller, now, told},
     farebox::run_node,
     python,
 };
@@ -64,7 +64,8 @@ fn received(call: &Value, body: &Value, account: &str) -> Result<()> {
         "not the same"
     );
     let headers = &echo["headers"];
-    ensure!(headers["farebox-account"] == account && headers["farebox-product"] == "signed", "who calls what");
+    let who = headers["farebox"].as_str().context("nobody")?;
+    ensure!(told(who, "account") == Some(account) && told(who, "product") == Some("signed"), "who calls what");
     let input = headers["signature-input"].as_str().context("no signature of the gateway's")?;
     ensure!(input.contains("keyid=\"signed\"") && !input.contains("ak_"), "the caller's signature went along");
     Ok(())

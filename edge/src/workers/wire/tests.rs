@@ -19,7 +19,10 @@ fn forward(goes: &[bool], room: Option<Usage>) -> Forward {
         call: CallKey::from_numbers([7, 3]),
         url: Text { whole: "https://origin.test/base/v1?q=1".into(), same: 24 },
         goes: goes.to_vec(),
-        set: vec![("farebox", "account=\"a\"".into()), ("signature", "farebox=:AA==:".into())],
+        set: vec![
+            ("farebox", Text { whole: "account=\"a\", request=\"w-1f\"".into(), same: 22 }),
+            ("signature", Text { whole: "farebox=:AA==:".into(), same: 0 }),
+        ],
         respond: vec![("ratelimit", "\"p\";r=9".into())],
         timeout: room.map(|_| 1_500),
         background: room.is_some(),

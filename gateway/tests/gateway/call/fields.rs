@@ -17,6 +17,7 @@ fn going(more: &str) -> Vec<String> {
 #[test]
 fn what_an_upstream_may_take_for_ours_stays_here_however_it_is_spelled() {
     for name in [
+        "farebox",
         "farebox-account",
         "farebox_account",
         "farebox.account",
@@ -38,9 +39,7 @@ fn what_an_upstream_may_take_for_ours_stays_here_however_it_is_spelled() {
     ] {
         assert_eq!(going(&format!("{name}: v")), [""; 0], "{name}");
     }
-    for name in
-        ["farebox", "x_under", "signature-agent", "x.dotted", "x-forwarded-for", "user-agent", "xfarebox_account"]
-    {
+    for name in ["x_under", "signature-agent", "x.dotted", "x-forwarded-for", "user-agent", "xfarebox_account"] {
         assert_eq!(going(&format!("{name}: v")), [name], "{name}");
     }
 }
@@ -63,6 +62,54 @@ fn an_app_code_stays_here_also_beside_a_signature() {
 #[test]
 fn what_connection_names_stays_here() {
     assert_eq!(going("connection: close, X-Hop\nx-hop: 1\nx-other: 1"), ["x-other"]);
+}
+
+fn names<T>(fields: &[(&'static str, T)]) -> Vec<&'static str> {
+    fields.iter().map(|(name, _)| *name).collect()
+}
+
+#[test]
+fn the_upstream_gets_three_fields_and_the_caller_two() {
+    let deployment = Deployment::new("10.00");
+    let forward = send(&deployment.instance(1), &deployment.signed("/leased", "hush")).unwrap();
+    assert_eq!(names(&forward.set), ["farebox", "signature-input", "signature"]);
+    let (name, value) = &forward.respond[1];
+    let who = format!("account=\"acc_1\", credential=\"ak_1\", product=\"leased\", request=\"{value}\"");
+    assert_eq!((*name, &forward.set[0].1.whole), ("x-ca-request-id", &who), "one id of the request");
+    assert_eq!(names(&forward.respond), ["ratelimit", "x-ca-request-id"], "a balance has no quota that stands still");
+    assert!(forward.respond[0].1.starts_with("\"balance\";r="), "{}", forward.respond[0].1);
+}
+
+#[test]
+fn of_a_package_the_caller_is_told_the_quota_too() {
+    let deployment = Deployment::new("10.00");
+    deployment.buy_hundred();
+    let forward = send(&deployment.instance(1), &deployment.signed("/leased", "hush")).unwrap();
+    assert_eq!(names(&forward.respond), ["ratelimit-policy", "ratelimit", "x-ca-request-id"]);
+    assert_eq!(forward.respond[0].1, "\"hundred\";q=100;qu=\"requests\"");
+}
+
+#[test]
+fn a_product_may_have_nothing_signed_and_its_answers_untouched() {
+    let deployment = Deployment::new("10.00");
+    let forward = send(&deployment.instance(1), &deployment.signed("/plain", "hush")).unwrap();
+    assert_eq!((names(&forward.set), names(&forward.respond)), (vec!["farebox"], vec![]));
+}
+
+#[test]
+fn a_rejection_has_one_id_by_the_name_that_its_scheme_has_for_it() {
+    let deployment = Deployment::new("10.00");
+    let gateway = deployment.instance(1);
+    for (fields, id) in
+        [("x-ca-key: k\nx-ca-signature: s", "x-ca-request-id"), ("authorization: APPCODE c", "farebox-request-id")]
+    {
+        let packed = format!("GET\nhttp://h/leased\n{fields}");
+        let Step::Reject(reject) = now(gateway.decide(&Facts::unpack(&packed).unwrap(), Body::Unread)) else {
+            panic!("not refused")
+        };
+        let ids: Vec<_> = names(&reject.fields).into_iter().filter(|name| name.ends_with("request-id")).collect();
+        assert_eq!(ids, [id]);
+    }
 }
 
 /// Status and code of a request that is turned away.

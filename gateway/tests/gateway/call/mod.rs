@@ -105,6 +105,14 @@ auth = ["x-ca"]
 routes = [{ path = "/mib" }]
 packages = [{ id = "one", price = "0.01", egress_bytes = "1 MiB" }]
 [[products]]
+id = "plain"
+upstream = "http://origin.test"
+auth = ["x-ca"]
+answer = "untouched"
+upstream_signature = false
+routes = [{ path = "/plain" }]
+rate = { per_1000_calls = "2.00" }
+[[products]]
 id = "once"
 upstream = "http://origin.test"
 auth = ["x-ca", "rfc9421"]
@@ -366,8 +374,8 @@ fn what_could_not_be_written_for_long_is_settled_all_the_same() {
     let deployment = Deployment::new("10.00");
     let instance = deployment.instance(1);
     let forward = send(&instance, &deployment.signed("/leased", "hush")).unwrap();
-    // Keeps the lease open, so that the journal is the only way.
-    send(&instance, &deployment.signed("/leased", "hush")).unwrap();
+    // Its answer keeps the lease open, so that the journal is the only way.
+    instance.answered(send(&instance, &deployment.signed("/leased", "hush")).unwrap().call);
     instance.finish(forward.call, true, 0, 0, START);
     deployment.memory.set_down(true);
     now(instance.flush());
