@@ -7,7 +7,11 @@
 //! others: a flood of made-up keys displaces none in use. Most of them do not even reach the store, as a key of ours carries a tag;
 //! of those that carry none, [`UNTAGGED`] at the most do.
 
-use std::{num::NonZeroUsize, rc::Rc};
+use std::{
+    hash::{BuildHasher, DefaultHasher, Hasher},
+    num::NonZeroUsize,
+    rc::Rc,
+};
 
 use farebox_core::{
     credential::{Credential, MasterKey, Secret},
@@ -62,24 +66,41 @@ struct Entry {
     used: bool,
 }
 
+/// SipHash under a random seed: strangers choose what is looked up, and no platform has a random key for it by itself.
+#[derive(Debug, Clone, Copy)]
+struct Keyed(u64);
+
+impl BuildHasher for Keyed {
+    type Hasher = DefaultHasher;
+
+    fn build_hasher(&self) -> DefaultHasher {
+        let mut hasher = DefaultHasher::new();
+        hasher.write_u64(self.0);
+        hasher
+    }
+}
+
 /// The caches, by key or by the hash of an app code, which cannot be a key.
 #[derive(Debug)]
 pub(crate) struct Credentials {
     master_key: MasterKey,
-    held: LruCache<String, Entry>,
-    nobodys: LruCache<String, Entry>,
+    keyed: Keyed,
+    held: LruCache<String, Entry, Keyed>,
+    nobodys: LruCache<String, Entry, Keyed>,
     untagged: Bucket,
 }
 
 impl Credentials {
-    pub(crate) fn new(master_key: MasterKey) -> Self {
-        let (held, nobodys) = (LruCache::new(CAPACITY), LruCache::new(NOBODYS));
-        Self { master_key, held, nobodys, untagged: Bucket::default() }
+    /// Nothing known. `seed` is random.
+    pub(crate) fn new(master_key: MasterKey, seed: u64) -> Self {
+        let keyed = Keyed(seed);
+        let (held, nobodys) = (LruCache::with_hasher(CAPACITY, keyed), LruCache::with_hasher(NOBODYS, keyed));
+        Self { master_key, keyed, held, nobodys, untagged: Bucket::default() }
     }
 
     /// Forgets all that was read.
     pub(crate) fn forget(&mut self) {
-        *self = Self::new(self.master_key.clone());
+        *self = Self::new(self.master_key.clone(), self.keyed.0);
     }
 
     /// Whether a key or an app code is ours, as its tag tells where it has one.
@@ -147,7 +168,7 @@ mod tests {
         let secret = Secret::new("hush");
         let sealed = master_key.seal(&key, &secret, [1; 12]).unwrap();
         let credential = Credential::new(key, "acc_1".parse().unwrap(), sealed, Timestamp::default());
-        let (mut credentials, heard) = (Credentials::new(master_key), Heard::default());
+        let (mut credentials, heard) = (Credentials::new(master_key, 7), Heard::default());
         let at = |seconds| Timestamp::default().plus(seconds * SECOND);
         let name = || "ak_1".to_owned();
         credentials.put(name(), Known::Caller(Rc::new(Caller { credential, secret })), &heard, at(0));

@@ -5,7 +5,6 @@
 
 use std::{
     cell::{RefCell, RefMut},
-    collections::HashMap,
     rc::Rc,
 };
 
@@ -20,6 +19,7 @@ use farebox_core::{
     meter::Usage,
     time::{Millis, SECOND, Timestamp},
 };
+use rustc_hash::FxHashMap;
 use slotmap::{DefaultKey, Key, KeyData, SlotMap};
 
 use crate::{
@@ -93,7 +93,8 @@ pub(crate) struct State {
     pub(crate) throttle: Throttle,
     /// The platform ends its instances soon and has many.
     pub(crate) limits_are_shared: bool,
-    pub(crate) wallets: HashMap<AccountId, HashMap<ProductId, Wallet>>,
+    /// By names that the provider gives: no stranger chooses one, so a hash without a key will do.
+    pub(crate) wallets: FxHashMap<AccountId, FxHashMap<ProductId, Wallet>>,
     pub(crate) calls: SlotMap<DefaultKey, Call>,
     /// Leases to be asked for before they are needed.
     pub(crate) refills: Vec<(AccountId, ProductId)>,
@@ -183,12 +184,12 @@ impl<P> Gateway<P> {
             busy_at: now,
             shop: None,
             shop_read: now,
-            credentials: Credentials::new(settings.master_key.clone()),
+            credentials: Credentials::new(settings.master_key.clone(), random[1]),
             heard: Heard::default(),
             nonces: Nonces::new(random[1], now),
             throttle: Throttle::new(random[1]),
             limits_are_shared: settings.lifetime.is_some(),
-            wallets: HashMap::new(),
+            wallets: FxHashMap::default(),
             calls: SlotMap::new(),
             refills: Vec::new(),
             unwritten: Vec::new(),
@@ -241,7 +242,7 @@ impl State {
         if !self.skew.was_set_back(now) {
             return;
         }
-        self.wallets.values_mut().flat_map(HashMap::values_mut).for_each(Wallet::retire);
+        self.wallets.values_mut().flat_map(FxHashMap::values_mut).for_each(Wallet::retire);
         self.credentials.forget();
         self.heard = Heard::default();
         self.shop_read = now.plus(-CATALOG_HOLDS);

@@ -6,12 +6,10 @@
 //! instance's random seed, so nobody can choose nonces that collide; by chance two of a million do once in a hundred
 //! million years of calls, and the call is then refused, never let through.
 
-use std::{
-    collections::HashSet,
-    hash::{DefaultHasher, Hash, Hasher},
-};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use farebox_core::{id::CredentialKey, signature::NONCE_KNOWN_FOR, time::Timestamp};
+use rustc_hash::FxHashSet;
 
 /// How many nonces are kept in a generation: some 4 MiB.
 const MOST: usize = 1 << 18;
@@ -20,18 +18,18 @@ const MOST: usize = 1 << 18;
 #[derive(Debug)]
 pub(crate) struct Nonces {
     seed: u64,
-    young: HashSet<Fingerprint>,
-    old: HashSet<Fingerprint>,
+    young: FxHashSet<Fingerprint>,
+    old: FxHashSet<Fingerprint>,
     young_since: Timestamp,
 }
 
-/// A nonce of one credential, as one instance knows it.
+/// A nonce of one credential, as one instance knows it: a hash with a key, so that sets of them need none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Fingerprint(u64);
 
 impl Nonces {
     pub(crate) fn new(seed: u64, now: Timestamp) -> Self {
-        Self { seed, young: HashSet::new(), old: HashSet::new(), young_since: now }
+        Self { seed, young: FxHashSet::default(), old: FxHashSet::default(), young_since: now }
     }
 
     /// What stands for the nonce `nonce` of `key` here.

@@ -9,10 +9,7 @@
 //! is bounded by who called within the time of a limit. A bucket goes by a 64-bit fingerprint, keyed with the instance's random
 //! seed: nobody can choose to share another's.
 
-use std::{
-    collections::HashMap,
-    hash::{DefaultHasher, Hash, Hasher},
-};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use farebox_core::{
     catalog::Product,
@@ -22,6 +19,7 @@ use farebox_core::{
     time::{Millis, SECOND, Timestamp},
 };
 use farebox_ports::Taken;
+use rustc_hash::FxHashMap;
 
 /// How long calls that were taken off a shared bucket may be made.
 const SHARE_HOLDS: Millis = SECOND;
@@ -30,7 +28,8 @@ const SHARE_HOLDS: Millis = SECOND;
 #[derive(Debug)]
 pub(crate) struct Throttle {
     seed: u64,
-    slots: HashMap<u64, Slot>,
+    /// By a hash with a key, so that the map needs none.
+    slots: FxHashMap<u64, Slot>,
 }
 
 /// What an instance knows of a bucket.
@@ -67,7 +66,7 @@ pub(crate) enum Full {
 
 impl Throttle {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { seed, slots: HashMap::new() }
+        Self { seed, slots: FxHashMap::default() }
     }
 
     /// Whether one more call of `credential` passes, where the buckets are `shared` or not.
