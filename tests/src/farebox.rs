@@ -118,6 +118,11 @@ impl Farebox {
     fn start_in(runtime: Runtime, state: &Path, more: &[&str]) -> Result<Self> {
         let mut command = xtask();
         command.args(["dev", "--json", "--port", "0", "--runtime", runtime.name()]).args(how_built());
+        // Spin's own numbers: instances that end are what the scenarios are to meet.
+        command.args(["--idle-seconds", "1"]);
+        if !more.contains(&"--instance-calls") {
+            command.args(["--instance-calls", "128"]);
+        }
         command.arg("--state").arg(state).arg("--catalog").arg(root().join("tests/catalog.toml")).args(more);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().context("cargo xtask dev")?;
         let mut line = String::new();

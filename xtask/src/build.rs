@@ -132,6 +132,14 @@ impl Profile {
             Self::Dev => "dev",
         }
     }
+
+    /// As cargo calls it for Workers, which are optimised for their size too.
+    const fn of_workers(self) -> &'static str {
+        match self {
+            Self::Release => "worker",
+            Self::Dev => "dev",
+        }
+    }
 }
 
 /// `cargo xtask build`.
@@ -197,7 +205,7 @@ pub(crate) fn missing(tools: &[Tool]) -> Vec<Job<'static, ()>> {
 /// whichever is asked for.
 pub(crate) fn compile(workers: &[Worker], profile: Profile, log: &Log) -> Result<Vec<PathBuf>> {
     let mut build = cargo();
-    build.args(["build", "--profile", profile.name(), "--target", WASM_TARGET]);
+    build.args(["build", "--profile", profile.of_workers(), "--target", WASM_TARGET]);
     build.args(Worker::ALL.iter().flat_map(|worker| ["--package", worker.package()]));
     made(&mut build, &workers.iter().map(|worker| worker.module()).collect::<Vec<_>>(), log)
 }

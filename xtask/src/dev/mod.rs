@@ -65,9 +65,12 @@ pub(crate) struct SpinOptions {
     /// On Spin: which stores to use instead of SQLite
     #[arg(long, value_name = "FILE")]
     runtime_config_file: Option<PathBuf>,
-    /// On Spin: how many calls an instance serves before it is ended
+    /// On Spin: how many calls an instance serves before it is ended; 10000 when not said
     #[arg(long, value_name = "NUMBER")]
     instance_calls: Option<u32>,
+    /// On Spin: after how many seconds without a call an instance is ended; 60 when not said
+    #[arg(long, value_name = "SECONDS")]
+    idle_seconds: Option<u32>,
 }
 
 /// How to run it.

@@ -72,6 +72,10 @@ impl Spin {
     }
 }
 
+/// How long an instance lasts where nobody says: as the documentation has it deployed.
+const LASTING_CALLS: u32 = 10_000;
+const LASTING_IDLE_SECONDS: u32 = 60;
+
 /// How a process is started.
 #[derive(Clone)]
 struct Order {
@@ -100,10 +104,11 @@ impl Order {
             "metrics_seconds=1",
             "dev_clock=1",
         ];
-        let lasting = options.spin.instance_calls.map(|calls| format!("instance_calls={calls}"));
-        if let Some(calls) = options.spin.instance_calls {
-            arguments.extend(["--max-instance-reuse-count".to_owned(), calls.to_string()]);
-        }
+        let calls = options.spin.instance_calls.unwrap_or(LASTING_CALLS);
+        let idle = options.spin.idle_seconds.unwrap_or(LASTING_IDLE_SECONDS);
+        arguments.extend(["--max-instance-reuse-count".to_owned(), calls.to_string()]);
+        arguments.extend(["--idle-instance-timeout".to_owned(), format!("{idle}s")]);
+        let lasting = [format!("instance_calls={calls}"), format!("idle_seconds={idle}")];
         let theirs = options.spin.variables.iter().chain(&lasting).map(String::as_str);
         let variables = ours.into_iter().chain(theirs);
         arguments.extend(variables.flat_map(|variable| ["--variable", variable]).map(str::to_owned));
