@@ -7,6 +7,8 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 
+use self::rounds::Length;
+
 mod decisions;
 mod farebox;
 mod kv;
@@ -48,6 +50,9 @@ struct Options {
     /// Length of a turn, in milliseconds.
     #[arg(long, default_value_t = 250)]
     turn: u64,
+    /// Print each row once more as a line of JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 /// A part of what can be measured.
@@ -82,7 +87,7 @@ async fn run(options: &Options) -> Result<()> {
     }
     if measured(Part::Spin) {
         let spin = runtime::Spin { program: &options.spin, guard: &options.guard };
-        on_spin::measure(spin, &options.root, origin, options.rounds, turn).await?;
+        on_spin::measure(spin, &options.root, origin, options.rounds, turn, options.json).await?;
     }
     Ok(())
 }
@@ -92,6 +97,7 @@ async fn run(options: &Options) -> Result<()> {
 const STARTS: usize = 12;
 
 async fn on_workers(options: &Options, origin: SocketAddr, turn: Duration) -> Result<()> {
+    let length = Length { lead_in: Duration::ZERO, counted: turn };
     let configurations = options.root.join("benches/peers");
     let start = || side_by_side::on_workerd(&options.workerd, &configurations, origin);
     let (mut peers, mut farebox, mut stores) = start().await?;
@@ -102,22 +108,27 @@ async fn on_workers(options: &Options, origin: SocketAddr, turn: Duration) -> Re
     for _ in 0..STARTS {
         drop(peers);
         (peers, farebox, stores) = start().await?;
-        let more = side_by_side::warm_turns(&peers, options.rounds.div_ceil(STARTS), turn).await?;
+        let more = side_by_side::warm_turns(&peers, options.rounds.div_ceil(STARTS), length).await?;
         turns.iter_mut().zip(more).for_each(|(turns, more)| turns.extend(more));
     }
     let place = format!("On workerd, started {STARTS} times");
     let most = side_by_side::print_saturated(&place, &peers, &turns, turn);
-    if let [_, idiomatic, sold] = turns.as_slice() {
-        let of_idiomatic = rounds::ratio(sold, idiomatic, |turn| 1.0 / turn.cost).text(2);
+    if let [_, idiomatic, exchange, sold] = turns.as_slice() {
+        let [of_idiomatic, of_exchange] =
+            [idiomatic, exchange].map(|peer| rounds::ratio(sold, peer, |turn| 1.0 / turn.cost).text(2));
         println!(
-            "\nFarebox does {of_idiomatic} of the calls of the worker crate's pass-through in a processor second."
+            "\nFarebox does {of_idiomatic} of the calls of the worker crate's pass-through in a processor second, and \
+             {of_exchange} of those of a Worker that exchanges the same fields and decides nothing."
         );
     }
     if let [.., peer] = peers.as_slice() {
-        side_by_side::compare_latency(&peers, most, options.rounds, turn).await?;
+        let latencies = side_by_side::compare_latency(&peers, most, options.rounds, turn).await?;
+        if options.json {
+            side_by_side::print_json("workers", &peers, &turns, &latencies);
+        }
         storage::measure(&farebox, &stores, peer, STORAGE).await?;
     }
     drop(peers);
     let (peers, _farebox) = side_by_side::on_miniflare(&options.node, &options.root, origin).await?;
-    side_by_side::compare_throughput(&peers, options.rounds, turn).await
+    side_by_side::compare_throughput(&peers, options.rounds, length).await
 }

@@ -2,8 +2,9 @@
 //! has piled up, and with instances that are kept for more calls than Spin keeps them by itself. What a component reaches
 //! that only exchanges header fields, as every gateway must, is the most that is to be had.
 //!
-//! A peer waits for longer than Spin keeps an instance until its turn comes again. So each turn begins with instances that start, and
-//! the 99th percentile of the paced latencies is that of a gateway that was quiet.
+//! A peer waits for longer than Spin keeps an instance until its turn comes again. So each turn begins with instances that start. What
+//! a gateway does that is called all the time is measured once they have started, in turns of [`STEADY`] at least. What starts cost is a table
+//! of its own, and the 99th percentile of the paced latencies is that of a gateway that was quiet.
 
 use std::{net::SocketAddr, path::Path, time::Duration};
 
@@ -12,9 +13,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
     farebox::Farebox,
-    rounds::Peer,
+    rounds::{Length, Peer, saturate},
     runtime::{Runtime, Spin},
-    side_by_side::{compare_latency, peer, print_saturated, warm_turns},
+    side_by_side::{compare_latency, peer, print_json, print_saturated, warm_turns},
 };
 
 /// Batches in the store that has piled up.
@@ -22,6 +23,10 @@ const BATCHES: u64 = 100_000;
 
 /// Calls that an instance serves where it lasts: so many that what it does once in its life does not show.
 const LASTING: u32 = 10_000;
+
+/// How long a steady turn is at least, and how long the instances have to start before it.
+const STEADY: Duration = Duration::from_millis(1_500);
+const STARTING: Duration = Duration::from_millis(500);
 
 /// How long a running Farebox may take until it has written its first batch.
 const FIRST_BATCH: Duration = Duration::from_secs(30);
@@ -33,6 +38,7 @@ pub(crate) async fn measure(
     origin: SocketAddr,
     rounds: usize,
     turn: Duration,
+    json: bool,
 ) -> Result<()> {
     let (empty, empty_runtime) = Farebox::on_spin(spin, root, origin, None).await?;
     let (full, full_runtime) = Farebox::on_spin(spin, root, origin, None).await?;
@@ -50,8 +56,16 @@ pub(crate) async fn measure(
     ];
     let [_, _, _, piled_up, _] = &peers;
     pile_up(piled_up).await?;
-    let most = print_saturated("On Spin", &peers, &warm_turns(&peers, rounds, turn).await?, turn);
-    compare_latency(&peers, most, rounds, turn).await
+    let steady = Length { lead_in: STARTING, counted: turn.max(STEADY) };
+    let turns = warm_turns(&peers, rounds, steady).await?;
+    let most = print_saturated("On Spin, steady", &peers, &turns, steady.counted);
+    let latencies = compare_latency(&peers, most, rounds, turn).await?;
+    if json {
+        print_json("spin", &peers, &turns, &latencies);
+    }
+    let starting = Length { lead_in: Duration::ZERO, counted: turn };
+    print_saturated("On Spin, with instances that start", &peers, &saturate(&peers, rounds, starting).await?, turn);
+    Ok(())
 }
 
 /// Copies a batch that `peer` wrote itself under so many other writers' names.

@@ -40,21 +40,34 @@ pub(crate) struct Latency {
     pub(crate) p99: f64,
 }
 
-/// Saturates each peer for `time` in each of `rounds` rounds; the result has one list per peer, one turn per round.
+/// How long a peer's turn is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Length {
+    /// How long it is called before it counts: what starts anew after a pause is not part of it.
+    pub(crate) lead_in: Duration,
+    /// How long it counts.
+    pub(crate) counted: Duration,
+}
+
+/// Saturates each peer for its turn in each of `rounds` rounds; the result has one list per peer, one turn per round.
 ///
 /// One more turn than asked for is made, since a turn's cost is known only at the next.
-pub(crate) async fn saturate(peers: &[Peer], rounds: usize, time: Duration) -> Result<Vec<Vec<Turn>>> {
+pub(crate) async fn saturate(peers: &[Peer], rounds: usize, length: Length) -> Result<Vec<Vec<Turn>>> {
     let mut turns: Vec<Vec<Turn>> = peers.iter().map(|_| Vec::with_capacity(rounds)).collect();
     let mut open = vec![None; peers.len()];
     for round in 0..=rounds {
         for turn in 0..peers.len() {
             let at = (round + turn) % peers.len();
             let peer = &peers[at];
-            let used = peer.runtime.processor_time()?;
+            let mut used = peer.runtime.processor_time()?;
             if let Some((before, did)) = open[at] {
                 turns[at].push(turn_of(used - before, did));
             }
-            let did = peer.load.saturate(time).await.context(peer.name)?;
+            if !length.lead_in.is_zero() {
+                peer.load.saturate(length.lead_in).await.context(peer.name)?;
+                used = peer.runtime.processor_time()?;
+            }
+            let did = peer.load.saturate(length.counted).await.context(peer.name)?;
             open[at] = Some((used, did));
         }
         eprint!("\r{round}/{rounds} rounds");

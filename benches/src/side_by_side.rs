@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::{
     farebox::{Call, Caller, Farebox, Stores},
     load::Load,
-    rounds::{Latency, Peer, Turn, pace, ratio, saturate},
+    rounds::{Latency, Length, Peer, Turn, pace, ratio, saturate},
     runtime::{Parts, Runtime},
     spread::Spread,
     table,
@@ -19,8 +19,9 @@ use crate::{
 pub(crate) const ANSWER: u64 = 1024;
 /// Connections to each peer.
 const CONNECTIONS: usize = 32;
-/// Rounds before it counts: the runtime compiles what is hot.
+/// Rounds before it counts, and how long each lasts: for two seconds the runtime compiles what is hot.
 const WARM_UP: usize = 8;
+const WARM_UP_TURN: Duration = Duration::from_millis(250);
 
 /// What every peer is asked.
 pub(crate) const CALL: Call = Call {
@@ -52,7 +53,8 @@ pub(crate) async fn on_workerd(
     };
     let bare = start("JavaScript pass-through", "passthrough.capnp")?;
     let idiomatic = start("worker crate's pass-through", "passthrough-worker.capnp")?;
-    Ok((vec![bare, idiomatic, sold], farebox, stores))
+    let exchange = start("same fields by hand, no decision", "exchange.capnp")?;
+    Ok((vec![bare, idiomatic, exchange, sold], farebox, stores))
 }
 
 /// The peers on Miniflare: what one would write by hand, and Farebox.
@@ -76,10 +78,10 @@ pub(crate) fn peer(name: &'static str, runtime: Runtime, caller: &Rc<Caller>) ->
 }
 
 /// Measures the throughput of `peers` on Miniflare against the first of them and prints it.
-pub(crate) async fn compare_throughput(peers: &[Peer], rounds: usize, turn: Duration) -> Result<()> {
-    let turns = warm_turns(peers, rounds, turn).await?;
+pub(crate) async fn compare_throughput(peers: &[Peer], rounds: usize, length: Length) -> Result<()> {
+    let turns = warm_turns(peers, rounds, length).await?;
     table::print(
-        &format!("On Miniflare, {}", conditions(rounds, turn)),
+        &format!("On Miniflare, {}", conditions(rounds, length.counted)),
         &["saturated", "calls a second", "of the first"],
         &rows(peers, &turns, |mine, first| {
             vec![Spread::of(mine.iter().map(|turn| turn.rate)).text(0), ratio(mine, first, |turn| turn.rate).text(2)]
@@ -93,7 +95,12 @@ fn conditions(rounds: usize, turn: Duration) -> String {
 }
 
 /// Measures the latency of `peers` against the first of them, where that one can do `most` calls a second, and prints it.
-pub(crate) async fn compare_latency(peers: &[Peer], most: f64, rounds: usize, turn: Duration) -> Result<()> {
+pub(crate) async fn compare_latency(
+    peers: &[Peer],
+    most: f64,
+    rounds: usize,
+    turn: Duration,
+) -> Result<Vec<Vec<Latency>>> {
     let conditions = conditions(rounds, turn);
     let third = most / 3.0;
     let latencies = pace(peers, rounds, third, turn).await?;
@@ -104,13 +111,27 @@ pub(crate) async fn compare_latency(peers: &[Peer], most: f64, rounds: usize, tu
         &["paced", "p50, µs", "p50 of bare", "p99, µs", "p99 of bare"],
         &rows(peers, &latencies, paced),
     );
-    Ok(())
+    Ok(latencies)
+}
+
+/// Prints each peer once more as a line of JSON, for programs: medians of its ratios to the first peer.
+pub(crate) fn print_json(table: &str, peers: &[Peer], turns: &[Vec<Turn>], latencies: &[Vec<Latency>]) {
+    for ((peer, turns_of), latencies_of) in peers.iter().zip(turns).zip(latencies) {
+        let line = json!({
+            "table": table,
+            "peer": peer.name,
+            "cpu_of_bare": ratio(turns_of, &turns[0], |turn| 1.0 / turn.cost).median,
+            "throughput_of_bare": ratio(turns_of, &turns[0], |turn| turn.rate).median,
+            "p50_of_bare": ratio(latencies_of, &latencies[0], |latency| latency.p50).median,
+        });
+        println!("{line}");
+    }
 }
 
 /// What `peers` did in `rounds` rounds, once they were warm.
-pub(crate) async fn warm_turns(peers: &[Peer], rounds: usize, turn: Duration) -> Result<Vec<Vec<Turn>>> {
-    saturate(peers, WARM_UP, turn).await?;
-    saturate(peers, rounds, turn).await
+pub(crate) async fn warm_turns(peers: &[Peer], rounds: usize, length: Length) -> Result<Vec<Vec<Turn>>> {
+    saturate(peers, WARM_UP, Length { lead_in: Duration::ZERO, counted: WARM_UP_TURN }).await?;
+    saturate(peers, rounds, length).await
 }
 
 /// Prints what `peers` did in their turns, against the first of them. Returns how many calls a second that one can do.

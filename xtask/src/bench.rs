@@ -31,8 +31,8 @@ pub(crate) struct Options {
     /// Measure a part only
     #[arg(long, value_parser = ["core", "cost", "workers", "spin"])]
     only: Option<String>,
-    /// One line of JSON for each cell of the cost bench, with `--only cost`
-    #[arg(long, requires = "only")]
+    /// One line of JSON for each cell of the cost bench, and for each row of the tables of peers
+    #[arg(long)]
     json: bool,
 }
 
@@ -67,6 +67,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     rig.arg("--spin").arg(spin()).arg("--guard").arg(std::env::current_exe()?);
     rig.args(["--rounds", &options.rounds.to_string(), "--turn", &options.turn.to_string()]);
     rig.args(options.only.iter().flat_map(|only| ["--only", only]));
+    rig.args(options.json.then_some("--json"));
     // Not `process::run`: the tables are what was asked for and belong on standard output.
     let status = rig.status().context("cannot start cargo")?;
     if !status.success() {
