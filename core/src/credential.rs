@@ -1,7 +1,7 @@
 //! Credentials: what one says of itself in the key-value store, and how its secret is kept there.
 //!
 //! Invariant: a secret is stored only sealed (AES-256-GCM, with the credential's key as associated data, so that a sealed
-//! secret cannot be moved to another credential) and an app code only as its SHA-256. Neither can be read out of the store, out
+//! secret cannot be moved to another credential) and a plain key only as its SHA-256. Neither can be read out of the store, out
 //! of a log or out of a `Debug` print. The master key itself does nothing but make other keys (HKDF, RFC 5869), one for each
 //! purpose; what was sealed says which master key it needs.
 
@@ -14,7 +14,7 @@ use aes_gcm::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, Mac};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
 
 use crate::{
     address::{self, AddressRange},
@@ -79,8 +79,11 @@ pub struct Credential {
     pub account: AccountId,
     /// The sealed secret, base64 of nonce and ciphertext.
     pub sealed_secret: String,
-    /// Base64 of the SHA-256 of the app code.
+    /// Base64 of the SHA-256 of the plain key, which is also the app code.
     pub app_code_hash: String,
+    /// The last four characters of the plain key; `None` where it was imported by its hash, or made before they were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_four: Option<String>,
     /// When it was made.
     pub created: Timestamp,
     /// From when on it is refused, because somebody revoked it.
@@ -105,13 +108,14 @@ pub struct Credential {
 
 impl Credential {
     /// The credential `key` of `account` with a sealed secret, as it is unless somebody asks for less: for every product, from
-    /// everywhere, for ever, and without an app code.
+    /// everywhere, for ever, and without a plain key.
     pub const fn new(key: CredentialKey, account: AccountId, sealed_secret: String, created: Timestamp) -> Self {
         Self {
             key,
             account,
             sealed_secret,
             app_code_hash: String::new(),
+            last_four: None,
             created,
             revoked: None,
             expires: None,
@@ -145,14 +149,10 @@ pub fn credential_entry(key: &CredentialKey) -> String {
     format!("credential/{key}")
 }
 
-/// Where the store holds the key of the credential that has an app code.
-pub fn app_code_entry(app_code_hash: &str) -> String {
-    format!("app-code/{app_code_hash}")
-}
-
-/// What is stored of an app code.
-pub fn hash_app_code(app_code: &str) -> String {
-    STANDARD.encode(Sha256::digest(app_code.as_bytes()))
+/// Where the store holds the key of the credential that has a plain key with this hash (see [`crate::plain_key::hash`]), which
+/// is also its app code.
+pub fn plain_key_entry(hash: &str) -> String {
+    format!("app-code/{hash}")
 }
 
 impl MasterKey {
@@ -208,34 +208,9 @@ impl MasterKey {
         Secret::new(STANDARD.encode(self.key_for(&format!("upstream {product}"))))
     }
 
-    /// A key out of `random`, 16 characters: `ak_`, these, `_` and a tag of 8 hexadecimal digits.
-    pub fn tagged_key(&self, random: &str) -> String {
-        self.tagged(format!("ak_{random}_"), 8)
-    }
-
-    /// An app code out of `random`, 26 characters: `z`, these, and a tag of 5 hexadecimal digits.
-    pub fn tagged_app_code(&self, random: &str) -> String {
-        self.tagged(format!("z{random}"), 5)
-    }
-
-    /// Whether this master key made a key or an app code; `None` when it has another form than those with a tag, as they had
-    /// before there were tags, and may be somebody's. Nobody has one that was made up, and no store need be asked.
-    pub fn made(&self, name: &str) -> Option<bool> {
-        let at = match name.len() {
-            28 if name.starts_with("ak_") && name.as_bytes()[19] == b'_' => 20,
-            32 if name.starts_with('z') => 27,
-            _ => return None,
-        };
-        let is_lower = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-        name.bytes().all(is_lower).then(|| self.tagged(name[..at].to_owned(), name.len() - at) == name)
-    }
-
-    /// `name` with a few hexadecimal digits that authenticate it. So few keep no secret: they spare look-ups.
-    fn tagged(&self, mut name: String, digits: usize) -> String {
-        let digest = self.key_for(&format!("tag {name}"));
-        let nibble = |at: usize| digest[at / 2] >> (4 * (at % 2)) & 15;
-        name.extend((0..digits).map(|at| char::from(b"0123456789abcdef"[usize::from(nibble(at))])));
-        name
+    /// What a tag of `name` is taken from (see [`crate::plain_key`]).
+    pub(crate) fn tag_of(&self, name: &str) -> [u8; 32] {
+        self.key_for(&format!("tag {name}"))
     }
 
     /// 32 bytes that nobody can guess without the master key, always the same for `purpose`.
@@ -347,23 +322,6 @@ mod tests {
     fn a_secret_signs_as_its_text_does() {
         for text in ["", "hush", &"long ".repeat(40)] {
             assert_eq!(Secret::new(text).hmac_sha256(b"message"), hmac_sha256(text.as_bytes(), b"message"));
-        }
-    }
-
-    #[test]
-    fn a_tag_tells_what_this_key_made_from_what_is_made_up() {
-        let other = MasterKey::from_base64(&STANDARD.encode([8; 32])).unwrap();
-        let (key, code) =
-            (master().tagged_key("0123456789abcdef"), master().tagged_app_code("0123456789abcdefghjkmnpqrs"));
-        assert_eq!((key.len(), code.len()), (28, 32));
-        for name in [key, code] {
-            assert_eq!((master().made(&name), other.made(&name)), (Some(true), Some(false)), "{name}");
-            assert_eq!(master().made(&name.replacen("0123", "4567", 1)), Some(false));
-        }
-        let another =
-            ["", "ak_1", "ak_0123456789abcdef", "00112233445566778899aabbccddeeff", "z0112233445566778899AABBCCDDEEFF"];
-        for name in another.into_iter().chain([&*"\u{e9}".repeat(14), &*format!("z{}z", "\u{e9}".repeat(15))]) {
-            assert_eq!(master().made(name), None, "{name}");
         }
     }
 

@@ -15,6 +15,7 @@ pub mod ledger;
 pub mod limit;
 pub mod meter;
 pub mod money;
+pub mod plain_key;
 pub mod rate;
 pub mod rejection;
 pub mod request;

@@ -8,19 +8,18 @@ use std::rc::Rc;
 
 use farebox_core::{
     catalog::{Admission, AuthScheme, Product},
-    credential::hash_app_code,
     id::{AccountId, CredentialKey, LeaseId, ProductId},
     lease::Lease,
     meter::{Meter, Usage},
     rejection::{Limited, Rejection},
     request::Facts,
-    signature::{self, Body, Presented, rfc9421},
+    signature::{Body, Presented},
     time::Timestamp,
 };
 use farebox_ports::RateLimits;
 
 use crate::{
-    credentials::{Caller, Known},
+    credentials::Caller,
     forward::{self, Field, Forward, Reject, push_number},
     instance::{CATALOG_EXPIRES, CATALOG_HOLDS, Call, Gateway, Progress, Shop, State},
     nonces::Fingerprint,
@@ -54,8 +53,8 @@ pub enum Need {
     Catalog,
     /// A credential.
     Credential(CredentialKey),
-    /// Which credential has an app code.
-    AppCode {
+    /// Which credential has a plain key.
+    PlainKey {
         /// Its hash.
         hash: String,
         /// Its tag says that it is one of ours.
@@ -124,7 +123,7 @@ impl<P: RateLimits> Gateway<P> {
         let mut state = self.state();
         state.look(now);
         let request_id = state.request_id();
-        let presented = present(facts);
+        let presented = state.presented(facts, now);
         let scheme = presented.as_ref().map_or(AuthScheme::XCa, Presented::scheme);
         let passed = match served(facts).and(presented) {
             Ok(presented) => {
@@ -147,20 +146,12 @@ impl<P: RateLimits> Gateway<P> {
 
     /// The answer to a request that was admitted but whose upstream did not answer, or that cannot be served.
     pub fn reject(&self, facts: &Facts<'_>, rejection: &Rejection) -> Reject {
-        let request_id = {
-            let mut state = self.state();
-            state.metrics.rejected(rejection.code());
-            state.request_id()
-        };
-        let scheme = present(facts).as_ref().map_or(AuthScheme::XCa, Presented::scheme);
+        let mut state = self.state();
+        state.metrics.rejected(rejection.code());
+        let request_id = state.request_id();
+        let scheme = state.presented(facts, state.busy_at).as_ref().map_or(AuthScheme::XCa, Presented::scheme);
         Reject::new(rejection, scheme, &request_id)
     }
-}
-
-/// What a request claims to be signed with, where it is not too large to be looked at.
-fn present<'a>(facts: &Facts<'a>) -> Result<Presented<'a>, Rejection> {
-    facts.check_size()?;
-    signature::present(facts)
 }
 
 /// A call that has everything but the money.
@@ -191,17 +182,18 @@ impl State {
         now: Timestamp,
     ) -> Result<Pass<'a>, Stop> {
         let shop = self.shop(now).cloned().ok_or(Need::Catalog)?;
-        let caller = self.caller(presented, now)?;
+        let routed = shop.router.route(facts.method, facts.path);
+        let sold = routed.as_ref().ok().map(|target| &shop.catalog.products[target.product]);
+        // Before it is looked up: what the product does not take, such as a token for its upstream, is not for us.
+        if sold.is_some_and(|product| !product.auth.contains(&presented.scheme())) {
+            return Err(self.nobody(facts, now));
+        }
+        let caller = self.caller(presented, &shop.catalog.provider.key_prefix, now)?;
         if !caller.credential.is_active(now) {
             return Err(Rejection::CredentialRevoked.into());
         }
-        let routed = shop.router.route(facts.method, facts.path);
         if routed.is_err() && now.since(self.shop_read) >= CATALOG_HOLDS {
             return Err(Need::Catalog.into());
-        }
-        let sold = routed.as_ref().ok().map(|target| &shop.catalog.products[target.product]);
-        if sold.is_some_and(|product| !product.auth.contains(&presented.scheme())) {
-            return Err(self.nobody(facts, now));
         }
         let verified = verify(presented, facts, body, &caller, sold, now)?;
         let target = routed?;
@@ -221,7 +213,7 @@ impl State {
     }
 
     /// What is for sale, as long as it may be used.
-    fn shop(&self, now: Timestamp) -> Option<&Rc<Shop>> {
+    pub(crate) fn shop(&self, now: Timestamp) -> Option<&Rc<Shop>> {
         self.shop.as_ref().filter(|_| now.since(self.shop_read) < CATALOG_EXPIRES)
     }
 
@@ -231,55 +223,6 @@ impl State {
         let target = shop.router.route(facts.method, facts.path);
         let takes = target.map(|target| shop.catalog.products[target.product].auth.clone());
         Rejection::CredentialMissing(takes.unwrap_or_default()).into()
-    }
-
-    /// Who presents this credential.
-    fn caller(&mut self, presented: &Presented<'_>, now: Timestamp) -> Result<Rc<Caller>, Stop> {
-        let key = match presented {
-            Presented::XCa(claim) => claim.key,
-            Presented::Rfc9421(claim) => self.signed_by(claim, now)?,
-            Presented::AppCode(code) => {
-                let made = self.credentials.made(code);
-                if made == Some(false) {
-                    return Err(Rejection::CredentialUnknown.into());
-                }
-                let hash = hash_app_code(code);
-                return match self.credentials.get(&hash, &self.heard, now) {
-                    Some(Known::Key(key)) => self.caller_of(key.as_str(), now),
-                    Some(known) => Err(unknown(&known).into()),
-                    None => Err(Need::AppCode { hash, is_ours: made.is_some() }.into()),
-                };
-            }
-        };
-        self.caller_of(key, now)
-    }
-
-    fn caller_of(&mut self, key: &str, now: Timestamp) -> Result<Rc<Caller>, Stop> {
-        let made = self.credentials.made(key);
-        if made == Some(false) {
-            return Err(Rejection::CredentialUnknown.into());
-        }
-        match self.credentials.get(key, &self.heard, now) {
-            Some(Known::Caller(caller)) => Ok(caller),
-            Some(known) => Err(unknown(&known).into()),
-            None => match key.parse() {
-                Ok(key) => Err(Need::Credential(key).into()),
-                Err(_) => Err(Rejection::CredentialUnknown.into()),
-            },
-        }
-    }
-
-    /// The key of the first signature that somebody has; others may be those of proxies on the way. Keys that are not in
-    /// memory are needed one after the other, so a request with one of ours first costs one look-up.
-    fn signed_by<'c>(&mut self, claim: &'c rfc9421::Claim, now: Timestamp) -> Result<&'c str, Stop> {
-        for signature in claim.signatures().map_err(|why| Rejection::SignatureUnusable(why.into()))? {
-            match self.caller_of(&signature.key, now) {
-                Err(Stop::Reject(Rejection::CredentialUnknown)) => {}
-                Err(stop) => return Err(stop),
-                Ok(_) => return Ok(&signature.key),
-            }
-        }
-        Err(Rejection::CredentialUnknown.into())
     }
 
     /// Takes the nonce, a place on a lease and one within the limits: all or none. A call that must wait takes its place within
@@ -362,14 +305,6 @@ impl State {
         id.extend([self.writer.as_str(), "-"]);
         push_number(&mut id, self.requests, 16);
         id
-    }
-}
-
-/// What to tell whoever presents what is no credential, as far as is known.
-fn unknown(known: &Known) -> Rejection {
-    match known {
-        Known::Unavailable => Rejection::LedgerUnavailable,
-        _ => Rejection::CredentialUnknown,
     }
 }
 

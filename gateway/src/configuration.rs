@@ -1,4 +1,4 @@
-//! Reading the configuration: the catalog, credentials, app codes, what changed lately.
+//! Reading the configuration: the catalog, credentials, plain keys, what changed lately.
 //!
 //! Invariant: what cannot be read leaves a trace in memory that turns the waiting calls away, or the last good value in place; nobody
 //! waits for ever, and nothing unpaid passes.
@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use farebox_core::{
     catalog::{CATALOG_ENTRY, Catalog},
-    credential::{Credential, app_code_entry, credential_entry},
+    credential::{Credential, credential_entry, plain_key_entry},
     id::CredentialKey,
 };
 use farebox_ports::{
@@ -72,7 +72,7 @@ impl<P: EdgePorts> Gateway<P> {
         self.keep(key.as_str().to_owned(), known);
     }
 
-    /// Keeps what the store said of a key or of an app code's hash.
+    /// Keeps what the store said of a key or of a plain key's hash.
     fn keep(&self, name: String, known: Known) {
         let now = self.ports.now();
         let state = &mut *self.state();
@@ -102,19 +102,19 @@ impl<P: EdgePorts> Gateway<P> {
         }
     }
 
-    /// Reads which key an app code has.
-    pub(crate) async fn read_app_code(&self, hash: String, is_ours: bool) {
+    /// Reads which credential a plain key has.
+    pub(crate) async fn read_plain_key(&self, hash: String, is_ours: bool) {
         let now = self.ports.now();
         if !self.state().credentials.may_ask(&hash, is_ours, now) {
             return self.keep(hash, Known::Unavailable);
         }
-        let known = match self.ports.get(&app_code_entry(&hash)).await {
+        let known = match self.ports.get(&plain_key_entry(&hash)).await {
             Ok(found) => {
                 let key = found.and_then(|key| String::from_utf8(key).ok()?.parse().ok());
                 key.map_or(Known::Nobody, Known::Key)
             }
             Err(fault) => {
-                tell(&self.ports, "app_code.unread", &[], &fault);
+                tell(&self.ports, "plain_key.unread", &[], &fault);
                 Known::Unavailable
             }
         };

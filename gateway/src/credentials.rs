@@ -1,7 +1,8 @@
 //! The credentials an instance knows; also those that nobody has.
 //!
 //! Invariant: an answer older than [`Heard::holds`] says is not used, so a revoked credential is refused everywhere
-//! [`CHANGED_HOLDS`](crate::heard::CHANGED_HOLDS) after the store shows it. Only the key of an app code is believed for as long as it is kept: an app code never gets another key, and
+//! [`CHANGED_HOLDS`](crate::heard::CHANGED_HOLDS) after the store shows it. Only which key a plain key has is believed for
+//! as long as it is kept: it never gets another, and
 //! the key's credential says whether it may still call. Credentials in use are read again in the background before they are too
 //! old, so that a caller who keeps calling waits for the store once. The caches are bounded, and those of keys that nobody has are
 //! others: a flood of made-up keys displaces none in use. Most of them do not even reach the store, as a key of ours carries a tag;
@@ -36,7 +37,7 @@ const CAPACITY: NonZeroUsize = NonZeroUsize::new(16_384).expect("not zero");
 /// How many are kept that nobody has.
 const NOBODYS: NonZeroUsize = NonZeroUsize::new(1_024).expect("not zero");
 
-/// How often an instance asks the store for a key or an app code without a tag that it does not know.
+/// How often an instance asks the store for a key or a plain key without a tag that it does not know.
 const UNTAGGED: Limit = Limit::per_second(256);
 
 /// A credential with its secret opened.
@@ -46,12 +47,12 @@ pub(crate) struct Caller {
     pub(crate) secret: Secret,
 }
 
-/// What is known of a key or of the hash of an app code.
+/// What is known of a key or of the hash of a plain key.
 #[derive(Debug, Clone)]
 pub(crate) enum Known {
     /// Its credential.
     Caller(Rc<Caller>),
-    /// The app code's key.
+    /// The plain key's credential.
     Key(CredentialKey),
     /// Nobody has it.
     Nobody,
@@ -80,7 +81,7 @@ impl BuildHasher for Keyed {
     }
 }
 
-/// The caches, by key or by the hash of an app code, which cannot be a key.
+/// The caches, by key or by the hash of a plain key, which cannot be a key.
 #[derive(Debug)]
 pub(crate) struct Credentials {
     master_key: MasterKey,
@@ -103,15 +104,20 @@ impl Credentials {
         *self = Self::new(self.master_key.clone(), self.keyed.0);
     }
 
-    /// Whether a key or an app code is ours, as its tag tells where it has one.
-    pub(crate) fn made(&self, name: &str) -> Option<bool> {
-        self.master_key.made(name)
+    /// Whether a key is ours, as its tag tells where it has one.
+    pub(crate) fn made_key(&self, key: &str) -> Option<bool> {
+        self.master_key.made_key(key)
     }
 
-    /// Whether the store may be asked for a key or for the hash of an app code. It counts as asked, unless the tag says that it
+    /// The same of a plain key.
+    pub(crate) fn made_plain_key(&self, plain_key: &str, prefix: &str) -> Option<bool> {
+        self.master_key.made_plain_key(plain_key, prefix)
+    }
+
+    /// Whether the store may be asked for a key or for the hash of a plain key. It counts as asked, unless the tag says that it
     /// `is_ours` or it is known.
     pub(crate) fn may_ask(&mut self, name: &str, is_ours: bool, now: Timestamp) -> bool {
-        if is_ours || self.made(name) == Some(true) || self.held.contains(name) {
+        if is_ours || self.made_key(name) == Some(true) || self.held.contains(name) {
             return true;
         }
         let may = self.untagged.check(UNTAGGED, now).is_ok();
@@ -121,7 +127,7 @@ impl Credentials {
         may
     }
 
-    /// What is known of a key or an app code's hash; `None` when the store must be asked.
+    /// What is known of a key or a plain key's hash; `None` when the store must be asked.
     pub(crate) fn get(&mut self, name: &str, heard: &Heard, now: Timestamp) -> Option<Known> {
         let (entry, holds) = match self.held.get_mut(name) {
             Some(entry) => (entry, heard.holds(name, now)),

@@ -6,7 +6,7 @@
 use std::rc::Rc;
 
 use farebox_core::{
-    credential::{app_code_entry, credential_entry},
+    credential::{credential_entry, plain_key_entry},
     id::{AccountId, ProductId},
     lease::Lease,
     ledger::{Answer, Command, Refusal},
@@ -152,9 +152,9 @@ impl<P: EdgePorts> Gateway<P> {
                 };
                 self.ports.once(name, work).await;
             }
-            Need::AppCode { hash, is_ours } => {
-                let name = app_code_entry(&hash);
-                self.ports.once(name, async move { this.read_app_code(hash, is_ours).await }).await;
+            Need::PlainKey { hash, is_ours } => {
+                let name = plain_key_entry(&hash);
+                self.ports.once(name, async move { this.read_plain_key(hash, is_ours).await }).await;
             }
             Need::Lease(account, product) => {
                 let name = format!("lease/{account}/{product}");

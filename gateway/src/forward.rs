@@ -13,7 +13,7 @@ use farebox_core::{
     meter::{Meter, Usage},
     rejection::Rejection,
     request::Facts,
-    signature::{Body, appcode, rfc9421::content_digest},
+    signature::{Body, plain, rfc9421::content_digest},
     time::{Millis, Timestamp},
 };
 
@@ -103,8 +103,12 @@ pub(crate) fn forward(
     let same = product.upstream.len();
     let mut url = String::with_capacity(256);
     url.extend([product.upstream.as_str(), facts.path]);
-    if let Some(query) = facts.query {
-        url.extend(["?", query]);
+    match (facts.query, &product.key_parameter) {
+        (Some(query), None) => url.extend(["?", query]),
+        (Some(query), Some(name)) => {
+            url.extend(plain::without_key(query, name).iter().flat_map(|query| ["?", query.as_str()]));
+        }
+        (None, _) => {}
     }
     let timeout = product.timeout;
     let digest = match body {
@@ -112,7 +116,7 @@ pub(crate) fn forward(
         Body::Read(body) if !body.is_empty() && !is_bodiless(facts) => Some(content_digest(body)),
         _ => None,
     };
-    let goes = going(facts, state.address_header, digest.is_some());
+    let goes = going(facts, state.address_header, digest.is_some(), scheme == AuthScheme::Key);
     let set = own_fields(&paid.call, facts, &url, &request_id, digest, now);
     let respond = match product.answer {
         AnswerStyle::Annotated => {
@@ -137,7 +141,7 @@ pub(crate) fn forward(
 ///
 /// An upstream behind CGI's rules (RFC 3875, section 4.1.18) reads `Farebox_Account` as `Farebox-Account`. So a name is taken
 /// for what such an upstream takes it for, and of several that it takes for one only the usual spelling goes along.
-fn going(facts: &Facts<'_>, address_header: &str, has_digest: bool) -> Vec<bool> {
+fn going(facts: &Facts<'_>, address_header: &str, has_digest: bool, by_key: bool) -> Vec<bool> {
     let named = facts.header("connection").unwrap_or_default();
     let is_bodiless = is_bodiless(facts);
     let names: Vec<Cow<'_, str>> = facts.headers.iter().map(|(name, _)| usual(name)).collect();
@@ -149,7 +153,7 @@ fn going(facts: &Facts<'_>, address_header: &str, has_digest: bool) -> Vec<bool>
             || name == WHO
             || name.starts_with("farebox-")
             || matches!(name, "signature" | "signature-input")
-            || (name == "authorization" && value.split(',').any(|part| appcode::read(part).is_some()))
+            || plain::carries_one(name, value, by_key)
             || (name == "content-length" && is_bodiless)
             || (name == "content-digest" && has_digest)
             || named.split(',').any(|token| token.trim().eq_ignore_ascii_case(spelled))
@@ -312,7 +316,7 @@ impl Reject {
             fields.push(("retry-after", seconds.to_string()));
         }
         if status == 401 {
-            fields.push(("www-authenticate", "X-Ca, Signature, APPCODE".to_owned()));
+            fields.push(("www-authenticate", "X-Ca, Signature, APPCODE, Bearer".to_owned()));
         }
         Self { status, fields, body: rejection.problem(status, request_id) }
     }

@@ -26,6 +26,7 @@ mod credentials;
 mod fetch;
 mod forward;
 mod heard;
+mod identify;
 mod instance;
 mod metrics;
 mod nonces;

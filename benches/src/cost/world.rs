@@ -12,10 +12,11 @@ use anyhow::{Context as _, Result, bail};
 use farebox_books::{Accounts, ask};
 use farebox_core::{
     catalog::{CATALOG_ENTRY, compile},
-    credential::{Credential, MasterKey, Secret, app_code_entry, credential_entry, hash_app_code},
+    credential::{Credential, MasterKey, Secret, credential_entry, plain_key_entry},
     id::{AccountId, CredentialKey},
     ledger::{Account, Command, IdempotencyKey},
     money::Micros,
+    plain_key,
     request::Facts,
     signature::Body,
     time::{MINUTE, Millis, SECOND, Timestamp},
@@ -215,8 +216,8 @@ impl World {
 fn open(desk: &Desk, master_key: &MasterKey, account: &AccountId, code: &str, name: u64) -> Result<()> {
     let memory = &desk.memory;
     let key: CredentialKey = format!("ak_{name:020x}").parse()?;
-    let app_code_hash = hash_app_code(code);
-    now(memory.put(&app_code_entry(&app_code_hash), key.as_str().as_bytes()))?;
+    let app_code_hash = plain_key::hash(code);
+    now(memory.put(&plain_key_entry(&app_code_hash), key.as_str().as_bytes()))?;
     let sealed = master_key.seal(&key, &Secret::new("hush"), [1; 12]).map_err(|error| anyhow::anyhow!("{error:?}"))?;
     let credential = Credential { app_code_hash, ..Credential::new(key, account.clone(), sealed, BEGIN) };
     now(memory.put(&credential_entry(&credential.key), &serde_json::to_vec(&credential)?))?;

@@ -58,11 +58,12 @@ impl Call {
     }
 }
 
-/// The problem; where the gateway takes an app code and got no credential, with the line that sends one.
+/// The problem; where the gateway takes a plain key or an app code and got no credential, with the line that sends one.
 fn with_a_line(mut problem: Problem, method: &str, url: &Url) -> Problem {
-    if problem.code == "credential.missing" && problem.detail.contains("APPCODE") {
+    let scheme = ["APPCODE", "Bearer"].into_iter().find(|scheme| problem.detail.contains(scheme));
+    if let ("credential.missing", Some(scheme)) = (problem.code.as_str(), scheme) {
         let method = if method == "GET" { String::new() } else { format!("-X {method} ") };
-        problem.detail += &format!(" As a line: curl {method}-H 'Authorization: APPCODE …' '{url}'");
+        problem.detail += &format!(" As a line: curl {method}-H 'Authorization: {scheme} …' '{url}'");
     }
     problem
 }

@@ -26,7 +26,7 @@ use crate::{
 /// Credentials: the keys that an account's programs call with
 #[derive(Debug, Subcommand)]
 pub(crate) enum Credential {
-    /// Make a key with a secret and an app code; the last two are shown this once
+    /// Make a key with a secret, and a plain key for those who do not sign; both secrets are shown this once
     #[command(after_help = "\
 Example:
   farebox credential create acc_1
@@ -37,6 +37,22 @@ Example:
         /// Write it to this file, which only you can read, and show no secret
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
+        #[command(flatten)]
+        limits: Limits,
+        #[command(flatten)]
+        format: Format,
+    },
+    /// Import the keys of another gateway by their hashes, so that its customers go on with what they have
+    #[command(after_help = "\
+The file has a SHA-256 on each line, in hexadecimal digits or base64. What is there already stays as it is.
+
+Example:
+  farebox credential import acc_1 hashes.txt --product maps")]
+    Import {
+        /// The account: its id, or its name
+        account: Named,
+        /// The file
+        file: PathBuf,
         #[command(flatten)]
         limits: Limits,
         #[command(flatten)]
@@ -133,8 +149,13 @@ impl Limits {
     }
 }
 
-const SHOWN: [&str; 6] = ["key", "secret", "app_code", "expires", "replaces", "replaced_until"];
-const LISTED: [&str; 7] = ["key", "name", "created", "expires", "revoked", "products", "addresses"];
+const SHOWN: [&str; 6] = ["key", "secret", "api_key", "expires", "replaces", "replaced_until"];
+const LISTED: [&str; 8] = ["key", "last_four", "name", "created", "expires", "revoked", "products", "addresses"];
+
+const IMPORTED: [&str; 3] = ["hash", "key", "outcome"];
+
+/// How many hashes the admin API takes in a request.
+const IMPORTED_AT_ONCE: usize = 200;
 
 impl Credential {
     pub(crate) fn run(self, connection: &Connection) -> anyhow::Result<()> {
@@ -146,6 +167,19 @@ impl Credential {
                     admin.post(&format!("accounts/{account}/credentials"), &limits.body())
                 })?;
                 format.record(&made, &SHOWN);
+            }
+            Self::Import { account, file, limits, format } => {
+                let hashes = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+                let hashes: Vec<&str> = hashes.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+                let path = format!("accounts/{}/credentials/imports", account.id(&admin)?);
+                let mut body = limits.body();
+                let mut items = Vec::with_capacity(hashes.len());
+                for part in hashes.chunks(IMPORTED_AT_ONCE) {
+                    body["hashes"] = json!(part);
+                    let answer = admin.post(&path, &body)?;
+                    items.extend(answer["items"].as_array().cloned().unwrap_or_default());
+                }
+                format.list(items, &IMPORTED);
             }
             Self::List { account, format } => {
                 format.list(admin.list(&format!("accounts/{}/credentials", account.id(&admin)?), &[])?, &LISTED);
@@ -190,10 +224,12 @@ fn in_file(file: Option<&Path>, make: impl FnOnce() -> anyhow::Result<Value>) ->
         // It is empty, and was not there before.
         let _ = fs::remove_file(path);
     })?;
-    let kept = json!({ "key": made["key"], "secret": made["secret"], "app_code": made["app_code"] });
+    let kept = json!({
+        "key": made["key"], "secret": made["secret"], "api_key": made["api_key"], "app_code": made["app_code"],
+    });
     writeln!(opened, "{kept}").with_context(|| format!("cannot write {}", path.display()))?;
     let mut shown = made;
-    for secret in ["secret", "app_code"] {
+    for secret in ["secret", "api_key", "app_code"] {
         shown[secret] = Value::Null;
     }
     Ok(shown)

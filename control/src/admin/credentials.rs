@@ -1,6 +1,6 @@
 //! Credentials: making, rotating, listing and revoking them.
 //!
-//! Invariant: a secret and an app code are shown in the answer that makes them (and for a day to who repeats that request
+//! Invariant: a secret and a plain key are shown in the answer that makes them (and for a day to who repeats that request
 //! under its idempotency key), and cannot be read back. The credential itself is written last, so that one that works is
 //! always found in the account's list. It is changed by what it is at that moment, so a revocation or a restriction outlasts
 //! every change that is made at the same time.
@@ -8,8 +8,9 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use farebox_core::{
     address::AddressRange,
-    credential::{Credential, MasterKey, Secret, app_code_entry, credential_entry, hash_app_code},
+    credential::{Credential, MasterKey, Secret, credential_entry, plain_key_entry},
     id::{AccountId, CredentialKey, ProductId},
+    plain_key,
     time::{DAY, Millis, SECOND, Timestamp},
 };
 use farebox_ports::{
@@ -50,16 +51,16 @@ pub(super) struct Wanted {
         length(min = 1, max = 200),
         regex(pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$")
     )]
-    name: Option<String>,
+    pub(super) name: Option<String>,
     /// The products it may use; missing for all that the account may.
     #[schemars(with = "Option<Vec<Id>>", length(max = 100))]
-    products: Option<Vec<ProductId>>,
+    pub(super) products: Option<Vec<ProductId>>,
     /// The addresses it may be used from; missing for all.
     #[schemars(with = "Option<Vec<AddressRangeText>>", length(max = 100))]
-    addresses: Option<Vec<AddressRange>>,
+    pub(super) addresses: Option<Vec<AddressRange>>,
     /// From when on it is refused; missing for never.
     #[schemars(with = "Option<Time>")]
-    expires: Option<Timestamp>,
+    pub(super) expires: Option<Timestamp>,
 }
 
 /// What of a credential is changed. What is left out stays; null lifts a restriction.
@@ -110,7 +111,9 @@ pub(super) struct Made {
     key: CredentialKey,
     /// To sign with. Shown this once.
     secret: String,
-    /// To call unsigned with, where a product allows it. Shown this once.
+    /// To call unsigned with, as `Authorization: Bearer` or `X-API-Key`, where a product takes plain keys. Shown this once.
+    api_key: String,
+    /// The same key, for those who send it as `Authorization: APPCODE`.
     app_code: String,
     #[schemars(with = "Time")]
     created: Timestamp,
@@ -139,6 +142,8 @@ pub(super) struct Rotated {
 pub(super) struct Listed {
     #[schemars(with = "Id")]
     key: CredentialKey,
+    /// The last four characters of its plain key; null where that was imported, or made before they were kept.
+    last_four: Option<String>,
     name: Option<String>,
     #[schemars(with = "Time")]
     created: Timestamp,
@@ -158,13 +163,13 @@ pub(super) struct Listed {
 
 impl From<Credential> for Listed {
     fn from(credential: Credential) -> Self {
-        let Credential { key, name, created, revoked, expires, products, addresses, .. } = credential;
-        Self { key, name, created, revoked, expires, products, addresses }
+        let Credential { key, last_four, name, created, revoked, expires, products, addresses, .. } = credential;
+        Self { key, last_four, name, created, revoked, expires, products, addresses }
     }
 }
 
 /// Where an account's keys are.
-fn keys_of(account: &AccountId) -> String {
+pub(super) fn keys_of(account: &AccountId) -> String {
     format!("account-credential/{account}/")
 }
 
@@ -209,13 +214,16 @@ impl<P: AdminPorts> Call<'_, P> {
     }
 
     async fn make_credential(&self, account: AccountId, wanted: Wanted, seed: &Seed) -> Result<Made, Failure> {
-        let key = new_key(seed, &self.settings.master_key)?;
-        let (secret, app_code) = secrets(seed, &self.settings.master_key);
-        let sealed = self.settings.master_key.seal(&key, &Secret::new(secret.clone()), seed.nonce());
+        let master_key = &self.settings.master_key;
+        let key = new_key(seed, master_key)?;
+        let api_key = master_key.plain_key(&self.key_prefix().await?, &base32(seed.plain_key()));
+        let secret = URL_SAFE_NO_PAD.encode(seed.secret());
+        let sealed = master_key.seal(&key, &Secret::new(secret.clone()), seed.nonce());
         let sealed = sealed.map_err(|error| Failure::Unwritable(error.to_string()))?;
         let Wanted { name, products, addresses, expires } = wanted;
         let credential = Credential {
-            app_code_hash: hash_app_code(&app_code),
+            app_code_hash: plain_key::hash(&api_key),
+            last_four: Some(plain_key::last_four(&api_key)),
             expires,
             products,
             addresses,
@@ -224,10 +232,13 @@ impl<P: AdminPorts> Call<'_, P> {
             ..Credential::new(key.clone(), account.clone(), sealed, self.now)
         };
         self.ports.put(&format!("{}{key}", keys_of(&account)), b"").await?;
-        self.ports.put(&app_code_entry(&credential.app_code_hash), key.as_str().as_bytes()).await?;
+        self.ports.put(&plain_key_entry(&credential.app_code_hash), key.as_str().as_bytes()).await?;
         match store::make(self.ports, &credential_entry(&key), &credential).await? {
-            store::Made::Now => Ok(Made { key, secret, app_code, created: self.now, expires }),
-            store::Made::Before(found) => self.shown_again(&found, seed),
+            store::Made::Now => {
+                let app_code = api_key.clone();
+                Ok(Made { key, secret, api_key, app_code, created: self.now, expires })
+            }
+            store::Made::Before(found) => self.shown_again(&found, seed).await,
             store::Made::Removed => Err(Failure::MadeAndRemoved),
         }
     }
@@ -239,14 +250,30 @@ impl<P: AdminPorts> Call<'_, P> {
         }
         let found: Option<Credential> =
             store::current(self.ports, &credential_entry(&new_key(seed, &self.settings.master_key)?)).await?;
-        found.map(|found| self.shown_again(&found, seed)).transpose()
+        match found {
+            Some(found) => self.shown_again(&found, seed).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// What a request is answered that made `found` when it was sent before.
-    fn shown_again(&self, found: &Credential, seed: &Seed) -> Result<Made, Failure> {
+    ///
+    /// Its plain key may have been made with another prefix, or before there were any: then it is not known any more.
+    async fn shown_again(&self, found: &Credential, seed: &Seed) -> Result<Made, Failure> {
         self.check_repetition(seed, &Before { asked: &found.asked, made: found.created })?;
-        let (secret, app_code) = secrets(seed, &self.settings.master_key);
-        Ok(Made { key: found.key.clone(), secret, app_code, created: found.created, expires: found.expires })
+        let (master_key, random) = (&self.settings.master_key, base32(seed.plain_key()));
+        let forms = [master_key.plain_key(&self.key_prefix().await?, &random), master_key.tagged_app_code(&random)];
+        let api_key = forms.into_iter().find(|form| plain_key::hash(form) == found.app_code_hash);
+        let api_key = api_key.ok_or(Failure::SecretsShown)?;
+        let (secret, app_code) = (URL_SAFE_NO_PAD.encode(seed.secret()), api_key.clone());
+        let (key, created, expires) = (found.key.clone(), found.created, found.expires);
+        Ok(Made { key, secret, api_key, app_code, created, expires })
+    }
+
+    /// What new plain keys begin with.
+    async fn key_prefix(&self) -> Result<String, Failure> {
+        let published = self.published().await?;
+        Ok(published.map_or_else(|| plain_key::PREFIX.to_owned(), |published| published.catalog.provider.key_prefix))
     }
 
     pub(super) async fn list_credentials(&self, account: &str) -> Answered {
@@ -319,7 +346,7 @@ impl<P: AdminPorts> Call<'_, P> {
         found.filter(|found| found.account == account).ok_or(Failure::CredentialUnknown)
     }
 
-    async fn check(&self, wanted: &Wanted) -> Result<(), Failure> {
+    pub(super) async fn check(&self, wanted: &Wanted) -> Result<(), Failure> {
         if let Some(name) = &wanted.name {
             names::check("name", name)?;
         }
@@ -340,13 +367,8 @@ impl<P: AdminPorts> Call<'_, P> {
     }
 }
 
-/// A new key. Its tag spares the gateway a look-up of one that is made up; so does that of an app code.
+/// A new key. Its tag spares the gateway a look-up of one that is made up; so does that of a plain key.
 fn new_key(seed: &Seed, master_key: &MasterKey) -> Result<CredentialKey, Failure> {
     let key = master_key.tagged_key(&base32(seed.id()));
     key.parse().map_err(|_| Failure::Unwritable("a new key is not valid".to_owned()))
-}
-
-/// A secret and an app code.
-fn secrets(seed: &Seed, master_key: &MasterKey) -> (String, String) {
-    (URL_SAFE_NO_PAD.encode(seed.secret()), master_key.tagged_app_code(&base32(seed.app_code())))
 }

@@ -13,6 +13,7 @@ mod credentials;
 mod currency;
 mod failure;
 mod holders;
+mod imports;
 mod money;
 mod names;
 mod openapi;
@@ -219,6 +220,7 @@ impl<'a, P: AdminPorts> Call<'a, P> {
             (_, Resource::Account(id)) => self.show_account(id).await,
             ("POST", Resource::Credentials(id)) => self.create_credential(id).await,
             (_, Resource::Credentials(id)) => self.list_credentials(id).await,
+            (_, Resource::CredentialImports(id)) => self.import_credentials(id).await,
             ("PATCH", Resource::Credential(id, key)) => self.change_credential(id, key).await,
             (_, Resource::Credential(id, key)) => self.revoke_credential(id, key).await,
             (_, Resource::Rotations(id, key)) => self.rotate_credential(id, key).await,

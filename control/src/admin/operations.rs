@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{
     Items, accounts, audit,
     catalog::{Health, Publication, Shown},
-    clock, credentials, money, repricings,
+    clock, credentials, imports, money, repricings,
     resource::ROOT,
     restoring, statements, subscriptions, tokens, upstream_secrets, watching, webhooks,
 };
@@ -191,6 +191,14 @@ pub(super) fn operations() -> Vec<Operation> {
             .takes::<credentials::Wanted>()
             .gives::<credentials::Made>(201)
             .fails(&[404, 409, 413, 422]),
+        operation(
+            "post",
+            "accounts/{id}/credentials/imports",
+            "Import keys of another gateway by their hashes; what is there stays",
+        )
+        .takes::<imports::Import>()
+        .gives::<Items<imports::Imported>>(200)
+        .fails(&[404, 409, 413]),
         operation("get", "accounts/{id}/credentials", "The credentials")
             .paged()
             .gives::<Items<credentials::Listed>>(200)

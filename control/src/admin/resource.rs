@@ -15,6 +15,7 @@ pub(super) enum Resource<'a> {
     Accounts,
     Account(&'a str),
     Credentials(&'a str),
+    CredentialImports(&'a str),
     Credential(&'a str, &'a str),
     Rotations(&'a str, &'a str),
     Recharges(&'a str),
@@ -75,6 +76,7 @@ impl<'a> Resource<'a> {
             ["accounts"] => Self::Accounts,
             ["accounts", id] => Self::Account(id),
             ["accounts", id, "credentials"] => Self::Credentials(id),
+            ["accounts", id, "credentials", "imports"] => Self::CredentialImports(id),
             ["accounts", id, "credentials", key] => Self::Credential(id, key),
             ["accounts", id, "credentials", key, "rotations"] => Self::Rotations(id, key),
             ["accounts", id, "recharges"] => Self::Recharges(id),
@@ -114,6 +116,7 @@ impl<'a> Resource<'a> {
             Self::Repricings
             | Self::Resends(_)
             | Self::Rotations(..)
+            | Self::CredentialImports(_)
             | Self::Recharges(_)
             | Self::Refunds(_)
             | Self::Adjustments(_)

@@ -35,8 +35,8 @@ impl Seed {
         &self.bytes[20..52]
     }
 
-    /// For a new app code.
-    pub(super) fn app_code(&self) -> &[u8] {
+    /// For a new plain key: 128 bits.
+    pub(super) fn plain_key(&self) -> &[u8] {
         &self.bytes[52..68]
     }
 

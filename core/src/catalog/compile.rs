@@ -21,8 +21,12 @@ use crate::{
 };
 
 /// The schemes a product can accept, by their names in the source.
-const SCHEMES: [(&str, AuthScheme); 3] =
-    [("x-ca", AuthScheme::XCa), ("rfc9421", AuthScheme::Rfc9421), ("appcode", AuthScheme::AppCode)];
+const SCHEMES: [(&str, AuthScheme); 4] = [
+    ("x-ca", AuthScheme::XCa),
+    ("rfc9421", AuthScheme::Rfc9421),
+    ("appcode", AuthScheme::AppCode),
+    ("key", AuthScheme::Key),
+];
 
 /// Reads a catalog.
 ///
@@ -67,8 +71,9 @@ fn catalog(top: &Table<'_>, version: String) -> Option<Catalog> {
 fn provider(table: &Table<'_>) -> Option<Provider> {
     let name = table.required("name").and_then(|item| item.read(value::title));
     let currency = table.required("currency").and_then(|item| item.read(value::currency));
+    let key_prefix = table.maybe("key_prefix", |item| item.read(value::key_prefix));
     table.finish();
-    Some(Provider { name: name?, currency: currency? })
+    Some(Provider { name: name?, currency: currency?, key_prefix: key_prefix?.unwrap_or_else(super::key_prefix) })
 }
 
 fn product(table: &Table<'_>, index: usize, seen: &mut Seen) -> Option<Product> {
@@ -78,6 +83,7 @@ fn product(table: &Table<'_>, index: usize, seen: &mut Seen) -> Option<Product> 
     let upstream = table.required("upstream").and_then(|item| item.read(value::upstream));
     let timeout = table.maybe("timeout", |item| item.read(value::duration));
     let auth = table.required("auth").and_then(|item| list(&item, scheme));
+    let key_parameter = table.maybe("key_parameter", |item| item.read(value::parameter));
     let hmac_sha1 = table.flag("hmac_sha1", false);
     let upstream_signature = table.flag("upstream_signature", true);
     let answer = table.maybe("answer", |item| item.read(answer));
@@ -96,6 +102,11 @@ fn product(table: &Table<'_>, index: usize, seen: &mut Seen) -> Option<Product> 
     if !has_rate && has_none {
         table.refuse("nothing pays for it: give it a `rate`, `packages` or `subscriptions`".to_owned());
     }
+    if key_parameter.as_ref().is_some_and(Option::is_some)
+        && auth.as_ref().is_some_and(|auth| !auth.contains(&AuthScheme::Key))
+    {
+        table.refuse("it names a `key_parameter` and takes no keys: put \"key\" into `auth`".to_owned());
+    }
     let id: ProductId = id?;
     Some(Product {
         title: title?.unwrap_or_else(|| id.to_string()),
@@ -105,6 +116,7 @@ fn product(table: &Table<'_>, index: usize, seen: &mut Seen) -> Option<Product> 
         upstream_signature: upstream_signature?,
         answer: answer?.unwrap_or_default(),
         auth: auth?,
+        key_parameter: key_parameter?,
         hmac_sha1: hmac_sha1?,
         strict_signature: strict_signature?,
         rfc9421_components: rfc9421_components?.unwrap_or_else(super::demanded),

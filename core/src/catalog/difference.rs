@@ -108,9 +108,9 @@ fn summary(aspects: &Aspects) -> String {
 fn describe(catalog: &Catalog) -> Description {
     // The version follows from the source, which can change without changing anything.
     let Catalog { version: _, provider, products } = catalog;
-    let Provider { name, currency } = provider;
+    let Provider { name, currency, key_prefix } = provider;
     let mut description = Description::new();
-    let about = [("name", name.clone()), ("currency", currency.to_string())];
+    let about = [("name", name.clone()), ("currency", currency.to_string()), ("key_prefix", key_prefix.clone())];
     description.insert((String::new(), String::new()), about.into());
     for product in products {
         let id = product.id.to_string();
@@ -135,6 +135,7 @@ fn describe_product(product: &Product) -> Aspects {
         upstream_signature,
         answer,
         auth,
+        key_parameter,
         hmac_sha1,
         strict_signature,
         rfc9421_components,
@@ -152,6 +153,7 @@ fn describe_product(product: &Product) -> Aspects {
         AuthScheme::XCa => "x-ca",
         AuthScheme::Rfc9421 => "rfc9421",
         AuthScheme::AppCode => "appcode",
+        AuthScheme::Key => "key",
     });
     let mut routes: Vec<String> = routes.iter().map(route).collect();
     routes.sort();
@@ -163,6 +165,7 @@ fn describe_product(product: &Product) -> Aspects {
         ("upstream_signature", if *upstream_signature { String::new() } else { "off".to_owned() }),
         ("answer", if *answer == AnswerStyle::Untouched { "untouched".to_owned() } else { String::new() }),
         ("auth", auth.collect::<Vec<_>>().join(" ")),
+        ("key_parameter", key_parameter.clone().unwrap_or_default()),
         ("hmac_sha1", flag(*hmac_sha1)),
         ("strict_signature", flag(*strict_signature)),
         ("rfc9421_components", components),

@@ -23,6 +23,7 @@ use crate::{
     limit::Limits,
     meter::PerMeter,
     money::{Currency, Micros},
+    plain_key,
     rate::Rate,
     signature::rfc9421::DEMANDED,
     time::Millis,
@@ -39,6 +40,8 @@ pub enum AuthScheme {
     Rfc9421,
     /// `Authorization: APPCODE …`, unsigned.
     AppCode,
+    /// A plain key, in `Authorization: Bearer …`, in `X-API-Key` or in the query, unsigned.
+    Key,
 }
 
 /// How an upstream's answer is handed on.
@@ -81,6 +84,9 @@ pub struct Provider {
     pub name: String,
     /// The one currency of all prices and balances.
     pub currency: Currency,
+    /// What new plain keys begin with.
+    #[serde(default = "key_prefix")]
+    pub key_prefix: String,
 }
 
 /// One API for sale.
@@ -104,6 +110,9 @@ pub struct Product {
     pub answer: AnswerStyle,
     /// How callers may sign.
     pub auth: Vec<AuthScheme>,
+    /// The query parameter in which a plain key may come; `None` for none, as addresses are written down in many places.
+    #[serde(default)]
+    pub key_parameter: Option<String>,
     /// Whether x-ca may be signed with HMAC-SHA1 too.
     #[serde(default)]
     pub hmac_sha1: bool,
@@ -198,10 +207,15 @@ const fn signed() -> bool {
     true
 }
 
+/// What plain keys begin with where the provider says nothing else.
+fn key_prefix() -> String {
+    plain_key::PREFIX.to_owned()
+}
+
 impl Catalog {
     /// Nothing for sale.
     pub fn empty() -> Self {
-        let provider = Provider { name: String::new(), currency: Currency::NONE };
+        let provider = Provider { name: String::new(), currency: Currency::NONE, key_prefix: key_prefix() };
         Self { version: String::new(), provider, products: Vec::new() }
     }
 

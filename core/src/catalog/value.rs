@@ -9,6 +9,7 @@ use super::pattern;
 use crate::{
     ledger::Every,
     money::{Currency, InvalidCurrency},
+    plain_key,
     signature::rfc9421::requirement,
     time::{DAY, HOUR, MINUTE, Millis, SECOND},
 };
@@ -18,6 +19,9 @@ const LONGEST: Millis = 36_500 * DAY;
 
 /// The longest name for people, in characters.
 const LONGEST_TITLE: usize = 200;
+
+/// The longest name of a query parameter.
+const LONGEST_PARAMETER: usize = 64;
 
 /// Splits `12h` or `10 GiB` into the number and the unit's name.
 fn number_and_unit(text: &str) -> Option<(u64, &str)> {
@@ -134,6 +138,27 @@ pub(super) fn method(text: &str) -> Result<String, String> {
 /// The name of a component of RFC 9421 that a signature can be asked to cover.
 pub(super) fn component(text: &str) -> Result<String, String> {
     requirement(text).map(|()| text.to_owned())
+}
+
+/// What plain keys begin with.
+pub(super) fn key_prefix(text: &str) -> Result<String, String> {
+    if plain_key::is_prefix(text) {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "`{text}` is not a prefix of keys: write a lower-case letter and up to 15 more or digits, such as \"acme\""
+    ))
+}
+
+/// The name of a query parameter, as it stands in a query with nothing encoded.
+pub(super) fn parameter(text: &str) -> Result<String, String> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    if !text.is_empty() && text.len() <= LONGEST_PARAMETER && text.bytes().all(is_plain) {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "`{text}` is not a parameter's name: write up to {LONGEST_PARAMETER} letters, digits and - . _ ~, such as \"api_key\""
+    ))
 }
 
 /// A path pattern.

@@ -131,6 +131,7 @@ struct Problem<'a> {
 const fn way(scheme: AuthScheme) -> &'static str {
     match scheme {
         AuthScheme::AppCode => "your app code (curl -H 'Authorization: APPCODE …')",
+        AuthScheme::Key => "your key (curl -H 'Authorization: Bearer …')",
         AuthScheme::XCa => "a signature in X-Ca-Key, X-Ca-Timestamp, X-Ca-Nonce and X-Ca-Signature",
         AuthScheme::Rfc9421 => "a signature in Signature-Input and Signature (RFC 9421)",
     }
@@ -201,7 +202,7 @@ impl Rejection {
     pub fn detail(&self) -> String {
         match self {
             Self::CredentialMissing(takes) => {
-                let all: &[AuthScheme] = &[AuthScheme::AppCode, AuthScheme::XCa, AuthScheme::Rfc9421];
+                let all: &[AuthScheme] = &[AuthScheme::AppCode, AuthScheme::Key, AuthScheme::XCa, AuthScheme::Rfc9421];
                 let takes = if takes.is_empty() { all } else { takes };
                 let ways: Vec<&str> = takes.iter().map(|scheme| way(*scheme)).collect();
                 format!("Send {}. `farebox call` signs for you.", ways.join(", or "))

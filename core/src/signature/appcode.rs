@@ -1,6 +1,6 @@
 //! The app code scheme: `Authorization: APPCODE <code>`, unsigned.
 //!
-//! The code is a bearer's token. Only its hash is stored ([`crate::credential::hash_app_code`]), and the look-up under
+//! The code is a bearer's token. Only its hash is stored ([`crate::plain_key::hash`]), and the look-up under
 //! that hash is the comparison, so that no timing tells how much of a guess was right.
 
 /// The code in the value of an `Authorization` header, when it is of this scheme. The scheme's name is taken in any

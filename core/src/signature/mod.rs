@@ -4,6 +4,7 @@
 //! Invariant: nothing here compares a signature in other than constant time, and no text made here holds a secret.
 
 pub mod appcode;
+pub mod plain;
 pub mod rfc9421;
 pub mod xca;
 
@@ -41,6 +42,8 @@ pub enum Presented<'a> {
     Rfc9421(rfc9421::Claim),
     /// An app code. Who knows it is who it belongs to: finding its hash in the store is the check.
     AppCode(&'a str),
+    /// A plain key, in a header field or in the query. The same holds for it.
+    Key(Cow<'a, str>),
 }
 
 /// The body of a request, as far as the gateway has it.
@@ -142,11 +145,14 @@ pub struct Signed {
 pub fn present<'a>(facts: &Facts<'a>) -> Result<Presented<'a>, Rejection> {
     let mut claim = xca::Claim::default();
     let mut signatures = rfc9421::Fields::default();
-    let mut app_code = None;
+    let (mut app_code, mut bearer, mut api_key) = (None, None, None);
     for &(name, value) in &facts.headers {
         if claim.take(name, value) {
         } else if name == "authorization" {
             app_code = app_code.or(appcode::read(value));
+            bearer = bearer.or_else(|| plain::bearer(value));
+        } else if name == "x-api-key" {
+            api_key = api_key.or(plain::api_key(value));
         } else {
             signatures.take(name, value);
         }
@@ -154,11 +160,12 @@ pub fn present<'a>(facts: &Facts<'a>) -> Result<Presented<'a>, Rejection> {
     if !claim.key.is_empty() {
         return if claim.signature.is_empty() { Err(Rejection::SignatureMissing) } else { Ok(Presented::XCa(claim)) };
     }
-    // A signature that cannot be ours may be somebody's on the way, and does not stand in the way of an app code.
-    match (signatures.claim(), app_code) {
+    let key = bearer.or(api_key).map(|key| Presented::Key(key.into()));
+    // A signature that cannot be ours may be somebody's on the way, and does not stand in the way of an app code or a key.
+    match (signatures.claim(), app_code.map(Presented::AppCode).or(key)) {
         (Some(claim), None) => Ok(Presented::Rfc9421(claim)),
         (Some(claim), Some(_)) if claim.signatures().is_ok() => Ok(Presented::Rfc9421(claim)),
-        (_, Some(code)) => Ok(Presented::AppCode(code)),
+        (_, Some(presented)) => Ok(presented),
         (None, None) => Err(Rejection::CredentialMissing(Vec::new())),
     }
 }
@@ -170,6 +177,7 @@ impl Presented<'_> {
             Self::XCa(_) => AuthScheme::XCa,
             Self::Rfc9421(_) => AuthScheme::Rfc9421,
             Self::AppCode(_) => AuthScheme::AppCode,
+            Self::Key(_) => AuthScheme::Key,
         }
     }
 }
@@ -210,6 +218,7 @@ mod tests {
                 (presented.scheme(), claim.signatures().map_or_else(str::to_owned, key))
             }
             Presented::AppCode(code) => (presented.scheme(), (*code).to_owned()),
+            Presented::Key(key) => (presented.scheme(), key.to_string()),
         })
     }
 
@@ -217,7 +226,11 @@ mod tests {
     fn a_request_says_which_scheme_it_uses() {
         assert_eq!(presented("x-ca-key: k\nx-ca-signature: s"), Ok((AuthScheme::XCa, "k".into())));
         assert_eq!(presented("authorization: APPCODE c"), Ok((AuthScheme::AppCode, "c".into())));
-        assert_eq!(presented("authorization: Bearer t"), Err(Rejection::CredentialMissing(Vec::new())));
+        assert_eq!(presented("authorization: Bearer t"), Ok((AuthScheme::Key, "t".into())));
+        assert_eq!(presented("x-api-key: k"), Ok((AuthScheme::Key, "k".into())));
+        assert_eq!(presented("x-api-key: k\nauthorization: Bearer t"), Ok((AuthScheme::Key, "t".into())));
+        assert_eq!(presented("x-api-key: k\nauthorization: Basic t"), Ok((AuthScheme::Key, "k".into())));
+        assert_eq!(presented("authorization: Basic t"), Err(Rejection::CredentialMissing(Vec::new())));
         assert_eq!(presented("accept: */*"), Err(Rejection::CredentialMissing(Vec::new())));
     }
 
@@ -229,6 +242,8 @@ mod tests {
         assert_eq!(presented(&format!("{ours}\nauthorization: APPCODE c")), Ok((AuthScheme::Rfc9421, "k".into())));
         assert_eq!(presented(&format!("{ours}\nx-ca-key: x\nx-ca-signature: y")), Ok((AuthScheme::XCa, "x".into())));
         assert_eq!(presented(&format!("{foreign}\nauthorization: APPCODE c")), Ok((AuthScheme::AppCode, "c".into())));
+        assert_eq!(presented(&format!("{ours}\nauthorization: Bearer b")), Ok((AuthScheme::Rfc9421, "k".into())));
+        assert_eq!(presented(&format!("{foreign}\nauthorization: Bearer b")), Ok((AuthScheme::Key, "b".into())));
         assert_eq!(presented(foreign), Ok((AuthScheme::Rfc9421, "`alg` must be hmac-sha256".into())));
         assert_eq!(presented("signature: keyId=k"), Err(Rejection::CredentialMissing(Vec::new())));
     }
@@ -236,6 +251,7 @@ mod tests {
     #[test]
     fn a_key_without_signature_is_refused_even_beside_an_app_code() {
         assert_eq!(presented("x-ca-key: k\nauthorization: APPCODE c"), Err(Rejection::SignatureMissing));
+        assert_eq!(presented("x-ca-key: k\nx-api-key: c"), Err(Rejection::SignatureMissing));
         assert_eq!(presented("x-ca-key: k\nx-ca-signature: "), Err(Rejection::SignatureMissing));
     }
 }

@@ -200,7 +200,7 @@ impl Message {
             Step::Need(
                 Need::Catalog
                 | Need::Credential(_)
-                | Need::AppCode { .. }
+                | Need::PlainKey { .. }
                 | Need::Lease(..)
                 | Need::Word(..)
                 | Need::Calls(_),

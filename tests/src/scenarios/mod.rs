@@ -23,6 +23,8 @@ macro_rules! every_scenario_on {
             examples::the_clients_in_the_examples_sign_what_is_accepted,
             examples::the_receiver_in_the_examples_takes_each_event_once,
             guide::the_commands_of_the_guide_take_an_openapi_document_to_a_selling_gateway,
+            keys::imported_keys_call_until_they_are_revoked,
+            keys::ordinary_clients_work_with_base_url_and_key,
             limits::a_package_of_100_calls_lets_exactly_100_of_1000_through,
             limits::a_rate_limit_holds_however_many_call_at_once,
             limits::a_strictly_signed_call_passes_once,
@@ -65,6 +67,7 @@ pub mod costs;
 pub mod crashes;
 pub mod examples;
 pub mod guide;
+pub mod keys;
 pub mod limits;
 pub mod observed;
 pub mod origins;

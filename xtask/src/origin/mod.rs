@@ -9,6 +9,7 @@
 //! | `/{p}/sink` | reads the body, however large, and answers how long it was |
 //! | `/{p}/slow/{millis}` | an echo, late |
 //! | `/{p}/status/{code}` | an echo with that status |
+//! | `/{p}/v1/chat/completions`, `/{p}/v1/messages`, `/{p}/v1/models` | a model that says what reached it (`models.rs`) |
 //! | anything else | an echo: method, path, query, headers and body as JSON |
 //! | `/_origin/seen/{p}` | not counted: what came in under `/{p}/` so far, `{"calls", "ingress_bytes"}` |
 //!
@@ -40,6 +41,7 @@ use tokio::net::{TcpListener, TcpStream};
 use self::body::Filler;
 
 mod body;
+mod models;
 
 /// More than this is not echoed: the echo is for people and for assertions, `sink` is for volume.
 const ECHO_LIMIT: usize = 4 * 1024 * 1024;
@@ -130,6 +132,9 @@ async fn echo(
             }
             received.extend_from_slice(&data);
         }
+    }
+    if let Some(answer) = models::answer(&head, &received) {
+        return Ok(answer);
     }
     let mut content = json!({
         "method": head.method.as_str(),

@@ -6,6 +6,7 @@ mod amounts;
 mod at_once;
 mod made_once;
 mod pages;
+mod plain_keys;
 mod prices;
 mod publishing;
 mod restore;
@@ -32,7 +33,8 @@ fn the_shapes_that_programs_rely_on() {
     assert_eq!(made.status, 201);
     let text = |member: &str| made.body[member].as_str().unwrap_or_default();
     assert!(text("key").starts_with("ak_"));
-    assert_eq!((text("secret").len(), text("app_code").len()), (43, 32));
+    assert_eq!((text("secret").len(), text("api_key").len()), (43, 45));
+    assert_eq!(text("api_key"), text("app_code"));
 
     let recharged = shop.recharge(&bob, "r-1", "5.00");
     assert_eq!((recharged.status, &recharged.body), (201, &json!({ "entry": 2, "balance": "5.00" })));

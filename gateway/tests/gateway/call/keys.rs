@@ -1,6 +1,6 @@
 //! Keys: those that nobody has cost no look-up where a tag tells, and few where none does; those in use hold as far as they say.
 
-use farebox_core::credential::{app_code_entry, hash_app_code};
+use farebox_core::{credential::plain_key_entry, plain_key};
 
 use super::*;
 
@@ -50,7 +50,7 @@ fn keys_without_a_tag_are_looked_up_so_often_and_never_at_the_cost_of_those_in_u
 fn the_key_of_an_app_code_is_read_once_and_its_credential_ends_it() {
     let deployment = Deployment::new("1000.00");
     let (instance, code) = (deployment.instance(1), "00112233445566778899aabbccddeeff");
-    let entry = app_code_entry(&hash_app_code(code));
+    let entry = plain_key_entry(&plain_key::hash(code));
     now(deployment.memory.put(&entry, b"ak_1")).unwrap();
     let call = || send(&instance, &with_code(code)).map(drop);
     assert_eq!(call(), Ok(()));

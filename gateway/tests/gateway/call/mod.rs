@@ -16,17 +16,20 @@
 //! | a limit holds while calls wait | `charge` that takes no place before it waits | `calls_that_wait_together_have_their_places…` |
 //! | heads and forms are bounded | `check_size` without one of its bounds; a form of 8 MiB | `fields::*` |
 //! | a revocation reaches who believes for long | `holds` that asks for no change; changes that are not heard, or for long | `keys::a_credential_is_read_again…`, `keys::no_credential…` |
+//! | a plain key stays here, whatever carried it | `carries_one` that looks at `Authorization` alone; a query that goes on as it came | `plain_keys::*` |
 //! | made-up keys cost few look-ups | a tag that nobody looks at; look-ups without a limit | `keys::*` |
 //! | a long lease takes nothing that is needed | `offer` that gives one whatever is left; changes that are not heeded; a loop that ends and keeps it | `plenty::*` |
 //! | who hangs up pays once | `sweep` that ends nothing; that ends a call again; `finish` that counts a late end | `abandoned::*` |
 //! | strict admission takes nonces over all instances | `admit` that skips `take_nonce` | `strict_admission_sees_a_nonce_on_every_instance` |
 
 mod abandoned;
+mod catalog;
 mod fields;
 mod keys;
 mod lifetime;
 mod limits;
 mod origins;
+mod plain_keys;
 mod plenty;
 mod rfc9421_callers;
 mod streams;
@@ -59,68 +62,7 @@ use farebox_ports::{
 };
 use serde_json::json;
 
-const CATALOG: &str = r#"
-[provider]
-name = "Test"
-currency = "USD"
-[[products]]
-id = "leased"
-upstream = "http://origin.test"
-auth = ["x-ca", "rfc9421"]
-routes = [{ path = "/leased" }]
-rate = { per_1000_calls = "2.00" }
-packages = [{ id = "hundred", price = "1.00", calls = 100, valid = "30d" }]
-[[products]]
-id = "strict"
-upstream = "http://origin.test"
-auth = ["x-ca"]
-admission = "strict"
-routes = [{ path = "/strict" }]
-rate = { per_1000_calls = "2.00" }
-[[products]]
-id = "slow"
-upstream = "http://origin.test"
-auth = ["x-ca", "appcode"]
-limits = { per_credential = "3/minute", per_product = "1000/second" }
-routes = [{ path = "/slow" }]
-rate = { per_1000_calls = "2.00" }
-[[products]]
-id = "slow-strict"
-upstream = "http://origin.test"
-auth = ["x-ca"]
-admission = "strict"
-limits = { per_account = "3/minute" }
-routes = [{ path = "/slow-strict" }]
-rate = { per_1000_calls = "2.00" }
-[[products]]
-id = "bytes"
-upstream = "http://origin.test"
-auth = ["x-ca"]
-routes = [{ path = "/bytes" }]
-rate = { per_gib_egress = "1.00", per_gib_ingress = "1.00" }
-[[products]]
-id = "mib"
-upstream = "http://origin.test"
-auth = ["x-ca"]
-routes = [{ path = "/mib" }]
-packages = [{ id = "one", price = "0.01", egress_bytes = "1 MiB" }]
-[[products]]
-id = "plain"
-upstream = "http://origin.test"
-auth = ["x-ca"]
-answer = "untouched"
-upstream_signature = false
-routes = [{ path = "/plain" }]
-rate = { per_1000_calls = "2.00" }
-[[products]]
-id = "once"
-upstream = "http://origin.test"
-auth = ["x-ca", "rfc9421"]
-strict_signature = true
-limits = { per_account = "1000/minute" }
-routes = [{ path = "/once" }]
-rate = { per_1000_calls = "2.00" }
-"#;
+use self::catalog::CATALOG;
 
 /// How long an upstream may take.
 const ANSWERS_WITHIN: Millis = 120 * SECOND;

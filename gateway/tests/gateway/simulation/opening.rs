@@ -2,9 +2,10 @@
 
 use farebox_core::{
     catalog::CATALOG_ENTRY,
-    credential::{Credential, Secret, app_code_entry, credential_entry, hash_app_code},
+    credential::{Credential, Secret, credential_entry, plain_key_entry},
     id::{AccountId, CredentialKey},
     ledger::Command,
+    plain_key,
     time::Timestamp,
 };
 use farebox_ports::{KeyValue, Ledger};
@@ -28,8 +29,8 @@ pub(crate) fn publish(ports: &Faulty) {
 /// Opens an account with a credential.
 pub(crate) fn open(ports: &Faulty, account: &AccountId) {
     let key: CredentialKey = format!("ak_{account}").parse().unwrap();
-    let app_code_hash = hash_app_code(&format!("code-{account}"));
-    now(ports.put(&app_code_entry(&app_code_hash), key.as_str().as_bytes())).unwrap();
+    let app_code_hash = plain_key::hash(&format!("code-{account}"));
+    now(ports.put(&plain_key_entry(&app_code_hash), key.as_str().as_bytes())).unwrap();
     let sealed = master_key().seal(&key, &Secret::new("hush"), [1; 12]).unwrap();
     let credential = Credential { app_code_hash, ..Credential::new(key, account.clone(), sealed, BEGIN) };
     let entry = serde_json::to_vec(&credential).unwrap();

@@ -29,7 +29,7 @@ fn check<'a>(packed: &'a str, body: Body<'_>, profile: Profile, now: Timestamp) 
     let facts = Facts::unpack(packed).expect("a packed request");
     match present(&facts)? {
         Presented::XCa(claim) => verify(&claim, &facts, body, &secret(), profile, now),
-        Presented::AppCode(_) | Presented::Rfc9421(_) => Err(Rejection::CredentialUnknown),
+        Presented::AppCode(_) | Presented::Key(_) | Presented::Rfc9421(_) => Err(Rejection::CredentialUnknown),
     }
 }
 

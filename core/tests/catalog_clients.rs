@@ -1,0 +1,68 @@
+//! What a catalog says of a product's clients: which keys they send, and where.
+
+use farebox_core::catalog::{AuthScheme, Catalog, Problem, SCHEMA, compile, difference::difference};
+
+/// A catalog whose provider and product have these lines more.
+fn with(provider: &str, product: &str) -> Result<Catalog, Vec<Problem>> {
+    compile(&format!(
+        "[provider]\nname = \"Acme\"\ncurrency = \"USD\"\n{provider}\n[[products]]\nid = \"maps\"\n\
+        upstream = \"https://o.example\"\nroutes = [{{ path = \"/\" }}]\nrate = {{ per_1000_calls = \"1.00\" }}\n{product}\n"
+    ))
+}
+
+/// Why such a catalog is refused.
+fn refused(provider: &str, product: &str) -> String {
+    let problems = with(provider, product).expect_err(product);
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+const KEYED: &str = "auth = [\"key\"]";
+
+#[test]
+fn a_product_takes_plain_keys_and_names_where_else_they_may_come() {
+    let plain = with("", KEYED).unwrap();
+    assert_eq!((&plain.products[0].auth[..], &plain.products[0].key_parameter), (&[AuthScheme::Key][..], &None));
+    assert_eq!(plain.provider.key_prefix, "fb");
+    let named = with("key_prefix = \"acme\"", "auth = [\"x-ca\", \"key\"]\nkey_parameter = \"api_key\"").unwrap();
+    assert_eq!(named.provider.key_prefix, "acme");
+    assert_eq!(named.products[0].key_parameter.as_deref(), Some("api_key"));
+    let changes: Vec<_> = difference(Some(&plain), &named).iter().map(ToString::to_string).collect();
+    let expected = [
+        "~ provider: key_prefix fb -> acme",
+        "~ product maps: auth key -> x-ca key",
+        "~ product maps: key_parameter none -> api_key",
+    ];
+    assert_eq!(changes, expected);
+}
+
+#[test]
+fn what_no_key_can_have_is_refused_with_its_line() {
+    for (provider, product, reason) in [
+        ("key_prefix = \"A\"", KEYED, "line 4, column 14: provider.key_prefix: `A` is not a prefix of keys"),
+        ("", "auth = [\"key\"]\nkey_parameter = \"a b\"", "line 11, column 17"),
+        ("", "auth = [\"key\"]\nkey_parameter = \"\"", "is not a parameter's name"),
+        ("", "auth = [\"x-ca\"]\nkey_parameter = \"api_key\"", "takes no keys: put \"key\" into `auth`"),
+    ] {
+        let said = refused(provider, product);
+        assert!(said.contains(reason), "{provider} {product}\n{said}");
+    }
+}
+
+#[test]
+fn a_catalog_that_was_published_before_is_read_as_ever() {
+    let mut stored = serde_json::to_value(with("", KEYED).unwrap()).unwrap();
+    stored["provider"].as_object_mut().unwrap().remove("key_prefix");
+    stored["products"][0].as_object_mut().unwrap().remove("key_parameter");
+    assert_eq!(serde_json::from_value::<Catalog>(stored).unwrap(), with("", KEYED).unwrap());
+}
+
+#[test]
+fn the_schema_names_what_may_stand_for_a_way_to_prove_who_calls() {
+    let schema: serde_json::Value = serde_json::from_str(SCHEMA).unwrap();
+    let named = &schema["$defs"]["product"]["properties"]["auth"]["items"]["enum"];
+    for scheme in named.as_array().unwrap() {
+        assert!(with("", &format!("auth = [{scheme}]")).is_ok(), "{scheme}");
+    }
+    assert!(refused("", "auth = [\"basic\"]").contains("use x-ca, rfc9421, appcode, key"));
+    assert_eq!(named.as_array().unwrap().len(), 4);
+}

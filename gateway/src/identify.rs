@@ -1,0 +1,108 @@
+//! Who sends a request: the stage that reads the credentials off it and looks them up in memory.
+//!
+//! Invariant: what is found is not proven yet, unless finding it is the proof, as with a plain key. A key of our form that we did
+//! not make costs no look-up.
+
+use std::{borrow::Cow, rc::Rc};
+
+use farebox_core::{
+    plain_key,
+    rejection::Rejection,
+    request::Facts,
+    signature::{self, Presented, plain, rfc9421},
+    time::Timestamp,
+};
+
+use crate::{
+    admit::{Need, Stop},
+    credentials::{Caller, Known},
+    instance::State,
+};
+
+impl State {
+    /// What a request claims to be signed with, where it is not too large to be looked at.
+    pub(crate) fn presented<'a>(&self, facts: &Facts<'a>, now: Timestamp) -> Result<Presented<'a>, Rejection> {
+        facts.check_size()?;
+        match signature::present(facts) {
+            Err(missing @ Rejection::CredentialMissing(_)) => {
+                self.key_in_query(facts, now).map(Presented::Key).ok_or(missing)
+            }
+            presented => presented,
+        }
+    }
+
+    /// The plain key in the query, where the product that takes the request names a parameter for it.
+    fn key_in_query<'a>(&self, facts: &Facts<'a>, now: Timestamp) -> Option<Cow<'a, str>> {
+        facts.query?;
+        let shop = self.shop(now)?;
+        let target = shop.router.route(facts.method, facts.path).ok()?;
+        plain::in_query(facts, shop.catalog.products[target.product].key_parameter.as_deref()?)
+    }
+
+    /// Who presents this credential. New plain keys begin with `key_prefix`.
+    pub(crate) fn caller(
+        &mut self,
+        presented: &Presented<'_>,
+        key_prefix: &str,
+        now: Timestamp,
+    ) -> Result<Rc<Caller>, Stop> {
+        match presented {
+            Presented::XCa(claim) => self.caller_of(claim.key, now),
+            Presented::Rfc9421(claim) => {
+                let key = self.signed_by(claim, now)?;
+                self.caller_of(key, now)
+            }
+            Presented::AppCode(code) => self.caller_with(code, key_prefix, now),
+            Presented::Key(key) => self.caller_with(key, key_prefix, now),
+        }
+    }
+
+    fn caller_with(&mut self, plain_key: &str, key_prefix: &str, now: Timestamp) -> Result<Rc<Caller>, Stop> {
+        let made = self.credentials.made_plain_key(plain_key, key_prefix);
+        if made == Some(false) {
+            return Err(Rejection::CredentialUnknown.into());
+        }
+        let hash = plain_key::hash(plain_key);
+        match self.credentials.get(&hash, &self.heard, now) {
+            Some(Known::Key(key)) => self.caller_of(key.as_str(), now),
+            Some(known) => Err(unknown(&known).into()),
+            None => Err(Need::PlainKey { hash, is_ours: made.is_some() }.into()),
+        }
+    }
+
+    fn caller_of(&mut self, key: &str, now: Timestamp) -> Result<Rc<Caller>, Stop> {
+        let made = self.credentials.made_key(key);
+        if made == Some(false) {
+            return Err(Rejection::CredentialUnknown.into());
+        }
+        match self.credentials.get(key, &self.heard, now) {
+            Some(Known::Caller(caller)) => Ok(caller),
+            Some(known) => Err(unknown(&known).into()),
+            None => match key.parse() {
+                Ok(key) => Err(Need::Credential(key).into()),
+                Err(_) => Err(Rejection::CredentialUnknown.into()),
+            },
+        }
+    }
+
+    /// The key of the first signature that somebody has; others may be those of proxies on the way. Keys that are not in
+    /// memory are needed one after the other, so a request with one of ours first costs one look-up.
+    fn signed_by<'c>(&mut self, claim: &'c rfc9421::Claim, now: Timestamp) -> Result<&'c str, Stop> {
+        for signature in claim.signatures().map_err(|why| Rejection::SignatureUnusable(why.into()))? {
+            match self.caller_of(&signature.key, now) {
+                Err(Stop::Reject(Rejection::CredentialUnknown)) => {}
+                Err(stop) => return Err(stop),
+                Ok(_) => return Ok(&signature.key),
+            }
+        }
+        Err(Rejection::CredentialUnknown.into())
+    }
+}
+
+/// What to tell whoever presents what is no credential, as far as is known.
+fn unknown(known: &Known) -> Rejection {
+    match known {
+        Known::Unavailable => Rejection::LedgerUnavailable,
+        _ => Rejection::CredentialUnknown,
+    }
+}

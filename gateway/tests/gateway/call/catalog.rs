@@ -1,0 +1,71 @@
+//! What these tests sell: a product for each way to be called.
+
+pub(super) const CATALOG: &str = r#"
+[provider]
+name = "Test"
+currency = "USD"
+[[products]]
+id = "leased"
+upstream = "http://origin.test"
+auth = ["x-ca", "rfc9421"]
+routes = [{ path = "/leased" }]
+rate = { per_1000_calls = "2.00" }
+packages = [{ id = "hundred", price = "1.00", calls = 100, valid = "30d" }]
+[[products]]
+id = "strict"
+upstream = "http://origin.test"
+auth = ["x-ca"]
+admission = "strict"
+routes = [{ path = "/strict" }]
+rate = { per_1000_calls = "2.00" }
+[[products]]
+id = "slow"
+upstream = "http://origin.test"
+auth = ["x-ca", "appcode"]
+limits = { per_credential = "3/minute", per_product = "1000/second" }
+routes = [{ path = "/slow" }]
+rate = { per_1000_calls = "2.00" }
+[[products]]
+id = "keyed"
+upstream = "http://origin.test"
+auth = ["key"]
+key_parameter = "api_key"
+routes = [{ path = "/keyed" }]
+rate = { per_1000_calls = "2.00" }
+[[products]]
+id = "slow-strict"
+upstream = "http://origin.test"
+auth = ["x-ca"]
+admission = "strict"
+limits = { per_account = "3/minute" }
+routes = [{ path = "/slow-strict" }]
+rate = { per_1000_calls = "2.00" }
+[[products]]
+id = "bytes"
+upstream = "http://origin.test"
+auth = ["x-ca"]
+routes = [{ path = "/bytes" }]
+rate = { per_gib_egress = "1.00", per_gib_ingress = "1.00" }
+[[products]]
+id = "mib"
+upstream = "http://origin.test"
+auth = ["x-ca"]
+routes = [{ path = "/mib" }]
+packages = [{ id = "one", price = "0.01", egress_bytes = "1 MiB" }]
+[[products]]
+id = "plain"
+upstream = "http://origin.test"
+auth = ["x-ca"]
+answer = "untouched"
+upstream_signature = false
+routes = [{ path = "/plain" }]
+rate = { per_1000_calls = "2.00" }
+[[products]]
+id = "once"
+upstream = "http://origin.test"
+auth = ["x-ca", "rfc9421"]
+strict_signature = true
+limits = { per_account = "1000/minute" }
+routes = [{ path = "/once" }]
+rate = { per_1000_calls = "2.00" }
+"#;
