@@ -1,6 +1,6 @@
 //! What a catalog says of a product's clients: which keys they send, and where.
 
-use farebox_core::catalog::{AuthScheme, Catalog, Problem, SCHEMA, compile, difference::difference};
+use farebox_core::catalog::{AuthScheme, Catalog, ChargeOn, Problem, SCHEMA, compile, difference::difference};
 
 /// A catalog whose provider and product have these lines more.
 fn with(provider: &str, product: &str) -> Result<Catalog, Vec<Problem>> {
@@ -49,10 +49,34 @@ fn what_no_key_can_have_is_refused_with_its_line() {
 }
 
 #[test]
+fn a_product_says_which_answers_are_charged() {
+    let charged =
+        |line: &str| with("", &format!("{KEYED}\n{line}")).map(|catalog| catalog.products[0].charge_on.clone());
+    assert_eq!(charged(""), Ok(ChargeOn::default()));
+    assert_eq!(charged("charge_on = [\"2xx\", \"3xx\", \"400-499\"]"), Ok(ChargeOn::default()));
+    assert_eq!(charged("charge_on = \"2xx\"").unwrap().to_string(), "200-299");
+    assert_eq!(charged("charge_on = [\"404\", \"2xx\"]").unwrap().to_string(), "200-299 404");
+    let (plain, picky) = (with("", KEYED).unwrap(), with("", &format!("{KEYED}\ncharge_on = \"2xx\"")).unwrap());
+    let changes: Vec<_> = difference(Some(&plain), &picky).iter().map(ToString::to_string).collect();
+    assert_eq!(changes, ["~ product maps: charge_on none -> 200-299"]);
+    for (line, reason) in [
+        ("charge_on = \"all\"", "`all` are no statuses of answers"),
+        ("charge_on = []", "the list is empty"),
+        ("charge_on = [200]", "expected a text in quotes"),
+        ("charge_on = true", "expected a list"),
+    ] {
+        let said = refused("", &format!("{KEYED}\n{line}"));
+        assert!(said.contains(reason), "{line}\n{said}");
+    }
+}
+
+#[test]
 fn a_catalog_that_was_published_before_is_read_as_ever() {
     let mut stored = serde_json::to_value(with("", KEYED).unwrap()).unwrap();
     stored["provider"].as_object_mut().unwrap().remove("key_prefix");
-    stored["products"][0].as_object_mut().unwrap().remove("key_parameter");
+    for added in ["key_parameter", "charge_on"] {
+        stored["products"][0].as_object_mut().unwrap().remove(added);
+    }
     assert_eq!(serde_json::from_value::<Catalog>(stored).unwrap(), with("", KEYED).unwrap());
 }
 

@@ -4,7 +4,7 @@
 // once, with the bytes that really went through, also when the caller or the upstream goes away.
 
 import { counted, Malformed, NO_BODY, readAtMost, watch, whole } from "./bodies.js";
-import { CODE, VERDICT, connect, goesAlong, readMessage, writeFacts } from "./wire.js";
+import { CODE, OUTCOME, VERDICT, connect, goesAlong, readMessage, writeFacts } from "./wire.js";
 
 // What `fetch` changes in a URL: dot segments, plain or coded, and characters that it encodes. It is changed before anybody
 // routes by the path, or a call would reach a path of the upstream that its product does not sell.
@@ -220,8 +220,8 @@ function forward(decision, asked, body, ctx) {
 // An admitted call. It is ended once, and in the instance that admitted it.
 function begun(decision, asked, ctx) {
   const [ingress, egress] = [NO_BODY, NO_BODY];
-  const [controller, timer, why] = [null, null, null];
-  return { decision, instance: instances, asked, ctx, ingress, egress, controller, timer, why, isAnswered: false, isEnded: false };
+  const [controller, timer, why, outcome] = [null, null, null, OUTCOME.UNANSWERED];
+  return { decision, instance: instances, asked, ctx, ingress, egress, controller, timer, why, outcome, isEnded: false };
 }
 
 // Gives a request to the upstream up, for the first reason that there is.
@@ -238,8 +238,8 @@ function flowing(call, isOut, room, broken) {
 // How many more bytes may go, once those that went are booked. Throws where the stream is to end.
 async function more(call, isOut) {
   if (call.isEnded || call.instance !== instances) throw new Error("the call has ended");
-  const { decision, ingress, egress, isAnswered, ctx } = call;
-  const flowed = [decision.call, decision.generation, ingress.bytes, egress.bytes, isAnswered, isOut];
+  const { decision, ingress, egress, outcome, ctx } = call;
+  const flowed = [decision.call, decision.generation, ingress.bytes, egress.bytes, outcome, isOut];
   let said;
   try {
     if (!movableClock) {
@@ -286,7 +286,7 @@ function deliver(call, upstream) {
     const { headers } = response;
     for (let at = 0; at < shownNames.length; at += 1) headers.set(shownNames[at], shownValues[at]);
     if (egress.done) watch(egress, call.asked.request, upstream.headers);
-    call.isAnswered = true;
+    call.outcome = upstream.status;
     if (call.ingress.done || egress.done) {
       if (call.instance === instances) bindings.answered(call.decision.call, call.decision.generation);
       const gone = Promise.all([call.ingress.done, egress.done]);
@@ -306,7 +306,10 @@ function unanswered(call) {
   try {
     if (call.timer !== null) clearTimeout(call.timer);
     // A caller who went away in the middle of its body has used what went through until then.
-    if (call.why === CODE.BODY_BROKEN) end(call);
+    if (call.why === CODE.BODY_BROKEN) {
+      call.outcome = OUTCOME.ABANDONED;
+      end(call);
+    }
     return refused(call, call.why ?? CODE.UPSTREAM_UNREACHABLE);
   } catch (error) {
     return undone(call, error, CODE.UPSTREAM_UNREACHABLE);
@@ -335,8 +338,9 @@ function refused(call, code) {
 // Ends an admitted call.
 function end(call) {
   if (!isLast(call)) return;
-  const { decision, ingress, egress } = call;
-  if (bindings.finish(decision.call, decision.generation, ingress.bytes, egress.bytes, Date.now())) keepUp(call.ctx);
+  const { decision, outcome, ingress, egress, ctx } = call;
+  const { call: place, generation } = decision;
+  if (bindings.finish(place, generation, outcome, ingress.bytes, egress.bytes, Date.now())) keepUp(ctx);
 }
 
 // Whether a call is to be ended now.

@@ -21,6 +21,10 @@ export const CODE = {
   LEASED_OUT: 12,
 };
 
+// How a call came out that the upstream did not answer, and one whose caller left before its request was whole. Any other came out
+// with its status.
+export const OUTCOME = { UNANSWERED: 0, ABANDONED: 1 };
+
 // What stands where in a message.
 export const PLACE = {
   VERDICT: 0,

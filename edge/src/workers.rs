@@ -22,7 +22,7 @@ use farebox_core::{
     signature::Body,
     time::{Millis, SECOND, Timestamp},
 };
-use farebox_gateway::{CallKey, Flow, Flowed, Gateway, Settings, Step};
+use farebox_gateway::{CallKey, Flow, Flowed, Gateway, Outcome, Settings, Step};
 use farebox_ports::Host;
 use wasm_bindgen::prelude::*;
 use worker::Env;
@@ -112,12 +112,12 @@ pub fn decide(facts: String, body: Option<Box<[u8]>>) -> Task {
     })
 }
 
-/// Ends an admitted call. Says whether [`background`] has something to do.
+/// Ends an admitted call, which came out as [`Outcome::from_number`] reads it. Says whether [`background`] has something to do.
 #[wasm_bindgen]
-pub fn finish(call: u32, generation: u32, ingress_bytes: f64, egress_bytes: f64, clock: f64) -> bool {
+pub fn finish(call: u32, generation: u32, outcome: u16, ingress_bytes: f64, egress_bytes: f64, clock: f64) -> bool {
     let (gateway, call) = (gateway(), CallKey::from_numbers([call, generation]));
     // Counted by JavaScript, whole numbers far below 2^53.
-    gateway.finish(call, true, ingress_bytes as u64, egress_bytes as u64, at(&gateway, clock))
+    gateway.finish(call, Outcome::from_number(outcome), ingress_bytes as u64, egress_bytes as u64, at(&gateway, clock))
 }
 
 /// Notes that the upstream has begun its answer, and that [`finish`] comes for sure, however long the bodies take.
@@ -133,7 +133,7 @@ pub fn answered(call: u32, generation: u32) {
 #[wasm_bindgen]
 pub fn reject_admitted(facts: &str, code: u32, call: u32, generation: u32) -> Result<(), JsError> {
     let gateway = gateway();
-    gateway.finish(CallKey::from_numbers([call, generation]), false, 0, 0, gateway.ports().now());
+    gateway.finish(CallKey::from_numbers([call, generation]), Outcome::Unanswered, 0, 0, gateway.ports().now());
     reject(facts, code, 0.0)
 }
 
@@ -155,19 +155,19 @@ pub fn reject(facts: &str, code: u32, limit: f64) -> Result<(), JsError> {
 
 /// Books what went through of a call in flight, and says what may go on its way in (`is_out`: out), from memory.
 #[wasm_bindgen]
-pub fn flow(call: u32, generation: u32, ingress_bytes: f64, egress_bytes: f64, answered: bool, is_out: bool) {
+pub fn flow(call: u32, generation: u32, ingress_bytes: f64, egress_bytes: f64, outcome: u16, is_out: bool) {
     let (gateway, call) = (gateway(), CallKey::from_numbers([call, generation]));
-    let flowed = flowed(ingress_bytes, egress_bytes, answered);
+    let flowed = flowed(ingress_bytes, egress_bytes, outcome);
     let flow = gateway.flow(call, flowed, way(is_out), gateway.ports().now());
     say_flow(&gateway, &flow);
 }
 
 /// The same, fetching what is not in memory.
 #[wasm_bindgen]
-pub fn fund(call: u32, generation: u32, ingress_bytes: f64, egress_bytes: f64, answered: bool, is_out: bool) -> Task {
+pub fn fund(call: u32, generation: u32, ingress_bytes: f64, egress_bytes: f64, outcome: u16, is_out: bool) -> Task {
     let (gateway, call) = (gateway(), CallKey::from_numbers([call, generation]));
     Task::new(async move {
-        let flowed = flowed(ingress_bytes, egress_bytes, answered);
+        let flowed = flowed(ingress_bytes, egress_bytes, outcome);
         let flow = gateway.fund(call, flowed, way(is_out)).await;
         say_flow(&gateway, &flow);
     })
@@ -215,9 +215,10 @@ fn at(gateway: &Gateway<Platform>, clock: f64) -> Timestamp {
     gateway.ports().at(clock as Millis)
 }
 
-fn flowed(ingress_bytes: f64, egress_bytes: f64, is_answered: bool) -> Flowed {
+fn flowed(ingress_bytes: f64, egress_bytes: f64, outcome: u16) -> Flowed {
+    let outcome = Outcome::from_number(outcome);
     // Counted by JavaScript, whole numbers far below 2^53.
-    Flowed { ingress_bytes: ingress_bytes as u64, egress_bytes: egress_bytes as u64, is_answered }
+    Flowed { ingress_bytes: ingress_bytes as u64, egress_bytes: egress_bytes as u64, outcome }
 }
 
 const fn way(is_out: bool) -> Meter {

@@ -48,7 +48,16 @@ test("a call goes on with the fields that are let through and those of the gatew
     signature: "farebox=:AA==:",
   });
   assert.deepEqual([answer.status, await answer.text(), answer.headers.get("ratelimit")], [200, "hello", '"p";r=9']);
-  assert.deepEqual(ends(module).map((end) => end.slice(0, 5)), [["finish", 7, 3, 0, 5]]);
+  assert.deepEqual(ends(module).map((end) => end.slice(0, 6)), [["finish", 7, 3, 200, 0, 5]]);
+});
+
+test("the module is told the status that the upstream answered with, as it decides what is charged", async () => {
+  const { module, call } = await handling({ admit_written: () => GOES });
+  for (const status of [204, 404, 503]) {
+    upstream = () => new Response(null, { status });
+    assert.equal((await call()).status, status);
+  }
+  assert.deepEqual(ends(module).map((end) => end[3]), [204, 404, 503]);
 });
 
 test("a call on the plain way keeps nothing alive, and one that waited is worked on whoever has gone", async () => {

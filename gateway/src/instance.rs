@@ -23,10 +23,12 @@ use rustc_hash::FxHashMap;
 use slotmap::{DefaultKey, Key, KeyData, SlotMap};
 
 use crate::{
+    admit::product_of,
     credentials::{Caller, Credentials},
     heard::Heard,
     metrics::Metrics,
     nonces::Nonces,
+    outcome::Outcome,
     skew::Skew,
     throttle::Throttle,
     wallet::{Tab, Wallet},
@@ -212,18 +214,27 @@ impl<P> Gateway<P> {
         self.state.borrow_mut()
     }
 
-    /// Books the end of an admitted call: how many bytes went each way in all, and whether the upstream answered. A call that
-    /// was not answered is not counted, beside what [`Gateway::flow`] has booked of it, and gives its place on the lease back.
+    /// Books the end of an admitted call: how it came out, and how many bytes went each way in all. A call that is not charged is
+    /// not counted, beside what [`Gateway::flow`] has booked of it, and gives its place on the lease back.
     ///
     /// Ending a call that has ended does nothing. Says whether [`Gateway::background`] has something to do.
-    pub fn finish(&self, call: CallKey, answered: bool, ingress_bytes: u64, egress_bytes: u64, now: Timestamp) -> bool {
+    pub fn finish(
+        &self,
+        call: CallKey,
+        outcome: Outcome,
+        ingress_bytes: u64,
+        egress_bytes: u64,
+        now: Timestamp,
+    ) -> bool {
         let mut state = self.state();
         let Some(mut call) = state.calls.remove(call.0) else { return false };
         state.busy_at = now;
-        let usage = if answered { Usage { calls: 1, ingress_bytes, egress_bytes } } else { call.tab.booked };
-        let product = &call.shop.catalog.products[call.product].id;
+        let product = product_of(&call);
+        let is_charged = outcome.is_charged(product);
+        let usage = if is_charged { Usage { calls: 1, ingress_bytes, egress_bytes } } else { call.tab.booked };
+        let product = &product.id;
         if call.progress != Progress::Abandoned {
-            state.metrics.ended(product, answered, now.since(call.began), now);
+            state.metrics.ended(product, outcome != Outcome::Unanswered, now.since(call.began), now);
         }
         let credential = &call.caller.credential;
         let wallet = state.wallets.get_mut(&credential.account).and_then(|wallets| wallets.get_mut(product));

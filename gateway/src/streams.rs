@@ -7,6 +7,7 @@
 use std::rc::Rc;
 
 use farebox_core::{
+    catalog::Product,
     meter::{Meter, Usage},
     rejection::Rejection,
     time::{Millis, SECOND, Timestamp},
@@ -16,6 +17,7 @@ use crate::{
     admit::{Need, product_of},
     credentials::Known,
     instance::{CallKey, Gateway, State},
+    outcome::Outcome,
     ports::EdgePorts,
 };
 
@@ -33,8 +35,8 @@ pub struct Flowed {
     pub ingress_bytes: u64,
     /// Bytes of the response's body.
     pub egress_bytes: u64,
-    /// Whether the upstream has answered.
-    pub is_answered: bool,
+    /// How it would come out if it ended now.
+    pub outcome: Outcome,
 }
 
 /// What a stream may do.
@@ -49,9 +51,10 @@ pub enum Flow {
 }
 
 impl Flowed {
-    fn usage(self) -> Usage {
-        let Self { ingress_bytes, egress_bytes, is_answered } = self;
-        Usage { calls: u64::from(is_answered), ingress_bytes, egress_bytes }
+    /// What it comes to so far, without the call where that is not charged.
+    fn usage(self, product: &Product) -> Usage {
+        let Self { ingress_bytes, egress_bytes, outcome } = self;
+        Usage { calls: u64::from(outcome.is_charged(product)), ingress_bytes, egress_bytes }
     }
 }
 
@@ -110,10 +113,11 @@ impl State {
             Some(Known::Caller(_) | Known::Key(_) | Known::Unavailable) => {}
         }
         let mut tab = call.tab;
+        let usage = flowed.usage(product_of(call));
         let (caller, product) = (Rc::clone(&call.caller), product_of(call).id.clone());
         let credential = &caller.credential;
         let wallet = self.wallet(&credential.account, &product);
-        let room = wallet.flow(&mut tab, &credential.key, &flowed.usage(), way, now);
+        let room = wallet.flow(&mut tab, &credential.key, &usage, way, now);
         let (needs_refill, refused) = (wallet.needs_refill(now), wallet.refused(now).cloned());
         if let Some(call) = self.calls.get_mut(id.0) {
             call.tab = tab;

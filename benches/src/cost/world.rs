@@ -21,7 +21,7 @@ use farebox_core::{
     signature::Body,
     time::{MINUTE, Millis, SECOND, Timestamp},
 };
-use farebox_gateway::{CallKey, Gateway, Settings, Step};
+use farebox_gateway::{CallKey, Gateway, Outcome, Settings, Step};
 use farebox_ports::{KeyValue, Ledger};
 use serde_json::json;
 
@@ -199,7 +199,7 @@ impl World {
         let at = farebox_ports::Host::now(&self.desk);
         for (instance, call) in std::mem::take(&mut self.flying) {
             let instance = &mut self.instances[instance];
-            if instance.gateway.finish(call, true, 200, 2_000, at) {
+            if instance.gateway.finish(call, Outcome::Answered(200), 200, 2_000, at) {
                 instance.tasks.push(Box::pin(Rc::clone(&instance.gateway).background()));
             }
         }

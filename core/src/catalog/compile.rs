@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Admission, AnswerStyle, AuthScheme, Catalog, Product, Provider, Route,
+    Admission, AnswerStyle, AuthScheme, Catalog, ChargeOn, Product, Provider, Route,
+    charging::statuses,
     offer::{package, plan, rate},
     router::{RouteError, Router, Target},
     source::{Item, Problem, Report, Table},
@@ -90,6 +91,7 @@ fn product(table: &Table<'_>, index: usize, seen: &mut Seen) -> Option<Product> 
     let strict_signature = table.flag("strict_signature", false);
     let rfc9421_components = table.maybe("rfc9421_components", |item| list(item, |item| item.read(value::component)));
     let admission = table.maybe("admission", |item| item.read(admission));
+    let charge_on = table.maybe("charge_on", charge_on);
     let limits = table.maybe("limits", |item| item.table().and_then(|table| limits(&table)));
     let accounts = table.maybe("accounts", |item| list(item, |item| item.parse()));
     let routes = routes(table, index, seen);
@@ -121,6 +123,7 @@ fn product(table: &Table<'_>, index: usize, seen: &mut Seen) -> Option<Product> 
         strict_signature: strict_signature?,
         rfc9421_components: rfc9421_components?.unwrap_or_else(super::demanded),
         admission: admission?.unwrap_or_default(),
+        charge_on: charge_on?.unwrap_or_default(),
         limits: limits?.unwrap_or_default(),
         accounts: accounts?,
         routes: routes?,
@@ -216,6 +219,12 @@ fn scheme(item: &Item<'_>) -> Option<AuthScheme> {
         let found = SCHEMES.iter().find(|(name, _)| *name == text);
         found.map(|(_, scheme)| *scheme).ok_or_else(|| format!("`{text}` is not an auth scheme: use {}", known()))
     })
+}
+
+/// One set of statuses, or a list of them.
+fn charge_on(item: &Item<'_>) -> Option<ChargeOn> {
+    let ranges = if item.is_text() { vec![item.read(statuses)?] } else { list(item, |item| item.read(statuses))? };
+    ChargeOn::of(ranges)
 }
 
 fn admission(text: &str) -> Result<Admission, String> {

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Admission, AnswerStyle, AuthScheme, Catalog, Package, Plan, Product, Provider, Route};
+use super::{Admission, AnswerStyle, AuthScheme, Catalog, ChargeOn, Package, Plan, Product, Provider, Route};
 use crate::{
     ledger::Beyond,
     limit::Limits,
@@ -140,6 +140,7 @@ fn describe_product(product: &Product) -> Aspects {
         strict_signature,
         rfc9421_components,
         admission,
+        charge_on,
         limits,
         accounts,
         routes,
@@ -170,6 +171,7 @@ fn describe_product(product: &Product) -> Aspects {
         ("strict_signature", flag(*strict_signature)),
         ("rfc9421_components", components),
         ("admission", if *admission == Admission::Strict { "strict".to_owned() } else { String::new() }),
+        ("charge_on", if *charge_on == ChargeOn::default() { String::new() } else { charge_on.to_string() }),
         ("limits", describe_limits(*limits)),
         ("accounts", accounts.iter().flatten().map(ToString::to_string).collect::<Vec<_>>().join(" ")),
         ("routes", routes.join("; ")),

@@ -4,6 +4,7 @@
 //! through the key-value store to every gateway instance, which builds its router from it once.
 //! Invariant: a [`Catalog`] that exists is valid; ids are unique, routes do not conflict, prices are exact.
 
+mod charging;
 mod compile;
 pub mod difference;
 mod offer;
@@ -12,6 +13,7 @@ pub mod router;
 mod source;
 mod value;
 
+pub use charging::ChargeOn;
 pub use compile::compile;
 pub use source::Problem;
 
@@ -125,6 +127,9 @@ pub struct Product {
     /// How its calls are admitted.
     #[serde(default)]
     pub admission: Admission,
+    /// Which answers are charged.
+    #[serde(default)]
+    pub charge_on: ChargeOn,
     /// How often it may be called.
     #[serde(default)]
     pub limits: Limits,

@@ -205,6 +205,11 @@ impl<'a> Item<'a> {
         self.value.is_integer()
     }
 
+    /// Whether it is a text.
+    pub(super) fn is_text(&self) -> bool {
+        self.value.is_str()
+    }
+
     /// A table.
     pub(super) fn table(&self) -> Option<Table<'a>> {
         let Some(entries) = self.value.as_table() else { return self.wrong_type("a table") };

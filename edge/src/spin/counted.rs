@@ -15,7 +15,7 @@ use farebox_core::{
     rejection::Rejection,
     time::{Millis, SECOND, Timestamp},
 };
-use farebox_gateway::{ASKS_EVERY, CallKey, Flow, Flowed, Gateway};
+use farebox_gateway::{ASKS_EVERY, CallKey, Flow, Flowed, Gateway, Outcome};
 use farebox_ports::Host;
 use farebox_spin::{
     Platform,
@@ -44,7 +44,7 @@ pub(super) struct Call {
     id: CallKey,
     /// How many bytes may go each way at first; `None` where nobody limits them.
     pub(super) room: Option<Usage>,
-    is_answered: Cell<bool>,
+    outcome: Cell<Outcome>,
     is_ended: Cell<bool>,
     pub(super) ingress: Cell<u64>,
     pub(super) egress: Cell<u64>,
@@ -60,7 +60,7 @@ impl Call {
             gateway: Rc::clone(gateway),
             id,
             room,
-            is_answered: Cell::new(false),
+            outcome: Cell::new(Outcome::Unanswered),
             is_ended: Cell::new(false),
             ingress: Cell::new(0),
             egress: Cell::new(0),
@@ -69,9 +69,9 @@ impl Call {
         })
     }
 
-    /// It is to be charged: the upstream answered, or was on the way to when the caller went away.
-    pub(super) fn charge(&self) {
-        self.is_answered.set(true);
+    /// It came out so: the upstream answered, or was on the way to when the caller went away.
+    pub(super) fn came_out(&self, outcome: Outcome) {
+        self.outcome.set(outcome);
     }
 
     /// Ends it now.
@@ -79,8 +79,8 @@ impl Call {
         if self.is_ended.replace(true) {
             return;
         }
-        let (answered, now) = (self.is_answered.get(), self.gateway.ports().now());
-        if self.gateway.finish(self.id, answered, self.ingress.get(), self.egress.get(), now) {
+        let (outcome, now) = (self.outcome.get(), self.gateway.ports().now());
+        if self.gateway.finish(self.id, outcome, self.ingress.get(), self.egress.get(), now) {
             keep_up(&self.gateway);
         }
     }
@@ -91,11 +91,8 @@ impl Call {
             return Err(Rejection::LedgerUnavailable);
         }
         let ports = self.gateway.ports();
-        let flowed = Flowed {
-            ingress_bytes: self.ingress.get(),
-            egress_bytes: self.egress.get(),
-            is_answered: self.is_answered.get(),
-        };
+        let flowed =
+            Flowed { ingress_bytes: self.ingress.get(), egress_bytes: self.egress.get(), outcome: self.outcome.get() };
         // A clock that can be moved is looked at first.
         let from_memory = || self.gateway.flow(self.id, flowed, way.meter(), ports.now());
         let known = (!ports.has_movable_clock()).then(from_memory).filter(|flow| !matches!(flow, Flow::Need(_)));

@@ -6,7 +6,7 @@ use farebox_core::{
     rejection::{BODY_BROKEN, Rejection},
     time::Millis,
 };
-use farebox_gateway::{Forward, Gateway, HOP_BY_HOP, MOST_ANNOUNCED};
+use farebox_gateway::{Forward, Gateway, HOP_BY_HOP, MOST_ANNOUNCED, Outcome};
 use farebox_ports::log::tell;
 use farebox_spin::{
     Platform,
@@ -62,7 +62,7 @@ pub(super) async fn forward(gateway: &Rc<Gateway<Platform>>, head: &Head, body: 
     }
 }
 
-/// The upstream's answer, or what to say where there is none that can be handed on. Only the former is charged.
+/// The upstream's answer, or what to say where there is none that can be handed on. Only the former can be charged.
 async fn carried(
     gateway: &Rc<Gateway<Platform>>,
     head: &Head,
@@ -81,7 +81,7 @@ async fn carried(
         Err(_) if call.stopped.borrow().is_some() => Err(call.stopped.take().unwrap_or(Rejection::LedgerUnavailable)),
         // A caller who went away in the middle of its body has used what went through until then.
         Err(_) if call.is_abandoned.get() => {
-            call.charge();
+            call.came_out(Outcome::Abandoned);
             Err(Rejection::RequestMalformed(BODY_BROKEN))
         }
         Err(error) => {
@@ -171,7 +171,7 @@ fn timeout(millis: Millis) -> RequestOptions {
     options
 }
 
-/// Hands the upstream's answer on, which is charged then. The call ends with it, or once both bodies have gone through.
+/// Hands the upstream's answer on. The call ends with it, or once both bodies have gone through.
 ///
 /// # Errors
 /// Its lengths differ, or its status is none of an answer: the runtime refuses to set some, and would leave 200.
@@ -207,7 +207,7 @@ fn deliver(head: &Head, upstream: Response, to: &Forward, call: &Rc<Call>) -> Re
     };
     let (response, _sent) = Response::new(fields(&list), contents, ending);
     response.set_status_code(status).map_err(|()| Rejection::UpstreamMalformed)?;
-    call.charge();
+    call.came_out(Outcome::Answered(status));
     Ok(response)
 }
 

@@ -33,6 +33,14 @@ key_parameter = "api_key"
 routes = [{ path = "/keyed" }]
 rate = { per_1000_calls = "2.00" }
 [[products]]
+id = "picky"
+upstream = "http://origin.test"
+auth = ["x-ca"]
+charge_on = "2xx"
+routes = [{ path = "/picky" }]
+rate = { per_1000_calls = "2.00" }
+packages = [{ id = "ten", price = "1.00", calls = 10 }]
+[[products]]
 id = "slow-strict"
 upstream = "http://origin.test"
 auth = ["x-ca"]

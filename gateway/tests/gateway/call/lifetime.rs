@@ -6,7 +6,7 @@ use farebox_core::{
     meter::Meter,
     time::{SECOND, Timestamp},
 };
-use farebox_gateway::Lifetime;
+use farebox_gateway::{Lifetime, Outcome};
 use farebox_ports::{Host, KeyValue};
 
 use super::{Deployment, START, now, send};
@@ -27,7 +27,7 @@ fn an_instance_that_has_had_its_calls_gives_back_its_one_lease_at_once() {
     let instance = deployment.instance_for(1, Some(LIFETIME));
     for _ in 0..128 {
         let forward = send(&instance, &deployment.signed("/leased", "hush")).unwrap();
-        instance.finish(forward.call, true, 0, 0, START);
+        instance.finish(forward.call, Outcome::Answered(200), 0, 0, START);
     }
     now(instance.background());
     assert_eq!(deployment.memory.now(), START.plus(SECOND / 4), "it did not wait for its time");
@@ -41,8 +41,8 @@ fn an_instance_that_falls_idle_where_that_ends_it_gives_back_its_lease() {
     let instance = deployment.instance_for(1, Some(LIFETIME));
     let forward = send(&instance, &deployment.signed("/leased", "hush")).unwrap();
     let late = send(&instance, &deployment.signed("/leased", "hush")).unwrap();
-    instance.finish(forward.call, true, 0, 0, START);
-    instance.finish(late.call, true, 0, 0, START.plus(SECOND / 2));
+    instance.finish(forward.call, Outcome::Answered(200), 0, 0, START);
+    instance.finish(late.call, Outcome::Answered(200), 0, 0, START.plus(SECOND / 2));
     now(Rc::clone(&instance).background());
     assert_eq!(deployment.memory.now(), START.plus(3 * SECOND / 2), "a second after the last call");
     assert_eq!(deployment.balance(), ("9.996".to_owned(), "0.00".to_owned()));
@@ -56,7 +56,7 @@ fn what_is_scarce_is_given_back_as_soon_as_no_call_needs_it() {
     let calls = [0; 2].map(|_| send(&instance, &deployment.signed("/leased", "hush")).unwrap().call);
     assert_eq!(deployment.balance().1, "0.024", "a quarter of what is left is not what was asked for");
     for call in calls {
-        instance.finish(call, true, 0, 0, START);
+        instance.finish(call, Outcome::Answered(200), 0, 0, START);
     }
     now(instance.background());
     assert_eq!(deployment.balance(), ("0.096".to_owned(), "0.00".to_owned()));
@@ -68,7 +68,7 @@ fn an_instance_that_has_nothing_to_give_back_leaves_its_counters_all_the_same() 
     let deployment = Deployment::new("0.10");
     let instance = deployment.instance_for(1, Some(LIFETIME));
     let call = send(&instance, &deployment.signed("/leased", "hush")).unwrap().call;
-    instance.finish(call, true, 0, 0, START);
+    instance.finish(call, Outcome::Answered(200), 0, 0, START);
     now(Rc::clone(&instance).background());
     assert_eq!(deployment.balance().1, "0.00", "what is scarce went back at once");
     let left = now(deployment.memory.list("metrics", None, 9)).unwrap().items;
@@ -81,7 +81,7 @@ fn an_instance_that_ends_leaves_the_counters_that_it_showed_under_its_own_name()
         let deployment = Deployment::new("10.00");
         let instance = deployment.instance_for(1, Some(Lifetime { calls: 10_000, idle }));
         let call = send(&instance, &deployment.signed("/leased", "hush")).unwrap().call;
-        instance.finish(call, true, 0, 0, START);
+        instance.finish(call, Outcome::Answered(200), 0, 0, START);
         now(Rc::clone(&instance).background());
         let seen = now(deployment.memory.list("metrics", None, 9)).unwrap().items;
         let [only] = &seen[..] else { panic!("seen once: {seen:?}") };
@@ -95,7 +95,7 @@ fn a_lease_comes_back_whole_also_when_some_of_its_usage_was_written_before() {
     let instance = deployment.instance_for(1, Some(LIFETIME));
     for _ in 0..2 {
         let forward = send(&instance, &deployment.signed("/leased", "hush")).unwrap();
-        instance.finish(forward.call, true, 0, 0, START);
+        instance.finish(forward.call, Outcome::Answered(200), 0, 0, START);
         now(instance.flush());
     }
     now(instance.background());
@@ -109,7 +109,7 @@ fn a_call_waits_for_what_other_instances_will_give_back() {
     let held = send(&holder, &deployment.signed("/leased", "hush")).unwrap();
     assert_eq!(send(&waiting, &deployment.signed("/leased", "hush")).unwrap_err(), "temporarily.unavailable");
     assert!(deployment.memory.now() >= START.plus(10 * LIFETIME.idle), "it waited as long as that may take");
-    holder.finish(held.call, true, 0, 0, START);
+    holder.finish(held.call, Outcome::Answered(200), 0, 0, START);
     now(holder.flush());
     // What was refused is asked for again when some time has passed.
     let asked = deployment.memory.now().plus(10 * SECOND);
@@ -124,7 +124,7 @@ fn first_lease_and_settlement(calls: u64) -> (u64, Timestamp) {
     let instance = deployment.instance_for(1, Some(Lifetime { calls: 10_000, ..LIFETIME }));
     for _ in 0..calls {
         let forward = send(&instance, &deployment.signed("/leased", "hush")).unwrap();
-        instance.finish(forward.call, true, 0, 0, START);
+        instance.finish(forward.call, Outcome::Answered(200), 0, 0, START);
     }
     now(instance.background());
     let lease = deployment.leases().into_values().find_map(|lease| lease.allowance.get(Meter::Calls).copied());

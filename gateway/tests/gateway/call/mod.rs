@@ -20,10 +20,12 @@
 //! | made-up keys cost few look-ups | a tag that nobody looks at; look-ups without a limit | `keys::*` |
 //! | a long lease takes nothing that is needed | `offer` that gives one whatever is left; changes that are not heeded; a loop that ends and keeps it | `plenty::*` |
 //! | who hangs up pays once | `sweep` that ends nothing; that ends a call again; `finish` that counts a late end | `abandoned::*` |
+//! | only what the product says is charged | `is_charged` that looks at no status | `charging::*` |
 //! | strict admission takes nonces over all instances | `admit` that skips `take_nonce` | `strict_admission_sees_a_nonce_on_every_instance` |
 
 mod abandoned;
 mod catalog;
+mod charging;
 mod fields;
 mod keys;
 mod lifetime;
@@ -54,7 +56,7 @@ use farebox_core::{
     signature::{Body, Signer, xca},
     time::{DAY, Millis, SECOND, Timestamp},
 };
-use farebox_gateway::{Forward, Gateway, Lifetime, Settings, Step};
+use farebox_gateway::{Forward, Gateway, Lifetime, Outcome, Settings, Step};
 use farebox_memory::Memory;
 use farebox_ports::{
     Host, KeyValue, Ledger, UsageJournal,
@@ -218,7 +220,8 @@ fn what_is_settled_is_what_was_forwarded_and_settling_again_changes_nothing() {
         let forward = send(&instance, &deployment.signed("/leased?x=1", "hush")).unwrap();
         assert_eq!(forward.url.whole, "http://origin.test/leased?x=1");
         // Every fifth upstream does not answer: such a call is not counted.
-        instance.finish(forward.call, call % 5 != 0, 10, 1_000, START);
+        let outcome = if call % 5 == 0 { Outcome::Unanswered } else { Outcome::Answered(200) };
+        instance.finish(forward.call, outcome, 10, 1_000, START);
         if call % 7 == 0 {
             now(instance.flush());
         }
@@ -239,7 +242,7 @@ fn a_lease_that_falls_idle_is_given_back() {
     let deployment = Deployment::new("4.00");
     let instance = deployment.instance(1);
     let forward = send(&instance, &deployment.signed("/leased", "hush")).unwrap();
-    instance.finish(forward.call, true, 0, 0, START);
+    instance.finish(forward.call, Outcome::Answered(200), 0, 0, START);
     assert_ne!(deployment.balance().1, "0.00", "some of the balance is leased");
     deployment.memory.set_now(START.plus(30 * SECOND));
     now(instance.flush());
@@ -281,7 +284,7 @@ fn a_call_in_flight_keeps_its_lease_open() {
     deployment.memory.set_now(START.plus(30 * SECOND));
     now(instance.flush());
     assert_ne!(deployment.balance().1, "0.00");
-    instance.finish(forward.call, true, 0, 0, START);
+    instance.finish(forward.call, Outcome::Answered(200), 0, 0, START);
     now(instance.flush());
     assert_eq!(deployment.balance(), ("3.998".to_owned(), "0.00".to_owned()));
 }
@@ -305,7 +308,7 @@ fn nothing_is_admitted_that_the_ledger_did_not_grant() {
     let deployment = Deployment::new("10.00");
     let instance = deployment.instance(1);
     let forward = send(&instance, &deployment.signed("/strict", "hush")).unwrap();
-    instance.finish(forward.call, true, 0, 0, START);
+    instance.finish(forward.call, Outcome::Answered(200), 0, 0, START);
     deployment.memory.set_down(true);
     assert_eq!(send(&instance, &deployment.signed("/strict", "hush")).unwrap_err(), "temporarily.unavailable");
     assert_eq!(send(&instance, &deployment.signed("/leased", "hush")).unwrap_err(), "temporarily.unavailable");
@@ -318,7 +321,7 @@ fn what_could_not_be_written_for_long_is_settled_all_the_same() {
     let forward = send(&instance, &deployment.signed("/leased", "hush")).unwrap();
     // Its answer keeps the lease open, so that the journal is the only way.
     instance.answered(send(&instance, &deployment.signed("/leased", "hush")).unwrap().call);
-    instance.finish(forward.call, true, 0, 0, START);
+    instance.finish(forward.call, Outcome::Answered(200), 0, 0, START);
     deployment.memory.set_down(true);
     now(instance.flush());
     deployment.memory.set_down(false);

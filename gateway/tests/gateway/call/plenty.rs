@@ -6,6 +6,7 @@ use farebox_core::{
     ledger::{Command, LONGEST_LEASE},
     time::{SECOND, Timestamp},
 };
+use farebox_gateway::Outcome;
 use farebox_ports::{Host, KeyValue};
 use serde_json::json;
 
@@ -53,7 +54,7 @@ fn an_instance_that_nobody_calls_any_more_gives_back_a_long_lease() {
     let deployment = Deployment::new("1000.00");
     let instance = deployment.instance(1);
     let forward = send(&instance, &deployment.signed("/leased", "hush")).unwrap();
-    instance.finish(forward.call, true, 0, 0, START);
+    instance.finish(forward.call, Outcome::Answered(200), 0, 0, START);
     now(Rc::clone(&instance).background());
     assert_eq!(deployment.memory.now(), START.plus(6 * SECOND), "with the batch that is due");
     assert_eq!(deployment.balance(), ("999.998".to_owned(), "0.00".to_owned()), "and the call is charged with it");

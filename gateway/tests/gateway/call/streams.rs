@@ -1,7 +1,7 @@
 //! Streams are paid for while they flow: no byte goes that no lease has set aside, and one that nobody pays for ends.
 
 use farebox_core::{meter::Meter, money::Micros, time::HOUR};
-use farebox_gateway::{CallKey, Flow, Flowed};
+use farebox_gateway::{CallKey, Flow, Flowed, Outcome};
 
 use super::*;
 
@@ -23,7 +23,7 @@ impl<'a> Stream<'a> {
     }
 
     pub(super) fn ask(&mut self) -> Result<(), String> {
-        let flowed = Flowed { ingress_bytes: 0, egress_bytes: self.bytes, is_answered: true };
+        let flowed = Flowed { ingress_bytes: 0, egress_bytes: self.bytes, outcome: Outcome::Answered(200) };
         match now(self.instance.fund(self.call, flowed, Meter::EgressBytes)) {
             Flow::Go(room) => {
                 self.room = room;
@@ -49,7 +49,7 @@ impl<'a> Stream<'a> {
 
     fn end(self) {
         let now = self.instance.ports().now();
-        self.instance.finish(self.call, true, 0, self.bytes, now);
+        self.instance.finish(self.call, Outcome::Answered(200), 0, self.bytes, now);
     }
 }
 
@@ -180,10 +180,10 @@ fn an_upload_that_the_upstream_does_not_answer_is_not_charged() {
     let instance = deployment.instance(1);
     let call = send(&instance, &deployment.signed("/bytes", "hush")).unwrap().call;
     for ingress_bytes in [0, 1_000_000, 3_000_000] {
-        let flowed = Flowed { ingress_bytes, egress_bytes: 0, is_answered: false };
+        let flowed = Flowed { ingress_bytes, egress_bytes: 0, outcome: Outcome::Unanswered };
         assert!(matches!(now(instance.fund(call, flowed, Meter::IngressBytes)), Flow::Go(_)));
     }
-    instance.finish(call, false, 3_000_000, 0, START);
+    instance.finish(call, Outcome::Unanswered, 3_000_000, 0, START);
     deployment.memory.set_now(START.plus(30 * SECOND));
     now(instance.flush());
     deployment.settle();
@@ -199,7 +199,7 @@ fn an_upload_that_is_larger_than_any_lease_goes_on_and_is_charged_once_it_is_ans
     let call = send(&instance, &deployment.signed("/bytes", "hush")).unwrap().call;
     let mut ingress_bytes = 0;
     while ingress_bytes < 8_000_000 {
-        let flowed = Flowed { ingress_bytes, egress_bytes: 0, is_answered: false };
+        let flowed = Flowed { ingress_bytes, egress_bytes: 0, outcome: Outcome::Unanswered };
         match now(instance.fund(call, flowed, Meter::IngressBytes)) {
             Flow::Go(room) => ingress_bytes += room.min(200_000),
             flow => panic!("{flow:?} after {ingress_bytes} bytes"),
@@ -207,7 +207,7 @@ fn an_upload_that_is_larger_than_any_lease_goes_on_and_is_charged_once_it_is_ans
         deployment.memory.set_now(deployment.memory.now().plus(3 * SECOND));
         now(instance.flush());
     }
-    instance.finish(call, true, ingress_bytes, 0, deployment.memory.now());
+    instance.finish(call, Outcome::Answered(200), ingress_bytes, 0, deployment.memory.now());
     now(instance.flush());
     deployment.settle();
     assert_eq!(deployment.usage(), (1, ingress_bytes, 0));
@@ -221,7 +221,7 @@ fn a_call_that_outlasts_its_lease_goes_over_to_the_one_in_use() {
     deployment.memory.set_now(START.plus(25 * SECOND));
     let other = send(&instance, &deployment.signed("/leased", "hush")).unwrap();
     for forward in [long, other] {
-        instance.finish(forward.call, true, 0, 0, deployment.memory.now());
+        instance.finish(forward.call, Outcome::Answered(200), 0, 0, deployment.memory.now());
     }
     now(instance.flush());
     deployment.settle();

@@ -23,7 +23,7 @@ fn strict_admission_admits_what_the_balance_pays_for() {
         match send(&instances[call % 2], &deployment.signed("/strict", "hush")) {
             Ok(forward) => {
                 admitted += 1;
-                instances[call % 2].finish(forward.call, true, 0, 0, START);
+                instances[call % 2].finish(forward.call, Outcome::Answered(200), 0, 0, START);
             }
             Err(code) => refused.push(code),
         }
@@ -60,7 +60,7 @@ fn nothing_is_kept_of_a_call_that_is_not_paid_for() {
     let deployment = Deployment::with_one_call();
     let instance = deployment.instance(1);
     let forward = send(&instance, &deployment.signed("/once", "hush")).unwrap();
-    instance.finish(forward.call, true, 0, 0, START);
+    instance.finish(forward.call, Outcome::Answered(200), 0, 0, START);
     now(instance.flush());
     let refused = ["/once", "/strict"].map(|path| deployment.signed(path, "hush"));
     for packed in &refused {

@@ -13,7 +13,7 @@ fn instances_together_admit_what_was_bought() {
         let sent = send(instance, &deployment.signed("/leased", "hush"));
         if let Ok(forward) = &sent {
             admitted += 1;
-            instance.finish(forward.call, true, 0, 1, START);
+            instance.finish(forward.call, Outcome::Answered(200), 0, 1, START);
         }
         refused.extend(sent.err().filter(|code| code != "temporarily.unavailable"));
         // A refusal is believed for a moment.

@@ -20,7 +20,7 @@ use farebox_core::{
     signature::Body,
     time::{MINUTE, Millis, SECOND, Timestamp},
 };
-use farebox_gateway::{CallKey, Gateway, Settings, Step};
+use farebox_gateway::{CallKey, Gateway, Outcome, Settings, Step};
 use farebox_ports::{Fault, Host, KeyValue, Ledger, Listed, Page, RateLimits, SingleFlight, Taken, UsageJournal};
 
 use super::faulty::{Faulty, now};
@@ -120,12 +120,12 @@ impl Instance {
 
     fn end(&mut self, flying: Flying, usage: Usage) {
         let Flying { call, account, product, .. } = flying;
-        let is_answered = usage.calls > 0;
+        let outcome = if usage.calls > 0 { Outcome::Answered(200) } else { Outcome::Unanswered };
         let (ingress, egress) = (usage.ingress_bytes, usage.egress_bytes);
-        if is_answered {
+        if usage.calls > 0 {
             self.answered.entry((account, product)).or_default().add(&usage);
         }
-        if self.gateway.finish(call, is_answered, ingress, egress, self.desk.now()) {
+        if self.gateway.finish(call, outcome, ingress, egress, self.desk.now()) {
             self.keep_up();
         }
     }

@@ -1,0 +1,60 @@
+//! What is charged: by the answer's status, as the product says, and what is not gives its place back.
+
+use super::*;
+
+/// Calls `product` once for each of these outcomes; how many calls its account was charged.
+fn charged(deployment: &Deployment, path: &str, outcomes: &[Outcome]) -> u64 {
+    let before = deployment.usage();
+    // Each time another instance, or its batches would be taken for those of the one before.
+    let instance = deployment.instance(1_000 + deployment.nonces.get());
+    for outcome in outcomes {
+        let forward = send(&instance, &deployment.signed(path, "hush")).unwrap();
+        instance.finish(forward.call, *outcome, 10, 20, START);
+    }
+    now(instance.flush());
+    deployment.settle();
+    let after = deployment.usage();
+    assert_eq!(after.1 - before.1, 10 * (after.0 - before.0), "bytes are those of charged calls");
+    after.0 - before.0
+}
+
+#[test]
+fn every_status_but_5xx_is_charged_and_2xx_alone_where_the_product_says_so() {
+    let deployment = Deployment::new("10.00");
+    for (status, by_default, where_2xx) in [
+        (200, 1, 1),
+        (204, 1, 1),
+        (299, 1, 1),
+        (304, 1, 0),
+        (400, 1, 0),
+        (404, 1, 0),
+        (429, 1, 0),
+        (499, 1, 0),
+        (500, 0, 0),
+        (503, 0, 0),
+        (599, 0, 0),
+    ] {
+        assert_eq!(charged(&deployment, "/leased", &[Outcome::Answered(status)]), by_default, "{status}");
+        assert_eq!(charged(&deployment, "/picky", &[Outcome::Answered(status)]), where_2xx, "{status}");
+    }
+    for path in ["/leased", "/picky"] {
+        assert_eq!(charged(&deployment, path, &[Outcome::Unanswered]), 0);
+        assert_eq!(charged(&deployment, path, &[Outcome::Abandoned]), 1, "breaking off is no way not to pay");
+    }
+}
+
+#[test]
+fn a_package_is_worth_as_many_charged_calls_as_it_says_however_many_are_not() {
+    let deployment = Deployment::new("1.00");
+    deployment.buy("picky", "ten");
+    let instance = deployment.instance(1);
+    let mut passed = [0, 0];
+    for at in 0..100 {
+        let Ok(forward) = send(&instance, &deployment.signed("/picky", "hush")) else { break };
+        let is_charged = at % 3 == 0;
+        passed[usize::from(is_charged)] += 1;
+        let status = if is_charged { 200 } else { 503 };
+        instance.finish(forward.call, Outcome::Answered(status), 0, 0, START);
+    }
+    assert_eq!(passed, [18, 10]);
+}
