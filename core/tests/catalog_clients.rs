@@ -1,6 +1,9 @@
 //! What a catalog says of a product's clients: which keys they send, and where.
 
-use farebox_core::catalog::{AuthScheme, Catalog, ChargeOn, Problem, SCHEMA, compile, difference::difference};
+use farebox_core::{
+    catalog::{AuthScheme, Catalog, ChargeOn, Problem, SCHEMA, compile, difference::difference},
+    time::MINUTE,
+};
 
 /// A catalog whose provider and product have these lines more.
 fn with(provider: &str, product: &str) -> Result<Catalog, Vec<Problem>> {
@@ -71,10 +74,34 @@ fn a_product_says_which_answers_are_charged() {
 }
 
 #[test]
+fn a_product_names_the_pages_that_may_call_it() {
+    let cors = |line: &str| with("", &format!("{KEYED}\n{line}"));
+    let some = cors("cors = { origins = [\"https://a.example\", \"http://localhost:3000\"] }").unwrap();
+    let named = some.products[0].cors.clone().unwrap();
+    assert_eq!((named.origins.len(), named.max_age), (2, 10 * MINUTE));
+    let changes = |after: &Catalog| difference(Some(&some), after).iter().map(ToString::to_string).collect::<Vec<_>>();
+    let before = "cors https://a.example http://localhost:3000 for 10m";
+    assert_eq!(changes(&cors("").unwrap()), [format!("~ product maps: {before} -> none")]);
+    let all = cors("cors = { origins = [\"*\"], max_age = \"1h\" }").unwrap();
+    assert_eq!(changes(&all), [format!("~ product maps: {before} -> * for 1h")]);
+    for (line, reason) in [
+        ("cors = true", "expected a table"),
+        ("cors = {}", "`origins` is missing"),
+        ("cors = { origins = [] }", "the list is empty"),
+        ("cors = { origins = [\"https://a.example/\"] }", "a browser writes it `https://a.example`"),
+        ("cors = { origins = [\"*\", \"https://a.example\"] }", "leave out the others"),
+        ("cors = { origins = [\"*\"], methods = [\"GET\"] }", "`methods` is not known here"),
+    ] {
+        let said = refused("", &format!("{KEYED}\n{line}"));
+        assert!(said.contains(reason), "{line}\n{said}");
+    }
+}
+
+#[test]
 fn a_catalog_that_was_published_before_is_read_as_ever() {
     let mut stored = serde_json::to_value(with("", KEYED).unwrap()).unwrap();
     stored["provider"].as_object_mut().unwrap().remove("key_prefix");
-    for added in ["key_parameter", "charge_on"] {
+    for added in ["key_parameter", "charge_on", "cors"] {
         stored["products"][0].as_object_mut().unwrap().remove(added);
     }
     assert_eq!(serde_json::from_value::<Catalog>(stored).unwrap(), with("", KEYED).unwrap());

@@ -284,7 +284,11 @@ function deliver(call, upstream) {
     // One that is neither annotated nor pumped is handed on as it is.
     const response = shownNames.length === 0 && !egress.done ? upstream : new Response(egress.body, upstream);
     const { headers } = response;
-    for (let at = 0; at < shownNames.length; at += 1) headers.set(shownNames[at], shownValues[at]);
+    for (let at = 0; at < shownNames.length; at += 1) {
+      // What an answer depends on adds up; everything else of the gateway's is the only one of its name.
+      if (shownNames[at] === "vary") headers.append("vary", shownValues[at]);
+      else headers.set(shownNames[at], shownValues[at]);
+    }
     if (egress.done) watch(egress, call.asked.request, upstream.headers);
     call.outcome = upstream.status;
     if (call.ingress.done || egress.done) {
@@ -351,5 +355,6 @@ function isLast(call) {
 }
 
 function answer({ status, headers, body }) {
-  return new Response(body, { status, headers });
+  // An answer without content must be given none, not an empty one.
+  return new Response(body === "" ? null : body, { status, headers });
 }

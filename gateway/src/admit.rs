@@ -123,6 +123,9 @@ impl<P: RateLimits> Gateway<P> {
         let mut state = self.state();
         state.look(now);
         let request_id = state.request_id();
+        if let Some(preflight) = state.preflight(facts, now) {
+            return Step::Reject(preflight);
+        }
         let presented = state.presented(facts, now);
         let scheme = presented.as_ref().map_or(AuthScheme::XCa, Presented::scheme);
         let passed = match served(facts).and(presented) {
@@ -139,7 +142,9 @@ impl<P: RateLimits> Gateway<P> {
             Err(Stop::Need(need)) => Step::Need(need),
             Err(Stop::Reject(rejection)) => {
                 state.metrics.rejected(rejection.code());
-                Step::Reject(Reject::new(&rejection, scheme, &request_id))
+                let mut reject = Reject::new(&rejection, scheme, &request_id);
+                state.expose(&mut reject, facts, now);
+                Step::Reject(reject)
             }
         }
     }
@@ -150,7 +155,9 @@ impl<P: RateLimits> Gateway<P> {
         state.metrics.rejected(rejection.code());
         let request_id = state.request_id();
         let scheme = state.presented(facts, state.busy_at).as_ref().map_or(AuthScheme::XCa, Presented::scheme);
-        Reject::new(rejection, scheme, &request_id)
+        let mut reject = Reject::new(rejection, scheme, &request_id);
+        state.expose(&mut reject, facts, state.busy_at);
+        reject
     }
 }
 

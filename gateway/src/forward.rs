@@ -19,6 +19,7 @@ use farebox_core::{
 
 use crate::{
     admit::{Paid, product_of, shown_meter},
+    cors,
     instance::{Call, CallKey, State},
     wallet::Wallet,
 };
@@ -37,7 +38,7 @@ pub struct Forward {
     pub goes: Vec<bool>,
     /// The gateway's own, which do.
     pub set: Vec<(&'static str, Text)>,
-    /// What the answer gets beside the upstream's own fields.
+    /// What the answer gets in place of the upstream's own fields of these names; `vary` beside them.
     pub respond: Vec<Field>,
     /// How long the upstream may take to begin its answer, where that is limited.
     pub timeout: Option<Millis>,
@@ -118,7 +119,7 @@ pub(crate) fn forward(
     };
     let goes = going(facts, state.address_header, digest.is_some(), scheme == AuthScheme::Key);
     let set = own_fields(&paid.call, facts, &url, &request_id, digest, now);
-    let respond = match product.answer {
+    let mut respond = match product.answer {
         AnswerStyle::Annotated => {
             let mut fields = paid.limits;
             fields.push((request_id_field(scheme), request_id));
@@ -126,6 +127,9 @@ pub(crate) fn forward(
         }
         AnswerStyle::Untouched => Vec::new(),
     };
+    if let Some(cors) = &product.cors {
+        respond.extend(cors::fields(cors, facts.header("origin")));
+    }
     if paid.refill {
         state.refills.push((paid.call.caller.credential.account.clone(), product.id.clone()));
     }

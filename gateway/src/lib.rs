@@ -4,13 +4,13 @@
 //! upstream). Everything in between is here, in stages:
 //!
 //! 1. `served`: whether any gateway can serve such a request.
-//! 2. `admit`: who calls, for which product, and whether the call is paid for. It uses `credentials` (who has a key),
-//!    `verify` (the signature), `throttle` (the place within the rate limits), `nonces` and `wallet` (the lease).
+//! 2. `admit`: who calls, for which product, and whether the call is paid for. It uses `cors` (preflights of pages), `identify`
+//!    (who presents what), `credentials` (who has a key), `verify` (the signature), `throttle` (the place within the rate limits), `nonces` and `wallet` (the lease).
 //! 3. `fetch`: where memory lacks something, getting it; `configuration` reads the catalog and credentials, `heard` says
 //!    how long they are relied on.
 //! 4. `forward`: what goes to the upstream, and what a rejection looks like.
 //! 5. `streams`: how many bytes may go on, while a body does.
-//! 6. `instance`: the end of a call, and all that an instance holds; `metrics` counts.
+//! 6. `instance`: the end of a call, by how it came out (`outcome`), and all that an instance holds; `metrics` counts.
 //! 7. `upkeep`: behind the response, batches to the journal, leases, and the configuration again; `abandoned` ends calls
 //!    whose callers left before their answer; `skew` says how wrong the
 //!    instance's clock is.
@@ -22,6 +22,7 @@
 mod abandoned;
 mod admit;
 mod configuration;
+mod cors;
 mod credentials;
 mod fetch;
 mod forward;

@@ -20,6 +20,7 @@ pub use crate::{
 
 mod account;
 mod admin;
+mod browser;
 mod call;
 pub mod conformance;
 mod farebox;

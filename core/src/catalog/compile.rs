@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Admission, AnswerStyle, AuthScheme, Catalog, ChargeOn, Product, Provider, Route,
+    Admission, AnswerStyle, AuthScheme, Catalog, ChargeOn, Cors, Product, Provider, Route,
     charging::statuses,
+    cors::{origin, remembered},
     offer::{package, plan, rate},
     router::{RouteError, Router, Target},
     source::{Item, Problem, Report, Table},
@@ -91,6 +92,7 @@ fn product(table: &Table<'_>, index: usize, seen: &mut Seen) -> Option<Product> 
     let strict_signature = table.flag("strict_signature", false);
     let rfc9421_components = table.maybe("rfc9421_components", |item| list(item, |item| item.read(value::component)));
     let admission = table.maybe("admission", |item| item.read(admission));
+    let cors = table.maybe("cors", |item| item.table().and_then(|table| cors(&table)));
     let charge_on = table.maybe("charge_on", charge_on);
     let limits = table.maybe("limits", |item| item.table().and_then(|table| limits(&table)));
     let accounts = table.maybe("accounts", |item| list(item, |item| item.parse()));
@@ -123,6 +125,7 @@ fn product(table: &Table<'_>, index: usize, seen: &mut Seen) -> Option<Product> 
         strict_signature: strict_signature?,
         rfc9421_components: rfc9421_components?.unwrap_or_else(super::demanded),
         admission: admission?.unwrap_or_default(),
+        cors: cors?,
         charge_on: charge_on?.unwrap_or_default(),
         limits: limits?.unwrap_or_default(),
         accounts: accounts?,
@@ -219,6 +222,17 @@ fn scheme(item: &Item<'_>) -> Option<AuthScheme> {
         let found = SCHEMES.iter().find(|(name, _)| *name == text);
         found.map(|(_, scheme)| *scheme).ok_or_else(|| format!("`{text}` is not an auth scheme: use {}", known()))
     })
+}
+
+fn cors(table: &Table<'_>) -> Option<Cors> {
+    let origins = table.required("origins").and_then(|item| list(&item, |item| item.read(origin)));
+    let max_age = table.maybe("max_age", |item| item.read(value::duration));
+    table.finish();
+    let origins = origins?;
+    if origins.len() > 1 && origins.iter().any(|origin| origin == "*") {
+        table.refuse("`*` among its origins stands for all of them: leave out the others".to_owned());
+    }
+    Some(Cors { origins, max_age: max_age?.unwrap_or_else(remembered) })
 }
 
 /// One set of statuses, or a list of them.

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Admission, AnswerStyle, AuthScheme, Catalog, ChargeOn, Package, Plan, Product, Provider, Route};
+use super::{Admission, AnswerStyle, AuthScheme, Catalog, ChargeOn, Cors, Package, Plan, Product, Provider, Route};
 use crate::{
     ledger::Beyond,
     limit::Limits,
@@ -140,6 +140,7 @@ fn describe_product(product: &Product) -> Aspects {
         strict_signature,
         rfc9421_components,
         admission,
+        cors,
         charge_on,
         limits,
         accounts,
@@ -171,6 +172,7 @@ fn describe_product(product: &Product) -> Aspects {
         ("strict_signature", flag(*strict_signature)),
         ("rfc9421_components", components),
         ("admission", if *admission == Admission::Strict { "strict".to_owned() } else { String::new() }),
+        ("cors", cors.as_ref().map(describe_cors).unwrap_or_default()),
         ("charge_on", if *charge_on == ChargeOn::default() { String::new() } else { charge_on.to_string() }),
         ("limits", describe_limits(*limits)),
         ("accounts", accounts.iter().flatten().map(ToString::to_string).collect::<Vec<_>>().join(" ")),
@@ -182,6 +184,11 @@ fn describe_product(product: &Product) -> Aspects {
         aspects.insert(rate_aspect(meter), price.map(describe_price).unwrap_or_default());
     }
     aspects
+}
+
+fn describe_cors(cors: &Cors) -> String {
+    let Cors { origins, max_age } = cors;
+    format!("{} for {}", origins.join(" "), duration(*max_age))
 }
 
 fn describe_limits(limits: Limits) -> String {

@@ -6,6 +6,7 @@
 
 mod charging;
 mod compile;
+mod cors;
 pub mod difference;
 mod offer;
 mod pattern;
@@ -15,6 +16,7 @@ mod value;
 
 pub use charging::ChargeOn;
 pub use compile::compile;
+pub use cors::Cors;
 pub use source::Problem;
 
 use serde::{Deserialize, Serialize};
@@ -127,6 +129,9 @@ pub struct Product {
     /// How its calls are admitted.
     #[serde(default)]
     pub admission: Admission,
+    /// Which pages may call it; `None` where the upstream's own answers decide.
+    #[serde(default)]
+    pub cors: Option<Cors>,
     /// Which answers are charged.
     #[serde(default)]
     pub charge_on: ChargeOn,

@@ -187,9 +187,11 @@ fn deliver(head: &Head, upstream: Response, to: &Forward, call: &Rc<Call>) -> Re
         205 => Some(0),
         _ => announced(&list)?,
     };
-    // The runtime lets nobody set these; trailers come through neither runtime, so none are announced.
+    // The runtime lets nobody set these; trailers come through neither runtime, so none are announced. What an answer depends on
+    // adds up; everything else of the gateway's is the only one of its name.
     let stays = |name: &str| {
-        HOP_BY_HOP.contains(&name) || name == LENGTH || to.respond.iter().any(|(respond, _)| *respond == name)
+        let is_ours = |(respond, _): &(&str, String)| *respond == name && name != "vary";
+        HOP_BY_HOP.contains(&name) || name == LENGTH || to.respond.iter().any(is_ours)
     };
     list.retain(|(name, _)| !stays(name));
     list.extend(announced.map(|length| (LENGTH.to_owned(), length.to_string().into_bytes())));

@@ -7,6 +7,7 @@
 
 mod admin;
 mod calls;
+mod clients;
 mod differences;
 mod odd;
 mod origin;
@@ -50,6 +51,7 @@ pub fn parity() -> Result<()> {
         let mut cases = calls::cases(&world)?;
         cases.extend(odd::cases(&world)?);
         cases.extend(rejected::cases(&world)?);
+        cases.extend(clients::cases(&world));
         cases.extend(admin::cases(&world));
         ensure!(cases.len() >= LEAST, "{} requests are too few", cases.len());
         let mut differing = compare(&workers, &spin, &cases);

@@ -115,6 +115,17 @@ rate = { per_1000_calls = "2.00" }
 routes = [{ path = "/plain/{*rest}" }]
 
 [[products]]
+id = "keyed"
+title = "By plain keys, for pages of one origin, charged for 2xx alone"
+upstream = "ORIGIN"
+auth = ["key", "x-ca"]
+key_parameter = "api_key"
+charge_on = "2xx"
+cors = { origins = ["https://app.example"], max_age = "60s" }
+rate = { per_1000_calls = "1.00" }
+routes = [{ path = "/keyed/{*rest}", methods = ["GET", "POST"] }]
+
+[[products]]
 id = "below"
 title = "Whose upstream has a path"
 upstream = "ORIGIN/v1"

@@ -32,6 +32,8 @@ macro_rules! every_scenario_on {
             observed::a_trace_goes_on_at_the_upstream,
             origins::an_origin_knows_the_gateways_calls,
             origins::no_field_of_a_caller_passes_for_the_gateways,
+            pages::a_page_of_another_origin_calls_and_reads,
+            pages::chromium_lets_a_page_call_and_read,
             provider::a_recharge_sent_ten_times_at_once_is_booked_once,
             provider::a_suspended_account_is_rejected_until_it_is_active_again,
             provider::credentials_are_rotated_and_restricted,
@@ -73,6 +75,7 @@ pub mod keys;
 pub mod limits;
 pub mod observed;
 pub mod origins;
+pub mod pages;
 pub mod provider;
 pub mod rejections;
 pub mod settlement;

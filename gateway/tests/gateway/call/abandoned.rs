@@ -76,13 +76,13 @@ fn a_late_end_adds_bytes_and_no_call() {
     let [answered, failed, forgotten] = [(); 3].map(|()| let_through(&deployment, &instance));
     wait_for_long(&deployment, &instance);
     let other = let_through(&deployment, &instance);
-    instance.finish(other, true, 0, 0, deployment.memory.now());
-    instance.finish(answered, true, 7, 1_000, deployment.memory.now());
-    instance.finish(failed, false, 0, 0, deployment.memory.now());
+    instance.finish(other, Outcome::Answered(200), 0, 0, deployment.memory.now());
+    instance.finish(answered, Outcome::Answered(200), 7, 1_000, deployment.memory.now());
+    instance.finish(failed, Outcome::Unanswered, 0, 0, deployment.memory.now());
     wait_for_long(&deployment, &instance);
     wait_for_long(&deployment, &instance);
-    instance.finish(forgotten, true, 7, 1_000, deployment.memory.now());
-    instance.finish(answered, true, 7, 1_000, deployment.memory.now());
+    instance.finish(forgotten, Outcome::Answered(200), 7, 1_000, deployment.memory.now());
+    instance.finish(answered, Outcome::Answered(200), 7, 1_000, deployment.memory.now());
     assert_eq!(settled(&deployment, &instance), (4, 7, 1_000));
     assert_eq!(deployment.balance(), ("9.992".to_owned(), "0.00".to_owned()));
 }
@@ -92,12 +92,12 @@ fn a_late_end_is_never_that_of_a_younger_call() {
     let deployment = Deployment::new("10.00");
     let instance = deployment.instance(1);
     let old = let_through(&deployment, &instance);
-    instance.finish(old, true, 0, 0, deployment.memory.now());
+    instance.finish(old, Outcome::Answered(200), 0, 0, deployment.memory.now());
     let young = let_through(&deployment, &instance);
     assert_eq!(old.numbers()[0], young.numbers()[0], "it has the place of the old one");
     assert_eq!(CallKey::from_numbers(young.numbers()), young);
-    instance.finish(old, true, 0, 99, deployment.memory.now());
-    instance.finish(young, false, 0, 0, deployment.memory.now());
+    instance.finish(old, Outcome::Answered(200), 0, 99, deployment.memory.now());
+    instance.finish(young, Outcome::Unanswered, 0, 0, deployment.memory.now());
     assert_eq!(settled(&deployment, &instance), (1, 0, 0));
 }
 
@@ -113,8 +113,8 @@ fn who_is_heard_of_is_not_taken_for_gone() {
         assert!(matches!(now(instance.fund(uploads, flowed, Meter::IngressBytes)), Flow::Go(_)));
         now(instance.flush());
     }
-    instance.finish(silent, true, 0, 5_000, deployment.memory.now());
-    instance.finish(uploads, false, 10, 0, deployment.memory.now());
+    instance.finish(silent, Outcome::Answered(200), 0, 5_000, deployment.memory.now());
+    instance.finish(uploads, Outcome::Unanswered, 10, 0, deployment.memory.now());
     assert_eq!(settled(&deployment, &instance), (1, 0, 5_000), "the upload came to nothing");
 }
 
@@ -128,8 +128,8 @@ fn an_answer_that_begins_late_streams_on() {
     instance.answered(late);
     let flowed = Flowed { ingress_bytes: 0, egress_bytes: 3_000, is_answered: true };
     assert!(matches!(now(instance.fund(late, flowed, Meter::EgressBytes)), Flow::Go(_)));
-    instance.finish(late, true, 0, 4_000, deployment.memory.now());
-    instance.finish(other, true, 0, 0, deployment.memory.now());
+    instance.finish(late, Outcome::Answered(200), 0, 4_000, deployment.memory.now());
+    instance.finish(other, Outcome::Answered(200), 0, 0, deployment.memory.now());
     assert_eq!(settled(&deployment, &instance), (2, 0, 4_000));
     assert_eq!(deployment.balance(), ("9.996".to_owned(), "0.00".to_owned()));
 }

@@ -41,6 +41,13 @@ routes = [{ path = "/picky" }]
 rate = { per_1000_calls = "2.00" }
 packages = [{ id = "ten", price = "1.00", calls = 10 }]
 [[products]]
+id = "paged"
+upstream = "http://origin.test"
+auth = ["x-ca"]
+cors = { origins = ["https://a.example", "http://localhost:3000"] }
+routes = [{ path = "/paged", methods = ["GET", "POST"] }]
+rate = { per_1000_calls = "2.00" }
+[[products]]
 id = "slow-strict"
 upstream = "http://origin.test"
 auth = ["x-ca"]
