@@ -103,6 +103,11 @@ impl<'a> Facts<'a> {
         })
     }
 
+    /// Whether the method is one whose body means nothing (RFC 9110, section 9.3.1) and is not forwarded.
+    pub fn is_bodiless(&self) -> bool {
+        matches!(self.method, "GET" | "HEAD")
+    }
+
     /// The length of the body as announced.
     pub fn content_length(&self) -> Option<u64> {
         self.header("content-length")?.trim().parse().ok()

@@ -114,7 +114,7 @@ pub(crate) fn forward(
     let timeout = product.timeout;
     let digest = match body {
         // Only some runtimes read a body to know that it is empty, and all send on the same.
-        Body::Read(body) if !body.is_empty() && !is_bodiless(facts) => Some(content_digest(body)),
+        Body::Read(body) if !body.is_empty() && !facts.is_bodiless() => Some(content_digest(body)),
         _ => None,
     };
     let goes = going(facts, state.address_header, digest.is_some(), scheme == AuthScheme::Key);
@@ -147,7 +147,7 @@ pub(crate) fn forward(
 /// for what such an upstream takes it for, and of several that it takes for one only the usual spelling goes along.
 fn going(facts: &Facts<'_>, address_header: &str, has_digest: bool, by_key: bool) -> Vec<bool> {
     let named = facts.header("connection").unwrap_or_default();
-    let is_bodiless = is_bodiless(facts);
+    let is_bodiless = facts.is_bodiless();
     let names: Vec<Cow<'_, str>> = facts.headers.iter().map(|(name, _)| usual(name)).collect();
     // Each name is compared with a bounded number of others: see `Facts::check_size`.
     let is_read_twice = |name: &str| names.iter().filter(|have| **have == name).nth(1).is_some();
@@ -178,11 +178,6 @@ fn usual(name: &str) -> Cow<'_, str> {
 /// Whether a platform or a proxy says by this name where a request came from.
 fn is_platforms(name: &str) -> bool {
     name.starts_with("cf-") || name.starts_with("x-forwarded-") || name == "x-real-ip"
-}
-
-/// Whether a body means nothing (RFC 9110, section 9.3.1) and does not go along.
-fn is_bodiless(facts: &Facts<'_>) -> bool {
-    matches!(facts.method, "GET" | "HEAD")
 }
 
 /// Who calls, for the upstream: a dictionary of structured fields (RFC 9651, section 3.2), in which no id needs escaping. Where the

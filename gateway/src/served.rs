@@ -2,7 +2,7 @@
 //!
 //! Invariant: what is refused here has taken nothing and asked nobody.
 
-use farebox_core::{rejection::Rejection, request::Facts};
+use farebox_core::{rejection::Rejection, request::Facts, signature::BODY_WHERE_NONE_GOES};
 
 /// The largest length that a body can announce, in bytes: what every runtime counts without loss. More is a mistake.
 pub const MOST_ANNOUNCED: u64 = (1 << 53) - 1;
@@ -20,10 +20,13 @@ pub(crate) fn served(facts: &Facts<'_>) -> Result<(), Rejection> {
     if facts.header("host").is_some_and(|host| !is_host(host)) {
         return Err(Rejection::RequestMalformed("its Host is not one name with at most a port"));
     }
-    if facts.content_length().is_some_and(|length| length > MOST_ANNOUNCED) {
-        return Err(Rejection::RequestMalformed("no body is as long as its Content-Length says"));
+    match facts.content_length() {
+        Some(length) if length > MOST_ANNOUNCED => {
+            Err(Rejection::RequestMalformed("no body is as long as its Content-Length says"))
+        }
+        Some(1..) if facts.is_bodiless() => Err(BODY_WHERE_NONE_GOES),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// Whether `host` is a name or an address, with at most a port (RFC 9110, section 7.2). A comma may stand in a name, but is

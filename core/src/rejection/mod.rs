@@ -96,6 +96,8 @@ pub enum Rejection {
     RequestMalformed(&'static str),
     /// The request's head is larger than the gateway takes; says in what.
     HeadTooLarge(&'static str),
+    /// The connection is to become another protocol's, which cannot be metered.
+    UpgradeUnsupported,
     /// The upstream could not be reached, or broke the connection before it answered.
     UpstreamUnreachable,
     /// The upstream did not answer in time.
@@ -191,6 +193,7 @@ impl Rejection {
             Self::BodyTooLarge { .. } => ("body.too_large", 413, "Body too large"),
             Self::RequestMalformed(_) => ("request.malformed", 400, "Malformed request"),
             Self::HeadTooLarge(_) => ("request.malformed", 431, "Request head too large"),
+            Self::UpgradeUnsupported => ("upgrade.unsupported", 501, "No WebSocket here"),
             Self::UpstreamUnreachable => ("upstream.unreachable", 502, "Upstream unreachable"),
             Self::UpstreamTimeout => ("upstream.timeout", 504, "Upstream timed out"),
             Self::UpstreamMalformed => ("upstream.malformed", 502, "Upstream answer unusable"),
@@ -264,6 +267,9 @@ impl Rejection {
             }
             Self::RequestMalformed(what) => format!("The request cannot be read: {what}."),
             Self::HeadTooLarge(what) => format!("The request is too large: {what}. Send less of it in one request."),
+            Self::UpgradeUnsupported => {
+                "WebSockets do not go through this gateway. Call by plain HTTP; answers may stream, as server-sent events do.".into()
+            }
             Self::UpstreamUnreachable => "The API behind this gateway cannot be reached. The call was not charged; \
                 try again later."
                 .into(),

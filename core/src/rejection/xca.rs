@@ -54,6 +54,7 @@ impl Rejection {
             Self::BodyTooLarge { .. } => (413, "I413RL", "Request Body Too Large"),
             Self::RequestMalformed(_) => (400, "I400MR", "Malformed Request"),
             Self::HeadTooLarge(_) => (431, "I431RL", "Request Header Fields Too Large"),
+            Self::UpgradeUnsupported => (501, "I501UU", "Upgrade Unsupported"),
             Self::UpstreamUnreachable => (502, "D502BB", "Backend Unreachable"),
             Self::UpstreamTimeout => (504, "D504TO", "Backend Timeout"),
             Self::UpstreamMalformed => (502, "D502BM", "Backend Response Malformed"),

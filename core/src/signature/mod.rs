@@ -136,12 +136,17 @@ pub struct Signed {
     pub string_to_sign: String,
 }
 
+/// Why a request is refused that has a body where none can be forwarded on every platform (RFC 9110, section 9.3.1). It would be
+/// dropped, and the call charged for something else than was asked.
+pub const BODY_WHERE_NONE_GOES: Rejection =
+    Rejection::RequestMalformed("a body on GET or HEAD cannot be forwarded; send it with POST");
+
 /// What the request claims to be signed with.
 ///
 /// # Errors
 ///
 /// [`Rejection::CredentialMissing`] when nothing names a credential, [`Rejection::SignatureMissing`] when a key came
-/// without a signature.
+/// without a signature, and why the request is none that can be forwarded.
 pub fn present<'a>(facts: &Facts<'a>) -> Result<Presented<'a>, Rejection> {
     let mut claim = xca::Claim::default();
     let mut signatures = rfc9421::Fields::default();
@@ -151,6 +156,11 @@ pub fn present<'a>(facts: &Facts<'a>) -> Result<Presented<'a>, Rejection> {
         } else if name == "authorization" {
             app_code = app_code.or(appcode::read(value));
             bearer = bearer.or_else(|| plain::bearer(value));
+        } else if name == "sec-websocket-key" {
+            // What asks for an upgrade, `Upgrade` itself, is taken away by some platforms.
+            return Err(Rejection::UpgradeUnsupported);
+        } else if name == "transfer-encoding" && facts.is_bodiless() {
+            return Err(BODY_WHERE_NONE_GOES);
         } else if name == "x-api-key" {
             api_key = api_key.or(plain::api_key(value));
         } else {
@@ -230,6 +240,8 @@ mod tests {
         assert_eq!(presented("x-api-key: k"), Ok((AuthScheme::Key, "k".into())));
         assert_eq!(presented("x-api-key: k\nauthorization: Bearer t"), Ok((AuthScheme::Key, "t".into())));
         assert_eq!(presented("x-api-key: k\nauthorization: Basic t"), Ok((AuthScheme::Key, "k".into())));
+        assert_eq!(presented("sec-websocket-key: x\nx-api-key: k"), Err(Rejection::UpgradeUnsupported));
+        assert_eq!(presented("transfer-encoding: chunked\nx-api-key: k"), Err(BODY_WHERE_NONE_GOES));
         assert_eq!(presented("authorization: Basic t"), Err(Rejection::CredentialMissing(Vec::new())));
         assert_eq!(presented("accept: */*"), Err(Rejection::CredentialMissing(Vec::new())));
     }

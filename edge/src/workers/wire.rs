@@ -162,6 +162,7 @@ impl Code {
             | Rejection::ProductForbidden
             | Rejection::AddressForbidden
             | Rejection::RateLimited { .. }
+            | Rejection::UpgradeUnsupported
             | Rejection::HeadTooLarge(_) => Self::LedgerUnavailable,
         }
     }

@@ -58,6 +58,19 @@ pub(super) fn cases(world: &World) -> Vec<Case> {
     ] {
         add(name, method, target, &fields);
     }
+    for (name, method, target, fields) in [
+        (
+            "a WebSocket",
+            "GET",
+            "/keyed/echo",
+            format!(
+                "{bearer}Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: eA==\r\nSec-WebSocket-Version: 13\r\n"
+            ),
+        ),
+        ("a body on GET", "GET", "/keyed/echo", format!("{bearer}Content-Length: 0\r\n")),
+    ] {
+        add(name, method, target, &fields);
+    }
     add("a key where none is taken", "GET", "/closed/echo", &format!("X-API-Key: {key}\r\n"));
     add("a key nowhere", "GET", "/nowhere", &format!("X-API-Key: {key}\r\n"));
     cases

@@ -109,7 +109,7 @@ fn who_is_heard_of_is_not_taken_for_gone() {
     instance.answered(silent);
     for _ in 0..4 {
         pass(&deployment, ANSWERS_WITHIN / 2);
-        let flowed = Flowed { ingress_bytes: 10, egress_bytes: 0, is_answered: false };
+        let flowed = Flowed { ingress_bytes: 10, egress_bytes: 0, outcome: Outcome::Unanswered };
         assert!(matches!(now(instance.fund(uploads, flowed, Meter::IngressBytes)), Flow::Go(_)));
         now(instance.flush());
     }
@@ -126,7 +126,7 @@ fn an_answer_that_begins_late_streams_on() {
     wait_for_long(&deployment, &instance);
     let other = let_through(&deployment, &instance);
     instance.answered(late);
-    let flowed = Flowed { ingress_bytes: 0, egress_bytes: 3_000, is_answered: true };
+    let flowed = Flowed { ingress_bytes: 0, egress_bytes: 3_000, outcome: Outcome::Answered(200) };
     assert!(matches!(now(instance.fund(late, flowed, Meter::EgressBytes)), Flow::Go(_)));
     instance.finish(late, Outcome::Answered(200), 0, 4_000, deployment.memory.now());
     instance.finish(other, Outcome::Answered(200), 0, 0, deployment.memory.now());

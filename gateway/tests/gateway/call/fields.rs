@@ -157,3 +157,20 @@ fn a_body_that_must_be_read_is_bounded_before_it_is_read() {
     assert_eq!([needed(form, 1 << 20), needed(form, (1 << 20) + 1)], [Ok(1 << 20), Err(413)]);
     assert_eq!([needed("text/plain", 8 << 20), needed("text/plain", (8 << 20) + 1)], [Ok(8 << 20), Err(413)]);
 }
+
+#[test]
+fn a_body_that_cannot_go_on_is_refused_and_not_dropped() {
+    let deployment = Deployment::new("10.00");
+    let instance = deployment.instance(1);
+    let code = "\nx-api-key: k";
+    for (method, field) in
+        [("GET", "content-length: 3"), ("HEAD", "content-length: 3"), ("GET", "transfer-encoding: chunked")]
+    {
+        let packed = format!("{method}\nhttp://gateway.test/keyed\n{field}{code}");
+        assert_eq!(send(&instance, &packed).unwrap_err(), "request.malformed", "{packed}");
+    }
+    let empty = format!("{}\ncontent-length: 0", deployment.signed("/leased", "hush"));
+    assert!(send(&instance, &empty).is_ok(), "no body is none");
+    let socket = format!("GET\nhttp://gateway.test/keyed\nupgrade: websocket\nsec-websocket-key: eA=={code}");
+    assert_eq!(send(&instance, &socket).unwrap_err(), "upgrade.unsupported");
+}
