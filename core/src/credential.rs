@@ -84,6 +84,9 @@ pub struct Credential {
     /// The last four characters of the plain key; `None` where it was imported by its hash, or made before they were kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_four: Option<String>,
+    /// Its calls go to products' test stages, and are not charged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_test: bool,
     /// When it was made.
     pub created: Timestamp,
     /// From when on it is refused, because somebody revoked it.
@@ -116,6 +119,7 @@ impl Credential {
             sealed_secret,
             app_code_hash: String::new(),
             last_four: None,
+            is_test: false,
             created,
             revoked: None,
             expires: None,

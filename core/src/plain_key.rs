@@ -1,6 +1,6 @@
 //! Names that vouch for themselves: keys, and the plain keys that a caller sends as they are.
 //!
-//! A plain key is `{prefix}_live_`, 26 random characters, a tag of 5 and a checksum of 6: `fb_live_…`. Whoever finds one in a
+//! A plain key is `{prefix}_live_`, or `{prefix}_test_` where its calls are not charged, 26 random characters, a tag of 5 and a checksum of 6: `fb_live_…`. Whoever finds one in a
 //! text knows it by its prefix and its checksum, without asking anybody: that is what secret scanners look for. The tag is made
 //! with the master key, so the gateway knows one that was made up, also with a right checksum.
 //!
@@ -24,6 +24,7 @@ const LONGEST_PREFIX: usize = 16;
 
 /// What stands between a prefix and the random part.
 const LIVE: &str = "_live_";
+const TEST: &str = "_test_";
 
 /// How many characters the random part, the tag and the checksum have.
 const RANDOM: usize = 26;
@@ -89,7 +90,8 @@ impl<'a> Parts<'a> {
     fn of(text: &'a str) -> Option<Self> {
         let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
         let at = text.len().checked_sub(RANDOM + TAG + CHECKSUM).filter(|_| text.bytes().all(is_usual))?;
-        let prefix = text[..at].strip_suffix(LIVE).filter(|prefix| is_prefix(prefix))?;
+        let prefix = text[..at].strip_suffix(LIVE).or_else(|| text[..at].strip_suffix(TEST));
+        let prefix = prefix.filter(|prefix| is_prefix(prefix))?;
         let unchecked = &text[..text.len() - CHECKSUM];
         Some(Self { prefix, untagged: &text[..at + RANDOM], unchecked, text })
     }
@@ -116,9 +118,11 @@ impl MasterKey {
         self.tagged(format!("ak_{random}_"), 8)
     }
 
-    /// A plain key out of `random`, 26 characters of base32, which are 128 bits.
-    pub fn plain_key(&self, prefix: &str, random: &str) -> String {
-        let mut key = self.tagged(format!("{prefix}{LIVE}{random}"), TAG);
+    /// A plain key out of `random`, 26 characters of base32, which are 128 bits; `is_test`: one of a test credential, which its
+    /// text says too.
+    pub fn plain_key(&self, prefix: &str, is_test: bool, random: &str) -> String {
+        let stage = if is_test { TEST } else { LIVE };
+        let mut key = self.tagged(format!("{prefix}{stage}{random}"), TAG);
         key.push_str(&checksum(&key));
         key
     }
@@ -192,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_plain_key_is_known_by_its_checksum_and_its_maker_by_its_tag() {
-        let key = master(7).plain_key("fb", RANDOM_PART);
+        let key = master(7).plain_key("fb", false, RANDOM_PART);
         assert_eq!((&key[..34], key.len()), ("fb_live_0123456789abcdefghjkmnpqrs", 45));
         assert!(is_of_form(&key), "{key}");
         assert_eq!(key[39..], checksum(&key[..39]));
@@ -201,7 +205,7 @@ mod tests {
             (Some(true), Some(false))
         );
         // One with a right checksum that somebody made up, and one with a typing error.
-        let made_up = master(8).plain_key("fb", RANDOM_PART);
+        let made_up = master(8).plain_key("fb", false, RANDOM_PART);
         let mistyped = key.replacen('0', "1", 1);
         assert_eq!((is_of_form(&made_up), is_of_form(&mistyped)), (true, false));
         for wrong in [made_up, mistyped] {
@@ -211,8 +215,8 @@ mod tests {
 
     #[test]
     fn what_has_anothers_prefix_is_refused_only_where_it_is_the_providers() {
-        let ours = master(7).plain_key("acme", RANDOM_PART);
-        let foreign = master(8).plain_key("acme", RANDOM_PART);
+        let ours = master(7).plain_key("acme", false, RANDOM_PART);
+        let foreign = master(8).plain_key("acme", false, RANDOM_PART);
         assert_eq!(master(7).made_plain_key(&ours, "other"), Some(true), "the prefix was changed since");
         assert_eq!(master(7).made_plain_key(&foreign, "other"), None);
         assert_eq!(master(7).made_plain_key(&foreign, "acme"), Some(false));

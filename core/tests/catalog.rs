@@ -364,6 +364,7 @@ fn the_schema_has_the_keys_that_are_understood() {
     let everywhere = "unheard_of = 1\nprovider = { unheard_of = 1 }\n[[products]]\nunheard_of = 1\n\
         routes = [{ unheard_of = 1 }]\npackages = [{ unheard_of = 1 }]\nsubscriptions = [{ unheard_of = 1 }]\n\
         limits = { unheard_of = 1 }\ncors = { unheard_of = 1 }\n\
+        stages = { unheard_of = 1, test = { unheard_of = 1 } }\n\
         rate = { unheard_of = 1, calls = [{ unheard_of = 1 }], egress = [{ unheard_of = 1 }] }";
     let places = [
         ("", &schema),
@@ -373,6 +374,8 @@ fn the_schema_has_the_keys_that_are_understood() {
         ("products[0].packages[0]", &schema["$defs"]["package"]),
         ("products[0].subscriptions[0]", &schema["$defs"]["plan"]),
         ("products[0].limits", &schema["$defs"]["limits"]),
+        ("products[0].stages", &schema["$defs"]["stages"]),
+        ("products[0].stages.test", &schema["$defs"]["test_stage"]),
         ("products[0].cors", &schema["$defs"]["cors"]),
         ("products[0].rate", &schema["$defs"]["rate"]),
         ("products[0].rate.calls[0]", &schema["$defs"]["calls_tier"]),

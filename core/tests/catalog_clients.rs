@@ -98,10 +98,31 @@ fn a_product_names_the_pages_that_may_call_it() {
 }
 
 #[test]
+fn a_product_can_be_tried_out_where_nothing_real_is_reached() {
+    let staged = |test: &str| with("", &format!("{KEYED}\n[products.stages]\ntest = {test}"));
+    let limits = "limits = { per_account = \"9/minute\" }";
+    let catalog = staged(&format!("{{ upstream = \"https://sandbox.example/\", {limits} }}")).unwrap();
+    let tried = catalog.products[0].test_stage().unwrap();
+    assert_eq!((tried.upstream.as_str(), tried.is_test), ("https://sandbox.example", true));
+    assert_eq!(with("", KEYED).unwrap().products[0].test_stage(), None);
+    let changes: Vec<_> =
+        difference(Some(&with("", KEYED).unwrap()), &catalog).iter().map(ToString::to_string).collect();
+    assert_eq!(changes, ["~ product maps: test stage none -> at https://sandbox.example, 9/minute an account"]);
+    for (test, reason) in [
+        ("{}".to_owned(), "`upstream` is missing"),
+        ("{ upstream = \"https://sandbox.example\" }".to_owned(), "`limits` is missing"),
+        (format!("{{ upstream = \"https://o.example/\", {limits} }}"), "has the product's own upstream"),
+    ] {
+        let said = staged(&test).unwrap_err().iter().map(ToString::to_string).collect::<String>();
+        assert!(said.contains(reason), "{test}\n{said}");
+    }
+}
+
+#[test]
 fn a_catalog_that_was_published_before_is_read_as_ever() {
     let mut stored = serde_json::to_value(with("", KEYED).unwrap()).unwrap();
     stored["provider"].as_object_mut().unwrap().remove("key_prefix");
-    for added in ["key_parameter", "charge_on", "cors"] {
+    for added in ["key_parameter", "charge_on", "cors", "stages"] {
         stored["products"][0].as_object_mut().unwrap().remove(added);
     }
     assert_eq!(serde_json::from_value::<Catalog>(stored).unwrap(), with("", KEYED).unwrap());

@@ -47,8 +47,8 @@ impl State {
             metrics.ended(&product.id, true, now.since(call.began), now);
             let credential = &call.caller.credential;
             let wallet = wallets.get_mut(&credential.account).and_then(|wallets| wallets.get_mut(&product.id));
-            if let Some(wallet) = wallet {
-                wallet.finish(&mut call.tab, &credential.key, &usage, now);
+            if let Some((wallet, tab)) = wallet.zip(call.tab.as_mut()) {
+                wallet.finish(tab, &credential.key, &usage, now);
             }
             true
         });

@@ -24,6 +24,7 @@ use crate::{
     instance::{CATALOG_EXPIRES, CATALOG_HOLDS, Call, Gateway, Progress, Shop, State},
     nonces::Fingerprint,
     served::served,
+    stage::{is_test, tests_of},
     throttle::{Full, Place, SharedBucket},
     verify::verify,
     wallet::Pay,
@@ -162,13 +163,13 @@ impl<P: RateLimits> Gateway<P> {
 }
 
 /// A call that has everything but the money.
-struct Pass<'a> {
+pub(crate) struct Pass<'a> {
     /// How many bytes its body is announced to have.
-    announced: u64,
-    shop: Rc<Shop>,
-    product: usize,
-    caller: Rc<Caller>,
-    nonce: Option<(&'a str, Fingerprint)>,
+    pub(crate) announced: u64,
+    pub(crate) shop: Rc<Shop>,
+    pub(crate) product: usize,
+    pub(crate) caller: Rc<Caller>,
+    pub(crate) nonce: Option<(&'a str, Fingerprint)>,
 }
 
 /// A call that is paid for.
@@ -216,6 +217,7 @@ impl State {
             return Err(Rejection::NonceUsed.into());
         }
         let announced = if facts.may_have_body { facts.content_length().unwrap_or(0) } else { 0 };
+        let shop = if is_test(presented, &caller.credential)? { tests_of(&shop, target.product)? } else { shop };
         Ok(Pass { announced, product: target.product, shop, caller, nonce })
     }
 
@@ -247,6 +249,9 @@ impl State {
         if !has_place {
             self.throttle.check(shared, product, credential, now)?;
         }
+        if product.is_test {
+            return Ok(self.test_call(pass, got, shared, now));
+        }
         let wallet = self.wallet(&credential.account, &product.id);
         if wallet.sells_bytes() && wallet.in_flight() >= MOST_STREAMS {
             return Err(Rejection::RateLimited { limited: Limited::Account, retry_after: 1 }.into());
@@ -273,7 +278,7 @@ impl State {
         let (caller, shop) = (Rc::clone(&pass.caller), Rc::clone(&pass.shop));
         let (product, announced, progress) = (pass.product, pass.announced, Progress::Admitted);
         Ok(Paid {
-            call: Call { caller, shop, product, tab, began: now, heard_at: now, announced, progress },
+            call: Call { caller, shop, product, tab: Some(tab), began: now, heard_at: now, announced, progress },
             refill,
             limits,
         })

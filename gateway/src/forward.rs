@@ -134,7 +134,7 @@ pub(crate) fn forward(
         state.refills.push((paid.call.caller.credential.account.clone(), product.id.clone()));
     }
     let background = paid.refill || state.needs_upkeep(now);
-    let room = Wallet::granted(&paid.call.tab);
+    let room = paid.call.tab.as_ref().and_then(Wallet::granted);
     let call = CallKey(state.calls.insert(paid.call));
     let url = Text { whole: url, same };
     Forward { call, url, goes, set, respond, timeout, background, room }
@@ -195,7 +195,11 @@ fn own_fields(
     let product = product_of(call);
     let mut who = String::with_capacity(256);
     who.extend(["account=\"", credential.account.as_str(), "\", credential=\"", credential.key.as_str()]);
-    who.extend(["\", product=\"", product.id.as_str(), "\", request=\""]);
+    who.extend(["\", product=\"", product.id.as_str()]);
+    if product.is_test {
+        who.push_str("\", stage=\"test");
+    }
+    who.push_str("\", request=\"");
     let same = who.len();
     who.extend([request_id, "\""]);
     let mut fields = Vec::with_capacity(4);
@@ -266,7 +270,7 @@ pub(crate) fn push_number(text: &mut String, mut number: u64, base: u64) {
 const fn request_id_field(scheme: AuthScheme) -> &'static str {
     match scheme {
         AuthScheme::XCa => "x-ca-request-id",
-        AuthScheme::Rfc9421 | AuthScheme::AppCode => "farebox-request-id",
+        AuthScheme::Rfc9421 | AuthScheme::AppCode | AuthScheme::Key => "farebox-request-id",
     }
 }
 

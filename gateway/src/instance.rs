@@ -119,6 +119,8 @@ pub(crate) struct Shop {
     pub(crate) router: Router,
     /// For each product, what its upstream knows us by.
     pub(crate) upstream_secrets: Vec<Secret>,
+    /// The same products as test calls see them, in the same order; `None` where none can be tried out.
+    pub(crate) test: Option<Rc<Shop>>,
 }
 
 /// Names a call that was admitted. Its place is used again once the call has ended, and its generation is not: who ends a call
@@ -145,7 +147,8 @@ pub(crate) struct Call {
     pub(crate) caller: Rc<Caller>,
     pub(crate) shop: Rc<Shop>,
     pub(crate) product: usize,
-    pub(crate) tab: Tab,
+    /// What it has used of its lease; `None` where it is a test, which nobody pays for.
+    pub(crate) tab: Option<Tab>,
     pub(crate) began: Timestamp,
     /// When the shell last said how far it is.
     pub(crate) heard_at: Timestamp,
@@ -231,15 +234,16 @@ impl<P> Gateway<P> {
         state.busy_at = now;
         let product = product_of(&call);
         let is_charged = outcome.is_charged(product);
-        let usage = if is_charged { Usage { calls: 1, ingress_bytes, egress_bytes } } else { call.tab.booked };
+        let booked = call.tab.map_or(Usage::NONE, |tab| tab.booked);
+        let usage = if is_charged { Usage { calls: 1, ingress_bytes, egress_bytes } } else { booked };
         let product = &product.id;
         if call.progress != Progress::Abandoned {
             state.metrics.ended(product, outcome != Outcome::Unanswered, now.since(call.began), now);
         }
         let credential = &call.caller.credential;
         let wallet = state.wallets.get_mut(&credential.account).and_then(|wallets| wallets.get_mut(product));
-        let is_urgent = wallet.is_some_and(|wallet| {
-            wallet.finish(&mut call.tab, &credential.key, &usage, now);
+        let is_urgent = wallet.zip(call.tab.as_mut()).is_some_and(|(wallet, tab)| {
+            wallet.finish(tab, &credential.key, &usage, now);
             wallet.owes_much() || self.settings.lifetime.is_some() && wallet.hoards()
         });
         is_urgent || state.needs_upkeep(now)
@@ -274,13 +278,22 @@ impl State {
 impl Shop {
     pub(crate) fn new(catalog: Catalog, master_key: &MasterKey) -> Result<Self, RouteError> {
         let router = Router::new(&catalog)?;
-        let upstream_secrets = catalog.products.iter().map(|product| master_key.upstream_secret(&product.id)).collect();
-        Ok(Self { catalog, router, upstream_secrets })
+        let upstream_secrets: Vec<Secret> =
+            catalog.products.iter().map(|product| master_key.upstream_secret(&product.id)).collect();
+        let has_tests = catalog.products.iter().any(|product| product.stages.test.is_some());
+        let test = has_tests.then(|| {
+            let products =
+                catalog.products.iter().map(|product| product.test_stage().unwrap_or_else(|| product.clone()));
+            let catalog = Catalog { products: products.collect(), ..catalog.clone() };
+            let (router, upstream_secrets) = (Router::default(), upstream_secrets.clone());
+            Rc::new(Self { catalog, router, upstream_secrets, test: None })
+        });
+        Ok(Self { catalog, router, upstream_secrets, test })
     }
 
     /// What there is before a catalog is published: nothing.
     pub(crate) fn empty() -> Self {
-        Self { catalog: Catalog::empty(), router: Router::default(), upstream_secrets: Vec::new() }
+        Self { catalog: Catalog::empty(), router: Router::default(), upstream_secrets: Vec::new(), test: None }
     }
 }
 

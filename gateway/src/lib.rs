@@ -5,7 +5,7 @@
 //!
 //! 1. `served`: whether any gateway can serve such a request.
 //! 2. `admit`: who calls, for which product, and whether the call is paid for. It uses `cors` (preflights of pages), `identify`
-//!    (who presents what), `credentials` (who has a key), `verify` (the signature), `throttle` (the place within the rate limits), `nonces` and `wallet` (the lease).
+//!    (who presents what), `credentials` (who has a key), `verify` (the signature), `throttle` (the place within the rate limits), `nonces`, `stage` (test calls) and `wallet` (the lease).
 //! 3. `fetch`: where memory lacks something, getting it; `configuration` reads the catalog and credentials, `heard` says
 //!    how long they are relied on.
 //! 4. `forward`: what goes to the upstream, and what a rejection looks like.
@@ -35,6 +35,7 @@ mod outcome;
 mod ports;
 mod served;
 mod skew;
+mod stage;
 mod streams;
 mod throttle;
 mod upkeep;

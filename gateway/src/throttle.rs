@@ -91,7 +91,8 @@ impl Throttle {
                 Some(Slot::Share { until, .. }) if shared && now < *until => {}
                 _ if shared => {
                     let (kind, whose) = whose(limited, credential);
-                    let name = [product.id.as_str(), "/", kind, "/", whose].concat();
+                    let stage = if product.is_test { "test/" } else { "" };
+                    let name = [stage, product.id.as_str(), "/", kind, "/", whose].concat();
                     return Err(Full::Ask(SharedBucket { name, limit, fingerprint }));
                 }
                 _ => {}
@@ -149,7 +150,7 @@ impl Throttle {
 
     fn fingerprint(&self, limited: Limited, product: &Product, credential: &Credential) -> u64 {
         let mut hasher = DefaultHasher::new();
-        (self.seed, limited, &product.id, whose(limited, credential)).hash(&mut hasher);
+        (self.seed, limited, product.is_test, &product.id, whose(limited, credential)).hash(&mut hasher);
         hasher.finish()
     }
 }

@@ -37,6 +37,9 @@ Example:
         /// Write it to this file, which only you can read, and show no secret
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
+        /// For tests: its calls go to products' test stages and are not charged
+        #[arg(long)]
+        test: bool,
         #[command(flatten)]
         limits: Limits,
         #[command(flatten)]
@@ -150,7 +153,8 @@ impl Limits {
 }
 
 const SHOWN: [&str; 6] = ["key", "secret", "api_key", "expires", "replaces", "replaced_until"];
-const LISTED: [&str; 8] = ["key", "last_four", "name", "created", "expires", "revoked", "products", "addresses"];
+const LISTED: [&str; 9] =
+    ["key", "test", "last_four", "name", "created", "expires", "revoked", "products", "addresses"];
 
 const IMPORTED: [&str; 3] = ["hash", "key", "outcome"];
 
@@ -161,11 +165,12 @@ impl Credential {
     pub(crate) fn run(self, connection: &Connection) -> anyhow::Result<()> {
         let admin = connection.admin()?;
         match self {
-            Self::Create { account, file, limits, format } => {
-                let account = account.id(&admin)?;
-                let made = in_file(file.as_deref(), || {
-                    admin.post(&format!("accounts/{account}/credentials"), &limits.body())
-                })?;
+            Self::Create { account, file, test, limits, format } => {
+                let (account, mut body) = (account.id(&admin)?, limits.body());
+                if test {
+                    body["test"] = true.into();
+                }
+                let made = in_file(file.as_deref(), || admin.post(&format!("accounts/{account}/credentials"), &body))?;
                 format.record(&made, &SHOWN);
             }
             Self::Import { account, file, limits, format } => {

@@ -61,6 +61,9 @@ pub(super) struct Wanted {
     /// From when on it is refused; missing for never.
     #[schemars(with = "Option<Time>")]
     pub(super) expires: Option<Timestamp>,
+    /// Whether its calls go to products' test stages, and are not charged. It stays so.
+    #[serde(default)]
+    pub(super) test: bool,
 }
 
 /// What of a credential is changed. What is left out stays; null lifts a restriction.
@@ -142,6 +145,8 @@ pub(super) struct Rotated {
 pub(super) struct Listed {
     #[schemars(with = "Id")]
     key: CredentialKey,
+    /// Whether its calls go to products' test stages, and are not charged.
+    test: bool,
     /// The last four characters of its plain key; null where that was imported, or made before they were kept.
     last_four: Option<String>,
     name: Option<String>,
@@ -163,8 +168,9 @@ pub(super) struct Listed {
 
 impl From<Credential> for Listed {
     fn from(credential: Credential) -> Self {
-        let Credential { key, last_four, name, created, revoked, expires, products, addresses, .. } = credential;
-        Self { key, last_four, name, created, revoked, expires, products, addresses }
+        let Credential { key, is_test: test, last_four, name, created, revoked, expires, products, addresses, .. } =
+            credential;
+        Self { key, test, last_four, name, created, revoked, expires, products, addresses }
     }
 }
 
@@ -197,8 +203,8 @@ impl<P: AdminPorts> Call<'_, P> {
         }
         let seed = self.seed(&format!("rotation/{}", old.key))?;
         let made = if old.is_active(self.now) {
-            let Credential { name, products, addresses, .. } = old.clone();
-            let wanted = Wanted { name, products, addresses, expires: None };
+            let Credential { name, products, addresses, is_test: test, .. } = old.clone();
+            let wanted = Wanted { name, products, addresses, expires: None, test };
             self.make_credential(old.account, wanted, &seed).await?
         } else {
             self.made_before(&seed).await?.ok_or(Failure::CredentialEnded)?
@@ -216,14 +222,15 @@ impl<P: AdminPorts> Call<'_, P> {
     async fn make_credential(&self, account: AccountId, wanted: Wanted, seed: &Seed) -> Result<Made, Failure> {
         let master_key = &self.settings.master_key;
         let key = new_key(seed, master_key)?;
-        let api_key = master_key.plain_key(&self.key_prefix().await?, &base32(seed.plain_key()));
+        let Wanted { name, products, addresses, expires, test: is_test } = wanted;
+        let api_key = master_key.plain_key(&self.key_prefix().await?, is_test, &base32(seed.plain_key()));
         let secret = URL_SAFE_NO_PAD.encode(seed.secret());
         let sealed = master_key.seal(&key, &Secret::new(secret.clone()), seed.nonce());
         let sealed = sealed.map_err(|error| Failure::Unwritable(error.to_string()))?;
-        let Wanted { name, products, addresses, expires } = wanted;
         let credential = Credential {
             app_code_hash: plain_key::hash(&api_key),
             last_four: Some(plain_key::last_four(&api_key)),
+            is_test,
             expires,
             products,
             addresses,
@@ -262,7 +269,10 @@ impl<P: AdminPorts> Call<'_, P> {
     async fn shown_again(&self, found: &Credential, seed: &Seed) -> Result<Made, Failure> {
         self.check_repetition(seed, &Before { asked: &found.asked, made: found.created })?;
         let (master_key, random) = (&self.settings.master_key, base32(seed.plain_key()));
-        let forms = [master_key.plain_key(&self.key_prefix().await?, &random), master_key.tagged_app_code(&random)];
+        let forms = [
+            master_key.plain_key(&self.key_prefix().await?, found.is_test, &random),
+            master_key.tagged_app_code(&random),
+        ];
         let api_key = forms.into_iter().find(|form| plain_key::hash(form) == found.app_code_hash);
         let api_key = api_key.ok_or(Failure::SecretsShown)?;
         let (secret, app_code) = (URL_SAFE_NO_PAD.encode(seed.secret()), api_key.clone());
@@ -301,6 +311,7 @@ impl<P: AdminPorts> Call<'_, P> {
             products: products.clone().flatten(),
             addresses: addresses.clone().flatten(),
             expires: expires.flatten(),
+            test: known.is_test,
         };
         self.check(&wanted).await?;
         let changed = |mut credential: Credential| {

@@ -88,7 +88,7 @@ impl<P: AdminPorts> Call<'_, P> {
         if hashes.is_empty() || hashes.len() > MOST_HASHES {
             return Err(Failure::Malformed(format!("`hashes` must hold 1 to {MOST_HASHES} hashes")));
         }
-        let wanted = Wanted { name, products, addresses, expires };
+        let wanted = Wanted { name, products, addresses, expires, test: false };
         self.check(&wanted).await?;
         let stored: Vec<String> =
             hashes.iter().enumerate().map(|(at, hash)| stored(at, hash)).collect::<Result<_, _>>()?;

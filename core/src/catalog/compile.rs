@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Admission, AnswerStyle, AuthScheme, Catalog, ChargeOn, Cors, Product, Provider, Route,
+    Admission, AnswerStyle, AuthScheme, Catalog, ChargeOn, Cors, Product, Provider, Route, Stages, TestStage,
     charging::statuses,
     cors::{origin, remembered},
     offer::{package, plan, rate},
@@ -95,6 +95,7 @@ fn product(table: &Table<'_>, index: usize, seen: &mut Seen) -> Option<Product> 
     let cors = table.maybe("cors", |item| item.table().and_then(|table| cors(&table)));
     let charge_on = table.maybe("charge_on", charge_on);
     let limits = table.maybe("limits", |item| item.table().and_then(|table| limits(&table)));
+    let stages = table.maybe("stages", |item| item.table().and_then(|table| stages(&table)));
     let accounts = table.maybe("accounts", |item| list(item, |item| item.parse()));
     let routes = routes(table, index, seen);
     let rate = table.maybe("rate", |item| item.table().and_then(|table| rate(&table, currency)));
@@ -110,6 +111,11 @@ fn product(table: &Table<'_>, index: usize, seen: &mut Seen) -> Option<Product> 
         && auth.as_ref().is_some_and(|auth| !auth.contains(&AuthScheme::Key))
     {
         table.refuse("it names a `key_parameter` and takes no keys: put \"key\" into `auth`".to_owned());
+    }
+    if let (Some(upstream), Some(Some(Stages { test: Some(test) }))) = (&upstream, &stages)
+        && *upstream == test.upstream
+    {
+        table.refuse("its test stage has the product's own upstream: test calls are not paid for".to_owned());
     }
     let id: ProductId = id?;
     Some(Product {
@@ -128,12 +134,27 @@ fn product(table: &Table<'_>, index: usize, seen: &mut Seen) -> Option<Product> 
         cors: cors?,
         charge_on: charge_on?.unwrap_or_default(),
         limits: limits?.unwrap_or_default(),
+        stages: stages?.unwrap_or_default(),
+        is_test: false,
         accounts: accounts?,
         routes: routes?,
         rate: rate?,
         packages: packages?,
         subscriptions: subscriptions?,
     })
+}
+
+fn stages(table: &Table<'_>) -> Option<Stages> {
+    let test = table.maybe("test", |item| item.table().and_then(|table| test_stage(&table)));
+    table.finish();
+    Some(Stages { test: test? })
+}
+
+fn test_stage(table: &Table<'_>) -> Option<TestStage> {
+    let upstream = table.required("upstream").and_then(|item| item.read(value::upstream));
+    let limits = table.required("limits").and_then(|item| item.table()).and_then(|table| limits(&table));
+    table.finish();
+    Some(TestStage { upstream: upstream?, limits: limits? })
 }
 
 fn limits(table: &Table<'_>) -> Option<Limits> {

@@ -7,7 +7,9 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Admission, AnswerStyle, AuthScheme, Catalog, ChargeOn, Cors, Package, Plan, Product, Provider, Route};
+use super::{
+    Admission, AnswerStyle, AuthScheme, Catalog, ChargeOn, Cors, Package, Plan, Product, Provider, Route, TestStage,
+};
 use crate::{
     ledger::Beyond,
     limit::Limits,
@@ -143,6 +145,8 @@ fn describe_product(product: &Product) -> Aspects {
         cors,
         charge_on,
         limits,
+        stages,
+        is_test: _,
         accounts,
         routes,
         rate,
@@ -175,6 +179,7 @@ fn describe_product(product: &Product) -> Aspects {
         ("cors", cors.as_ref().map(describe_cors).unwrap_or_default()),
         ("charge_on", if *charge_on == ChargeOn::default() { String::new() } else { charge_on.to_string() }),
         ("limits", describe_limits(*limits)),
+        ("test stage", stages.test.as_ref().map(describe_test_stage).unwrap_or_default()),
         ("accounts", accounts.iter().flatten().map(ToString::to_string).collect::<Vec<_>>().join(" ")),
         ("routes", routes.join("; ")),
         ("minimum", minimum.map(|minimum| minimum.to_string()).unwrap_or_default()),
@@ -184,6 +189,11 @@ fn describe_product(product: &Product) -> Aspects {
         aspects.insert(rate_aspect(meter), price.map(describe_price).unwrap_or_default());
     }
     aspects
+}
+
+fn describe_test_stage(stage: &TestStage) -> String {
+    let TestStage { upstream, limits } = stage;
+    format!("at {upstream}, {}", describe_limits(*limits))
 }
 
 fn describe_cors(cors: &Cors) -> String {

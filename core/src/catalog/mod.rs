@@ -12,12 +12,14 @@ mod offer;
 mod pattern;
 pub mod router;
 mod source;
+mod stage;
 mod value;
 
 pub use charging::ChargeOn;
 pub use compile::compile;
 pub use cors::Cors;
 pub use source::Problem;
+pub use stage::{Stages, TestStage};
 
 use serde::{Deserialize, Serialize};
 
@@ -138,6 +140,12 @@ pub struct Product {
     /// How often it may be called.
     #[serde(default)]
     pub limits: Limits,
+    /// Where it can be tried out.
+    #[serde(default)]
+    pub stages: Stages,
+    /// It is the test stage of the product (see [`Product::test_stage`]), and never so in a catalog.
+    #[serde(skip)]
+    pub is_test: bool,
     /// The accounts that may use it; `None` for all.
     #[serde(default)]
     pub accounts: Option<Vec<AccountId>>,

@@ -70,6 +70,8 @@ pub enum Rejection {
     },
     /// The credential or the account may not use this product.
     ProductForbidden,
+    /// The call is a test, and the product has no test stage.
+    StageMissing,
     /// The provider has suspended the account.
     AccountSuspended,
     /// The credential may not be used from the address that the call came from.
@@ -184,6 +186,7 @@ impl Rejection {
             Self::RouteUnknown => ("route.unknown", 404, "No such route"),
             Self::MethodUnsupported { .. } => ("method.unsupported", 405, "Method not supported here"),
             Self::ProductForbidden => ("product.forbidden", 403, "Product not open to this credential"),
+            Self::StageMissing => ("stage.missing", 403, "No test stage"),
             Self::AccountSuspended => ("account.suspended", 403, "Account suspended"),
             Self::AddressForbidden => ("address.forbidden", 403, "Address not open to this credential"),
             Self::QuotaExhausted => ("quota.exhausted", 402, "Package used up"),
@@ -248,6 +251,10 @@ impl Rejection {
             Self::RouteUnknown => "No product has a route for this path. Check the path.".into(),
             Self::MethodUnsupported { allow } => format!("This path takes {allow}."),
             Self::ProductForbidden => "This credential may not use this product. Ask your provider to open it.".into(),
+            Self::StageMissing => {
+                "This product cannot be tried out: it has no test stage. Call it with a credential that is not for tests."
+                    .into()
+            }
             Self::AccountSuspended => {
                 "Your provider has suspended this account. Ask them why; nothing was charged.".into()
             }

@@ -41,6 +41,7 @@ impl Rejection {
             Self::RouteUnknown => (404, "I404NF", "Invalid Url"),
             Self::MethodUnsupported { .. } => (405, "I405MN", "Unsupported HTTP Method"),
             Self::ProductForbidden => (403, "A403UN", "Unauthorized"),
+            Self::StageMissing => (403, "A403SM", "Stage Missing"),
             Self::AccountSuspended => (403, "A403AS", "Account Suspended"),
             Self::AddressForbidden => (403, "A403IP", "IP Address Forbidden"),
             Self::QuotaExhausted => (403, "B403MQ", "Quota Exhausted: Api Market Subscription quota exhausted"),

@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn what_carries_a_key_is_known_by_the_call_or_by_the_key() {
         let master = MasterKey::from_base64(&format!("{}=", "A".repeat(43))).unwrap();
-        let ours = master.plain_key("fb", "0123456789abcdefghjkmnpqrs");
+        let ours = master.plain_key("fb", false, "0123456789abcdefghjkmnpqrs");
         for (name, value) in [("authorization", format!("Bearer {ours}")), ("x-api-key", ours.clone())] {
             assert!(carries_one(name, &value, false) && carries_one(name, &value, true), "{name}");
             let others = value.replace(&ours, "sk-upstream");

@@ -160,6 +160,7 @@ impl Code {
             | Rejection::RouteUnknown
             | Rejection::MethodUnsupported { .. }
             | Rejection::ProductForbidden
+            | Rejection::StageMissing
             | Rejection::AddressForbidden
             | Rejection::RateLimited { .. }
             | Rejection::UpgradeUnsupported

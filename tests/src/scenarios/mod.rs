@@ -42,6 +42,7 @@ macro_rules! every_scenario_on {
             rejections::a_revoked_credential_is_rejected,
             rejections::an_account_with_nothing_left_is_rejected,
             rejections::calls_that_must_not_pass_are_rejected_and_not_charged,
+            stage::a_test_call_reaches_nothing_real_and_costs_nothing,
             streams::a_client_that_disconnects_is_metered_for_what_was_sent,
             streams::a_client_that_disconnects_while_it_sends_is_metered_for_what_went_through,
             webhooks::a_receiver_that_is_down_for_a_day_gets_everything_in_order,
@@ -81,6 +82,7 @@ pub mod rejections;
 pub mod settlement;
 pub mod several;
 pub mod signatures;
+pub mod stage;
 pub mod streams;
 pub mod webhooks;
 pub mod wire;

@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use super::{api::Admin, state::State};
 use crate::process::root;
 
-/// The upstream in a catalog that stands for the demo origin: the discard port, where nothing answers.
-const ORIGIN: &str = r#""http://127.0.0.1:9""#;
+/// The upstreams in a catalog that stand for the demo origin, with and without a path: the discard port, where nothing answers.
+const ORIGIN: [&str; 2] = [r#""http://127.0.0.1:9""#, r#""http://127.0.0.1:9/"#];
 
 /// What stands for a parameter in the path of the demo's call.
 const PARAMETER: &str = "hello";
@@ -46,7 +46,9 @@ pub(super) async fn set_up(state: &State, gateway: &str, origin: &str, catalog: 
     let catalog = catalog.map_or_else(|| root().join("xtask/demo/catalog.toml"), Path::to_path_buf);
     let source = fs::read_to_string(&catalog).with_context(|| format!("cannot read {}", catalog.display()))?;
     let refused = "the catalog was not accepted (--fresh begins again, with an empty gateway)";
-    admin.publish(source.replace(ORIGIN, &format!("{origin:?}"))).await.context(refused)?;
+    let [bare, with_path] = ORIGIN;
+    let source = source.replace(bare, &format!("{origin:?}")).replace(with_path, &format!("\"{origin}/"));
+    admin.publish(source).await.context(refused)?;
     let published = admin.get("catalog").await?["catalog"].take();
     let (sold, call) = offer(&published, origin);
     if let Some(demo) = state.demo::<Demo>()? {

@@ -34,6 +34,21 @@ fn a_plain_key_is_shown_once_and_its_last_four_later() {
 }
 
 #[test]
+fn a_test_credential_says_so_and_stays_one() {
+    let shop = Shop::open();
+    let bob = shop.account("Bob");
+    let credentials = format!("accounts/{bob}/credentials");
+    let made = shop.call("POST", &credentials, Some("t-1"), &json!({ "test": true }));
+    assert!(text(&made.body["api_key"]).starts_with("fb_test_"), "{made:?}");
+    assert_eq!(shop.call("POST", &credentials, Some("t-1"), &json!({ "test": true })), made);
+    assert_eq!(shop.get(&credentials).body["items"][0]["test"], true);
+    let one = format!("{credentials}/{}", text(&made.body["key"]));
+    assert_eq!(code(&shop.call("PATCH", &one, None, &json!({ "test": false }))), (400, "request.malformed"));
+    let rotated = shop.call("POST", &format!("{one}/rotations"), None, &json!({}));
+    assert!(text(&rotated.body["api_key"]).starts_with("fb_test_"), "{rotated:?}");
+}
+
+#[test]
 fn the_provider_says_what_keys_begin_with() {
     let shop = Shop::open();
     let bob = shop.account("Bob");

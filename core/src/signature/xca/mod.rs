@@ -31,6 +31,8 @@ pub struct Claim<'a> {
     pub timestamp: &'a str,
     /// `X-Ca-Nonce`.
     pub nonce: &'a str,
+    /// `X-Ca-Stage`: which stage of the product.
+    pub stage: &'a str,
     accept: &'a str,
     content_md5: &'a str,
     content_type: &'a str,
@@ -51,6 +53,7 @@ impl<'a> Claim<'a> {
             "x-ca-signature-headers" => &mut self.signed_headers,
             "x-ca-timestamp" => &mut self.timestamp,
             "x-ca-nonce" => &mut self.nonce,
+            "x-ca-stage" => &mut self.stage,
             "accept" => &mut self.accept,
             "content-md5" => &mut self.content_md5,
             "content-type" => &mut self.content_type,

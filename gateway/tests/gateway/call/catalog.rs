@@ -48,6 +48,15 @@ cors = { origins = ["https://a.example", "http://localhost:3000"] }
 routes = [{ path = "/paged", methods = ["GET", "POST"] }]
 rate = { per_1000_calls = "2.00" }
 [[products]]
+id = "tried"
+upstream = "http://origin.test"
+auth = ["x-ca", "key"]
+admission = "strict"
+stages = { test = { upstream = "http://sandbox.test/v1", limits = { per_account = "2/minute" } } }
+limits = { per_account = "1/minute" }
+routes = [{ path = "/tried" }]
+rate = { per_1000_calls = "2.00" }
+[[products]]
 id = "slow-strict"
 upstream = "http://origin.test"
 auth = ["x-ca"]

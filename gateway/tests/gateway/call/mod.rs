@@ -21,6 +21,7 @@
 //! | a long lease takes nothing that is needed | `offer` that gives one whatever is left; changes that are not heeded; a loop that ends and keeps it | `plenty::*` |
 //! | who hangs up pays once | `sweep` that ends nothing; that ends a call again; `finish` that counts a late end | `abandoned::*` |
 //! | a preflight asks nobody, and a page reads errors | `preflight` that answers nothing; `expose` that adds nothing | `cors::*` |
+//! | a test call reaches nothing real and costs nothing | `tests_of` that gives the shop itself where there is no test stage | `stage::*` |
 //! | only what the product says is charged | `is_charged` that looks at no status | `charging::*` |
 //! | strict admission takes nonces over all instances | `admit` that skips `take_nonce` | `strict_admission_sees_a_nonce_on_every_instance` |
 
@@ -36,6 +37,7 @@ mod origins;
 mod plain_keys;
 mod plenty;
 mod rfc9421_callers;
+mod stage;
 mod streams;
 mod strict;
 mod used_up;

@@ -6,7 +6,7 @@ use super::*;
 
 /// The plain key of `ak_1`, as it is when it was made here.
 fn api_key() -> String {
-    master_key().plain_key("fb", "0123456789abcdefghjkmnpqrs")
+    master_key().plain_key("fb", false, "0123456789abcdefghjkmnpqrs")
 }
 
 /// A deployment in which `ak_1` has this plain key.
@@ -100,15 +100,17 @@ fn a_plain_key_that_is_made_up_costs_no_look_up() {
     assert!(send(&instance, &request("/keyed", &format!("\nx-api-key: {}", api_key()))).is_ok());
     deployment.memory.set_down(true);
     let stranger = MasterKey::from_base64("CAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAg=").unwrap();
-    let made_up = stranger.plain_key("fb", "0123456789abcdefghjkmnpqrs");
+    let made_up = stranger.plain_key("fb", false, "0123456789abcdefghjkmnpqrs");
     let mistyped = api_key().replacen('0', "1", 1);
     for key in [made_up, mistyped] {
         let sent = request("/keyed", &format!("\nauthorization: Bearer {key}"));
         assert_eq!(send(&instance, &sent).unwrap_err(), "credential.unknown", "{key}");
     }
     // What could be somebody's cannot be told without the store.
-    let ours = master_key().plain_key("fb", "zzzzzzzzzzzzzzzzzzzzzzzzzz");
-    for key in ["sk-of-another-gateway".to_owned(), ours, stranger.plain_key("acme", "0123456789abcdefghjkmnpqrs")] {
+    let ours = master_key().plain_key("fb", false, "zzzzzzzzzzzzzzzzzzzzzzzzzz");
+    for key in
+        ["sk-of-another-gateway".to_owned(), ours, stranger.plain_key("acme", false, "0123456789abcdefghjkmnpqrs")]
+    {
         let sent = request("/keyed", &format!("\nauthorization: Bearer {key}"));
         assert_eq!(send(&instance, &sent).unwrap_err(), "temporarily.unavailable", "{key}");
     }

@@ -1,0 +1,50 @@
+//! Test calls: they go to a product's test stage, are limited, and nobody pays for them.
+//!
+//! Invariant: a test call reaches no upstream that is sold, takes nothing off a lease, and is in no batch. Where a product has no
+//! test stage there are none.
+
+use std::rc::Rc;
+
+use farebox_core::{credential::Credential, rejection::Rejection, signature::Presented, time::Timestamp};
+
+use crate::{
+    admit::{Got, Paid, Pass},
+    instance::{Call, Progress, Shop, State},
+};
+
+/// Whether a request asks for the test stage, by its credential or by `X-Ca-Stage`.
+pub(crate) fn is_test(presented: &Presented<'_>, credential: &Credential) -> Result<bool, Rejection> {
+    let stage = match presented {
+        Presented::XCa(claim) => claim.stage,
+        Presented::Rfc9421(_) | Presented::AppCode(_) | Presented::Key(_) => "",
+    };
+    match stage {
+        "" => Ok(credential.is_test),
+        stage if stage.eq_ignore_ascii_case("RELEASE") => Ok(credential.is_test),
+        stage if stage.eq_ignore_ascii_case("TEST") => Ok(true),
+        _ => Err(Rejection::RequestMalformed("X-Ca-Stage must be RELEASE or TEST")),
+    }
+}
+
+/// The products as test calls see them, where this one can be tried out.
+pub(crate) fn tests_of(shop: &Shop, product: usize) -> Result<Rc<Shop>, Rejection> {
+    let test = shop.test.as_ref().filter(|test| test.catalog.products[product].is_test);
+    test.cloned().ok_or(Rejection::StageMissing)
+}
+
+impl State {
+    /// A test call that is within the limits of its stage, which takes its place there and its nonce.
+    pub(crate) fn test_call(&mut self, pass: &Pass<'_>, got: Option<&mut Got>, shared: bool, now: Timestamp) -> Paid {
+        let product = &pass.shop.catalog.products[pass.product];
+        if got.and_then(|got| got.place.take()).is_none() {
+            self.throttle.take(shared, product, &pass.caller.credential, now);
+        }
+        if let Some((_, fingerprint)) = pass.nonce {
+            self.nonces.take(fingerprint, now);
+        }
+        let (caller, shop) = (Rc::clone(&pass.caller), Rc::clone(&pass.shop));
+        let (product, announced, progress) = (pass.product, pass.announced, Progress::Admitted);
+        let call = Call { caller, shop, product, tab: None, began: now, heard_at: now, announced, progress };
+        Paid { call, refill: false, limits: vec![("farebox-stage", "test".to_owned())] }
+    }
+}
