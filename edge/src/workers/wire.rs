@@ -246,13 +246,8 @@ impl Message {
             *word = f64::from(goes);
         }
         self.beginning(url);
-        for fields in [set, respond] {
-            let mut names = String::with_capacity(64);
-            for (at, (name, _)) in fields.iter().enumerate() {
-                names.extend([if at == 0 { "" } else { "," }, name]);
-            }
-            self.text(&names, "");
-        }
+        self.names(set);
+        self.names(respond);
         for (_, value) in set {
             self.beginning(value);
         }
@@ -286,6 +281,15 @@ impl Message {
     fn finish(&mut self) {
         self.numbers[place::TEXT_AT] = self.text.as_ptr().addr() as f64;
         self.numbers[place::TEXT_BYTES] = self.text.len() as f64;
+    }
+
+    /// The names of fields, which are the same from call to call.
+    fn names<T>(&mut self, fields: &[(&'static str, T)]) {
+        let mut names = String::with_capacity(64);
+        for (at, (name, _)) in fields.iter().enumerate() {
+            names.extend([if at == 0 { "" } else { "," }, name]);
+        }
+        self.text(&names, "");
     }
 
     /// A text whose beginning is the same for the next call of its kind.
