@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 
 use farebox_core::{
-    catalog::{
-        Admission, AnswerStyle, AuthScheme, Catalog, Product, SCHEMA, compile, difference::difference, router::Router,
-    },
+    catalog::{Admission, AuthScheme, Catalog, SCHEMA, compile, difference::difference, router::Router},
     ledger::{Beyond, Every},
     meter::Meter,
     money::Micros,
@@ -86,20 +84,6 @@ limits = { per_product = "500/second", per_account = "1000 / minute", per_creden
 
 fn good() -> Catalog {
     compile(GOOD).expect("the good catalog compiles")
-}
-
-#[test]
-fn answers_are_annotated_and_upstreams_get_a_signature_unless_the_product_says_otherwise() {
-    let source = GOOD.replace("timeout = \"10s\"", "answer = \"untouched\"\nupstream_signature = false");
-    let catalog = compile(&source).unwrap();
-    let [translate, plain] = &catalog.products[..] else { panic!("two products") };
-    assert_eq!((translate.answer, plain.answer), (AnswerStyle::Untouched, AnswerStyle::Annotated));
-    assert!(!translate.upstream_signature && plain.upstream_signature);
-    let mut stored = serde_json::to_value(plain).unwrap();
-    for key in ["answer", "upstream_signature"] {
-        stored.as_object_mut().unwrap().remove(key).unwrap();
-    }
-    assert_eq!(serde_json::from_value::<Product>(stored).unwrap(), *plain, "as one that was published before");
 }
 
 #[test]

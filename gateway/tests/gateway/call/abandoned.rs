@@ -1,9 +1,12 @@
 //! Callers who leave between admission and the upstream's head: each such call is charged once, and holds no lease for ever.
 
-use farebox_core::meter::Meter;
+use farebox_core::{meter::Meter, time::Millis};
 use farebox_gateway::{CallKey, Flow, Flowed};
 
 use super::*;
+
+/// How long an upstream may take.
+pub(super) const ANSWERS_WITHIN: Millis = 120 * SECOND;
 
 fn pass(deployment: &Deployment, millis: Millis) {
     deployment.memory.set_now(deployment.memory.now().plus(millis));

@@ -58,7 +58,7 @@ use farebox_core::{
     ledger::{BookedLease, Command, IdempotencyKey},
     request::Facts,
     signature::{Body, Signer, xca},
-    time::{DAY, Millis, SECOND, Timestamp},
+    time::{DAY, SECOND, Timestamp},
 };
 use farebox_gateway::{Forward, Gateway, Lifetime, Outcome, Settings, Step};
 use farebox_memory::Memory;
@@ -69,9 +69,6 @@ use farebox_ports::{
 use serde_json::json;
 
 use self::catalog::CATALOG;
-
-/// How long an upstream may take.
-const ANSWERS_WITHIN: Millis = 120 * SECOND;
 
 const START: Timestamp = Timestamp::from_millis(1_000 * DAY);
 
@@ -151,7 +148,7 @@ impl Deployment {
             address_header: "x-from",
             metrics_every: SECOND,
             lifetime,
-            answers_within: Some(ANSWERS_WITHIN),
+            answers_within: Some(abandoned::ANSWERS_WITHIN),
         };
         Rc::new(Gateway::new(self.memory.clone(), settings, [seed, seed], self.memory.now()))
     }
