@@ -1,10 +1,11 @@
 //! What happens by the clock. One run: settle, then tell the provider.
 //!
-//! Invariant: both together ask the platform for no more than one invocation may. What is settled stays settled whatever
+//! A run for which nothing can wait ends before it begins ([`quiet`]). Invariant: both together ask the platform for no more than one invocation may. What is settled stays settled whatever
 //! becomes of the telling, which goes on with the next run.
 
 mod counted;
 mod counters_sweep;
+mod quiet;
 pub mod settlement;
 pub mod webhooks;
 
@@ -21,7 +22,7 @@ pub trait BillingPorts: KeyValue + Documents + UsageJournal + Ledger + DueIndex 
 impl<P: KeyValue + Documents + UsageJournal + Ledger + DueIndex + Reports + Web + Host> BillingPorts for P {}
 
 /// Settles everything that can be seen, and sends what the provider's endpoints do not have yet: first of the accounts that
-/// had usage. `asked`: somebody waits for the report, so it is kept also when there was nothing to settle.
+/// had usage, or of which something was due. `asked`: somebody waits for the report, so it is kept also when there was nothing to settle.
 ///
 /// # Errors
 /// As [`settlement::run`].
@@ -32,6 +33,9 @@ pub async fn run<P: BillingPorts>(
     asked: bool,
 ) -> Result<Report, Fault> {
     let ports = &Counted::new(ports);
+    if !asked && quiet::is_quiet(ports, now).await {
+        return Ok(Report { at: now, operations: ports.spent(), ..Report::default() });
+    }
     let settled = settlement::settle(ports, now, asked).await;
     let used = settled.as_ref().map_or(&[][..], |(_, used)| used);
     if let Err(fault) = webhooks::deliver(ports, master_key, now, used).await {

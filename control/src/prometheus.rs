@@ -113,7 +113,12 @@ fn settlement(page: &mut String, totals: &Totals, now: Timestamp) {
         line(page, "farebox_settlement_batches_total", &format!("outcome=\"{outcome}\""), count);
     }
     let Some(whole) = totals.whole else { return };
-    head(page, "farebox_settlement_lag_seconds", "gauge", "How long ago everything that could be seen was settled.");
+    head(
+        page,
+        "farebox_settlement_lag_seconds",
+        "gauge",
+        "How long ago everything that could be seen was settled; up to two hours where nobody calls.",
+    );
     let _ = writeln!(page, "farebox_settlement_lag_seconds {}", seconds(now.since(whole)));
 }
 

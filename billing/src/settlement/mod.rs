@@ -134,7 +134,7 @@ pub async fn run<P: SettlementPorts>(ports: &P, now: Timestamp) -> Result<Report
     Ok(settle(&Counted::new(ports), now, true).await?.0)
 }
 
-/// The same, with the accounts that had usage. Where nobody `asked` for it, the report is kept only when there was something
+/// The same, with the accounts that had usage or of which something was due. Where nobody `asked` for it, the report is kept only when there was something
 /// to settle, so that a quiet gateway writes next to nothing.
 pub(crate) async fn settle<P: SettlementPorts>(
     ports: &Counted<'_, P>,
@@ -222,10 +222,21 @@ pub async fn totals(ports: &impl KeyValue) -> Result<Totals, Fault> {
     Ok(read(ports, TOTALS_ENTRY).await?.unwrap_or_default())
 }
 
+/// Whether the last runs left nothing for the next one, and one walked the journal within the last `millis`.
+pub(crate) async fn is_whole(
+    ports: &(impl Documents + UsageJournal),
+    now: Timestamp,
+    millis: Millis,
+) -> Result<bool, Fault> {
+    let Checkpoint { settled, swept, aside, .. } = KeptCheckpoint::read(ports).await?.checkpoint;
+    let walked = settled.start().plus(ports.shown_within());
+    Ok(swept.is_none() && aside.is_empty() && (0..millis).contains(&now.since(walked)))
+}
+
 /// What a run came to.
 struct Done {
     report: Report,
-    /// The accounts that had usage.
+    /// The accounts that had usage, and after them those of which something was due.
     accounts: Vec<AccountId>,
     /// Whether something was left for another reason than that a run may do only so much.
     is_silent: bool,
@@ -292,7 +303,8 @@ async fn walk<P: SettlementPorts>(ports: &Counted<'_, P>, now: Timestamp) -> Res
         all_wait: unseen.is_some(),
         settled: &run.settled,
     };
-    step.sweep = time::pass(ports, &time, sweep.clone(), shares.time).await?;
+    let passed = time::pass(ports, &time, sweep.clone(), shares.time).await?;
+    step.sweep = passed.sweep;
     let moved = step.settled.0 - kept.checkpoint.settled.0;
     let is_changed = run.report.batches > 0 || !aside.is_empty() || step.sweep != sweep;
     if is_changed || !(0..CHECKPOINT_EVERY).contains(&moved) {
@@ -303,7 +315,9 @@ async fn walk<P: SettlementPorts>(ports: &Counted<'_, P>, now: Timestamp) -> Res
     let behind = oldest.into_iter().chain((run.reached <= until).then_some(run.reached)).min();
     run.report.lag_seconds = behind.map_or(0, |window| now.since(window.start()).max(0) / SECOND);
     run.report.operations = ports.spent();
-    Ok(Done { report: run.report, accounts: run.settled.into_keys().collect(), is_silent })
+    let due = passed.due.into_iter().filter(|account| !run.settled.contains_key(account));
+    let accounts = run.settled.keys().cloned().chain(due).collect();
+    Ok(Done { report: run.report, accounts, is_silent })
 }
 
 /// Where a run begins to read: where the one before says, unless that one's clock was ahead of ours. Then it may have passed

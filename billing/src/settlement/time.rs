@@ -56,14 +56,24 @@ pub(super) struct Time<'a> {
     pub(super) settled: &'a BTreeMap<AccountId, Option<Timestamp>>,
 }
 
-/// Lets the time pass where that has something to do, while more than `kept` operations are left. Returns where the sweep goes on.
+/// What was looked after.
+pub(super) struct Passed {
+    /// Where the sweep over all accounts goes on.
+    pub(super) sweep: Sweep,
+    /// The accounts of which something was due.
+    pub(super) due: Vec<AccountId>,
+}
+
+/// Lets the time pass where that has something to do, while more than `kept` operations are left.
 pub(super) async fn pass<P: SettlementPorts>(
     ports: &Counted<'_, P>,
     time: &Time<'_>,
     sweep: Sweep,
     kept: u32,
-) -> Result<Sweep, Fault> {
-    let Some(share) = ports.left(kept).checked_div(2 + P::COST).filter(|share| *share > 0) else { return Ok(sweep) };
+) -> Result<Passed, Fault> {
+    let Some(share) = ports.left(kept).checked_div(2 + P::COST).filter(|share| *share > 0) else {
+        return Ok(Passed { sweep, due: Vec::new() });
+    };
     let due = ports.due(time.seen.heard_until, share).await?;
     let by_index: BTreeSet<&AccountId> = due.iter().map(|due| &due.account).collect();
     let now = time.now.minutes();
@@ -82,8 +92,9 @@ pub(super) async fn pass<P: SettlementPorts>(
         .collect();
     let accounts: Vec<AccountId> = others.chain(told).chain(swept).collect();
     if accounts.is_empty() && due.is_empty() {
-        return Ok(sweep);
+        return Ok(Passed { sweep, due: Vec::new() });
     }
+    let looked_after = due.iter().map(|due| due.account.clone()).collect();
     let gone = read::<Gone>(ports, CATALOG_ENTRY).await?.unwrap_or_default().gone;
     let answers = tick(ports, time, &gone, accounts, kept).await;
     let after = due.into_iter().filter_map(|due| {
@@ -95,7 +106,7 @@ pub(super) async fn pass<P: SettlementPorts>(
     if !after.is_empty() {
         ports.looked_after(&after).await?;
     }
-    Ok(sweep)
+    Ok(Passed { sweep, due: looked_after })
 }
 
 /// The accounts whose turn it is, and where the sweep goes on.

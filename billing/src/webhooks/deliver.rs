@@ -12,10 +12,10 @@ use farebox_core::{
     webhook::{Message, wait_after},
 };
 use farebox_ports::{
-    Fault, KeyValue,
+    Documents, Fault, KeyValue,
     log::tell,
     reports::{Outbox, Query, Report, Reports},
-    stored::{read, write},
+    stored::{change, parsed, read, write},
 };
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +49,9 @@ const SKIPPED: u64 = 256;
 
 const SWEEP_ENTRY: &str = "webhook-sweep";
 
+/// Where it stands whether the next run has something to send though nothing happens.
+const REST_ENTRY: &str = "webhook-rest";
+
 /// Where the key-value store lists the accounts.
 const ACCOUNTS: &str = "account/";
 
@@ -56,6 +59,22 @@ const ACCOUNTS: &str = "account/";
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Sweep {
     after: Option<String>,
+}
+
+/// Whether a run looked at all accounts at once, and left nothing that is to be sent again.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Rest {
+    is_at_rest: bool,
+}
+
+/// Whether nothing is to be sent until something is booked.
+///
+/// # Errors
+/// [`Fault`] when the store does not answer.
+pub(crate) async fn are_at_rest(ports: &impl Documents) -> Result<bool, Fault> {
+    let text = ports.current(REST_ENTRY).await?;
+    let rest = text.map(|text| parsed::<Rest>(REST_ENTRY, text.as_bytes())).transpose()?;
+    Ok(rest.is_some_and(|rest| rest.is_at_rest))
 }
 
 /// What one run knows of one endpoint.
@@ -71,6 +90,8 @@ struct Run<'a, P> {
     now: Timestamp,
     receivers: Vec<Receiver>,
     sent: u32,
+    /// Whether something was not taken, or not reached.
+    leaves_some: bool,
 }
 
 /// The places of all endpoints in one stream, by their ids.
@@ -91,32 +112,42 @@ pub(crate) async fn deliver<P: WebhookPorts>(
         let health = read(ports, &health_entry(&endpoint.id)).await?.unwrap_or_default();
         receivers.push(Receiver { endpoint, health, failures: 0 });
     }
-    let mut run = Run { ports, master_key, now, receivers, sent: 0 };
+    let mut run = Run { ports, master_key, now, receivers, sent: 0, leaves_some: false };
     run.notices().await?;
-    if run.receivers.is_empty() {
-        return Ok(());
+    if !run.receivers.is_empty() {
+        run.accounts(used).await?;
     }
-    let first = run.first(used).await?;
-    let before: Sweep = read(ports, SWEEP_ENTRY).await?.unwrap_or_default();
-    let page = ports.list(ACCOUNTS, before.after.as_deref(), ACCOUNTS_AT_ONCE).await?;
-    for key in &page.items {
-        if run.is_through() {
-            break;
-        }
-        let account = key.strip_prefix(ACCOUNTS).and_then(|id| id.parse().ok());
-        if let Some(account) = account.filter(|account| !first.contains(account)) {
-            run.account(&account).await?;
-        }
-    }
-    // A run that was cut short begins at the same place: the accounts it was through with cost a look each.
-    let sweep = if run.is_through() { before.after.clone() } else { page.cursor };
-    if sweep != before.after {
-        write(ports, SWEEP_ENTRY, &Sweep { after: sweep }).await?;
+    let is_at_rest = !run.leaves_some;
+    if are_at_rest(ports).await? != is_at_rest {
+        change(ports, REST_ENTRY, |rest: &mut Rest| rest.is_at_rest = is_at_rest).await?;
     }
     Ok(())
 }
 
 impl<P: WebhookPorts> Run<'_, P> {
+    /// Looks after the accounts that come first, and after some of all others in turn.
+    async fn accounts(&mut self, used: &[AccountId]) -> Result<(), Fault> {
+        let first = self.first(used).await?;
+        let before: Sweep = read(self.ports, SWEEP_ENTRY).await?.unwrap_or_default();
+        let page = self.ports.list(ACCOUNTS, before.after.as_deref(), ACCOUNTS_AT_ONCE).await?;
+        for key in &page.items {
+            if self.is_through() {
+                break;
+            }
+            let account = key.strip_prefix(ACCOUNTS).and_then(|id| id.parse().ok());
+            if let Some(account) = account.filter(|account| !first.contains(account)) {
+                self.account(&account).await?;
+            }
+        }
+        // A run that was cut short begins at the same place: the accounts it was through with cost a look each.
+        let sweep = if self.is_through() { before.after.clone() } else { page.cursor };
+        self.leaves_some |= self.is_through() || sweep.is_some() || before.after.is_some();
+        if sweep != before.after {
+            write(self.ports, SWEEP_ENTRY, &Sweep { after: sweep }).await?;
+        }
+        Ok(())
+    }
+
     /// Whether it has sent as much as one run may, or has no operations left for another account.
     fn is_through(&self) -> bool {
         self.sent >= SENT_AT_ONCE || self.ports.left(ENDED_WITH) == 0
@@ -169,6 +200,7 @@ impl<P: WebhookPorts> Run<'_, P> {
                 }
                 position.after = outbox.seen;
             }
+            self.leaves_some |= position.failed.is_some();
             if position != Position::default() {
                 positions.insert(id, position);
             }
@@ -177,7 +209,7 @@ impl<P: WebhookPorts> Run<'_, P> {
         if positions != before { write(self.ports, &entry, &positions).await } else { Ok(()) }
     }
 
-    async fn outbox(&self, account: &AccountId, position: &Position, created: Timestamp) -> Result<Outbox, Fault> {
+    async fn outbox(&mut self, account: &AccountId, position: &Position, created: Timestamp) -> Result<Outbox, Fault> {
         let from = (position.after == 0).then_some(created);
         let query = Query::Outbox { after: position.after, from, limit: READ_AT_ONCE };
         match self.ports.report(account, &query).await {
@@ -186,6 +218,7 @@ impl<P: WebhookPorts> Run<'_, P> {
             Ok(_) => Ok(Outbox::default()),
             Err(fault) => {
                 tell(self.ports, "webhook.unread", &[("account", account)], &fault);
+                self.leaves_some = true;
                 Ok(Outbox::default())
             }
         }
@@ -217,6 +250,7 @@ impl<P: WebhookPorts> Run<'_, P> {
             if self.is_due(at, position) {
                 self.send_all(at, position, &new).await?;
             }
+            self.leaves_some |= position.failed.is_some();
             if position.failed.is_none() {
                 position.after = position.after.max(messages.last().map_or(0, |(_, last)| last.seq));
             }

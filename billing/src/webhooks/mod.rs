@@ -14,13 +14,13 @@ use farebox_core::{
     webhook::Message,
 };
 use farebox_ports::{
-    Fault, Host, KeyValue, Web,
+    Documents, DueIndex, Fault, Host, KeyValue, Web,
     reports::Reports,
     stored::{read, write},
 };
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::deliver::deliver;
+pub(crate) use self::deliver::{are_at_rest, deliver};
 use self::send::send;
 pub use self::send::{Failure, SECRET_MARK, resend};
 
@@ -43,9 +43,9 @@ const NO_ACCOUNT: &str = "-";
 const GIVEN_UP_AFTER: Millis = 5 * DAY;
 
 /// All that sending needs.
-pub trait WebhookPorts: KeyValue + Reports + Web + Host {}
+pub trait WebhookPorts: KeyValue + Documents + Reports + Web + Host {}
 
-impl<P: KeyValue + Reports + Web + Host> WebhookPorts for P {}
+impl<P: KeyValue + Documents + Reports + Web + Host> WebhookPorts for P {}
 
 /// Where messages are sent to.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -137,14 +137,19 @@ pub async fn endpoints(ports: &impl KeyValue) -> Result<Vec<Endpoint>, Fault> {
     Ok(endpoints)
 }
 
-/// Marks an account that something was booked for, where somebody is there to be told. A mark that is lost costs the account
-/// its place in front, and no message.
+/// Marks an account that something was booked for, where somebody is there to be told, and has the next runs look after it. A mark
+/// that is lost costs the account its place in front, and no message.
 ///
 /// # Errors
 /// [`Fault`] when the store does not answer.
-pub async fn mark(ports: &impl KeyValue, account: &AccountId) -> Result<(), Fault> {
+pub async fn mark(ports: &(impl KeyValue + DueIndex), account: &AccountId) -> Result<(), Fault> {
     let is_anybody_there = !ports.list(ENDPOINTS, None, 1).await?.items.is_empty();
-    if is_anybody_there { ports.put(&format!("{BOOKED}{account}"), b"").await } else { Ok(()) }
+    if !is_anybody_there {
+        return Ok(());
+    }
+    ports.put(&format!("{BOOKED}{account}"), b"").await?;
+    // Whatever else is due of it is due later, and is known again once it was looked after.
+    ports.announce(account, Timestamp::default()).await
 }
 
 /// Leaves a message that is of no account. `at` must be another for each.

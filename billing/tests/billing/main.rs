@@ -2,3 +2,4 @@
 #![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect must fail")]
 
 mod budget;
+mod quiet;

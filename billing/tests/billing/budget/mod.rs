@@ -8,7 +8,7 @@
 //! | time passes where something is due | `note_due` that notes nothing | `a_lease_of_an_instance_that_is_gone_ends_without_a_sweep` |
 //! | a run keeps enough for its end | `Shares` that keep nothing | `all_accounts_are_settled_after_an_outage` |
 
-mod limited;
+pub(crate) mod limited;
 
 use std::collections::BTreeMap;
 

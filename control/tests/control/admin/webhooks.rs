@@ -6,6 +6,7 @@
 //! | a receiver that is down is left in peace | trying at each run | `a_receiver_that_was_down_for_a_day…` |
 //! | nobody waits longer than needed | forgetting that it recovered | `a_receiver_that_recovers_gets_what_waits_at_once` |
 //! | a message has one id | an id with the time in it | `a_receiver_that_was_down…`, `what_is_booked…` |
+//! | a quiet gateway tells what is booked | a `mark` that announces nothing; `leaves_some` that is never so | `what_is_booked_in_a_quiet_gateway…` |
 //! | the past is not told | reading the book from its beginning | `what_is_booked_is_told_once_and_signed` |
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -266,6 +267,35 @@ fn a_receiver_that_recovers_gets_what_waits_at_once() {
     assert_eq!(taken(&shop).len(), 5);
     let row = &shop.get("webhooks").body["items"][0];
     assert!(row["failing_since"].is_null() && row["recovered"].is_string(), "{row}");
+}
+
+/// So many minutes pass, each with a run that nobody asked for. Returns how many operations the last one made.
+fn minutes(shop: &Shop, minutes: u32) -> u32 {
+    let minute = |_| {
+        shop.memory.set_now(shop.memory.now().plus(MINUTE));
+        let run = farebox_billing::run(&shop.memory, &shop.settings.master_key, shop.memory.now(), false);
+        ready(run).unwrap().operations
+    };
+    (0..minutes).map(minute).last().unwrap()
+}
+
+#[test]
+fn what_is_booked_in_a_quiet_gateway_is_told_by_the_next_run_and_until_it_is_taken() {
+    const QUIET: u32 = 3;
+    let shop = Shop::open();
+    register(&shop, json!({ "url": URL }));
+    let bob = shop.account("Bob");
+    assert_eq!(minutes(&shop, 15), QUIET);
+    shop.recharge(&bob, "r-1", "1.00");
+    assert!(minutes(&shop, 1) > QUIET);
+    assert_eq!(taken(&shop).len(), 1);
+    assert_eq!(minutes(&shop, 2), QUIET);
+    shop.memory.answer_posts(None);
+    shop.recharge(&bob, "r-2", "1.00");
+    assert!(minutes(&shop, 5) > QUIET, "it waits to be sent again");
+    shop.memory.answer_posts(Some(204));
+    assert_eq!(minutes(&shop, 60), QUIET);
+    assert_eq!(taken(&shop).len(), 2);
 }
 
 #[test]
