@@ -73,6 +73,10 @@ pub async fn report<S: EntryStore>(
             let rows = repricing.finish().into_iter().map(repriced).collect();
             ask_open(store, accounts, id, |_, _| Report::Repriced(rows)).await
         }
+        Query::Sold { key, sale } => {
+            let sold = ask(store, accounts, id, |account| account.is_open().then(|| account.sold(key, sale))).await?;
+            Ok(sold.ok_or(Refusal::NotOpen).flatten().map(Report::Sold))
+        }
         Query::Statement { from, until } => {
             seal(store, accounts, id, *until).await?;
             let mut statement = StatementWriter::new(*from, *until);

@@ -5,7 +5,7 @@
 
 use farebox_core::{
     id::{AccountId, OfferId, ProductId, WriterId},
-    ledger::{Entry, Refusal, Statement},
+    ledger::{Answer, Entry, IdempotencyKey, Refusal, Sale, Statement},
     meter::{Meter, PerMeter, Usage},
     money::{Currency, Micros},
     time::Timestamp,
@@ -71,6 +71,13 @@ pub enum Query {
         /// The other catalog, compiled, as JSON: the edge asks questions too, and need not know how a catalog is written.
         catalog: String,
     },
+    /// Was this sold under this key before, and what was answered then?
+    Sold {
+        /// The idempotency key of the request.
+        key: IdempotencyKey,
+        /// What it asks for.
+        sale: Sale,
+    },
     /// What happened in `[from, until)`, and what did it cost?
     Statement {
         /// The first moment that counts.
@@ -102,6 +109,8 @@ pub enum Report {
     Repriced(Vec<RepricedRow>),
     /// Messages, and how far the book was read.
     Outbox(Outbox),
+    /// What the sale was answered; `None` when nothing was sold under its key.
+    Sold(Option<Answer>),
     /// The statement.
     Statement(Box<Statement>),
 }

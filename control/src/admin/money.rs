@@ -6,21 +6,18 @@ use farebox_billing::webhooks;
 use farebox_core::{
     catalog::{Catalog, Product},
     id::{AccountId, OfferId, ProductId},
-    ledger::{
-        Answer, Command, Refusal,
-        command::{IdempotencyKey, PackageTerms},
-    },
-    meter::PerMeter,
+    ledger::{Answer, Command, IdempotencyKey, Sale},
     money::{Currency, Micros},
 };
 use farebox_ports::{
     log::tell,
+    reports::{Query, Report},
     schema::{Amount, CurrencyCode, Id},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AdminPorts, AdminResponse, Answered, Call, accounts::account_id, failure::Failure};
+use super::{AdminPorts, AdminResponse, Answered, Call, accounts::account_id, failure::Failure, reports::mismatch};
 
 /// The longest idempotency key, in bytes.
 const LONGEST_KEY: usize = 255;
@@ -113,34 +110,27 @@ impl<P: AdminPorts> Call<'_, P> {
             .sold_to(&account, &product)
             .await
             .and_then(|sold| sold.package_terms(&package).ok_or_else(|| unsold(&package, &sold)));
-        let command = |terms| Command::Purchase(terms);
-        let gone = || PackageTerms {
-            product: product.clone(),
-            offer: package.clone(),
-            price: Micros::ZERO,
-            quantities: PerMeter::default(),
-            valid: None,
-            priority: 0,
-        };
-        AdminResponse::json(201, &self.sell(&account, &key, terms, command, gone).await?)
+        let sale = Sale::Purchase { product, offer: package };
+        AdminResponse::json(201, &self.sell(&account, &key, terms.map(Command::Purchase), sale).await?)
     }
 
-    /// Sells by `terms`. Where the catalog has none, the same request may have been carried out when it had: the ledger
-    /// answers it again by its key, and refuses terms that are `gone` because there is nothing in them to be bought.
-    pub(super) async fn sell<T>(
+    /// Carries out the command that sells. Where the catalog does not have the offer, the same request may have been carried out
+    /// when it had: then it is answered as it was.
+    pub(super) async fn sell(
         &self,
         account: &AccountId,
         key: &IdempotencyKey,
-        terms: Result<T, Failure>,
-        command: impl FnOnce(T) -> Command,
-        gone: impl FnOnce() -> T,
+        command: Result<Command, Failure>,
+        sale: Sale,
     ) -> Result<Booked, Failure> {
-        match terms {
-            Ok(terms) => self.booked(account, key, &command(terms)).await,
-            Err(missing) => match self.booked(account, key, &command(gone())).await {
-                Err(Failure::Refused(Refusal::Amount)) => Err(missing),
-                answered => answered,
-            },
+        let missing = match command {
+            Ok(command) => return self.booked(account, key, &command).await,
+            Err(missing) => missing,
+        };
+        match self.ports.report(account, &Query::Sold { key: key.clone(), sale }).await?? {
+            Report::Sold(Some(answer)) => self.as_booked(account, answer).await,
+            Report::Sold(None) => Err(missing),
+            other => Err(mismatch(&other)),
         }
     }
 
@@ -162,7 +152,13 @@ impl<P: AdminPorts> Call<'_, P> {
         key: &IdempotencyKey,
         command: &Command,
     ) -> Result<Booked, Failure> {
-        match self.ports.execute(account, Some(key), command).await?? {
+        let answer = self.ports.execute(account, Some(key), command).await??;
+        self.as_booked(account, answer).await
+    }
+
+    /// What the ledger has booked, as it is shown.
+    async fn as_booked(&self, account: &AccountId, answer: Answer) -> Result<Booked, Failure> {
+        match answer {
             Answer::Booked { entry, balance, grant } => {
                 self.mark(account).await;
                 // It is booked: where the catalog cannot be read, the balance is shown with two digits, as any amount.

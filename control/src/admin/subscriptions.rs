@@ -4,8 +4,7 @@
 
 use farebox_core::{
     id::{AccountId, OfferId, ProductId, SubscriptionId},
-    ledger::{Answer, Beyond, Command, Every, PlanTerms, command::AccountTerms},
-    meter::PerMeter,
+    ledger::{Answer, Command, PlanTerms, Sale, command::AccountTerms},
     money::Micros,
 };
 use farebox_ports::{
@@ -28,22 +27,6 @@ pub(super) struct Subscribe {
     product: ProductId,
     #[schemars(with = "Id")]
     plan: OfferId,
-}
-
-impl Subscribe {
-    /// The terms of a plan that is not sold any more.
-    fn gone(&self) -> PlanTerms {
-        PlanTerms {
-            product: self.product.clone(),
-            offer: self.plan.clone(),
-            price: Micros::ZERO,
-            every: Every::Months(1),
-            quantities: PerMeter::default(),
-            beyond: Beyond::Reject,
-            priority: 0,
-            grace: 0,
-        }
-    }
 }
 
 /// A subscription that was begun.
@@ -79,7 +62,8 @@ impl<P: AdminPorts> Call<'_, P> {
         let key = self.idempotency_key()?;
         let wanted: Subscribe = self.body()?;
         let terms = self.plan(&account, &wanted).await;
-        let booked = self.sell(&account, &key, terms, Command::Subscribe, || wanted.gone()).await?;
+        let sale = Sale::Subscribe { product: wanted.product, offer: wanted.plan };
+        let booked = self.sell(&account, &key, terms.map(Command::Subscribe), sale).await?;
         let subscription = SubscriptionId(booked.entry).to_string();
         AdminResponse::json(201, &Subscribed { subscription, booked })
     }
@@ -90,8 +74,9 @@ impl<P: AdminPorts> Call<'_, P> {
         let subscription = subscription_id(subscription)?;
         let wanted: Subscribe = self.body()?;
         let terms = self.plan(&account, &wanted).await;
-        let command = |terms| Command::ChangePlan { subscription, terms };
-        AdminResponse::json(200, &self.sell(&account, &key, terms, command, || wanted.gone()).await?)
+        let command = terms.map(|terms| Command::ChangePlan { subscription, terms });
+        let sale = Sale::ChangePlan { subscription, product: wanted.product, offer: wanted.plan };
+        AdminResponse::json(200, &self.sell(&account, &key, command, sale).await?)
     }
 
     pub(super) async fn cancel(&self, account: &str, subscription: &str) -> Answered {

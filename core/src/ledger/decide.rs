@@ -16,6 +16,7 @@ use super::{
     evolve::booked,
     leasing::{self, Wish},
     renewal::{self, Sold},
+    sale::Sale,
     settling, subscription, ticking,
     till::{Register, Till},
     usage::Source,
@@ -159,17 +160,9 @@ fn tick(mut draft: Draft<'_>, seen: &Seen, gone: &[ProductId], at: Timestamp) ->
     draft.finish(Answer::Ticked { due: None })
 }
 
-/// What a command was asked for with. The terms of an offer are the catalog's and not the caller's: they may be others
-/// when the same request is sent again, and it is the same request all the same.
+/// What a command was asked for with.
 fn cause(key: &IdempotencyKey, command: &Command) -> Cause {
-    let content = match command {
-        Command::Purchase(terms) => Hash::of(&("purchase", &terms.product, &terms.offer)),
-        Command::Subscribe(terms) => Hash::of(&("subscribe", &terms.product, &terms.offer)),
-        Command::ChangePlan { subscription, terms } => {
-            Hash::of(&("change plan", subscription, &terms.product, &terms.offer))
-        }
-        other => Hash::of(other),
-    };
+    let content = Sale::by(command).map_or_else(|| Hash::of(command), |sale| sale.content());
     Cause { key: key.clone(), content }
 }
 

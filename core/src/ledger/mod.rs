@@ -20,6 +20,7 @@ mod line;
 mod renewal;
 mod report;
 mod repricing;
+mod sale;
 mod seal;
 mod seal_text;
 mod settling;
@@ -44,6 +45,7 @@ pub use leasing::LONGEST_LEASE;
 pub use line::RatingLine;
 pub use report::UsageReport;
 pub use repricing::{Repriced, Repricing};
+pub use sale::Sale;
 pub use seal::{BegunLine, LateUsage, SealedUsage, UsageSealed, WriterRanges};
 pub use statement::{
     BadStatement, Overrun, StatedCharge, StatedEntry, StatedTier, Statement, StatementWriter, Unaccounted,
