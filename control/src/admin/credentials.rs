@@ -23,10 +23,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::{
     AdminPorts, AdminResponse, Answered, Call, Items,
     accounts::account_id,
+    base32::base32,
     failure::Failure,
     money::unheard,
     names,
-    resource::base32,
     retry::{Before, Seed},
     store,
 };

@@ -28,7 +28,7 @@ pub(super) enum Failure {
     #[error("The admin API has no such path. It is described at /_farebox/openapi.json.")]
     RouteUnknown,
     #[error("This path takes {}.", .0.join(", "))]
-    MethodUnsupported(&'static [&'static str]),
+    MethodUnsupported(Vec<&'static str>),
     #[error("The request cannot be understood: {0}.")]
     Malformed(String),
     #[error("The body is larger than {BODY_LIMIT} bytes.")]

@@ -18,9 +18,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AdminPorts, AdminResponse, Answered, Call, Items,
+    base32::base32,
     credentials::{Wanted, keys_of},
     failure::Failure,
-    resource::base32,
     store,
 };
 use crate::schema::AddressRangeText;

@@ -6,7 +6,7 @@
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{AdminPorts, AdminResponse, Answered, Call, failure::Failure, resource::base32, store};
+use super::{AdminPorts, AdminResponse, Answered, Call, base32::base32, failure::Failure, store};
 
 /// A page of a list.
 #[derive(Debug, Serialize, JsonSchema)]

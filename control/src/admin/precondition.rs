@@ -4,7 +4,7 @@
 
 use farebox_core::signature::hmac_sha256;
 
-use super::{AdminPorts, Call, failure::Failure, resource::base32, store::written};
+use super::{AdminPorts, Call, base32::base32, failure::Failure, store::written};
 
 /// What stands for no document at all.
 pub(super) const NOTHING: &str = "none";

@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AdminPorts, AdminResponse, Answered, Call,
+    base32::base32,
     failure::Failure,
     names,
-    resource::base32,
     retry::Before,
     store::{self, Made},
 };

@@ -13,8 +13,8 @@ use url::Url;
 
 use super::{
     AdminPorts, AdminResponse, Answered, Call, Items, LocalHosts,
+    base32::base32,
     failure::Failure,
-    resource::base32,
     retry::Before,
     store::{self, Made},
 };

@@ -11,6 +11,7 @@ mod prices;
 mod publishing;
 mod restore;
 mod shop;
+mod table;
 mod webhooks;
 
 use self::shop::{CATALOG, Shop, code, master_key, ready};
