@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::book::{Book, calls, package, per_1000_calls, recharge};
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -51,6 +51,7 @@
 
 mod book;
 mod canonical;
+mod events;
 mod leases;
 mod messages;
 mod money;
