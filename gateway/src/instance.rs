@@ -49,7 +49,8 @@ pub struct Settings {
     pub flush_every: Millis,
     /// The header field in which the platform itself says where a call came from, in lower case. Callers cannot set it.
     pub address_header: &'static str,
-    /// How often an instance writes its counters while it is called; 0 for never.
+    /// How often an instance writes its counters, at first and when nobody calls any more; every fifth time while it is called. 0 for
+    /// never.
     pub metrics_every: Millis,
     /// How soon the platform ends an instance, where that is soon.
     pub lifetime: Option<Lifetime>,

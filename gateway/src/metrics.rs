@@ -16,6 +16,9 @@ use crate::{
     ports::EdgePorts,
 };
 
+/// In how many intervals an instance writes its counters once while it is called. Each write costs as much as 17 calls.
+const BUSY_TIMES: Millis = 5;
+
 /// The counters of a running instance.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -85,6 +88,14 @@ impl Metrics {
     }
 }
 
+impl Metrics {
+    /// Whether the counters are to be written: what is new, `every` so often at first and once nobody calls, and seldom between.
+    fn is_due(&self, every: Millis, is_idle: bool, now: Timestamp) -> bool {
+        let times = if self.is_shown && !is_idle { BUSY_TIMES } else { 1 };
+        every > 0 && self.is_changed && now.since(self.written) >= every * times
+    }
+}
+
 impl<P: EdgePorts> Gateway<P> {
     /// Writes the counters down, where that is due and there is something new. A failure waits for the next time.
     pub(crate) async fn publish_metrics(&self) {
@@ -92,7 +103,8 @@ impl<P: EdgePorts> Gateway<P> {
         let now = self.ports.now();
         let (entry, written) = {
             let mut state = self.state();
-            if every == 0 || !state.metrics.is_changed || now.since(state.metrics.written) < every {
+            let is_idle = now.since(state.busy_at) >= self.settings.flush_every;
+            if !state.metrics.is_due(every, is_idle, now) {
                 return;
             }
             state.metrics.is_shown = true;
@@ -150,6 +162,20 @@ mod tests {
     use farebox_ports::counters::Histogram;
 
     use super::*;
+
+    #[test]
+    fn counters_are_written_seldom_only_while_calls_come_and_once_they_are_shown() {
+        let (begin, every) = (Timestamp::default(), 60_000);
+        let mut metrics = Metrics::new(begin);
+        assert!(!metrics.is_due(every, true, begin.plus(HOUR)), "nothing was counted");
+        metrics.rejected("quota.exhausted");
+        for (is_shown, is_idle, due) in [(false, false, every), (true, false, 5 * every), (true, true, every)] {
+            metrics.is_shown = is_shown;
+            let is_due = |after| metrics.is_due(every, is_idle, begin.plus(after));
+            assert_eq!((is_due(due - 1), is_due(due)), (false, true), "shown: {is_shown}, idle: {is_idle}");
+        }
+        assert!(!metrics.is_due(0, true, begin.plus(HOUR)), "they are not to be written");
+    }
 
     #[test]
     fn what_happens_is_counted_by_what_became_of_it() {
