@@ -333,17 +333,3 @@ fn what_could_not_be_written_for_long_is_settled_all_the_same() {
     deployment.settle();
     assert_eq!(deployment.usage().0, 1);
 }
-
-#[test]
-fn a_suspended_account_is_turned_away_once_its_lease_is_over() {
-    let deployment = Deployment::new("1.00");
-    let instance = deployment.instance(1);
-    let call = || send(&instance, &deployment.signed("/leased", "hush")).map(drop);
-    assert_eq!(call(), Ok(()));
-    deployment.book(None, &Command::SetStatus { suspended: true });
-    deployment.memory.set_now(START.plus(20 * SECOND));
-    assert_eq!(call(), Err("account.suspended".to_owned()));
-    deployment.book(None, &Command::SetStatus { suspended: false });
-    deployment.memory.set_now(START.plus(25 * SECOND));
-    assert_eq!(call(), Ok(()));
-}

@@ -1,4 +1,4 @@
-//! Where instances last and an account has plenty, its leases are long: what ends them all the same.
+//! Where instances last and an account has plenty, its leases are long: what ends them all the same, and what ends short ones.
 
 use std::rc::Rc;
 
@@ -99,4 +99,18 @@ fn an_account_that_changed_lately_gets_short_leases_only() {
     deployment.announce("acc_1");
     assert!(send(&deployment.instance(1), &deployment.signed("/leased", "hush")).is_ok());
     assert_eq!(deployment.leased_until(), START.plus(20 * SECOND), "it may be suspended once more");
+}
+
+#[test]
+fn a_suspended_account_is_turned_away_once_its_lease_is_over() {
+    let deployment = Deployment::new("1.00");
+    let instance = deployment.instance(1);
+    let call = || send(&instance, &deployment.signed("/leased", "hush")).map(drop);
+    assert_eq!(call(), Ok(()));
+    deployment.book(None, &Command::SetStatus { suspended: true });
+    deployment.memory.set_now(START.plus(20 * SECOND));
+    assert_eq!(call(), Err("account.suspended".to_owned()));
+    deployment.book(None, &Command::SetStatus { suspended: false });
+    deployment.memory.set_now(START.plus(25 * SECOND));
+    assert_eq!(call(), Ok(()));
 }
