@@ -6,10 +6,10 @@ use farebox_core::time::{HOUR, Timestamp};
 use farebox_ports::{
     Documents, Fault, KeyValue,
     counters::{
-        METRICS,
-        ended::{AT_ONCE, SUM, Sum, left},
+        ended::{AT_ONCE, Sum, left},
         hour,
     },
+    keys::{METRICS, METRICS_SUM},
     stored,
 };
 
@@ -48,7 +48,7 @@ async fn add_up(ports: &(impl KeyValue + Documents), now: Timestamp, most: u32) 
     if left.is_empty() {
         return Ok(());
     }
-    stored::change(ports, SUM, |sum: &mut Sum| {
+    stored::change(ports, METRICS_SUM, |sum: &mut Sum| {
         sum.written.at = now;
         left.iter().for_each(|(key, left)| sum.take_in(key, left));
         sum.taken_in.drain(..sum.taken_in.len().saturating_sub(NAMES_KEPT));

@@ -11,9 +11,10 @@ use farebox_ports::{
     Fault, KeyValue,
     counters::{
         BOUNDS, Histogram, Written,
-        ended::{AT_ONCE, SUM, Sum, left},
+        ended::{AT_ONCE, Sum, left},
         hour,
     },
+    keys::METRICS_SUM,
     stored::read,
 };
 
@@ -52,7 +53,7 @@ async fn instances(ports: &impl KeyValue, now: Timestamp) -> Result<BTreeMap<Str
 /// What all ended instances counted.
 async fn ended(ports: &impl KeyValue, now: Timestamp) -> Result<Option<Written>, Fault> {
     let left = left(ports, AT_ONCE).await?;
-    let sum: Option<Sum> = read(ports, SUM).await?;
+    let sum: Option<Sum> = read(ports, METRICS_SUM).await?;
     if sum.is_none() && left.is_empty() {
         return Ok(None);
     }

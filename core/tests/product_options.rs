@@ -15,7 +15,7 @@ rate = { per_1000_calls = "2.00" }
 "#;
 
 fn product(more: &str) -> Product {
-    compile(&format!("{PRODUCT}{more}")).unwrap().products.remove(0)
+    compile(&format!("{PRODUCT}{more}")).expect("a good catalog").products.remove(0)
 }
 
 #[test]

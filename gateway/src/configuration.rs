@@ -10,11 +10,7 @@ use farebox_core::{
     credential::{Credential, credential_entry, plain_key_entry},
     id::CredentialKey,
 };
-use farebox_ports::{
-    Fault,
-    log::tell,
-    recent_changes::{RECENT_CHANGES_ENTRY, RecentChanges},
-};
+use farebox_ports::{Fault, keys::RECENT_CHANGES, log::tell, recent_changes::RecentChanges};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
@@ -89,7 +85,7 @@ impl<P: EdgePorts> Gateway<P> {
         if self.settings.lifetime.is_some() || self.state().heard.is_read_within(CATALOG_HOLDS, now) {
             return;
         }
-        match self.read::<RecentChanges>(RECENT_CHANGES_ENTRY).await {
+        match self.read::<RecentChanges>(RECENT_CHANGES).await {
             // Where it was never written, the admin API may be one that does not know of it, and says nothing of changes.
             Ok(None) => {}
             Ok(Some(recent)) => {

@@ -14,8 +14,7 @@ use farebox_core::{
 };
 use serde::{Deserialize, Serialize};
 
-/// Where the counters are, by the hour and the instance.
-pub const METRICS: &str = "metrics/";
+use crate::keys::METRICS;
 
 /// The upper bounds of the buckets of a histogram, in milliseconds.
 pub const BOUNDS: [Millis; 12] = [1, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 10_000, 60_000];

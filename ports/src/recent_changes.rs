@@ -10,10 +10,7 @@ use std::collections::BTreeMap;
 use farebox_core::time::{MINUTE, Millis, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{Documents, Fault, stored::change};
-
-/// Where the document is.
-pub const RECENT_CHANGES_ENTRY: &str = "recent-changes";
+use crate::{Documents, Fault, keys::RECENT_CHANGES, stored::change};
 
 /// How long a credential is believed of which no change was heard.
 pub const UNCHANGED_HOLDS: Millis = 30 * MINUTE;
@@ -66,7 +63,7 @@ impl RecentChanges {
 /// # Errors
 /// [`Fault`] when the store does not answer, or holds something else there.
 pub async fn announce(ports: &impl Documents, name: &str, now: Timestamp) -> Result<(), Fault> {
-    change(ports, RECENT_CHANGES_ENTRY, |recent: &mut RecentChanges| recent.add(name, now)).await.map(drop)
+    change(ports, RECENT_CHANGES, |recent: &mut RecentChanges| recent.add(name, now)).await.map(drop)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use std::{
 use farebox_core::{id::AccountId, journal::Window, ledger::command::AccountBatch};
 use farebox_ports::{
     KeyValue,
+    keys::SETTLEMENT_ASIDE,
     log::tell,
     stored::{read, write},
 };
@@ -23,9 +24,6 @@ use super::{
     run::{Run, size},
     walk::MOST_HELD,
 };
-
-/// Where it stands.
-const ASIDE: &str = "settlement/aside/";
 
 /// How many lines and closings stand under one key, at some 300 bytes each.
 const LINES: usize = 2_000;
@@ -84,7 +82,7 @@ impl<P: SettlementPorts> Run<'_, P> {
         let mut hasher = DefaultHasher::new();
         parts().for_each(|part| (&part.id, size(part)).hash(&mut hasher));
         page.parts.iter().for_each(|(account, _)| account.hash(&mut hasher));
-        let key = format!("{ASIDE}{:015}-{:016x}", self.report.at.millis(), hasher.finish());
+        let key = format!("{SETTLEMENT_ASIDE}{:015}-{:016x}", self.report.at.millis(), hasher.finish());
         let written = match self.ports.left(KEPT_TO_THE_LAST) {
             0 => Err("the run has no operations left for it".to_owned()),
             _ => write(self.ports, &key, &page).await.map_err(|fault| fault.to_string()),

@@ -9,12 +9,10 @@ use std::collections::BTreeSet;
 use farebox_core::{answered::Answered, id::AccountId, journal::Window, time::Timestamp};
 use farebox_ports::{
     Documents, Fault, Host,
+    keys::SETTLEMENT_CHECKPOINT,
     stored::{parsed, unreadable},
 };
 use serde::{Deserialize, Serialize};
-
-/// Where it stands.
-const ENTRY: &str = "settlement/checkpoint";
 
 /// How often it is changed anew because another run came first.
 const ATTEMPTS: u32 = 16;
@@ -98,8 +96,9 @@ impl Kept {
     /// # Errors
     /// [`Fault`] when the store does not answer, or holds something else there.
     pub(super) async fn read(ports: &impl Documents) -> Result<Self, Fault> {
-        let text = ports.current(ENTRY).await?;
-        let checkpoint = text.as_deref().map(|text| parsed(ENTRY, text.as_bytes())).transpose()?.unwrap_or_default();
+        let text = ports.current(SETTLEMENT_CHECKPOINT).await?;
+        let checkpoint =
+            text.as_deref().map(|text| parsed(SETTLEMENT_CHECKPOINT, text.as_bytes())).transpose()?.unwrap_or_default();
         Ok(Self { text, checkpoint })
     }
 
@@ -114,14 +113,14 @@ impl Kept {
             if checkpoint == self.checkpoint {
                 return Ok(());
             }
-            let text = serde_json::to_string(&checkpoint).map_err(|error| unreadable(ENTRY, &error))?;
-            if ports.exchange(ENTRY, self.text.as_deref(), Some(&text)).await? {
+            let text = serde_json::to_string(&checkpoint).map_err(|error| unreadable(SETTLEMENT_CHECKPOINT, &error))?;
+            if ports.exchange(SETTLEMENT_CHECKPOINT, self.text.as_deref(), Some(&text)).await? {
                 *self = Self { text: Some(text), checkpoint };
                 return Ok(());
             }
             *self = Self::read(ports).await?;
         }
-        let detail = format!("{ATTEMPTS} other runs changed {ENTRY} first");
+        let detail = format!("{ATTEMPTS} other runs changed {SETTLEMENT_CHECKPOINT} first");
         Err(Fault::Unavailable { port: "documents", detail })
     }
 }

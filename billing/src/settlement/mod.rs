@@ -25,6 +25,7 @@ use farebox_core::{
 };
 use farebox_ports::{
     Documents, DueIndex, Fault, Host, KeyValue, Ledger, UsageJournal,
+    keys::{REFUSED, SETTLEMENT_REPORTS, SETTLEMENT_TOTALS},
     log::tell,
     stored::{change, read},
 };
@@ -60,9 +61,6 @@ const KEPT_TO_THE_LAST: u32 = 30;
 
 /// How long the settlement may leave its totals as they are while there is nothing to settle.
 const TOTALS_HOLD: Millis = 10 * MINUTE;
-
-const TOTALS_ENTRY: &str = "settlement/totals";
-const REPORTS_ENTRY: &str = "settlement/reports";
 
 /// All that the settlement needs.
 pub trait SettlementPorts: KeyValue + Documents + UsageJournal + Ledger + DueIndex + Host {}
@@ -180,7 +178,7 @@ async fn warn<P: SettlementPorts>(ports: &P, failure: serde_json::Value, now: Ti
         return Ok(());
     }
     leave_notice(ports, "settlement.failed", now, failure).await?;
-    change(ports, TOTALS_ENTRY, |totals: &mut Totals| totals.told = Some(now)).await.map(drop)
+    change(ports, SETTLEMENT_TOTALS, |totals: &mut Totals| totals.told = Some(now)).await.map(drop)
 }
 
 /// Adds a run to the totals. One that had nothing to do is added from time to time, so that it shows that there are any.
@@ -211,7 +209,7 @@ async fn add_up<P: SettlementPorts>(
             totals.told = None;
         }
     };
-    change(ports, TOTALS_ENTRY, add).await.map(drop)
+    change(ports, SETTLEMENT_TOTALS, add).await.map(drop)
 }
 
 /// What all runs did together.
@@ -219,7 +217,7 @@ async fn add_up<P: SettlementPorts>(
 /// # Errors
 /// [`Fault`] when it cannot be read.
 pub async fn totals(ports: &impl KeyValue) -> Result<Totals, Fault> {
-    Ok(read(ports, TOTALS_ENTRY).await?.unwrap_or_default())
+    Ok(read(ports, SETTLEMENT_TOTALS).await?.unwrap_or_default())
 }
 
 /// Whether the last runs left nothing for the next one, and one walked the journal within the last `millis`.
@@ -342,7 +340,7 @@ pub struct Kept {
 /// # Errors
 /// [`Fault`] when they cannot be read.
 pub async fn reports<P: KeyValue>(ports: &P) -> Result<Vec<Kept>, Fault> {
-    let mut reports: Vec<Kept> = read(ports, REPORTS_ENTRY).await?.unwrap_or_default();
+    let mut reports: Vec<Kept> = read(ports, SETTLEMENT_REPORTS).await?.unwrap_or_default();
     number(&mut reports);
     Ok(reports)
 }
@@ -353,9 +351,6 @@ fn number(reports: &mut [Kept]) {
         kept.number = if kept.number == 0 { number } else { kept.number };
     }
 }
-
-/// Where the refused batches are kept.
-pub const REFUSED: &str = "refused/";
 
 /// Where a refused batch is kept.
 pub fn refused_entry(key: &str, account: Option<&AccountId>) -> String {
@@ -369,5 +364,5 @@ async fn keep(ports: &impl Documents, report: &Report) -> Result<(), Fault> {
         reports.insert(0, Kept { number, report: report.clone() });
         reports.truncate(REPORTS);
     };
-    change(ports, REPORTS_ENTRY, add).await.map(drop)
+    change(ports, SETTLEMENT_REPORTS, add).await.map(drop)
 }

@@ -13,7 +13,7 @@ use farebox_core::{
     ledger::{Answer, Command, command::Seen},
     time::{HOUR, Millis, Timestamp},
 };
-use farebox_ports::{Due, DueIndex, Fault, KeyValue, Ledger, log::tell, stored::read};
+use farebox_ports::{Due, DueIndex, Fault, KeyValue, Ledger, keys::ACCOUNTS, log::tell, stored::read};
 use futures_util::{StreamExt, stream};
 use serde::Deserialize;
 
@@ -29,9 +29,6 @@ const SWEPT_EVERY: Millis = HOUR;
 /// An account with usage is told the time once in so many minutes all the same, for what is not urgent: its old batches are
 /// forgotten so, and its months closed.
 const TOLD_EVERY: i64 = 16;
-
-/// Where the key-value store lists the accounts.
-const ACCOUNTS: &str = "account/";
 
 /// The part of the published catalog that a run needs.
 #[derive(Default, Deserialize)]

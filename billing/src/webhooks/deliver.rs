@@ -13,6 +13,7 @@ use farebox_core::{
 };
 use farebox_ports::{
     Documents, Fault, KeyValue,
+    keys::{ACCOUNTS, WEBHOOK_NOTICES, WEBHOOK_REST, WEBHOOK_SWEEP, WEBHOOKS_BOOKED},
     log::tell,
     reports::{Outbox, Query, Report, Reports},
     stored::{change, parsed, read, write},
@@ -20,8 +21,8 @@ use farebox_ports::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BOOKED, DeadLetter, Endpoint, Failure, GIVEN_UP_AFTER, Health, NO_ACCOUNT, NOTICES, Position, WebhookPorts,
-    dead_letters, endpoints, health_entry, positions_entry, send,
+    DeadLetter, Endpoint, Failure, GIVEN_UP_AFTER, Health, NO_ACCOUNT, Position, WebhookPorts, dead_letters, endpoints,
+    health_entry, positions_entry, send,
 };
 use crate::counted::Counted;
 
@@ -47,14 +48,6 @@ const FAILURES_IN_A_RUN: u32 = 3;
 /// From how many entries on without a message the place is written down all the same.
 const SKIPPED: u64 = 256;
 
-const SWEEP_ENTRY: &str = "webhook-sweep";
-
-/// Where it stands whether the next run has something to send though nothing happens.
-const REST_ENTRY: &str = "webhook-rest";
-
-/// Where the key-value store lists the accounts.
-const ACCOUNTS: &str = "account/";
-
 /// Where the next run begins.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Sweep {
@@ -72,8 +65,8 @@ struct Rest {
 /// # Errors
 /// [`Fault`] when the store does not answer.
 pub(crate) async fn are_at_rest(ports: &impl Documents) -> Result<bool, Fault> {
-    let text = ports.current(REST_ENTRY).await?;
-    let rest = text.map(|text| parsed::<Rest>(REST_ENTRY, text.as_bytes())).transpose()?;
+    let text = ports.current(WEBHOOK_REST).await?;
+    let rest = text.map(|text| parsed::<Rest>(WEBHOOK_REST, text.as_bytes())).transpose()?;
     Ok(rest.is_some_and(|rest| rest.is_at_rest))
 }
 
@@ -119,7 +112,7 @@ pub(crate) async fn deliver<P: WebhookPorts>(
     }
     let is_at_rest = !run.leaves_some;
     if are_at_rest(ports).await? != is_at_rest {
-        change(ports, REST_ENTRY, |rest: &mut Rest| rest.is_at_rest = is_at_rest).await?;
+        change(ports, WEBHOOK_REST, |rest: &mut Rest| rest.is_at_rest = is_at_rest).await?;
     }
     Ok(())
 }
@@ -128,7 +121,7 @@ impl<P: WebhookPorts> Run<'_, P> {
     /// Looks after the accounts that come first, and after some of all others in turn.
     async fn accounts(&mut self, used: &[AccountId]) -> Result<(), Fault> {
         let first = self.first(used).await?;
-        let before: Sweep = read(self.ports, SWEEP_ENTRY).await?.unwrap_or_default();
+        let before: Sweep = read(self.ports, WEBHOOK_SWEEP).await?.unwrap_or_default();
         let page = self.ports.list(ACCOUNTS, before.after.as_deref(), ACCOUNTS_AT_ONCE).await?;
         for key in &page.items {
             if self.is_through() {
@@ -143,7 +136,7 @@ impl<P: WebhookPorts> Run<'_, P> {
         let sweep = if self.is_through() { before.after.clone() } else { page.cursor };
         self.leaves_some |= self.is_through() || sweep.is_some() || before.after.is_some();
         if sweep != before.after {
-            write(self.ports, SWEEP_ENTRY, &Sweep { after: sweep }).await?;
+            write(self.ports, WEBHOOK_SWEEP, &Sweep { after: sweep }).await?;
         }
         Ok(())
     }
@@ -163,13 +156,13 @@ impl<P: WebhookPorts> Run<'_, P> {
             self.account(account).await?;
             first.insert(account.clone());
         }
-        for key in self.ports.list(BOOKED, None, FIRST_AT_ONCE).await?.items {
+        for key in self.ports.list(WEBHOOKS_BOOKED, None, FIRST_AT_ONCE).await?.items {
             if self.is_through() {
                 break;
             }
             // Removed first: what is booked from now on leaves a mark of its own, or waits for the account's turn.
             self.ports.delete(&key).await?;
-            let account = key.strip_prefix(BOOKED).and_then(|id| id.parse().ok());
+            let account = key.strip_prefix(WEBHOOKS_BOOKED).and_then(|id| id.parse().ok());
             if let Some(account) = account.filter(|account| !first.contains(account)) {
                 self.account(&account).await?;
                 first.insert(account);
@@ -231,7 +224,7 @@ impl<P: WebhookPorts> Run<'_, P> {
         if most == 0 {
             return Ok(());
         }
-        let keys = self.ports.list(NOTICES, None, most).await?.items;
+        let keys = self.ports.list(WEBHOOK_NOTICES, None, most).await?.items;
         if keys.is_empty() {
             return Ok(());
         }

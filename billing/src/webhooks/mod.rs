@@ -15,6 +15,7 @@ use farebox_core::{
 };
 use farebox_ports::{
     Documents, DueIndex, Fault, Host, KeyValue, Web,
+    keys::{WEBHOOK_DEAD_LETTERS, WEBHOOK_HEALTH, WEBHOOK_NOTICES, WEBHOOK_POSITIONS, WEBHOOKS, WEBHOOKS_BOOKED},
     reports::Reports,
     stored::{read, write},
 };
@@ -24,17 +25,8 @@ pub(crate) use self::deliver::{are_at_rest, deliver};
 use self::send::send;
 pub use self::send::{Failure, SECRET_MARK, resend};
 
-/// Where the endpoints are.
-pub const ENDPOINTS: &str = "webhook/";
-
 /// The most endpoints there can be: each is looked after in each run.
 pub const MOST_ENDPOINTS: usize = 20;
-
-/// Where accounts are marked that something was booked for by request, so that they need not wait for their turn.
-const BOOKED: &str = "webhook-booked/";
-
-/// Where messages wait that are of no account.
-const NOTICES: &str = "webhook-notice/";
 
 /// The place among the accounts for messages that are of none.
 const NO_ACCOUNT: &str = "-";
@@ -108,21 +100,21 @@ pub struct DeadLetter {
 
 /// Where an endpoint is.
 pub fn endpoint_entry(id: &str) -> String {
-    format!("{ENDPOINTS}{id}")
+    format!("{WEBHOOKS}{id}")
 }
 
 /// Where it is kept how an endpoint does.
 pub fn health_entry(id: &str) -> String {
-    format!("webhook-health/{id}")
+    format!("{WEBHOOK_HEALTH}{id}")
 }
 
 /// Where the dead letters of an endpoint are.
 pub fn dead_letters(endpoint: &str) -> String {
-    format!("webhook-dead/{endpoint}/")
+    format!("{WEBHOOK_DEAD_LETTERS}{endpoint}/")
 }
 
 fn positions_entry(stream: &str) -> String {
-    format!("webhook-position/{stream}")
+    format!("{WEBHOOK_POSITIONS}{stream}")
 }
 
 /// All endpoints.
@@ -131,7 +123,7 @@ fn positions_entry(stream: &str) -> String {
 /// [`Fault`] when the store does not answer.
 pub async fn endpoints(ports: &impl KeyValue) -> Result<Vec<Endpoint>, Fault> {
     let mut endpoints = Vec::new();
-    for key in ports.list(ENDPOINTS, None, MOST_ENDPOINTS as u32).await?.items {
+    for key in ports.list(WEBHOOKS, None, MOST_ENDPOINTS as u32).await?.items {
         endpoints.extend(read::<Endpoint>(ports, &key).await?);
     }
     Ok(endpoints)
@@ -143,11 +135,11 @@ pub async fn endpoints(ports: &impl KeyValue) -> Result<Vec<Endpoint>, Fault> {
 /// # Errors
 /// [`Fault`] when the store does not answer.
 pub async fn mark(ports: &(impl KeyValue + DueIndex), account: &AccountId) -> Result<(), Fault> {
-    let is_anybody_there = !ports.list(ENDPOINTS, None, 1).await?.items.is_empty();
+    let is_anybody_there = !ports.list(WEBHOOKS, None, 1).await?.items.is_empty();
     if !is_anybody_there {
         return Ok(());
     }
-    ports.put(&format!("{BOOKED}{account}"), b"").await?;
+    ports.put(&format!("{WEBHOOKS_BOOKED}{account}"), b"").await?;
     // Whatever else is due of it is due later, and is known again once it was looked after.
     ports.announce(account, Timestamp::default()).await
 }
@@ -161,7 +153,7 @@ pub(crate) async fn leave_notice(
 ) -> Result<(), Fault> {
     let seq = at.millis().max(0).unsigned_abs();
     let message = Message { id: format!("msg_{seq}"), seq, r#type: r#type.to_owned(), timestamp: at, data };
-    write(ports, &format!("{NOTICES}{seq:015}"), &message).await
+    write(ports, &format!("{WEBHOOK_NOTICES}{seq:015}"), &message).await
 }
 
 /// The account and the entry that a message was made of, by its id.

@@ -5,16 +5,13 @@
 //! was done was done. Bodies are kept without what may be a secret in them: of an address only the host is.
 
 use farebox_core::time::{Millis, Timestamp};
-use farebox_ports::{log::tell, schema::Time};
+use farebox_ports::{keys::AUDIT, log::tell, schema::Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use url::{Position, Url};
 
 use super::{AdminPorts, AdminRequest, Answered, Call, store, tokens::Actor};
-
-/// Where the records are: the key-value store lists in ascending order, so the key counts down.
-const AUDIT: &str = "audit/1/";
 
 /// The last moment that a key can hold, in milliseconds.
 const LAST: Millis = 9_999_999_999_999;

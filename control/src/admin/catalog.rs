@@ -8,10 +8,7 @@ use farebox_core::{
     catalog::{CATALOG_ENTRY, Catalog, compile, difference},
     id::ProductId,
 };
-use farebox_ports::{
-    Fault,
-    recent_changes::{RECENT_CHANGES_ENTRY, RecentChanges},
-};
+use farebox_ports::{Fault, keys::RECENT_CHANGES, recent_changes::RecentChanges};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -92,7 +89,7 @@ impl<P: AdminPorts> Call<'_, P> {
                     self.take_along(exchanged).await?;
                 }
                 // Locations hold on to a document that is there, so it is there before anybody can call.
-                store::make(self.ports, RECENT_CHANGES_ENTRY, &RecentChanges::default()).await?;
+                store::make(self.ports, RECENT_CHANGES, &RecentChanges::default()).await?;
                 let published = self.successor(before, source, catalog.clone());
                 if !self.ports.exchange(CATALOG_ENTRY, text.as_deref(), Some(&written(&published)?)).await? {
                     if let Some(exchanged) = &exchanged {

@@ -14,6 +14,7 @@ use farebox_core::{
     time::{DAY, Millis, SECOND, Timestamp},
 };
 use farebox_ports::{
+    keys::ACCOUNT_CREDENTIALS,
     recent_changes,
     schema::{Id, Time},
 };
@@ -176,7 +177,7 @@ impl From<Credential> for Listed {
 
 /// Where an account's keys are.
 pub(super) fn keys_of(account: &AccountId) -> String {
-    format!("account-credential/{account}/")
+    format!("{ACCOUNT_CREDENTIALS}{account}/")
 }
 
 impl<P: AdminPorts> Call<'_, P> {

@@ -1,6 +1,7 @@
 //! Settlement runs: one now, the last ones, and what none of them could book.
 
-use farebox_billing::settlement::{self, REFUSED, Refused};
+use farebox_billing::settlement::{self, Refused};
+use farebox_ports::keys::REFUSED;
 
 use super::{AdminPorts, AdminResponse, Answered, Call, paging::latest_first};
 

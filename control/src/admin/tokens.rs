@@ -9,7 +9,10 @@ use base64::{
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
 use farebox_core::{id::is_id, signature::hmac_sha256, time::Timestamp};
-use farebox_ports::schema::{Id, Time};
+use farebox_ports::{
+    keys::ADMIN_TOKENS,
+    schema::{Id, Time},
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -21,9 +24,6 @@ use super::{
     retry::Before,
     store::{self, Made},
 };
-
-/// Where the tokens are.
-const TOKENS: &str = "admin-token/";
 
 /// What every token that was issued begins with.
 const MARK: &str = "fat_";
@@ -129,7 +129,7 @@ impl From<Record> for Row {
 }
 
 fn entry(id: &str) -> String {
-    format!("{TOKENS}{id}")
+    format!("{ADMIN_TOKENS}{id}")
 }
 
 impl<P: AdminPorts> Call<'_, P> {
@@ -181,7 +181,7 @@ impl<P: AdminPorts> Call<'_, P> {
     }
 
     pub(super) async fn list_tokens(&self) -> Answered {
-        self.documents::<Record, _>(TOKENS, Row::from).await
+        self.documents::<Record, _>(ADMIN_TOKENS, Row::from).await
     }
 
     pub(super) async fn revoke_token(&self, id: &str) -> Answered {

@@ -5,7 +5,10 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use farebox_billing::webhooks::{self, DeadLetter, Endpoint, Health, MOST_ENDPOINTS, SECRET_MARK};
 use farebox_core::{address::is_local, credential::Secret, id::is_id, time::Timestamp, webhook::TYPES};
-use farebox_ports::schema::{Id, Time};
+use farebox_ports::{
+    keys::WEBHOOKS,
+    schema::{Id, Time},
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -160,7 +163,7 @@ impl<P: AdminPorts> Call<'_, P> {
     }
 
     pub(super) async fn list_webhooks(&self) -> Answered {
-        let (keys, cursor) = self.keys(webhooks::ENDPOINTS).await?;
+        let (keys, cursor) = self.keys(WEBHOOKS).await?;
         let mut items = Vec::with_capacity(keys.len());
         for key in &keys {
             if let Some(endpoint) = store::read(self.ports, key).await? {

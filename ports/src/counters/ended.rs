@@ -8,13 +8,7 @@ use farebox_core::id::WriterId;
 use serde::{Deserialize, Serialize};
 
 use super::Written;
-use crate::{Fault, KeyValue, stored::read};
-
-/// Where instances leave their counters.
-const LEFT: &str = "metrics-left/";
-
-/// Where their sum is.
-pub const SUM: &str = "metrics-sum";
+use crate::{Fault, KeyValue, keys::METRICS_LEFT, stored::read};
 
 /// The most that are added, or shown one by one, at once.
 pub const AT_ONCE: u32 = 1_000;
@@ -42,7 +36,7 @@ impl Sum {
 
 /// Where an instance leaves what it has counted since the last time it did so.
 pub fn entry(writer: &WriterId, time: u64) -> String {
-    format!("{LEFT}{writer}-{time}")
+    format!("{METRICS_LEFT}{writer}-{time}")
 }
 
 /// What instances have left, with where, of so many at most.
@@ -51,7 +45,7 @@ pub fn entry(writer: &WriterId, time: u64) -> String {
 /// [`Fault`] when the store does not answer.
 pub async fn left(ports: &impl KeyValue, most: u32) -> Result<Vec<(String, Written)>, Fault> {
     let mut all = Vec::new();
-    for key in ports.list(LEFT, None, most).await?.items {
+    for key in ports.list(METRICS_LEFT, None, most).await?.items {
         if let Some(left) = read(ports, &key).await? {
             all.push((key, left));
         }

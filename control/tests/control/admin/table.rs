@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use farebox_books::EntryStore;
 use farebox_control::admin::{AdminRequest, BODY_LIMIT};
 use farebox_core::{catalog::CATALOG_ENTRY, time::DAY};
-use farebox_ports::{Host, KeyValue};
+use farebox_ports::{Host, KeyValue, keys::STORED};
 use serde_json::{Value, json};
 
 use super::shop::{CATALOG, Shop, ready};
@@ -76,6 +76,7 @@ impl World {
     fn body(method: &str, pattern: &str) -> Value {
         match (method, pattern) {
             ("GET" | "DELETE", _) | ("POST", "/settlements") => Value::Null,
+            ("POST", "/accounts/{id}/credentials/imports") => json!({ "hashes": ["0".repeat(64)] }),
             ("PUT", "/catalog") | ("POST", "/repricings") => json!(CATALOG),
             ("POST", "/accounts") | ("PATCH", "/accounts/{id}") => json!({ "name": "Bob" }),
             ("POST", "/accounts/{id}/credentials" | "/accounts/{id}/credentials/{key}/rotations")
@@ -144,6 +145,19 @@ fn get_on_every_path_changes_nothing() {
     }
     assert!(asked > 40, "{asked} answered");
     assert_eq!(world.stored(), before);
+}
+
+#[test]
+fn every_key_that_is_stored_is_in_the_list_of_keys() {
+    let world = World::new();
+    for (method, pattern) in world.rows() {
+        world.send(&method, &world.path(&pattern), &sent("k", World::body(&method, &pattern)));
+    }
+    let keys = ready(world.shop.memory.list("", None, 10_000)).unwrap().items;
+    assert!(keys.len() > 20, "{keys:?}");
+    for key in keys {
+        assert!(STORED.iter().any(|stored| stored.is_of(&key)), "{key} is not in farebox_ports::keys::STORED");
+    }
 }
 
 #[test]

@@ -34,7 +34,7 @@ use farebox_core::{
     meter::Usage,
     money::Micros,
 };
-use farebox_ports::{KeyValue, Ledger, UsageJournal};
+use farebox_ports::{KeyValue, Ledger, UsageJournal, keys};
 
 use super::{
     catalog::COUNTED,
@@ -196,7 +196,7 @@ fn judge_batches(ports: &Faulty, id: &AccountId, reading: &Reading) {
     let told = offered.told.iter().filter(|(account, _)| account == id);
     let unknown: Vec<_> = told.filter(|(_, lease)| !reading.leases.contains_key(lease)).collect();
     assert!(unknown.is_empty(), "{unknown:?} were given, and are in no till");
-    let refused = now(ports.memory.list(settlement::REFUSED, None, u32::MAX)).unwrap().items;
+    let refused = now(ports.memory.list(keys::REFUSED, None, u32::MAX)).unwrap().items;
     let missing = offered.sure.iter().filter(|(account, batch)| account == id && !reading.booked.contains(batch));
     // What only closes leases that are over says nothing.
     for part in missing.filter(|part| !offered.lines[part].is_empty()) {
