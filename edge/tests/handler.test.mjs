@@ -75,8 +75,8 @@ test("of an answer that streams the gateway hears before it is ended, and its en
   assert.equal(await (await call()).text(), "hello");
   assert.equal(background.length, 1);
   await background[0];
-  const told = module.asked.filter(([name]) => name === "answered" || name === "finish").map((told) => told.slice(0, 5));
-  assert.deepEqual(told, [["answered", 7, 3], ["finish", 7, 3, 0, 5]]);
+  const told = module.asked.filter(([name]) => name === "answered" || name === "finish").map((told) => told.slice(0, 6));
+  assert.deepEqual(told, [["answered", 7, 3], ["finish", 7, 3, 200, 0, 5]]);
 });
 
 test("what is rejected is answered as the module says, and reaches no upstream", async () => {
