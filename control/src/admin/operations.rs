@@ -174,7 +174,7 @@ pub(super) static OPERATIONS: [(Subject, &[Operation]); 10] = [
             )
             .takes::<imports::Import>()
             .gives::<Items<imports::Imported>>(200)
-            .fails(&[404, 409, 413]),
+            .fails(&[404, 409, 413, 422]),
             get(Name::ListCredentials, "accounts/{id}/credentials", "The credentials")
                 .paged()
                 .gives::<Items<credentials::Listed>>(200)

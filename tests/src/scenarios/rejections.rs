@@ -122,7 +122,7 @@ fn changed(caller: &Caller) -> Result<Vec<Case>> {
     Ok(vec![
         change("a byte of the path", &|call| call.target = "/rejected/cell?a=1".to_owned(), invalid, shown)?,
         change("a byte of the query", &|call| call.target = "/rejected/call?a=2".to_owned(), invalid, shown)?,
-        change("the method", &|call| call.method = Method::GET, invalid, shown)?,
+        change("the method", &|call| call.method = Method::PUT, invalid, shown)?,
         change("a signed header", &|call| set(call, "x-ca-stage", "RELEASF"), invalid, shown)?,
         change("the content type", &|call| set(call, "content-type", "text/plain"), invalid, shown)?,
         change("the digest", &|call| set(call, "content-md5", "AAAAAAAAAAAAAAAAAAAAAA=="), invalid, shown)?,

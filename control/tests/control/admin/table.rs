@@ -205,6 +205,13 @@ fn sent_wrong(seen: &mut Seen) {
     seen.send(&world, ("POST", "/clock"), "", &sent("k", json!({ "advance_ms": 1 })));
 }
 
+const IMPORTS: (&str, &str) = ("POST", "/accounts/{id}/credentials/imports");
+
+/// An import for a product that is not for sale.
+fn import_for_an_unheard_product() -> Value {
+    json!({ "hashes": ["0".repeat(64)], "products": ["unheard"] })
+}
+
 /// What is asked of a gateway without a catalog.
 fn without_a_catalog(seen: &mut Seen) {
     let world = World::new();
@@ -216,6 +223,7 @@ fn without_a_catalog(seen: &mut Seen) {
     {
         assert_eq!(seen.send(&world, row, "", &sent("other", World::body(row.0, row.1))), 409, "{row:?}");
     }
+    assert_eq!(seen.send(&world, IMPORTS, "", &sent("k", import_for_an_unheard_product())), 409);
 }
 
 /// What is sent twice under one key, the second time otherwise, or too late.
@@ -285,6 +293,7 @@ fn not_as_it_is(seen: &mut Seen) {
     assert_eq!(seen.send(&world, terms, "", &Sent { if_match: Some("\"x\""), ..sent("k", json!({})) }), 412);
     let one = "/accounts/{id}/credentials/{key}";
     assert_eq!(seen.send(&world, ("PATCH", one), "", &sent("k", json!({ "products": ["unheard"] }))), 422);
+    assert_eq!(seen.send(&world, IMPORTS, "", &sent("k", import_for_an_unheard_product())), 422);
     let path = world.path(one);
     world.shop.call("DELETE", &path, None, &Value::Null);
     assert_eq!(seen.send(&world, ("PATCH", one), "", &sent("k", json!({ "name": "Late" }))), 409);
