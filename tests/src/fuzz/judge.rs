@@ -76,7 +76,9 @@ fn answers(sent: &Sent, report: &mut Report) {
 fn is_anothers(reply: &Reply, sample: &Sample) -> bool {
     match (reply.status, reply.code.as_str()) {
         // A runtime that does not know a method or a version says so (RFC 9110, sections 15.6.2 and 15.6.6).
-        (501 | 505, code) => code.starts_with('['),
+        (501 | 505, code) if code.starts_with('[') => true,
+        // No runtime lets us serve an upgrade (RFC 9110, sections 7.8 and 15.6.2).
+        (501, "upgrade.unsupported" | "I501UU") => true,
         // Spin itself hands no field to a component that is not UTF-8 (ARCHITECTURE.md).
         (500, "[]") => std::str::from_utf8(&sample.bytes).is_err(),
         // An upstream to which an upload breaks off has nothing to answer.
