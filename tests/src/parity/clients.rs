@@ -64,7 +64,7 @@ pub(super) fn cases(world: &World) -> Vec<Case> {
             "GET",
             "/keyed/echo",
             format!(
-                "{bearer}Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: eA==\r\nSec-WebSocket-Version: 13\r\n"
+                "{bearer}Upgrade: websocket\r\nConnection: Upgrade, close\r\nSec-WebSocket-Key: eA==\r\nSec-WebSocket-Version: 13\r\n"
             ),
         ),
         ("a body on GET", "GET", "/keyed/echo", format!("{bearer}Content-Length: 0\r\n")),
