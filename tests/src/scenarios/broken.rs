@@ -79,7 +79,8 @@ pub async fn an_answer_that_cannot_be_handed_on_is_not_charged(farebox: &Farebox
         let answer = caller.get("/odd/fine").await?;
         ensure!(answer.status == 200, "call {call} of five: {answer:?}");
     }
-    ensure!(caller.get("/odd/fine").await?.code() == "quota.exhausted", "a sixth of five passed");
+    let sixth = caller.get("/odd/fine").await?;
+    ensure!(sixth.code() == "quota.exhausted", "a sixth of five: {sixth:?}");
     account.settled("odd", 5).await.map(drop)
 }
 
