@@ -17,7 +17,6 @@ macro_rules! every_scenario_on {
             broken::an_upload_that_breaks_off_reaches_the_upstream_broken_off,
             broken::a_crowd_of_downloads_gets_the_bytes_it_paid_for,
             charging::only_what_the_product_says_is_charged,
-            clients::the_npm_client_works_unmodified,
             costs::a_head_that_is_too_large_is_refused,
             costs::a_long_nonce_is_refused,
             costs::made_up_keys_are_refused_without_a_look_up,
@@ -48,6 +47,7 @@ macro_rules! every_scenario_on {
             webhooks::a_receiver_that_is_down_for_a_day_gets_everything_in_order,
         }
         $crate::scenarios_on! { $runtime; Alone:
+            clients::the_npm_client_works_unmodified,
             costs::an_unsigned_form_does_not_fill_the_memory,
             costs::the_dearest_request_costs_little_more_than_a_small_one,
             observed::calls_are_seen_by_prometheus_and_as_cloud_events,
