@@ -7,7 +7,6 @@ macro_rules! every_scenario_on {
         $crate::scenarios_on! { $runtime; First:
             contract::the_api_is_what_its_description_says,
             crashes::crashes_lose_leases_and_no_money,
-            limits::a_balance_of_1_00_lets_exactly_500_calls_through,
             year::a_year_agrees_with_a_spreadsheet_and_one_changed_byte_is_found,
         }
         $crate::scenarios_on! { $runtime; Beside:
@@ -51,6 +50,7 @@ macro_rules! every_scenario_on {
             costs::an_unsigned_form_does_not_fill_the_memory,
             costs::the_dearest_request_costs_little_more_than_a_small_one,
             observed::calls_are_seen_by_prometheus_and_as_cloud_events,
+            limits::a_balance_of_1_00_lets_exactly_500_calls_through,
             limits::a_crowd_gets_its_package_and_its_balance_and_no_call_more,
             limits::a_crowd_gets_no_call_more_when_each_is_asked_for,
             settlement::the_book_agrees_with_the_client_however_often_it_is_settled,
