@@ -1,7 +1,8 @@
 //! What happens by the clock. One run: settle, then tell the provider.
 //!
-//! A run for which nothing can wait ends before it begins ([`quiet`]). Invariant: both together ask the platform for no more than one invocation may. What is settled stays settled whatever
-//! becomes of the telling, which goes on with the next run.
+//! A scheduled run ends before it begins where nothing can wait for it (`quiet`). Invariant: settling and telling together ask the
+//! platform for no more than one invocation may. What is settled stays settled whatever becomes of the telling, which goes on with
+//! the next run.
 
 mod counted;
 mod counters_sweep;
@@ -22,7 +23,7 @@ pub trait BillingPorts: KeyValue + Documents + UsageJournal + Ledger + DueIndex 
 impl<P: KeyValue + Documents + UsageJournal + Ledger + DueIndex + Reports + Web + Host> BillingPorts for P {}
 
 /// Settles everything that can be seen, and sends what the provider's endpoints do not have yet: first of the accounts that
-/// had usage, or of which something was due. `asked`: somebody waits for the report, so it is kept also when there was nothing to settle.
+/// had usage, or of which something was due. `asked`: somebody waits for the report, so the run is never skipped and its report is kept.
 ///
 /// # Errors
 /// As [`settlement::run`].

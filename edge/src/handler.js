@@ -155,7 +155,7 @@ function pack(request, url) {
   const method = request.method;
   const names = [];
   const values = [];
-  // A body on GET or HEAD does not go on, and is as good as none.
+  // A body on GET or HEAD cannot go on: the gateway refuses what announces one.
   const bodiless = method === "GET" || method === "HEAD" || request.body === null;
   let facts = method + (bodiless ? "\n" : " +\n") + url;
   request.headers.forEach((value, name) => {

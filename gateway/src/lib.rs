@@ -4,16 +4,16 @@
 //! upstream). Everything in between is here, in stages:
 //!
 //! 1. `served`: whether any gateway can serve such a request.
-//! 2. `admit`: who calls, for which product, and whether the call is paid for. It uses `cors` (preflights of pages), `identify`
-//!    (who presents what), `credentials` (who has a key), `verify` (the signature), `throttle` (the place within the rate limits), `nonces`, `stage` (test calls) and `wallet` (the lease).
+//! 2. `admit`: who calls, for which product, and whether the call is paid for. `cors` answers preflights of pages. `identify` and
+//!    `credentials` say who calls, `verify` checks the signature. `throttle` keeps the rate limits, `nonces` what came once,
+//!    `wallet` the leases. `stage` admits test calls.
 //! 3. `fetch`: where memory lacks something, getting it; `configuration` reads the catalog and credentials, `heard` says
 //!    how long they are relied on.
 //! 4. `forward`: what goes to the upstream, and what a rejection looks like.
 //! 5. `streams`: how many bytes may go on, while a body does.
 //! 6. `instance`: the end of a call, by how it came out (`outcome`), and all that an instance holds; `metrics` counts.
-//! 7. `upkeep`: behind the response, batches to the journal, leases, and the configuration again; `abandoned` ends calls
-//!    whose callers left before their answer; `skew` says how wrong the
-//!    instance's clock is.
+//! 7. `upkeep`: behind the response, batches to the journal, leases, and the configuration again. `abandoned` ends calls whose
+//!    callers left before their answer. `skew` says how wrong the instance's clock is.
 //!
 //! The synchronous part ([`Gateway::admit`], [`Gateway::finish`]) answers from memory alone; only when it says what it needs
 //! does the asynchronous part ([`Gateway::decide`]) go and get it. Boundary: no call comes to the control plane or to

@@ -42,8 +42,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// By then the last call of a lease is settled if it ever will be: the bounds of ARCHITECTURE.md, with a minute to spare.
 const LEASES_LAPSE_AFTER: i64 = 15 * MINUTE;
 
-/// How long it takes until the last call is used. Each try may leave some on leases, which come back within 28 s, and on Workers a
-/// call of which nothing more is heard keeps its place for 125 s.
+/// How long it takes until the last call is used. Each try may leave some on leases, which come back within 28 s. On Workers a call
+/// of which nothing more is heard keeps its place for 125 s.
 const USED_UP_WITHIN: Duration = Duration::from_secs(180);
 
 /// Calls that pass before it is looked whether they are in the book.
