@@ -1,5 +1,6 @@
 // A gateway as one would write it by hand in an hour: it checks the same signature with WebCrypto, forwards, and writes
-// one key per call. It knows one caller, has no routes, no balance and no package, and never says no to a repeated nonce.
+// one key per call. It knows one caller, has no routes, and never says no to a repeated nonce. Where it has `CREDITS` it takes each call
+// off a counter there, as one would who has no other store.
 const encoder = new TextEncoder();
 let key;
 
@@ -19,6 +20,11 @@ export default {
     const valid = await crypto.subtle.verify("HMAC", key, signature, encoder.encode(lines.join("\n")));
     if (!valid) return new Response("Invalid Signature", { status: 400 });
 
+    if (env.CREDITS !== undefined) {
+      const left = Number(await env.CREDITS.get(header("x-ca-key")));
+      if (left <= 0) return new Response("Payment Required", { status: 402 });
+      await env.CREDITS.put(header("x-ca-key"), String(left - 1));
+    }
     const response = await fetch(env.ORIGIN + url.pathname + url.search, request);
     const usage = { caller: header("x-ca-key"), bytes: response.headers.get("content-length") };
     ctx.waitUntil(env.USAGE.put(`${Date.now()}-${crypto.randomUUID()}`, JSON.stringify(usage)));

@@ -14,6 +14,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::{Request, body::Bytes, client::conn::http1::handshake};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::net::TcpStream;
 
 use crate::{
@@ -31,6 +32,15 @@ pub(crate) struct Farebox {
     pub(crate) caller: Rc<Caller>,
     api: Admin,
     account: String,
+}
+
+/// What calls cost, and what the account has.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Purse {
+    /// The price of 1,000 calls.
+    pub(crate) per_1000_calls: &'static str,
+    /// What is recharged.
+    pub(crate) amount: &'static str,
 }
 
 /// The key-value namespaces of a Farebox on workerd.
@@ -85,6 +95,16 @@ impl Caller {
         Self { key, secret: Secret::new(secret), nonces: Cell::new(0) }
     }
 
+    /// The name of its credential.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// What it signs with: for peers by hand, who know one caller.
+    pub(crate) fn secret(&self) -> &str {
+        self.secret.reveal()
+    }
+
     /// The headers that sign `call` this once. Its body is not among what is signed.
     pub(crate) fn sign(&self, call: &Call) -> Vec<(String, String)> {
         let mut packed = format!("{}\nhttp://localhost{}", call.method, call.target);
@@ -118,7 +138,8 @@ impl Farebox {
     pub(crate) async fn on_miniflare(node: &Path, root: &Path, origin: SocketAddr) -> Result<(Self, Runtime)> {
         let local_hosts = origin.ip().to_string();
         let bindings = json!({"MASTER_KEY": MASTER_KEY, "ADMIN_TOKEN": ADMIN_TOKEN, "LOCAL_HOSTS": local_hosts});
-        let order = json!({"root": root, "port": 0, "bindings": bindings});
+        let builds = json!({"edge": root.join("edge/build"), "billing": root.join("billing-worker/build")});
+        let order = json!({"root": root, "port": 0, "builds": builds, "bindings": bindings});
         let runtime = Runtime::node(node, &root.join("xtask/js/dev.mjs"), order)?;
         Ok((Self::provision(&runtime, &root.join("benches/peers"), origin).await?, runtime))
     }
@@ -130,6 +151,19 @@ impl Farebox {
         origin: SocketAddr,
         instance_calls: Option<u32>,
     ) -> Result<(Self, Runtime)> {
+        let runtime = Self::process_on_spin(spin, root, origin, instance_calls, Rc::new(TempDir::new()?))?;
+        Ok((Self::provision(&runtime, &root.join("benches/peers"), origin).await?, runtime))
+    }
+
+    /// Starts a process of Farebox in front of `origin` on the host for Spin components, with nothing sold yet. Several may serve one
+    /// `state`.
+    pub(crate) fn process_on_spin(
+        spin: Spin<'_>,
+        root: &Path,
+        origin: SocketAddr,
+        instance_calls: Option<u32>,
+        state: Rc<TempDir>,
+    ) -> Result<Runtime> {
         let mut variables = vec![
             ("master_key", MASTER_KEY.to_owned()),
             ("admin_token", ADMIN_TOKEN.to_owned()),
@@ -138,18 +172,28 @@ impl Farebox {
         ];
         variables.extend(instance_calls.map(|calls| ("instance_calls", calls.to_string())));
         let flags: Vec<_> = instance_calls.iter().map(|calls| format!("--max-instance-reuse-count={calls}")).collect();
-        let runtime = Runtime::spin(spin, &root.join("spin.toml"), &flags, &variables)?;
-        Ok((Self::provision(&runtime, &root.join("benches/peers"), origin).await?, runtime))
+        Runtime::spin(spin, &root.join("spin.toml"), &flags, &variables, state)
     }
 
-    /// Publishes the catalog and makes an account that can pay, with a credential.
     async fn provision(runtime: &Runtime, peers: &Path, origin: SocketAddr) -> Result<Self> {
+        Self::that_can_pay(runtime, peers, origin, Purse { per_1000_calls: "0.01", amount: "100000.00" }).await
+    }
+
+    /// Publishes the catalog and makes an account with money and a credential.
+    pub(crate) async fn that_can_pay(
+        runtime: &Runtime,
+        peers: &Path,
+        origin: SocketAddr,
+        purse: Purse,
+    ) -> Result<Self> {
         let api = Admin { address: runtime.address, asked: Cell::new(0) };
         let catalog = std::fs::read_to_string(peers.join("catalog.toml"))?;
-        api.ask("PUT", "catalog", catalog.replace("http://127.0.0.1:9", &format!("http://{origin}"))).await?;
+        let catalog = catalog.replace("http://127.0.0.1:9", &format!("http://{origin}"));
+        let rate = |price: &str| format!("per_1000_calls = \"{price}\"");
+        api.ask("PUT", "catalog", catalog.replace(&rate("0.01"), &rate(purse.per_1000_calls))).await?;
         let account = api.ask("POST", "accounts", json!({"name": "Bench"}).to_string()).await?;
         let account = member(&account, "id")?;
-        let recharge = json!({"amount": "100000.00", "currency": "USD"}).to_string();
+        let recharge = json!({"amount": purse.amount, "currency": "USD"}).to_string();
         api.ask("POST", &format!("accounts/{account}/recharges"), recharge).await?;
         let credential = api.ask("POST", &format!("accounts/{account}/credentials"), "{}".to_owned()).await?;
         let caller = Rc::new(Caller::new(member(&credential, "key")?, member(&credential, "secret")?));

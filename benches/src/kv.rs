@@ -67,6 +67,12 @@ impl Namespace {
         Ok(Self { address, store })
     }
 
+    /// Puts a value in, which counts as nothing that was asked.
+    pub(crate) fn put(&self, key: &str, value: String) {
+        let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        store.entries.insert(key.to_owned(), Entry { value: value.into(), metadata: None });
+    }
+
     /// What was asked of it so far.
     pub(crate) fn operations(&self) -> Operations {
         self.store.lock().unwrap_or_else(PoisonError::into_inner).operations

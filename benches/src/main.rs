@@ -9,8 +9,11 @@ use clap::{Parser, ValueEnum};
 
 use self::rounds::Length;
 
+mod chart;
 mod decisions;
+mod duel;
 mod farebox;
+mod hosted;
 mod kv;
 mod load;
 mod memory;
@@ -38,6 +41,9 @@ struct Options {
     /// Spin, or the host for Spin components.
     #[arg(long)]
     spin: PathBuf,
+    /// Where Express Gateway is installed.
+    #[arg(long)]
+    express_gateway: PathBuf,
     /// `xtask`, whose `guard` ends Spin.
     #[arg(long)]
     guard: PathBuf,
@@ -53,6 +59,9 @@ struct Options {
     /// Print each row once more as a line of JSON.
     #[arg(long)]
     json: bool,
+    /// Draw the tables of peers into this directory.
+    #[arg(long)]
+    pictures: Option<PathBuf>,
 }
 
 /// A part of what can be measured.
@@ -62,6 +71,10 @@ enum Part {
     Core,
     /// On Workers' own runtime.
     Workers,
+    /// Beside what somebody would host themselves.
+    Hosted,
+    /// Who oversells.
+    Duel,
     /// On Spin, or the host for its components.
     Spin,
 }
@@ -85,9 +98,37 @@ async fn run(options: &Options) -> Result<()> {
     if measured(Part::Workers) {
         on_workers(options, origin, turn).await?;
     }
+    if measured(Part::Hosted) {
+        beside_hosted(options, origin, turn).await?;
+    }
+    if measured(Part::Duel) {
+        let Options { workerd, node, root, spin, guard, express_gateway, .. } = options;
+        let spin = runtime::Spin { program: spin, guard };
+        duel::measure(&duel::Programs { workerd, spin, node, express_gateway, root }, options.json).await?;
+    }
     if measured(Part::Spin) {
         let spin = runtime::Spin { program: &options.spin, guard: &options.guard };
         on_spin::measure(spin, &options.root, origin, options.rounds, turn, options.json).await?;
+    }
+    Ok(())
+}
+
+async fn beside_hosted(options: &Options, origin: SocketAddr, turn: Duration) -> Result<()> {
+    let length = Length { lead_in: Duration::ZERO, counted: turn };
+    let peers = hosted::start(&options.workerd, &options.root.join("benches/peers"), origin).await?;
+    let turns = side_by_side::warm_turns(&peers, options.rounds, length).await?;
+    let most = side_by_side::print_saturated("Beside what one would host oneself", &peers, &turns, turn);
+    if let Some(pictures) = &options.pictures {
+        let title = "Calls in a processor second, of a pass-through that decides nothing";
+        side_by_side::draw(&pictures.join("hosted.svg"), title, &peers, &turns)?;
+    }
+    hosted::print_memory(&peers)?;
+    if let [bare, ..] = peers.as_slice() {
+        hosted::check_load(bare, most)?;
+    }
+    let latencies = side_by_side::compare_latency(&peers, most, options.rounds, turn).await?;
+    if options.json {
+        side_by_side::print_json("hosted", &peers, &turns, &latencies);
     }
     Ok(())
 }
@@ -113,6 +154,10 @@ async fn on_workers(options: &Options, origin: SocketAddr, turn: Duration) -> Re
     }
     let place = format!("On workerd, started {STARTS} times");
     let most = side_by_side::print_saturated(&place, &peers, &turns, turn);
+    if let Some(pictures) = &options.pictures {
+        let title = "On Workers: calls in a processor second, of a pass-through in JavaScript";
+        side_by_side::draw(&pictures.join("workers.svg"), title, &peers, &turns)?;
+    }
     if let [_, idiomatic, exchange, sold] = turns.as_slice() {
         let [of_idiomatic, of_exchange] =
             [idiomatic, exchange].map(|peer| rounds::ratio(sold, peer, |turn| 1.0 / turn.cost).text(2));

@@ -6,10 +6,11 @@
 //! a gateway does that is called all the time is measured once they have started, in turns of [`STEADY`] at least. What starts cost is a table
 //! of its own, and the 99th percentile of the paced latencies is that of a gateway that was quiet.
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{net::SocketAddr, path::Path, rc::Rc, time::Duration};
 
 use anyhow::{Context, Result};
 use rusqlite::{Connection, OptionalExtension, params};
+use tempfile::TempDir;
 
 use crate::{
     farebox::Farebox,
@@ -45,7 +46,8 @@ pub(crate) async fn measure(
     let (lasting, lasting_runtime) = Farebox::on_spin(spin, root, origin, Some(LASTING)).await?;
     let manifest = root.join("benches/peers/passthrough-spin.toml");
     let pass_on = |exchanges: &str| {
-        Runtime::spin(spin, &manifest, &[], &[("origin", origin.to_string()), ("exchanges", exchanges.to_owned())])
+        let variables = [("origin", origin.to_string()), ("exchanges", exchanges.to_owned())];
+        Runtime::spin(spin, &manifest, &[], &variables, Rc::new(TempDir::new()?))
     };
     let peers = [
         peer("component that passes on", pass_on("0")?, &empty.caller),

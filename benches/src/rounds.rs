@@ -31,7 +31,16 @@ pub(crate) struct Turn {
     pub(crate) rate: f64,
 }
 
-/// One peer's latencies at a fixed rate, in microseconds.
+/// One peer's latencies at a fixed rate.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Paced {
+    /// Those of each round.
+    pub(crate) rounds: Vec<Latency>,
+    /// One call in a thousand took longer, in microseconds, in all rounds together: a round alone has too few calls to say.
+    pub(crate) p999: f64,
+}
+
+/// One peer's latencies in one round, in microseconds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Latency {
     /// Half of the calls took less.
@@ -82,19 +91,26 @@ fn turn_of(used: Duration, did: Saturated) -> Turn {
 }
 
 /// Loads each peer with `rate` calls a second for `time` in each round.
-pub(crate) async fn pace(peers: &[Peer], rounds: usize, rate: f64, time: Duration) -> Result<Vec<Vec<Latency>>> {
-    let mut all: Vec<Vec<Latency>> = peers.iter().map(|_| Vec::with_capacity(rounds)).collect();
+pub(crate) async fn pace(peers: &[Peer], rounds: usize, rate: f64, time: Duration) -> Result<Vec<Paced>> {
+    let mut paced = vec![Paced::default(); peers.len()];
+    let mut all = vec![Vec::new(); peers.len()];
     for round in 0..rounds {
         for turn in 0..peers.len() {
             let at = (round + turn) % peers.len();
             let peer = &peers[at];
             let latencies = peer.load.pace(rate, time).await.context(peer.name)?;
-            let mut micros: Vec<f64> = latencies.iter().map(|latency| latency.as_secs_f64() * 1e6).collect();
-            micros.sort_by(f64::total_cmp);
-            all[at].push(Latency { p50: rank(&micros, 0.5), p99: rank(&micros, 0.99) });
+            let micros = sorted(latencies.iter().map(|latency| latency.as_secs_f64() * 1e6).collect());
+            paced[at].rounds.push(Latency { p50: rank(&micros, 0.5), p99: rank(&micros, 0.99) });
+            all[at].extend(micros);
         }
     }
-    Ok(all)
+    paced.iter_mut().zip(all).for_each(|(paced, all)| paced.p999 = rank(&sorted(all), 0.999));
+    Ok(paced)
+}
+
+fn sorted(mut micros: Vec<f64>) -> Vec<f64> {
+    micros.sort_by(f64::total_cmp);
+    micros
 }
 
 /// How `of` compares with `to`, round by round.

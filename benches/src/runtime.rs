@@ -6,17 +6,21 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
-    net::{Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
+    rc::Rc,
     sync::mpsc,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+/// How long a server may take until it serves.
+const START: Duration = Duration::from_secs(10);
 
 /// What a workerd configuration leaves open.
 #[derive(Default)]
@@ -44,8 +48,10 @@ pub(crate) struct Runtime {
     ends_with_its_input: bool,
     /// Whether it is several processes, whose threads come and go, so that they cannot be counted one by one.
     is_tree: bool,
-    /// Where it stores things. Removed after it ended.
-    state: TempDir,
+    /// What it needs beside it, at its cost: a store of its own.
+    beside: Vec<Runtime>,
+    /// Where it stores things. Removed after it ended, and all that share it.
+    state: Rc<TempDir>,
     /// Where it serves.
     pub(crate) address: SocketAddr,
 }
@@ -64,7 +70,7 @@ impl Runtime {
             let port = event["port"].as_u64().filter(|_| event["event"] == "listen" && event["socket"] == "http");
             Some((Ipv4Addr::LOCALHOST, u16::try_from(port?).ok()?).into())
         };
-        Self::start(command, None, state, listening)
+        Self::start(command, None, Rc::new(state), listening)
     }
 
     /// Runs `script`, which runs a peer on Miniflare, on Node. It gets `order` on its standard input, with a directory to
@@ -78,7 +84,7 @@ impl Runtime {
             let line: Value = serde_json::from_str(line).ok()?;
             line["gateway"].as_str()?.strip_prefix("http://")?.parse().ok()
         };
-        Self::start(command, Some(order), state, serving)
+        Self::start(command, Some(order), Rc::new(state), serving)
     }
 
     /// Runs the Spin application of `manifest` on Spin or the host for tests, with more `flags` of `spin up`, and `variables`.
@@ -87,8 +93,8 @@ impl Runtime {
         manifest: &Path,
         flags: &[String],
         variables: &[(&str, String)],
+        state: Rc<TempDir>,
     ) -> Result<Self> {
-        let state = TempDir::new()?;
         let mut command = Command::new(spin.guard);
         command.arg("guard").arg(spin.program).args(["up", "--listen", "127.0.0.1:0", "--from"]).arg(manifest);
         command.arg("--state-dir").arg(state.path()).args(flags);
@@ -101,13 +107,39 @@ impl Runtime {
         Ok(runtime)
     }
 
+    /// Runs a server that says nothing: waits until it can be connected to at `address`.
+    pub(crate) fn server(mut command: Command, state: TempDir, address: SocketAddr) -> Result<Self> {
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let mut child = command.spawn().with_context(|| format!("starting {command:?}"))?;
+        let since = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            ensure!(child.try_wait()?.is_none(), "{command:?} ended before it served");
+            ensure!(since.elapsed() < START, "{command:?} does not serve at {address}");
+            thread::sleep(Duration::from_millis(10));
+        }
+        Ok(Self {
+            child,
+            ends_with_its_input: false,
+            is_tree: false,
+            beside: Vec::new(),
+            state: Rc::new(state),
+            address,
+        })
+    }
+
+    /// The same with `other` beside it, whose time and memory it is charged with and which ends with it.
+    pub(crate) fn beside(mut self, other: Self) -> Self {
+        self.beside.push(other);
+        self
+    }
+
     /// Waits until `command` prints a line in which `find` finds its address.
     ///
     /// Workers log to the same stream, so it is read to its end, and other lines are none of ours.
     fn start(
         mut command: Command,
         order: Option<Value>,
-        state: TempDir,
+        state: Rc<TempDir>,
         find: fn(&str) -> Option<SocketAddr>,
     ) -> Result<Self> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -127,7 +159,7 @@ impl Runtime {
         });
         let address = address.recv().with_context(|| format!("{command:?} ended before it served"))?;
         let ends_with_its_input = order.is_some();
-        Ok(Self { child, ends_with_its_input, is_tree: false, state, address })
+        Ok(Self { child, ends_with_its_input, is_tree: false, beside: Vec::new(), state, address })
     }
 
     /// Processor time that all its threads have used so far, as the scheduler accounts it (`/proc/…/schedstat`, which
@@ -142,12 +174,13 @@ impl Runtime {
             }
             return Ok(time_of_tree(&table, self.child.id()));
         }
+        let beside = self.beside.iter().map(Self::processor_time).sum::<Result<Duration>>()?;
         let mut nanos = 0;
         for task in fs::read_dir(format!("/proc/{}/task", self.child.id())).context("a peer is gone")? {
             let text = fs::read_to_string(task?.path().join("schedstat"))?;
             nanos += text.split(' ').next().unwrap_or_default().parse::<u64>()?;
         }
-        Ok(Duration::from_nanos(nanos))
+        Ok(beside + Duration::from_nanos(nanos))
     }
 
     /// What it stored, for as long as it runs.
@@ -159,7 +192,8 @@ impl Runtime {
     pub(crate) fn resident(&self) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).context("a peer is gone")?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-        Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
+        let beside = self.beside.iter().map(Self::resident).sum::<Result<u64>>()?;
+        Ok(beside + line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
     }
 }
 

@@ -7,9 +7,10 @@ use http_body_util::Empty;
 use serde_json::json;
 
 use crate::{
+    chart,
     farebox::{Call, Caller, Farebox, Stores},
     load::Load,
-    rounds::{Latency, Length, Peer, Turn, pace, ratio, saturate},
+    rounds::{Length, Paced, Peer, Turn, pace, ratio, saturate},
     runtime::{Parts, Runtime},
     spread::Spread,
     table,
@@ -95,34 +96,37 @@ fn conditions(rounds: usize, turn: Duration) -> String {
 }
 
 /// Measures the latency of `peers` against the first of them, where that one can do `most` calls a second, and prints it.
-pub(crate) async fn compare_latency(
-    peers: &[Peer],
-    most: f64,
-    rounds: usize,
-    turn: Duration,
-) -> Result<Vec<Vec<Latency>>> {
+pub(crate) async fn compare_latency(peers: &[Peer], most: f64, rounds: usize, turn: Duration) -> Result<Vec<Paced>> {
     let conditions = conditions(rounds, turn);
     let third = most / 3.0;
     let latencies = pace(peers, rounds, third, turn).await?;
+    let row = |(peer, mine): (&Peer, &Paced)| [vec![peer.name.to_owned()], paced(mine, &latencies[0])].concat();
     table::print(
         &format!(
             "{third:.0} calls a second, a third of what the first peer can do, {conditions}. Less of bare is better."
         ),
-        &["paced", "p50, µs", "p50 of bare", "p99, µs", "p99 of bare"],
-        &rows(peers, &latencies, paced),
+        &["paced", "p50, µs", "p50 of bare", "p99, µs", "p99 of bare", "p99.9 of all, µs"],
+        &peers.iter().zip(&latencies).map(row).collect::<Vec<_>>(),
     );
     Ok(latencies)
 }
 
+/// Draws how many calls each peer does in a processor second, of the first peer's.
+pub(crate) fn draw(file: &Path, title: &str, peers: &[Peer], turns: &[Vec<Turn>]) -> Result<()> {
+    let of_bare = |turns_of: &Vec<Turn>| ratio(turns_of, &turns[0], |turn| 1.0 / turn.cost);
+    let rows: Vec<_> = peers.iter().zip(turns).map(|(peer, turns_of)| (peer.name, of_bare(turns_of))).collect();
+    chart::write(file, title, &rows)
+}
+
 /// Prints each peer once more as a line of JSON, for programs: medians of its ratios to the first peer.
-pub(crate) fn print_json(table: &str, peers: &[Peer], turns: &[Vec<Turn>], latencies: &[Vec<Latency>]) {
+pub(crate) fn print_json(table: &str, peers: &[Peer], turns: &[Vec<Turn>], latencies: &[Paced]) {
     for ((peer, turns_of), latencies_of) in peers.iter().zip(turns).zip(latencies) {
         let line = json!({
             "table": table,
             "peer": peer.name,
             "cpu_of_bare": ratio(turns_of, &turns[0], |turn| 1.0 / turn.cost).median,
             "throughput_of_bare": ratio(turns_of, &turns[0], |turn| turn.rate).median,
-            "p50_of_bare": ratio(latencies_of, &latencies[0], |latency| latency.p50).median,
+            "p50_of_bare": ratio(&latencies_of.rounds, &latencies[0].rounds, |latency| latency.p50).median,
         });
         println!("{line}");
     }
@@ -161,11 +165,12 @@ fn saturated(mine: &[Turn], bare: &[Turn]) -> Vec<String> {
     ]
 }
 
-fn paced(mine: &[Latency], bare: &[Latency]) -> Vec<String> {
+fn paced(mine: &Paced, bare: &Paced) -> Vec<String> {
     vec![
-        Spread::of(mine.iter().map(|latency| latency.p50)).text(0),
-        ratio(mine, bare, |latency| latency.p50).text(2),
-        Spread::of(mine.iter().map(|latency| latency.p99)).text(0),
-        ratio(mine, bare, |latency| latency.p99).text(2),
+        Spread::of(mine.rounds.iter().map(|latency| latency.p50)).text(0),
+        ratio(&mine.rounds, &bare.rounds, |latency| latency.p50).text(2),
+        Spread::of(mine.rounds.iter().map(|latency| latency.p99)).text(0),
+        ratio(&mine.rounds, &bare.rounds, |latency| latency.p99).text(2),
+        format!("{:.0}", mine.p999),
     ]
 }

@@ -29,11 +29,14 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 250)]
     turn: u32,
     /// Measure a part only
-    #[arg(long, value_parser = ["core", "cost", "workers", "spin"])]
+    #[arg(long, value_parser = ["core", "cost", "workers", "hosted", "duel", "spin"])]
     only: Option<String>,
     /// One line of JSON for each cell of the cost bench, and for each row of the tables of peers
     #[arg(long)]
     json: bool,
+    /// Draw the tables of peers on workerd, as the documentation shows them, into this directory
+    #[arg(long)]
+    pictures: Option<PathBuf>,
 }
 
 /// `cargo xtask bench`.
@@ -46,28 +49,44 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         return Ok(());
     }
     let mut tools = vec![Tool::Targets, Tool::Npm];
-    if measured("workers") {
+    let on_workerd = measured("workers") || measured("hosted");
+    if on_workerd {
         tools.push(Tool::WorkerBuild);
     }
+    if measured("hosted") || measured("duel") {
+        tools.push(Tool::Peers);
+    }
+    if measured("duel") {
+        tools.push(Tool::ExpressGateway);
+    }
     setup::ensure(&tools)?;
-    if measured("workers") {
+    if on_workerd {
         jobs::all(&build::workers_of(&Worker::ALL, Profile::Release))?;
         for worker in Worker::ALL {
             println!("{}", build::size(worker)?);
         }
         jobs::all(&[Job::new("peers on Workers", &[], |log| build_peers(&root().join("benches/peers"), log))])?;
     }
-    if measured("spin") {
+    if measured("spin") || measured("duel") {
         jobs::all(&build::components(&Worker::ALL, Profile::Release))?;
         jobs::all(&[Job::new("peer on Spin", &[], build_for_spin)])?;
     }
     let mut rig = cargo();
     rig.args(["run", "--quiet", "--profile", "rig", "--package", "farebox-benches", "--bin", "farebox-bench", "--"]);
     rig.arg("--workerd").arg(workerd()?).arg("--node").arg(npm_tool("node")?.get_program()).arg("--root").arg(root());
-    rig.arg("--spin").arg(spin()).arg("--guard").arg(std::env::current_exe()?);
+    rig.arg("--express-gateway")
+        .arg(setup::express_gateway().join("node_modules"))
+        .arg("--spin")
+        .arg(spin())
+        .arg("--guard")
+        .arg(std::env::current_exe()?);
     rig.args(["--rounds", &options.rounds.to_string(), "--turn", &options.turn.to_string()]);
     rig.args(options.only.iter().flat_map(|only| ["--only", only]));
     rig.args(options.json.then_some("--json"));
+    if let Some(pictures) = &options.pictures {
+        fs::create_dir_all(pictures).with_context(|| format!("cannot make {}", pictures.display()))?;
+        rig.arg("--pictures").arg(pictures);
+    }
     // Not `process::run`: the tables are what was asked for and belong on standard output.
     let status = rig.status().context("cannot start cargo")?;
     if !status.success() {
@@ -101,7 +120,8 @@ fn build_peers(peers: &Path, log: &Log) -> Result<()> {
     passthrough_worker(&build, log)?;
     let entry = |worker: Worker| worker.build_directory(Profile::Release).join("entry.js");
     bundle(&entry(Worker::Edge), &build.join("edge.js"), log)?;
-    bundle(&entry(Worker::BillingWorker), &build.join("billing.js"), log)
+    bundle(&entry(Worker::BillingWorker), &build.join("billing.js"), log)?;
+    bundle(&peers.join("hono.js"), &build.join("hono.js"), log)
 }
 
 /// Builds the component that passes on and, where Spin is not installed, the host, optimised as the rig is: a slower one would

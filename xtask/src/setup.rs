@@ -45,6 +45,10 @@ pub(crate) enum Tool {
     Python,
     /// Redis and PostgreSQL, which only the end-to-end tests on Spin need.
     Servers,
+    /// nginx with Lua, HAProxy and Redis, which only `bench` needs, to measure beside them.
+    Peers,
+    /// Express Gateway, which only `bench` needs, for the duel.
+    ExpressGateway,
     /// `cargo-deny`, which only `test` needs.
     Deny,
     /// `cargo-nextest`, which only `test` needs.
@@ -61,6 +65,8 @@ impl Tool {
             Self::Npm => "npm packages",
             Self::Python => "Python packages",
             Self::Servers => "Redis and PostgreSQL",
+            Self::Peers => "nginx and HAProxy",
+            Self::ExpressGateway => "Express Gateway",
             Self::Deny => "cargo-deny",
             Self::Nextest => "cargo-nextest",
             Self::WorkerBuild => "worker-build",
@@ -73,7 +79,9 @@ impl Tool {
             Self::Targets => missing_targets().is_ok_and(|missing| missing.is_empty()),
             Self::Npm => is_stamped(&npm_stamp(), &root().join("package-lock.json")),
             Self::Python => is_stamped(&python().join("installed.txt"), &root().join(REQUIREMENTS)),
-            Self::Servers => servers::missing().is_empty(),
+            Self::Servers => servers::missing(&servers::OF_TESTS).is_empty(),
+            Self::Peers => servers::missing(&servers::OF_BENCH).is_empty(),
+            Self::ExpressGateway => express_gateway().join("node_modules/express-gateway").is_dir(),
             Self::Deny => is_version(&deny(), CARGO_DENY),
             Self::Nextest => nextest().is_some(),
             Self::WorkerBuild => worker_build_version().is_ok_and(|version| is_version(&worker_build(), &version)),
@@ -86,7 +94,9 @@ impl Tool {
             Self::Targets => log.run(Command::new("rustup").args(["target", "add"]).args(missing_targets()?)),
             Self::Npm => npm_packages(log),
             Self::Python => python_packages(log),
-            Self::Servers => servers::install(log),
+            Self::Servers => servers::install(log, &servers::OF_TESTS),
+            Self::Peers => servers::install(log, &servers::OF_BENCH),
+            Self::ExpressGateway => install_express_gateway(log),
             Self::Deny => install(log, "cargo-deny", CARGO_DENY),
             Self::Nextest => install(log, "cargo-nextest", NEXTEST),
             Self::WorkerBuild => install(log, "worker-build", &worker_build_version()?),
@@ -165,6 +175,18 @@ fn python_packages(log: &Log) -> Result<()> {
     install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", "--requirement"]);
     log.run(install.arg(&requirements))?;
     fs::copy(&requirements, environment.join("installed.txt")).context(REQUIREMENTS).map(drop)
+}
+
+/// Where Express Gateway is installed: its 724 packages are none that a contributor should have to.
+pub(crate) fn express_gateway() -> PathBuf {
+    tools().join("express-gateway")
+}
+
+/// Installs it as it was on a day, with what it depends on.
+fn install_express_gateway(log: &Log) -> Result<()> {
+    let mut install = Command::new("npm");
+    install.args(["install", "express-gateway@1.16.11", "--before=2026-11-01", "--ignore-scripts", "--loglevel=error"]);
+    log.run(install.args(["--no-audit", "--no-fund", "--no-save", "--prefix"]).arg(express_gateway()))
 }
 
 fn npm_stamp() -> PathBuf {
