@@ -35,16 +35,20 @@ impl Clock {
         self.movable
     }
 
-    /// Notices that it was moved, where it can be.
+    /// Notices that it was moved, where it can be. Who comes while another reads how far it was moved reads that too: by the time of
+    /// before, it would ask for a lease that is over when it comes.
     ///
     /// # Errors
     /// [`Fault`] when the store does not answer.
     pub async fn synchronize(&self, store: &impl KeyValue, runtime: Millis) -> Result<(), Fault> {
         if self.movable && runtime - self.read.get() >= HOLDS {
-            self.read.set(runtime);
             let offset = store.get(CLOCK_ENTRY).await?;
             let offset = offset.and_then(|bytes| String::from_utf8(bytes).ok()?.parse().ok());
-            self.offset.set(offset.unwrap_or(0));
+            // It only moves forward, so of two answers the one that was asked for later is right.
+            if runtime >= self.read.get() {
+                self.offset.set(offset.unwrap_or(0));
+                self.read.set(runtime);
+            }
         }
         Ok(())
     }
