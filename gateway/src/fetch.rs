@@ -181,7 +181,7 @@ impl<P: EdgePorts> Gateway<P> {
         loop {
             let (answer, asked) = self.ask(&account, &product).await;
             if !comes_back(&answer) || !self.waits(&mut patience).await {
-                return self.take_lease(&account, &product, answer, asked);
+                return self.take_lease(&account, &product, answer, asked).await;
             }
         }
     }
@@ -214,7 +214,7 @@ impl<P: EdgePorts> Gateway<P> {
             let now = self.ports.now();
             return self.state().wallet(&account, &product).postpone(now);
         }
-        self.take_lease(&account, &product, answer, asked);
+        self.take_lease(&account, &product, answer, asked).await;
     }
 
     /// What the ledger answered, and when it was asked.
@@ -229,8 +229,8 @@ impl<P: EdgePorts> Gateway<P> {
         (self.ports.execute(account, None, &command).await, asked)
     }
 
-    fn take_lease(&self, account: &AccountId, product: &ProductId, answer: Answered, asked: Timestamp) {
-        let lease = self.leased(account, answer, asked);
+    async fn take_lease(&self, account: &AccountId, product: &ProductId, answer: Answered, asked: Timestamp) {
+        let lease = self.leased(account, Some(product), answer, asked).await;
         let now = self.ports.now();
         let mut state = self.state();
         let wallet = state.wallet(account, product);
@@ -261,7 +261,7 @@ impl<P: EdgePorts> Gateway<P> {
             match self.ports.admit(account, nonce, &command).await {
                 Ok(Ok(Answer::Settled(_))) => return Ok(None),
                 answer if comes_back(&answer) && self.waits(&mut patience).await => {}
-                answer => return self.leased(account, answer, asked).map(Some),
+                answer => return self.leased(account, product, answer, asked).await.map(Some),
             }
         }
     }
@@ -273,8 +273,14 @@ impl<P: EdgePorts> Gateway<P> {
         Command::Lease { product: product.clone(), writer: state.writer.clone(), rate, want, lasting, while_plenty }
     }
 
-    /// The lease that an account answered with, or what to tell the caller. Notes how far our clock is from the ledger's.
-    fn leased(&self, account: &AccountId, answer: Answered, asked: Timestamp) -> Result<Lease, Rejection> {
+    /// The lease of a product that an account answered with, or what to tell the caller. Notes how far our clock is from the ledger's.
+    async fn leased(
+        &self,
+        account: &AccountId,
+        product: Option<&ProductId>,
+        answer: Answered,
+        asked: Timestamp,
+    ) -> Result<Lease, Rejection> {
         let outcome = match &answer {
             Ok(Ok(_)) => Outcome::Granted,
             Ok(Err(_)) => Outcome::Refused,
@@ -290,9 +296,16 @@ impl<P: EdgePorts> Gateway<P> {
                 self.state().skew.compare(&lease, asked);
                 return Ok(lease);
             }
-            // The answer was too long on its way, or our clock was set back meanwhile: asking again at once would only
-            // give another like it.
-            Ok(Ok(Answer::Leased(lease))) => format!("{} ended at {}, before it could be used", lease.id, lease.until),
+            // The answer was too long on its way, or our clock was set meanwhile: asking again at once would only give another like
+            // it. Kept, this one would be withheld from everybody until its holder is taken for gone.
+            Ok(Ok(Answer::Leased(lease))) => {
+                let detail = format!("{} ended at {}, before it could be used", lease.id, lease.until);
+                if let Some(product) = product {
+                    self.state().wallet(account, product).give_up(lease, asked, now);
+                    self.flush().await;
+                }
+                detail
+            }
             Ok(Err(Refusal::QuotaExhausted { .. })) => return Err(Rejection::QuotaExhausted),
             Ok(Err(Refusal::QuotaExpired)) => return Err(Rejection::QuotaExpired),
             Ok(Err(Refusal::BalanceExhausted { .. })) => return Err(Rejection::BalanceExhausted),

@@ -15,7 +15,7 @@ use farebox_core::{
     },
     credential::{MasterKey, Secret},
     id::{AccountId, BatchId, ProductId, WriterId},
-    journal::Batch,
+    journal::{Batch, Window},
     meter::Usage,
     time::{Millis, SECOND, Timestamp},
 };
@@ -101,8 +101,8 @@ pub(crate) struct State {
     pub(crate) calls: SlotMap<DefaultKey, Call>,
     /// Leases to be asked for before they are needed.
     pub(crate) refills: Vec<(AccountId, ProductId)>,
-    /// Batches that are not in the journal yet, oldest first.
-    pub(crate) unwritten: Vec<Unwritten>,
+    /// Batches that are not in the journal yet, or of which a ledger has not been told that hears of them at once; oldest first.
+    pub(crate) untold: Vec<Untold>,
     pub(crate) next_sequence: u64,
     /// When it was first seen that something was counted since the last batch.
     pub(crate) unsent_since: Option<Timestamp>,
@@ -169,11 +169,13 @@ pub(crate) enum Progress {
     Abandoned,
 }
 
-/// A batch on its way to the journal.
+/// A batch on its way to the journal, and to the ledgers that hear of it at once.
 #[derive(Debug, Clone)]
-pub(crate) struct Unwritten {
+pub(crate) struct Untold {
     pub(crate) id: BatchId,
     pub(crate) batch: Rc<Batch>,
+    /// In which minute it is in the journal, once it is there.
+    pub(crate) written: Option<Window>,
     /// Whose ledgers hear of it at once, and not from the settlement: others may wait for what it gives back.
     pub(crate) awaited: Rc<[AccountId]>,
 }
@@ -198,7 +200,7 @@ impl<P> Gateway<P> {
             wallets: FxHashMap::default(),
             calls: SlotMap::new(),
             refills: Vec::new(),
-            unwritten: Vec::new(),
+            untold: Vec::new(),
             next_sequence: 0,
             unsent_since: None,
             upkeep_loop: 0,

@@ -18,7 +18,7 @@ use farebox_ports::log::tell;
 use futures_util::{StreamExt, stream};
 
 use crate::{
-    instance::{CATALOG_HOLDS, Gateway, Lifetime, State, Unwritten},
+    instance::{CATALOG_HOLDS, Gateway, Lifetime, State, Untold},
     ports::EdgePorts,
     wallet::Wallet,
 };
@@ -74,7 +74,7 @@ impl State {
     /// Whether what was counted has waited for so long, as far as looks at it can tell.
     fn has_waited(&mut self, now: Timestamp, long: Millis) -> bool {
         let mut wallets = self.wallets.values().flat_map(|wallets| wallets.values());
-        if self.unwritten.is_empty() && !wallets.any(Wallet::has_unsent) {
+        if self.untold.is_empty() && !wallets.any(Wallet::has_unsent) {
             self.unsent_since = None;
             return false;
         }
@@ -101,7 +101,7 @@ impl State {
         if !batch.is_empty() {
             let id = BatchId { writer: self.writer.clone(), sequence: self.next_sequence };
             self.next_sequence += 1;
-            self.unwritten.push(Unwritten { id, batch: Rc::new(batch), awaited: awaited.into() });
+            self.untold.push(Untold { id, batch: Rc::new(batch), written: None, awaited: awaited.into() });
         }
     }
 }
@@ -208,7 +208,7 @@ impl<P: EdgePorts> Gateway<P> {
         let mut state = self.state();
         // Nobody may call again for long, or here: the counters are written before.
         let is_told = !self.has_metrics_to_leave(&state);
-        let idle = state.wallets.is_empty() && state.unwritten.is_empty() && is_told;
+        let idle = state.wallets.is_empty() && state.untold.is_empty() && is_told;
         if state.upkeep_loop != upkeep_loop {
             return false;
         }
@@ -223,38 +223,41 @@ impl<P: EdgePorts> Gateway<P> {
         self.write_down(self.ports.now()).await;
     }
 
-    /// The same, with a word on leases on which calls are under way and that end by `heard`.
+    /// The same, with a word on leases on which calls are under way and that end by `heard`. What another call is writing down at the
+    /// same time is told again: whoever asks for a lease after this asks a ledger that has heard of all that was drained before.
     async fn write_down(&self, heard: Timestamp) {
-        let unwritten = {
+        let untold = {
             let (mut state, now) = (self.state(), self.ports.now());
             state.unsent_since = None;
             state.drain(now, heard);
-            state.unwritten.clone()
+            state.untold.clone()
         };
-        for Unwritten { id, batch, awaited } in unwritten {
-            // A batch that failed before goes into the minute of now, which no settlement has left behind. Should the first
-            // try have been written after all, the ledger knows the second by its id.
-            let window = Window::of(self.state().skew.ledgers(self.ports.now()));
-            match self.ports.write(window, &id, &batch).await {
-                Ok(()) => {
-                    self.noted(&id);
-                    self.give_back(window, &id, &batch, &awaited).await;
-                }
-                Err(fault) => {
-                    self.state().metrics.written(false, false);
-                    tell(&self.ports, "journal.unwritten", &[("batch", &id)], &fault);
-                    return;
-                }
-            }
+        for Untold { id, batch, written, awaited } in untold {
+            let Some(window) = self.journaled(&id, &batch, written).await else { return };
+            self.give_back(window, &id, &batch, &awaited).await;
+            self.state().untold.retain(|kept| kept.id != id);
         }
     }
 
-    /// Forgets a batch that is in the journal.
-    fn noted(&self, id: &BatchId) {
+    /// Writes a batch to the journal, unless that was done. Says into which minute; `None` where the journal does not take it.
+    async fn journaled(&self, id: &BatchId, batch: &Batch, written: Option<Window>) -> Option<Window> {
+        if written.is_some() {
+            return written;
+        }
+        // A batch that failed before goes into the minute of now, which no settlement has left behind. Should the first
+        // try have been written after all, the ledger knows the second by its id.
+        let window = Window::of(self.state().skew.ledgers(self.ports.now()));
+        if let Err(fault) = self.ports.write(window, id, batch).await {
+            self.state().metrics.written(false, false);
+            tell(&self.ports, "journal.unwritten", &[("batch", id)], &fault);
+            return None;
+        }
         let mut state = self.state();
-        state.unwritten.retain(|kept| kept.id != *id);
-        let is_all = state.unwritten.is_empty();
+        let kept = state.untold.iter_mut().filter(|kept| kept.id == *id);
+        kept.for_each(|kept| kept.written = Some(window));
+        let is_all = state.untold.iter().all(|kept| kept.written.is_some());
         state.metrics.written(true, is_all);
+        Some(window)
     }
 
     /// Tells the ledger at once of the leases that were closed, so that what they had left can be used elsewhere: of those that are

@@ -235,6 +235,13 @@ impl Wallet {
         }
     }
 
+    /// The ledger gave a lease that came too late to be used: it is given back with the next batch.
+    pub(crate) fn give_up(&mut self, lease: Lease, asked: Timestamp, now: Timestamp) {
+        let mut held = Held::new(lease, asked);
+        held.end(now);
+        self.retired.push(Pocket::new(held, now));
+    }
+
     /// The ledger gave a lease for one call, which is admitted on it now.
     pub(crate) fn take_one(&mut self, lease: Lease, now: Timestamp) {
         let mut held = Held::new(lease, now);

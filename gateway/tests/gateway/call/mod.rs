@@ -23,6 +23,7 @@
 //! | a preflight asks nobody, and a page reads errors | `preflight` that answers nothing; `expose` that adds nothing | `cors::*` |
 //! | a test call reaches nothing real and costs nothing | `tests_of` that gives the shop itself where there is no test stage | `stage::*` |
 //! | only what the product says is charged | `is_charged` that looks at no status | `charging::*` |
+//! | what cannot be used goes back at once | `leased` that keeps what came too late; a batch that is forgotten before its ledger is told | `told::*` |
 //! | strict admission takes nonces over all instances | `admit` that skips `take_nonce` | `strict_admission_sees_a_nonce_on_every_instance` |
 
 mod abandoned;
@@ -40,6 +41,7 @@ mod rfc9421_callers;
 mod stage;
 mod streams;
 mod strict;
+mod told;
 mod used_up;
 
 use std::{
