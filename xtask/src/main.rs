@@ -12,6 +12,7 @@ use crate::setup::Tool;
 mod bench;
 mod build;
 mod conformance;
+mod debian;
 mod dev;
 mod fuzz;
 mod guard;
@@ -19,7 +20,6 @@ mod jobs;
 mod openapi_sweep;
 mod origin;
 mod process;
-mod servers;
 mod setup;
 mod test;
 mod tidy;
@@ -83,6 +83,9 @@ fn run(command: Command) -> Result<()> {
         Command::Guard(options) => guard::run(&options),
         Command::OpenapiSweep(options) => openapi_sweep::run_sweep(&options),
         Command::Tidy => tidy::run(),
-        Command::Setup => setup::ensure(&[Tool::Targets, Tool::Npm, Tool::Nextest, Tool::Python, Tool::Servers]),
+        Command::Setup => {
+            let of_tests = [Tool::Nextest, Tool::Python, Tool::Servers, Tool::Browser];
+            setup::ensure(&[[Tool::Targets, Tool::Npm].as_slice(), &of_tests].concat())
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Having the tools: on a machine with rustup, Node and npm, installs what else is needed and is not there yet.
 //!
 //! What is missing is installed side by side: most of it waits for a registry while the rest compiles.
-//! Invariants: nothing is written outside the checkout and cargo's own home, but for Debian's servers (see `servers`);
+//! Invariants: nothing is written outside the checkout and cargo's own home, but for Debian's packages (see `debian`);
 //! what is there already costs no more than a look; the versions come from the lock files, so that two machines with one
 //! checkout have the same tools.
 
@@ -14,9 +14,9 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
+    debian::{self, BROWSER, PEERS, SERVERS},
     jobs::{self, Job, Log},
     process::{cargo, output, root},
-    servers,
 };
 
 /// The target of the Workers.
@@ -45,6 +45,8 @@ pub(crate) enum Tool {
     Python,
     /// Redis and PostgreSQL, which only the end-to-end tests on Spin need.
     Servers,
+    /// Chromium, which the end-to-end tests of pages need: npm's `playwright-core` drives it.
+    Browser,
     /// nginx with Lua, HAProxy and Redis, which only `bench` needs, to measure beside them.
     Peers,
     /// Express Gateway, which only `bench` needs, for the duel.
@@ -65,6 +67,7 @@ impl Tool {
             Self::Npm => "npm packages",
             Self::Python => "Python packages",
             Self::Servers => "Redis and PostgreSQL",
+            Self::Browser => "Chromium",
             Self::Peers => "nginx and HAProxy",
             Self::ExpressGateway => "Express Gateway",
             Self::Deny => "cargo-deny",
@@ -79,8 +82,9 @@ impl Tool {
             Self::Targets => missing_targets().is_ok_and(|missing| missing.is_empty()),
             Self::Npm => is_stamped(&npm_stamp(), &root().join("package-lock.json")),
             Self::Python => is_stamped(&python().join("installed.txt"), &root().join(REQUIREMENTS)),
-            Self::Servers => servers::missing(&servers::OF_TESTS).is_empty(),
-            Self::Peers => servers::missing(&servers::OF_BENCH).is_empty(),
+            Self::Servers => debian::missing(&SERVERS).is_empty(),
+            Self::Browser => debian::missing(&BROWSER).is_empty(),
+            Self::Peers => debian::missing(&PEERS).is_empty(),
             Self::ExpressGateway => express_gateway().join("node_modules/express-gateway").is_dir(),
             Self::Deny => is_version(&deny(), CARGO_DENY),
             Self::Nextest => nextest().is_some(),
@@ -94,8 +98,9 @@ impl Tool {
             Self::Targets => log.run(Command::new("rustup").args(["target", "add"]).args(missing_targets()?)),
             Self::Npm => npm_packages(log),
             Self::Python => python_packages(log),
-            Self::Servers => servers::install(log, &servers::OF_TESTS),
-            Self::Peers => servers::install(log, &servers::OF_BENCH),
+            Self::Servers => debian::install(&SERVERS, log).context("`--without spin` needs none of them"),
+            Self::Browser => debian::install(&BROWSER, log),
+            Self::Peers => debian::install(&PEERS, log),
             Self::ExpressGateway => install_express_gateway(log),
             Self::Deny => install(log, "cargo-deny", CARGO_DENY),
             Self::Nextest => install(log, "cargo-nextest", NEXTEST),

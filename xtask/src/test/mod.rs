@@ -79,7 +79,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 fn tools(options: &Options) -> Vec<Job<'static, ()>> {
     let mut tools = vec![Tool::Targets, Tool::Npm, Tool::Nextest];
     if !options.fast {
-        tools.extend([Tool::Deny, Tool::Python]);
+        tools.extend([Tool::Deny, Tool::Python, Tool::Browser]);
     }
     if options.on(Runtime::Spin) {
         tools.push(Tool::Servers);

@@ -158,7 +158,7 @@ pub(super) fn workers<'a>(table: &'a Mutex<Table>, thorough: bool, programs: &'a
         }),
         Job::new(
             "scenarios, Workers",
-            &["Workers as they are deployed", SCENARIOS_BUILD, "npm packages", "Python packages"],
+            &["Workers as they are deployed", SCENARIOS_BUILD, "npm packages", "Python packages", "Chromium"],
             move |log| scenarios("workers", table, thorough, programs, log),
         ),
     ]
@@ -183,6 +183,7 @@ pub(super) fn spin<'a>(table: &'a Mutex<Table>, thorough: bool, programs: &'a Pr
                 "npm packages",
                 "Python packages",
                 "Redis and PostgreSQL",
+                "Chromium",
             ],
             move |log| scenarios("spin", table, thorough, programs, log),
         ),
