@@ -29,7 +29,11 @@ pub struct Draft<'a> {
 pub fn example(upstream: &str) -> Api {
     let route = Route { methods: Vec::new(), path: "/{*rest}".to_owned() };
     let (id, title) = ("my-api".to_owned(), "My API".to_owned());
-    Api { products: vec![Product { id, title, upstream: upstream.to_owned(), routes: vec![route] }], named: Vec::new() }
+    Api {
+        products: vec![Product { id, title, upstream: upstream.to_owned(), routes: vec![route] }],
+        upstream_auth: None,
+        named: Vec::new(),
+    }
 }
 
 impl Draft<'_> {
@@ -49,13 +53,14 @@ currency = "{currency}"                   # of all prices and balances; fixed on
             named = named(&api.named)
         );
         for (index, product) in api.products.iter().enumerate() {
-            text.push_str(&if index == 0 { self.first(product) } else { self.further(product) });
+            let auth = upstream_auth(api, product);
+            text.push_str(&if index == 0 { self.first(product, &auth) } else { self.further(product, &auth) });
         }
         text
     }
 
     /// A product with all that can be said of it.
-    fn first(&self, product: &Product) -> String {
+    fn first(&self, product: &Product, upstream_auth: &str) -> String {
         let (title, upstream, price) = (toml_text(&product.title), toml_text(&product.upstream), self.price);
         let id = &product.id;
         let routes = match product.routes.as_slice() {
@@ -70,7 +75,7 @@ title = {title}
 # A call to /x of the gateway goes to this address with /x behind it.
 upstream = {upstream}
 auth = ["x-ca"]                    # how callers sign; "rfc9421", "appcode" and "key" are known too
-# timeout = "30s"                  # how long the upstream may take to begin its answer
+{upstream_auth}# timeout = "30s"                  # how long the upstream may take to begin its answer
 # admission = "strict"             # ask the account's ledger for each call: slower
 # limits = {{ per_account = "100/second" }}   # also per_credential, per_product; /minute, /hour
 
@@ -98,14 +103,20 @@ auth = ["x-ca"]                    # how callers sign; "rfc9421", "appcode" and 
     }
 
     /// A product as short as it can be said.
-    fn further(&self, product: &Product) -> String {
+    fn further(&self, product: &Product, upstream_auth: &str) -> String {
         let (title, upstream, price) = (toml_text(&product.title), toml_text(&product.upstream), self.price);
         let (id, routes) = (&product.id, routes(&product.routes));
         format!(
-            "\n[[products]]\nid = \"{id}\"\ntitle = {title}\nupstream = {upstream}\nauth = [\"x-ca\"]\n\n  \
+            "\n[[products]]\nid = \"{id}\"\ntitle = {title}\nupstream = {upstream}\nauth = [\"x-ca\"]\n{upstream_auth}\n  \
              [products.rate]\n  per_1000_calls = \"{price}\"\n{routes}"
         )
     }
+}
+
+/// The line that has the gateway add the credential that the upstream demands; nothing where it demands none.
+fn upstream_auth(api: &Api, product: &Product) -> String {
+    let line = |auth: &String| format!("upstream_auth = {auth}   # set it: farebox secret put {}\n", product.id);
+    api.upstream_auth.as_ref().map(line).unwrap_or_default()
 }
 
 /// Comments that say what the catalog does not.

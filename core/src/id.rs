@@ -62,6 +62,8 @@ ids! {
     ProductId
     /// A package or a subscription plan of a product.
     OfferId
+    /// A secret that an upstream demands: the provider's name for it.
+    UpstreamCredentialName
     /// One running gateway instance: 64 random bits in base32, made when it starts.
     WriterId
 }

@@ -21,4 +21,5 @@ pub mod rejection;
 pub mod request;
 pub mod signature;
 pub mod time;
+pub mod upstream_credential;
 pub mod webhook;

@@ -24,6 +24,21 @@ pub const MOST_CONNECTION_NAMES: usize = 64;
 /// The most bytes of a request's path, query and header fields together.
 pub const LARGEST_HEAD: usize = 64 << 10;
 
+/// Header fields that concern one connection only (RFC 9110, section 7.6.1), or that the platform makes itself.
+pub const HOP_BY_HOP: [&str; 11] = [
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "http2-settings",
+    "host",
+];
+
 /// A request without its body, borrowed from the packed string.
 #[derive(Debug, Clone)]
 pub struct Facts<'a> {

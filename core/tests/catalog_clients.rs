@@ -74,6 +74,51 @@ fn a_product_says_which_answers_are_charged() {
 }
 
 #[test]
+fn a_product_names_the_secret_that_its_upstream_demands_and_never_holds_it() {
+    let auth = |line: &str| {
+        let product = with("", &format!("{KEYED}\n{line}")).expect(line).products.remove(0);
+        let auth = product.exchange.and_then(|exchange| exchange.upstream_auth);
+        auth.map(|auth| (auth.header, auth.prefix, auth.secret.to_string()))
+    };
+    let said = |header: &str, prefix: &str, secret: &str| Some((header.into(), prefix.into(), secret.into()));
+    assert_eq!(auth(""), None);
+    assert_eq!(auth("upstream_auth = \"bearer\""), said("authorization", "Bearer ", "maps"));
+    assert_eq!(auth("upstream_auth = {}"), said("authorization", "Bearer ", "maps"));
+    assert_eq!(auth("upstream_auth = { header = \"X-API-Key\", secret = \"s\" }"), said("x-api-key", "", "s"));
+    assert_eq!(auth("upstream_auth = { prefix = \"Token \" }"), said("authorization", "Token ", "maps"));
+    for (line, reason) in [
+        ("upstream_auth = \"sk-live-1\"", "is no way to show a credential"),
+        (
+            "upstream_auth = { header = \"Farebox_Key\" }",
+            "is a field of the connection, of the platform or of the gateway",
+        ),
+        ("upstream_auth = { header = \"Host\" }", "is a field of the connection"),
+        ("upstream_auth = { header = \"a b\" }", "is not a header field's name"),
+        ("upstream_auth = { prefix = \" x\" }", "printable characters"),
+        ("upstream_auth = { secret = \"a b\" }", "is not an id"),
+        ("upstream_auth = { value = \"hush\" }", "`value`"),
+    ] {
+        let said = refused("", &format!("{KEYED}\n{line}"));
+        assert!(said.contains(reason), "{line}\n{said}");
+    }
+}
+
+#[test]
+fn a_test_stage_has_a_secret_of_its_own_or_none() {
+    let lines = |auth: &str| {
+        let stage = "upstream = \"https://sandbox.example\"\nlimits = { per_account = \"1/minute\" }";
+        format!("{KEYED}\nupstream_auth = \"bearer\"\n[products.stages.test]\n{stage}\n{auth}")
+    };
+    let stage = |auth: &str| with("", &lines(auth)).unwrap().products[0].test_stage().unwrap().exchange;
+    assert_eq!(stage(""), None, "the product's own never goes there");
+    let exchange = stage("upstream_auth = \"bearer\"").unwrap();
+    assert_eq!(exchange.upstream_auth.unwrap().secret.as_str(), "maps.test");
+    let [without, with_one] = ["", "upstream_auth = \"bearer\""].map(|auth| with("", &lines(auth)).unwrap());
+    let changes: Vec<_> = difference(Some(&without), &with_one).iter().map(ToString::to_string).collect();
+    assert!(changes.len() == 1 && changes[0].contains("with the secret maps.test"), "{changes:?}");
+}
+
+#[test]
 fn a_product_names_the_pages_that_may_call_it() {
     let cors = |line: &str| with("", &format!("{KEYED}\n{line}"));
     let some = cors("cors = { origins = [\"https://a.example\", \"http://localhost:3000\"] }").unwrap();

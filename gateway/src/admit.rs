@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use farebox_core::{
     catalog::{Admission, AuthScheme, Product},
-    id::{AccountId, CredentialKey, LeaseId, ProductId},
+    id::{AccountId, CredentialKey, LeaseId, ProductId, UpstreamCredentialName},
     lease::Lease,
     meter::{Meter, Usage},
     rejection::{Limited, Rejection},
@@ -20,7 +20,7 @@ use farebox_ports::RateLimits;
 
 use crate::{
     credentials::Caller,
-    forward::{self, Field, Forward, Reject, push_number},
+    forward::{self, Field, Forward, Name, Reject, Text, push_number},
     instance::{CATALOG_EXPIRES, CATALOG_HOLDS, Call, Gateway, Progress, Shop, State},
     nonces::Fingerprint,
     served::served,
@@ -61,6 +61,8 @@ pub enum Need {
         /// Its tag says that it is one of ours.
         is_ours: bool,
     },
+    /// The secret that a product's upstream demands.
+    UpstreamCredential(UpstreamCredentialName),
     /// A lease.
     Lease(AccountId, ProductId),
     /// The ledger's word for this one call, where a product is given, and for its nonce.
@@ -170,6 +172,7 @@ pub(crate) struct Pass<'a> {
     pub(crate) product: usize,
     pub(crate) caller: Rc<Caller>,
     pub(crate) nonce: Option<(&'a str, Fingerprint)>,
+    pub(crate) upstream_auth: Option<(Name, Text)>,
 }
 
 /// A call that is paid for.
@@ -178,6 +181,8 @@ pub(crate) struct Paid {
     pub(crate) refill: bool,
     /// What is left to pay with, for the caller.
     pub(crate) limits: Vec<Field>,
+    /// The field that the upstream demands.
+    pub(crate) upstream_auth: Option<(Name, Text)>,
 }
 
 impl State {
@@ -218,7 +223,8 @@ impl State {
         }
         let announced = if facts.may_have_body { facts.content_length().unwrap_or(0) } else { 0 };
         let shop = if is_test(presented, &caller.credential)? { tests_of(&shop, target.product)? } else { shop };
-        Ok(Pass { announced, product: target.product, shop, caller, nonce })
+        let upstream_auth = self.upstream_credentials.field(&shop.catalog.products[target.product], now)?;
+        Ok(Pass { announced, product: target.product, shop, caller, nonce, upstream_auth })
     }
 
     /// What is for sale, as long as it may be used.
@@ -281,6 +287,7 @@ impl State {
             call: Call { caller, shop, product, tab: Some(tab), began: now, heard_at: now, announced, progress },
             refill,
             limits,
+            upstream_auth: pass.upstream_auth.clone(),
         })
     }
 

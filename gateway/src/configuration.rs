@@ -118,7 +118,7 @@ impl<P: EdgePorts> Gateway<P> {
     }
 
     /// Reads a JSON value of the configuration.
-    async fn read<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Fault> {
+    pub(crate) async fn read<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Fault> {
         let Some(bytes) = self.ports.get(key).await? else { return Ok(None) };
         serde_json::from_slice(&bytes).map(Some).map_err(|error| Fault::Unreadable {
             port: "configuration",

@@ -15,6 +15,7 @@ use farebox_core::{
     request::Facts,
     signature::Body,
     time::{Millis, SECOND, Timestamp},
+    upstream_credential::upstream_credential_entry,
 };
 use farebox_ports::{Fault, Taken, counters::Outcome, log::tell};
 use futures_util::future::join;
@@ -155,6 +156,10 @@ impl<P: EdgePorts> Gateway<P> {
             Need::PlainKey { hash, is_ours } => {
                 let name = plain_key_entry(&hash);
                 self.ports.once(name, async move { this.read_plain_key(hash, is_ours).await }).await;
+            }
+            Need::UpstreamCredential(name) => {
+                let flight = upstream_credential_entry(&name);
+                self.ports.once(flight, async move { this.read_upstream_credential(name).await }).await;
             }
             Need::Lease(account, product) => {
                 let name = format!("lease/{account}/{product}");

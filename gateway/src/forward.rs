@@ -12,7 +12,7 @@ use farebox_core::{
     credential::Secret,
     meter::{Meter, Usage},
     rejection::Rejection,
-    request::Facts,
+    request::{Facts, HOP_BY_HOP},
     signature::{Body, plain, rfc9421::content_digest},
     time::{Millis, Timestamp},
 };
@@ -23,6 +23,9 @@ use crate::{
     instance::{Call, CallKey, State},
     wallet::Wallet,
 };
+
+/// A header field's name, in lower case: the gateway's own, or one that the catalog gives.
+pub type Name = Cow<'static, str>;
 
 /// A header field: name in lower case, and value.
 pub type Field = (&'static str, String);
@@ -37,7 +40,7 @@ pub struct Forward {
     /// For each of the caller's header fields, in the order of the facts, whether it goes along.
     pub goes: Vec<bool>,
     /// The gateway's own, which do.
-    pub set: Vec<(&'static str, Text)>,
+    pub set: Vec<(Name, Text)>,
     /// What the answer gets in place of the upstream's own fields of these names; `vary` beside them.
     pub respond: Vec<Field>,
     /// How long the upstream may take to begin its answer, where that is limited.
@@ -67,21 +70,6 @@ pub struct Reject {
     /// The problem document.
     pub body: String,
 }
-
-/// Header fields that concern one connection only (RFC 9110, section 7.6.1), or that the platform makes itself.
-pub const HOP_BY_HOP: [&str; 11] = [
-    "connection",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "http2-settings",
-    "host",
-];
 
 /// The field that says to the upstream who calls what.
 const WHO: &str = "farebox";
@@ -117,8 +105,11 @@ pub(crate) fn forward(
         Body::Read(body) if !body.is_empty() && !facts.is_bodiless() => Some(content_digest(body)),
         _ => None,
     };
-    let goes = going(facts, state.address_header, digest.is_some(), scheme == AuthScheme::Key);
-    let set = own_fields(&paid.call, facts, &url, &request_id, digest, now);
+    let has_digest = digest.is_some();
+    let mut set = own_fields(&paid.call, facts, &url, &request_id, digest, now);
+    let signed = set.len();
+    set.extend(paid.upstream_auth);
+    let goes = going(facts, state.address_header, has_digest, scheme == AuthScheme::Key, &set[signed..]);
     let mut respond = match product.answer {
         AnswerStyle::Annotated => {
             let mut fields = paid.limits;
@@ -141,11 +132,18 @@ pub(crate) fn forward(
 }
 
 /// Which of the caller's fields go along: not those of the connection, the credentials, and whatever looks like ours. The
-/// length of a body that does not go along either (on GET or HEAD it means nothing: RFC 9110, section 9.3.1) stays behind too.
+/// length of a body that does not go along either (on GET or HEAD it means nothing: RFC 9110, section 9.3.1) stays behind too. So
+/// does what the catalog has one of its own `in_place` of.
 ///
 /// An upstream behind CGI's rules (RFC 3875, section 4.1.18) reads `Farebox_Account` as `Farebox-Account`. So a name is taken
 /// for what such an upstream takes it for, and of several that it takes for one only the usual spelling goes along.
-fn going(facts: &Facts<'_>, address_header: &str, has_digest: bool, by_key: bool) -> Vec<bool> {
+fn going(
+    facts: &Facts<'_>,
+    address_header: &str,
+    has_digest: bool,
+    by_key: bool,
+    in_place: &[(Name, Text)],
+) -> Vec<bool> {
     let named = facts.header("connection").unwrap_or_default();
     let is_bodiless = facts.is_bodiless();
     let names: Vec<Cow<'_, str>> = facts.headers.iter().map(|(name, _)| usual(name)).collect();
@@ -160,6 +158,7 @@ fn going(facts: &Facts<'_>, address_header: &str, has_digest: bool, by_key: bool
             || plain::carries_one(name, value, by_key)
             || (name == "content-length" && is_bodiless)
             || (name == "content-digest" && has_digest)
+            || in_place.iter().any(|(own, _)| usual(own) == name)
             || named.split(',').any(|token| token.trim().eq_ignore_ascii_case(spelled))
             || (spelled != name && (name == address_header || is_platforms(name) || is_read_twice(name)))
     };
@@ -190,7 +189,7 @@ fn own_fields(
     request_id: &str,
     digest: Option<String>,
     now: Timestamp,
-) -> Vec<(&'static str, Text)> {
+) -> Vec<(Name, Text)> {
     let credential = &call.caller.credential;
     let product = product_of(call);
     let mut who = String::with_capacity(256);
@@ -203,8 +202,8 @@ fn own_fields(
     let same = who.len();
     who.extend([request_id, "\""]);
     let mut fields = Vec::with_capacity(4);
-    fields.push((WHO, Text { whole: who, same }));
-    fields.extend(digest.map(|digest| ("content-digest", Text { whole: digest, same: 0 })));
+    fields.push((WHO.into(), Text { whole: who, same }));
+    fields.extend(digest.map(|digest| ("content-digest".into(), Text { whole: digest, same: 0 })));
     if product.upstream_signature {
         let secret = &call.shop.upstream_secrets[call.product];
         let signed = sign(&fields, facts.method, url, (product, secret), now);
@@ -215,12 +214,12 @@ fn own_fields(
 
 /// Signs `fields` and where the call goes.
 fn sign(
-    fields: &[(&'static str, Text)],
+    fields: &[(Name, Text)],
     method: &str,
     url: &str,
     (product, secret): (&Product, &Secret),
     now: Timestamp,
-) -> [(&'static str, Text); 2] {
+) -> [(Name, Text); 2] {
     let target = url.split_once(':').and_then(|(_, rest)| rest.strip_prefix("//")).unwrap_or(url);
     let (authority, target) = target.find('/').map_or((target, "/"), |at| target.split_at(at));
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
@@ -248,7 +247,10 @@ fn sign(
     signature.push_str("farebox=:");
     STANDARD.encode_string(digest, &mut signature);
     signature.push(':');
-    [("signature-input", Text { whole: parameters, same }), ("signature", Text { whole: signature, same: 0 })]
+    [
+        ("signature-input".into(), Text { whole: parameters, same }),
+        ("signature".into(), Text { whole: signature, same: 0 }),
+    ]
 }
 
 /// Appends a number's digits in `base`, of at most 16. The formatter of `core` would do, at several times the price.

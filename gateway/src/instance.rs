@@ -14,7 +14,7 @@ use farebox_core::{
         router::{RouteError, Router},
     },
     credential::{MasterKey, Secret},
-    id::{AccountId, BatchId, ProductId, WriterId},
+    id::{AccountId, BatchId, ProductId, UpstreamCredentialName, WriterId},
     journal::{Batch, Window},
     meter::Usage,
     time::{Millis, SECOND, Timestamp},
@@ -31,6 +31,7 @@ use crate::{
     outcome::Outcome,
     skew::Skew,
     throttle::Throttle,
+    upstream_credentials::UpstreamCredentials,
     wallet::{Tab, Wallet},
 };
 
@@ -91,6 +92,7 @@ pub(crate) struct State {
     pub(crate) shop: Option<Rc<Shop>>,
     pub(crate) shop_read: Timestamp,
     pub(crate) credentials: Credentials,
+    pub(crate) upstream_credentials: UpstreamCredentials,
     pub(crate) heard: Heard,
     pub(crate) nonces: Nonces,
     pub(crate) throttle: Throttle,
@@ -193,6 +195,7 @@ impl<P> Gateway<P> {
             shop: None,
             shop_read: now,
             credentials: Credentials::new(settings.master_key.clone(), random[1]),
+            upstream_credentials: UpstreamCredentials::default(),
             heard: Heard::default(),
             nonces: Nonces::new(random[1], now),
             throttle: Throttle::new(random[1]),
@@ -262,6 +265,7 @@ impl State {
         }
         self.wallets.values_mut().flat_map(FxHashMap::values_mut).for_each(Wallet::retire);
         self.credentials.forget();
+        self.upstream_credentials = UpstreamCredentials::default();
         self.heard = Heard::default();
         self.shop_read = now.plus(-CATALOG_HOLDS);
         self.upkeep_since = None;
@@ -292,6 +296,13 @@ impl Shop {
             Rc::new(Self { catalog, router, upstream_secrets, test: None })
         });
         Ok(Self { catalog, router, upstream_secrets, test })
+    }
+
+    /// Whether the upstream of any product, or of its test stage, demands the secret of this name.
+    pub(crate) fn names(&self, name: &UpstreamCredentialName) -> bool {
+        let of_tests = self.test.iter().flat_map(|test| &test.catalog.products);
+        let exchanges = self.catalog.products.iter().chain(of_tests).filter_map(|product| product.exchange.as_ref());
+        exchanges.filter_map(|exchange| exchange.upstream_auth.as_ref()).any(|auth| auth.secret == *name)
     }
 
     /// What there is before a catalog is published: nothing.

@@ -8,7 +8,7 @@
 //!    `credentials` say who calls, `verify` checks the signature. `throttle` keeps the rate limits, `nonces` what came once,
 //!    `wallet` the leases. `stage` admits test calls.
 //! 3. `fetch`: where memory lacks something, getting it; `configuration` reads the catalog and credentials, `heard` says
-//!    how long they are relied on.
+//!    how long they are relied on. `upstream_credentials` holds what upstreams demand.
 //! 4. `forward`: what goes to the upstream, and what a rejection looks like.
 //! 5. `streams`: how many bytes may go on, while a body does.
 //! 6. `instance`: the end of a call, by how it came out (`outcome`), and all that an instance holds; `metrics` counts.
@@ -39,11 +39,12 @@ mod stage;
 mod streams;
 mod throttle;
 mod upkeep;
+mod upstream_credentials;
 mod verify;
 mod wallet;
 
 pub use admit::{Need, Step};
-pub use forward::{Field, Forward, HOP_BY_HOP, Reject, Text};
+pub use forward::{Field, Forward, Name, Reject, Text};
 pub use instance::{CallKey, Gateway, Lifetime, Settings};
 pub use outcome::Outcome;
 pub use ports::EdgePorts;

@@ -45,6 +45,7 @@ impl State {
         let (caller, shop) = (Rc::clone(&pass.caller), Rc::clone(&pass.shop));
         let (product, announced, progress) = (pass.product, pass.announced, Progress::Admitted);
         let call = Call { caller, shop, product, tab: None, began: now, heard_at: now, announced, progress };
-        Paid { call, refill: false, limits: vec![("farebox-stage", "test".to_owned())] }
+        let (limits, upstream_auth) = (vec![("farebox-stage", "test".to_owned())], pass.upstream_auth.clone());
+        Paid { call, refill: false, limits, upstream_auth }
     }
 }

@@ -310,5 +310,6 @@ impl<P: EdgePorts> Gateway<P> {
         if stale {
             self.read_catalog().await;
         }
+        self.refresh_upstream_credentials().await;
     }
 }

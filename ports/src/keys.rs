@@ -4,7 +4,7 @@
 //! JSON grows by members that may be missing, and what cannot grow so gets a key with another number. Keys that core itself makes
 //! are in the table by the names that core gives them.
 
-use farebox_core::{catalog::CATALOG_ENTRY, id::AccountId, journal};
+use farebox_core::{catalog::CATALOG_ENTRY, id::AccountId, journal, upstream_credential::UPSTREAM_CREDENTIALS};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -107,7 +107,7 @@ pub struct Stored {
 }
 
 /// Everything that is in the key-value store, by its key. `docs/stores.md` shows it, and a test holds both together.
-pub static STORED: [Stored; 26] = [
+pub static STORED: [Stored; 27] = [
     stored(ACCOUNT_CREDENTIALS, "{account}/{key}", "nothing", "which credentials an account has", "for good"),
     stored(
         ACCOUNTS,
@@ -179,6 +179,13 @@ pub static STORED: [Stored; 26] = [
     stored(SETTLEMENT_CHECKPOINT, "", "`billing`: `Checkpoint`", "up to where everything was handed in", "for good"),
     stored(SETTLEMENT_REPORTS, "", "`billing`: `settlement::Kept`, a list", "what the last runs did", "50 runs"),
     stored(SETTLEMENT_TOTALS, "", "`billing`: `settlement::Totals`", "what all runs did together", "for good"),
+    stored(
+        UPSTREAM_CREDENTIALS,
+        "{name}",
+        "`core`: `UpstreamCredential`",
+        "a secret that an upstream demands, sealed",
+        "until it is removed",
+    ),
     stored(
         journal::PREFIX,
         "{minute}/{writer}/{number}",

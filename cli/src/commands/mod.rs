@@ -15,6 +15,7 @@ mod pay;
 mod product;
 mod profile;
 mod reprice;
+mod secret;
 mod settle;
 mod statement;
 mod subscription;
@@ -59,6 +60,8 @@ enum Command {
     Reprice(reprice::Reprice),
     #[command(subcommand)]
     Product(product::Product),
+    #[command(subcommand)]
+    Secret(secret::Secret),
     #[command(subcommand)]
     Account(account::Account),
     #[command(subcommand)]
@@ -121,6 +124,7 @@ impl Cli {
             Command::Export(export) => export.run(connection),
             Command::Reprice(reprice) => reprice.run(connection),
             Command::Product(product) => product.run(connection),
+            Command::Secret(secret) => secret.run(connection),
             Command::Account(account) => account.run(connection),
             Command::Credential(credential) => credential.run(connection),
             Command::Terms(terms) => terms.run(connection),

@@ -13,7 +13,7 @@ const COLUMNS: [&str; 3] = ["product", "algorithm", "secret"];
 pub(crate) enum Product {
     /// Show the secret with which the product's origin verifies that a call comes from this gateway
     ///
-    /// For owners. The page verify-our-calls.md shows how an origin verifies.
+    /// For owners. The page protect-your-origin.md shows how an origin verifies.
     #[command(after_help = "Example:\n  farebox product secret echo")]
     Secret {
         /// The product's id

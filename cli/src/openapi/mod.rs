@@ -45,6 +45,9 @@ pub use self::{
 pub struct Api {
     /// One for each address, first that of the document as a whole; each with at least one route.
     pub products: Vec<Product>,
+    /// What a catalog's `upstream_auth` says of each product; `None` where the gateway adds no credential.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream_auth: Option<String>,
     /// What the document says and the products do not, or say wider.
     pub named: Vec<Named>,
 }
@@ -90,7 +93,7 @@ impl Api {
         let mut reader = Reader::new(library, is_swagger);
         reader.read();
         let Reader { mut library, mut names, operations, address, .. } = reader;
-        security::name(&mut library, &mut names);
+        let upstream_auth = security::name(&mut library, &mut names);
         if operations.is_empty() {
             return Err(nothing_to_sell(names, "the document has no path with a method"));
         }
@@ -109,7 +112,7 @@ impl Api {
         if products.is_empty() {
             return Err(nothing_to_sell(names, "the document has no path that can be sold"));
         }
-        Ok(Self { products, named: names.into_list() })
+        Ok(Self { products, upstream_auth, named: names.into_list() })
     }
 }
 

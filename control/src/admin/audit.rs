@@ -2,7 +2,8 @@
 //!
 //! Invariant: every request that could have changed something and came with a valid token leaves a record, whatever became
 //! of it. A record that the store does not take goes to the operator's log instead, and never holds back an answer: what
-//! was done was done. Bodies are kept without what may be a secret in them: of an address only the host is.
+//! was done was done. Bodies are kept without what may be a secret in them: of an address only the host is. One that is
+//! a secret as a whole is not kept, and none that the operation does not take.
 
 use farebox_core::time::{Millis, Timestamp};
 use farebox_ports::{keys::AUDIT, log::tell, schema::Time};
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use url::{Position, Url};
 
-use super::{AdminPorts, AdminRequest, Answered, Call, store, tokens::Actor};
+use super::{AdminPorts, AdminRequest, Answered, Call, operation::Place, store, tokens::Actor};
 
 /// The last moment that a key can hold, in milliseconds.
 const LAST: Millis = 9_999_999_999_999;
@@ -37,7 +38,7 @@ pub(super) struct Record {
     path: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     idempotency_key: Option<String>,
-    /// The body, where it is JSON and not long.
+    /// The body, where it is JSON, not long and no secret.
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<Value>,
     /// What was answered.
@@ -74,6 +75,8 @@ impl<P: AdminPorts> Call<'_, P> {
     /// Records what became of this request.
     pub(super) async fn record(&self, actor: &Actor, request_id: &str, status: u16, code: Option<&str>) {
         let AdminRequest { method, path, query, idempotency_key, body, .. } = self.request;
+        let operation = Place::of(path).and_then(|place| place.operation(method));
+        let is_secret = operation.is_none_or(|operation| operation.is_body_secret || operation.body.is_none());
         let record = Record {
             at: self.now,
             request_id: request_id.to_owned(),
@@ -83,7 +86,7 @@ impl<P: AdminPorts> Call<'_, P> {
             method: method.to_owned(),
             path: if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") },
             idempotency_key: idempotency_key.map(str::to_owned),
-            body: Some(body).filter(|body| body.len() <= KEPT_BODY).and_then(kept),
+            body: Some(body).filter(|body| body.len() <= KEPT_BODY && !is_secret).and_then(kept),
             status,
             code: code.map(str::to_owned),
         };

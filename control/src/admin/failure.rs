@@ -95,6 +95,8 @@ pub(super) enum Failure {
     PlanUnknown(String, Choice),
     #[error("The catalog has no product with this id.")]
     NoSuchProduct,
+    #[error("No secret is set under this name.")]
+    UpstreamCredentialUnknown,
     #[error("The account has no subscription of this id.")]
     SubscriptionUnknown,
     #[error("The product is not sold to this account.")]
@@ -171,6 +173,7 @@ impl Failure {
             Self::PackageUnknown(..) => (422, "package.unknown", "No such package"),
             Self::PlanUnknown(..) => (422, "plan.unknown", "No such plan"),
             Self::NoSuchProduct => (404, "product.unknown", "No such product"),
+            Self::UpstreamCredentialUnknown => (404, "upstream_credential.unknown", "No such secret"),
             Self::SubscriptionUnknown | Self::Refused(Refusal::NoSubscription) => {
                 (404, "subscription.unknown", "No such subscription")
             }

@@ -29,8 +29,10 @@ mod retry;
 mod settlements;
 mod statements;
 mod store;
+mod subject;
 mod subscriptions;
 mod tokens;
+mod upstream_credentials;
 mod upstream_secrets;
 mod watching;
 mod webhooks;
@@ -224,6 +226,9 @@ impl<'a, P: AdminPorts> Call<'a, P> {
             Name::PublishCatalog => self.publish_catalog().await,
             Name::ShowCatalog => self.show_catalog().await,
             Name::ShowUpstreamSecret => self.upstream_secret(id).await,
+            Name::PutUpstreamCredential => self.put_upstream_credential(id).await,
+            Name::ListUpstreamCredentials => self.list_upstream_credentials().await,
+            Name::RemoveUpstreamCredential => self.remove_upstream_credential(id).await,
             Name::Reprice => self.reprice().await,
             Name::CreateAccount => self.create_account().await,
             Name::ListAccounts => self.list_accounts().await,

@@ -5,12 +5,7 @@
 use schemars::{Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use super::{
-    failure::Document,
-    operation::Operation,
-    operations::{OPERATIONS, Subject},
-    tokens::Role,
-};
+use super::{failure::Document, operation::Operation, operations::OPERATIONS, subject::Subject, tokens::Role};
 use crate::schema::WebhookMessage;
 
 /// The schemas of what the API reads and of what it writes. A member that is always written may be left out where it

@@ -80,6 +80,8 @@ pub(super) struct Operation {
     /// Whether it stands in the audit log.
     pub(super) is_recorded: bool,
     pub(super) key: Key,
+    /// Whether its body is a secret, and stands in no record.
+    pub(super) is_body_secret: bool,
     /// Whether it replaces what `If-Match` names.
     pub(super) replaces: bool,
     query: [Option<Parameter>; MOST_PARAMETERS],
@@ -107,6 +109,7 @@ pub(super) const fn get(name: Name, path: &'static str, summary: &'static str) -
         role: Some(Role::ReadOnly),
         is_recorded: false,
         key: Key::Unused,
+        is_body_secret: false,
         replaces: false,
         query: [None; MOST_PARAMETERS],
         body: None,
@@ -169,6 +172,11 @@ impl Operation {
 
     pub(super) const fn takes<T: JsonSchema>(self) -> Self {
         Self { body: Some((&["application/json"], schema_of::<T>)), ..self }
+    }
+
+    /// The same, and what it takes is a secret.
+    pub(super) const fn takes_secret<T: JsonSchema>(self) -> Self {
+        Self { is_body_secret: true, ..self.takes::<T>() }
     }
 
     pub(super) const fn takes_toml(self) -> Self {

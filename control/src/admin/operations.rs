@@ -12,7 +12,9 @@ use super::{
     catalog::{Health, Publication, Shown},
     clock, credentials, imports, money,
     operation::{Operation, Parameter, delete, get, patch, post, put},
-    repricings, restoring, statements, subscriptions, tokens, upstream_secrets, watching, webhooks,
+    repricings, restoring, statements,
+    subject::Subject,
+    subscriptions, tokens, upstream_credentials, upstream_secrets, watching, webhooks,
 };
 use crate::schema::{LedgerEntry, RefusedBatch, SealedStatement, SettlementReport};
 
@@ -26,6 +28,9 @@ pub(super) enum Name {
     PublishCatalog,
     ShowCatalog,
     ShowUpstreamSecret,
+    PutUpstreamCredential,
+    ListUpstreamCredentials,
+    RemoveUpstreamCredential,
     Reprice,
     CreateAccount,
     ListAccounts,
@@ -74,22 +79,6 @@ pub(super) enum Name {
     MoveClock,
 }
 
-/// What an operation is about: its tag in the description.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Subject {
-    Description,
-    Catalog,
-    Accounts,
-    Credentials,
-    Money,
-    Subscriptions,
-    Books,
-    Settlement,
-    Webhooks,
-    Administration,
-}
-
 /// The table.
 pub(super) static OPERATIONS: [(Subject, &[Operation]); 10] = [
     (
@@ -120,6 +109,26 @@ pub(super) static OPERATIONS: [(Subject, &[Operation]); 10] = [
             .recorded()
             .gives::<upstream_secrets::UpstreamSecret>(200)
             .fails(&[404, 409]),
+            put(
+                Name::PutUpstreamCredential,
+                "upstream-credentials/{id}",
+                "Set the secret that an upstream demands; nobody is shown it again",
+            )
+            .for_owners()
+            .takes_secret::<upstream_credentials::Wanted>()
+            .gives_nothing()
+            .fails(&[413]),
+            get(Name::ListUpstreamCredentials, "upstream-credentials", "The secrets that are set, by their names")
+                .paged()
+                .gives::<Items<upstream_credentials::Row>>(200),
+            delete(
+                Name::RemoveUpstreamCredential,
+                "upstream-credentials/{id}",
+                "Remove a secret; calls that need it are turned away",
+            )
+            .for_owners()
+            .gives_nothing()
+            .fails(&[404]),
             post(Name::Reprice, "repricings", "What was booked, priced by the catalog that is sent; changes nothing")
                 .only_asks()
                 .takes_toml()

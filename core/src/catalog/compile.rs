@@ -9,8 +9,10 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Admission, AnswerStyle, AuthScheme, Catalog, ChargeOn, Cors, Product, Provider, Route, Stages, TestStage,
+    UpstreamAuth,
     charging::statuses,
     cors::{origin, remembered},
+    exchange::exchange,
     offer::{package, plan, rate},
     router::{RouteError, Router, Target},
     source::{Item, Problem, Report, Table},
@@ -93,9 +95,10 @@ fn product(table: &Table<'_>, index: usize, seen: &mut Seen) -> Option<Product> 
     let rfc9421_components = table.maybe("rfc9421_components", |item| list(item, |item| item.read(value::component)));
     let admission = table.maybe("admission", |item| item.read(admission));
     let cors = table.maybe("cors", |item| item.table().and_then(|table| cors(&table)));
+    let exchange = exchange(table, id.as_ref());
     let charge_on = table.maybe("charge_on", charge_on);
     let limits = table.maybe("limits", |item| item.table().and_then(|table| limits(&table)));
-    let stages = table.maybe("stages", |item| item.table().and_then(|table| stages(&table)));
+    let stages = table.maybe("stages", |item| item.table().and_then(|table| stages(&table, id.as_ref())));
     let accounts = table.maybe("accounts", |item| list(item, |item| item.parse()));
     let routes = routes(table, index, seen);
     let rate = table.maybe("rate", |item| item.table().and_then(|table| rate(&table, currency)));
@@ -132,6 +135,7 @@ fn product(table: &Table<'_>, index: usize, seen: &mut Seen) -> Option<Product> 
         rfc9421_components: rfc9421_components?.unwrap_or_else(super::demanded),
         admission: admission?.unwrap_or_default(),
         cors: cors?,
+        exchange: exchange?,
         charge_on: charge_on?.unwrap_or_default(),
         limits: limits?.unwrap_or_default(),
         stages: stages?.unwrap_or_default(),
@@ -144,17 +148,19 @@ fn product(table: &Table<'_>, index: usize, seen: &mut Seen) -> Option<Product> 
     })
 }
 
-fn stages(table: &Table<'_>) -> Option<Stages> {
-    let test = table.maybe("test", |item| item.table().and_then(|table| test_stage(&table)));
+fn stages(table: &Table<'_>, product: Option<&ProductId>) -> Option<Stages> {
+    let test = table.maybe("test", |item| item.table().and_then(|table| test_stage(&table, product)));
     table.finish();
     Some(Stages { test: test? })
 }
 
-fn test_stage(table: &Table<'_>) -> Option<TestStage> {
+fn test_stage(table: &Table<'_>, product: Option<&ProductId>) -> Option<TestStage> {
     let upstream = table.required("upstream").and_then(|item| item.read(value::upstream));
     let limits = table.required("limits").and_then(|item| item.table()).and_then(|table| limits(&table));
+    let name = product.map(|product| format!("{product}.test")).unwrap_or_default();
+    let upstream_auth = table.maybe("upstream_auth", |item| UpstreamAuth::read(item, &name));
     table.finish();
-    Some(TestStage { upstream: upstream?, limits: limits? })
+    Some(TestStage { upstream: upstream?, upstream_auth: upstream_auth?, limits: limits? })
 }
 
 fn limits(table: &Table<'_>) -> Option<Limits> {

@@ -8,7 +8,8 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Admission, AnswerStyle, AuthScheme, Catalog, ChargeOn, Cors, Package, Plan, Product, Provider, Route, TestStage,
+    Admission, AnswerStyle, AuthScheme, Catalog, ChargeOn, Cors, Exchange, Package, Plan, Product, Provider, Route,
+    TestStage, UpstreamAuth,
 };
 use crate::{
     ledger::Beyond,
@@ -143,6 +144,7 @@ fn describe_product(product: &Product) -> Aspects {
         rfc9421_components,
         admission,
         cors,
+        exchange,
         charge_on,
         limits,
         stages,
@@ -184,6 +186,7 @@ fn describe_product(product: &Product) -> Aspects {
         ("routes", routes.join("; ")),
         ("minimum", minimum.map(|minimum| minimum.to_string()).unwrap_or_default()),
     ]);
+    aspects.extend(describe_exchange(&exchange.clone().unwrap_or_default()));
     for meter in Meter::ALL {
         let price = rate.as_ref().and_then(|rate: &Rate| rate.prices.get(meter));
         aspects.insert(rate_aspect(meter), price.map(describe_price).unwrap_or_default());
@@ -192,8 +195,19 @@ fn describe_product(product: &Product) -> Aspects {
 }
 
 fn describe_test_stage(stage: &TestStage) -> String {
-    let TestStage { upstream, limits } = stage;
-    format!("at {upstream}, {}", describe_limits(*limits))
+    let TestStage { upstream, upstream_auth, limits } = stage;
+    let auth = upstream_auth.as_ref().map(|auth| format!(", {}", describe_upstream_auth(auth))).unwrap_or_default();
+    format!("at {upstream}, {}{auth}", describe_limits(*limits))
+}
+
+fn describe_exchange(exchange: &Exchange) -> Aspects {
+    let Exchange { upstream_auth } = exchange;
+    Aspects::from([("upstream_auth", upstream_auth.as_ref().map(describe_upstream_auth).unwrap_or_default())])
+}
+
+fn describe_upstream_auth(auth: &UpstreamAuth) -> String {
+    let UpstreamAuth { header, prefix, secret } = auth;
+    format!("{header}: {prefix}… with the secret {secret}")
 }
 
 fn describe_cors(cors: &Cors) -> String {

@@ -8,18 +8,24 @@ mod charging;
 mod compile;
 mod cors;
 pub mod difference;
+mod exchange;
+mod field;
 mod offer;
 mod pattern;
 pub mod router;
 mod source;
 mod stage;
+mod upstream_auth;
 mod value;
 
 pub use charging::ChargeOn;
 pub use compile::compile;
 pub use cors::Cors;
+pub use exchange::Exchange;
+pub use field::may_set;
 pub use source::Problem;
 pub use stage::{Stages, TestStage};
+pub use upstream_auth::UpstreamAuth;
 
 use serde::{Deserialize, Serialize};
 
@@ -134,6 +140,9 @@ pub struct Product {
     /// Which pages may call it; `None` where the upstream's own answers decide.
     #[serde(default)]
     pub cors: Option<Cors>,
+    /// What is changed between caller and upstream; `None` where nothing is, beside what is always.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchange: Option<Exchange>,
     /// Which answers are charged.
     #[serde(default)]
     pub charge_on: ChargeOn,

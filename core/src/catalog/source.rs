@@ -227,7 +227,8 @@ impl<'a> Item<'a> {
         Some(array.iter().enumerate().map(item).collect())
     }
 
-    fn or_refuse<T>(&self, result: Result<T, String>) -> Option<T> {
+    /// What came of reading it; a reason that it cannot be is noted.
+    pub(super) fn or_refuse<T>(&self, result: Result<T, String>) -> Option<T> {
         result.map_err(|reason| self.refuse(reason)).ok()
     }
 

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Product;
+use super::{Exchange, Product, UpstreamAuth};
 use crate::limit::Limits;
 
 /// The stages of a product beside the one that is sold.
@@ -21,6 +21,9 @@ pub struct Stages {
 pub struct TestStage {
     /// The origin, as [`Product::upstream`].
     pub upstream: String,
+    /// What that origin demands of whoever calls it. The product's own credential never goes there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream_auth: Option<UpstreamAuth>,
     /// How often it may be called. Nobody pays, so there is always a limit.
     pub limits: Limits,
 }
@@ -28,7 +31,10 @@ pub struct TestStage {
 impl Product {
     /// The product as test calls see it; `None` where it has no test stage.
     pub fn test_stage(&self) -> Option<Self> {
-        let TestStage { upstream, limits } = self.stages.test.clone()?;
-        Some(Self { upstream, limits, is_test: true, ..self.clone() })
+        let TestStage { upstream, upstream_auth, limits } = self.stages.test.clone()?;
+        let mut exchange = self.exchange.clone().unwrap_or_default();
+        exchange.upstream_auth = upstream_auth;
+        let exchange = Some(exchange).filter(|exchange| *exchange != Exchange::default());
+        Some(Self { upstream, exchange, limits, is_test: true, ..self.clone() })
     }
 }

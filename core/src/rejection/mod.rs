@@ -100,6 +100,8 @@ pub enum Rejection {
     HeadTooLarge(&'static str),
     /// The connection is to become another protocol's, which cannot be metered.
     UpgradeUnsupported,
+    /// The upstream demands a credential that the provider has not set.
+    UpstreamUnconfigured,
     /// The upstream could not be reached, or broke the connection before it answered.
     UpstreamUnreachable,
     /// The upstream did not answer in time.
@@ -197,6 +199,7 @@ impl Rejection {
             Self::RequestMalformed(_) => ("request.malformed", 400, "Malformed request"),
             Self::HeadTooLarge(_) => ("request.malformed", 431, "Request head too large"),
             Self::UpgradeUnsupported => ("upgrade.unsupported", 501, "No WebSocket here"),
+            Self::UpstreamUnconfigured => ("upstream.unconfigured", 503, "Upstream not set up"),
             Self::UpstreamUnreachable => ("upstream.unreachable", 502, "Upstream unreachable"),
             Self::UpstreamTimeout => ("upstream.timeout", 504, "Upstream timed out"),
             Self::UpstreamMalformed => ("upstream.malformed", 502, "Upstream answer unusable"),
@@ -277,6 +280,9 @@ impl Rejection {
             Self::UpgradeUnsupported => {
                 "WebSockets do not go through this gateway. Call by plain HTTP; answers may stream, as server-sent events do.".into()
             }
+            Self::UpstreamUnconfigured => "The provider has not set the credential that the API behind this gateway \
+                demands. Nothing was charged; tell the provider."
+                .into(),
             Self::UpstreamUnreachable => "The API behind this gateway cannot be reached. The call was not charged; \
                 try again later."
                 .into(),

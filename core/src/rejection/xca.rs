@@ -56,6 +56,7 @@ impl Rejection {
             Self::RequestMalformed(_) => (400, "I400MR", "Malformed Request"),
             Self::HeadTooLarge(_) => (431, "I431RL", "Request Header Fields Too Large"),
             Self::UpgradeUnsupported => (501, "I501UU", "Upgrade Unsupported"),
+            Self::UpstreamUnconfigured => (503, "D503UU", "Backend Unconfigured"),
             Self::UpstreamUnreachable => (502, "D502BB", "Backend Unreachable"),
             Self::UpstreamTimeout => (504, "D504TO", "Backend Timeout"),
             Self::UpstreamMalformed => (502, "D502BM", "Backend Response Malformed"),

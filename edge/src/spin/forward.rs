@@ -4,9 +4,10 @@ use std::rc::Rc;
 
 use farebox_core::{
     rejection::{BODY_BROKEN, Rejection},
+    request::HOP_BY_HOP,
     time::Millis,
 };
-use farebox_gateway::{Forward, Gateway, HOP_BY_HOP, MOST_ANNOUNCED, Outcome};
+use farebox_gateway::{Forward, Gateway, MOST_ANNOUNCED, Outcome};
 use farebox_ports::log::tell;
 use farebox_spin::{
     Platform,

@@ -164,6 +164,7 @@ impl Code {
             | Rejection::AddressForbidden
             | Rejection::RateLimited { .. }
             | Rejection::UpgradeUnsupported
+            | Rejection::UpstreamUnconfigured
             | Rejection::HeadTooLarge(_) => Self::LedgerUnavailable,
         }
     }
@@ -203,6 +204,7 @@ impl Message {
                 Need::Catalog
                 | Need::Credential(_)
                 | Need::PlainKey { .. }
+                | Need::UpstreamCredential(_)
                 | Need::Lease(..)
                 | Need::Word(..)
                 | Need::Calls(_),
@@ -284,10 +286,10 @@ impl Message {
     }
 
     /// The names of fields, which are the same from call to call.
-    fn names<T>(&mut self, fields: &[(&'static str, T)]) {
+    fn names<T>(&mut self, fields: &[(impl AsRef<str>, T)]) {
         let mut names = String::with_capacity(64);
         for (at, (name, _)) in fields.iter().enumerate() {
-            names.extend([if at == 0 { "" } else { "," }, name]);
+            names.extend([if at == 0 { "" } else { "," }, name.as_ref()]);
         }
         self.text(&names, "");
     }

@@ -19,6 +19,7 @@ macro_rules! every_scenario_on {
             costs::a_head_that_is_too_large_is_refused,
             costs::a_long_nonce_is_refused,
             costs::made_up_keys_are_refused_without_a_look_up,
+            demanded::an_upstream_gets_the_credential_that_it_demands,
             examples::the_clients_in_the_examples_sign_what_is_accepted,
             examples::the_receiver_in_the_examples_takes_each_event_once,
             guide::the_commands_of_the_guide_take_an_openapi_document_to_a_selling_gateway,
@@ -70,6 +71,7 @@ pub mod clients;
 pub mod contract;
 pub mod costs;
 pub mod crashes;
+pub mod demanded;
 pub mod examples;
 pub mod guide;
 pub mod keys;

@@ -3,6 +3,7 @@
 //! The rule behind all of them: what comes out is a catalog, and each operation is sold at its own address or named.
 
 mod any;
+mod security;
 
 use std::collections::BTreeSet;
 
@@ -264,15 +265,6 @@ fn what_calls_the_other_way_is_no_route_and_is_named() {
     for part in ["callbacks, which the API calls itself, of POST /a", "webhooks", "paid", "old", "/b?c"] {
         assert!(text.contains(part), "{part} in {text}");
     }
-}
-
-#[test]
-fn the_credentials_of_the_upstream_are_named() {
-    let schemes = "components: {securitySchemes: {k: {type: apiKey, in: header, name: X-Key}, b: {type: http, scheme: bearer}, o: \
-        {type: oauth2}, r: {$ref: '#/components/securitySchemes/k'}, n: ~}}\n";
-    let (text, expected) =
-        (document("  /a: {get: {}}\n") + schemes, "k (API key in header X-Key), b (HTTP bearer), o (OAuth 2)");
-    assert!(named(&read(&text)).join("\n").contains(expected), "{:?}", named(&read(&text)));
 }
 
 #[test]

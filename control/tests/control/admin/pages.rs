@@ -154,7 +154,7 @@ impl World {
 
 /// What names a row.
 fn name(row: &Value) -> String {
-    let members = ["account", "id", "key", "meter", "seq", "period", "product", "request_id", "batch"];
+    let members = ["account", "id", "name", "key", "meter", "seq", "period", "product", "request_id", "batch"];
     let named: Vec<String> = members.iter().filter_map(|member| row.get(member)).map(Value::to_string).collect();
     let at = (row.get("id").is_none()).then(|| row["at"].to_string());
     format!("{named:?} {at:?}")
@@ -231,6 +231,14 @@ fn change_of(pattern: &str) -> Change {
             world.put(&format!("webhook-dead/wh_1/{id}"), &dead);
             let gone = first["id"].as_str();
             gone.iter().for_each(|gone| world.remove(&format!("webhook-dead/wh_1/{gone}")));
+        },
+        "upstream-credentials" => |world, first| {
+            let number = world.next();
+            let name = format!("{:03}", if number.is_multiple_of(2) { number } else { 900 - number });
+            let path = format!("upstream-credentials/{name}");
+            assert_eq!(world.shop.call("PUT", &path, None, &json!({ "secret": "hush" })).status, 204);
+            let gone = first["name"].as_str();
+            gone.iter().for_each(|gone| world.remove(&format!("upstream-credential/{gone}")));
         },
         "audit" => |world, _| drop(world.shop.account("Eve")),
         other => panic!("{other} is paged, and this test does not know it"),

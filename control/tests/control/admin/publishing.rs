@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use farebox_control::admin::{AdminRequest, BODY_LIMIT, LocalHosts, RANDOM_BYTES, handle_head};
 use farebox_core::time::DAY;
-use farebox_ports::{Host, Unread};
+use farebox_ports::{Host, KeyValue, Unread};
 use serde_json::{Value, json};
 
 use super::shop::{CATALOG, Got, Shop, code, ready};
@@ -173,6 +173,34 @@ fn the_secret_of_an_upstream_is_shown_to_owners_and_leaves_a_record() {
     let log = shop.get("audit?limit=1").body;
     assert_eq!((&log["items"][0]["name"], &log["items"][0]["status"]), (&json!("Op"), &json!(403)));
     assert!(!shop.get("audit").body.to_string().contains(shown["secret"].as_str().unwrap()));
+}
+
+#[test]
+fn a_secret_of_an_upstream_goes_in_and_never_comes_out() {
+    let shop = Shop::open();
+    let (path, body) = ("upstream-credentials/maps", json!({ "secret": "sk-live-hush" }));
+    let operator = operator(&shop, "Op");
+    for method in ["PUT", "DELETE"] {
+        assert_eq!(code(&shop.call_as(&operator, method, path, &body)), (403, "admin.forbidden"), "for owners");
+    }
+    assert_eq!(shop.call("PUT", path, None, &body).status, 204);
+    let listed = shop.get("upstream-credentials").body;
+    assert_eq!((&listed["items"][0]["name"], listed["items"].as_array().unwrap().len()), (&json!("maps"), 1));
+    for wrong in ["", " x", "a\nb", "caf\u{e9}", &"x".repeat(4_097)] {
+        let wrong = json!({ "secret": wrong });
+        assert_eq!(code(&shop.call("PUT", path, None, &wrong)), (400, "request.malformed"), "{wrong}");
+    }
+    assert_eq!(code(&shop.call("PUT", "upstream-credentials/a%20b", None, &body)), (400, "request.malformed"));
+    // Also of one who wraps it wrongly: what was tried is kept of every request, and what may be a secret is not.
+    shop.call("PUT", path, None, &json!("sk-live-hush"));
+    let log = shop.get("audit?limit=100").body.to_string();
+    assert!(log.contains(path) && !log.contains("hush"), "{log}");
+    for key in ready(shop.memory.list("", None, 1_000)).unwrap().items {
+        let stored = ready(shop.memory.get(&key)).unwrap().unwrap_or_default();
+        assert!(!String::from_utf8_lossy(&stored).contains("hush"), "{key}");
+    }
+    assert_eq!(shop.call("DELETE", path, None, &Value::Null).status, 204);
+    assert_eq!(code(&shop.call("DELETE", path, None, &Value::Null)), (404, "upstream_credential.unknown"));
 }
 
 #[test]

@@ -77,6 +77,7 @@ impl World {
         match (method, pattern) {
             ("GET" | "DELETE", _) | ("POST", "/settlements") => Value::Null,
             ("POST", "/accounts/{id}/credentials/imports") => json!({ "hashes": ["0".repeat(64)] }),
+            ("PUT", "/upstream-credentials/{id}") => json!({ "secret": "hush" }),
             ("PUT", "/catalog") | ("POST", "/repricings") => json!(CATALOG),
             ("POST", "/accounts") | ("PATCH", "/accounts/{id}") => json!({ "name": "Bob" }),
             ("POST", "/accounts/{id}/credentials" | "/accounts/{id}/credentials/{key}/rotations")

@@ -33,6 +33,16 @@ key_parameter = "api_key"
 routes = [{ path = "/keyed" }]
 rate = { per_1000_calls = "2.00" }
 [[products]]
+id = "secured"
+upstream = "http://origin.test"
+auth = ["x-ca"]
+upstream_auth = { header = "X-Origin-Key", prefix = "Key ", secret = "origin" }
+routes = [{ path = "/secured" }]
+rate = { per_1000_calls = "2.00" }
+[products.stages.test]
+upstream = "http://sandbox.test"
+limits = { per_account = "2/minute" }
+[[products]]
 id = "picky"
 upstream = "http://origin.test"
 auth = ["x-ca"]

@@ -64,8 +64,8 @@ fn what_connection_names_stays_here() {
     assert_eq!(going("connection: close, X-Hop\nx-hop: 1\nx-other: 1"), ["x-other"]);
 }
 
-fn names<T>(fields: &[(&'static str, T)]) -> Vec<&'static str> {
-    fields.iter().map(|(name, _)| *name).collect()
+fn names<T>(fields: &[(impl AsRef<str>, T)]) -> Vec<&str> {
+    fields.iter().map(|(name, _)| name.as_ref()).collect()
 }
 
 #[test]

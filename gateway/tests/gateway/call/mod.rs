@@ -22,6 +22,7 @@
 //! | who hangs up pays once | `sweep` that ends nothing; that ends a call again; `finish` that counts a late end | `abandoned::*` |
 //! | a preflight asks nobody, and a page reads errors | `preflight` that answers nothing; `expose` that adds nothing | `cors::*` |
 //! | a test call reaches nothing real and costs nothing | `tests_of` that gives the shop itself where there is no test stage | `stage::*` |
+//! | no call goes without what its upstream demands | `field` that gives nothing for a secret that is missing; one that is never read again | `upstream_auth::*` |
 //! | only what the product says is charged | `is_charged` that looks at no status | `charging::*` |
 //! | what cannot be used goes back at once | `leased` that keeps what came too late; a batch that is forgotten before its ledger is told | `told::*` |
 //! | strict admission takes nonces over all instances | `admit` that skips `take_nonce` | `strict_admission_sees_a_nonce_on_every_instance` |
@@ -42,6 +43,7 @@ mod stage;
 mod streams;
 mod strict;
 mod told;
+mod upstream_auth;
 mod used_up;
 
 use std::{

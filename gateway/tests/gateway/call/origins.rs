@@ -18,7 +18,7 @@ fn verified(
     let (authority, target) = forward.url.whole.split_once("//").unwrap().1.split_once('/').unwrap();
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let goes = caller.iter().zip(&forward.goes).filter(|(_, goes)| **goes).map(|(field, _)| *field);
-    let own = forward.set.iter().map(|(name, value)| (*name, value.whole.as_str()));
+    let own = forward.set.iter().map(|(name, value)| (&**name, value.whole.as_str()));
     let fields = goes.chain(own).map(|(name, value)| (name.to_owned(), value.to_owned()));
     let headers: HashMap<String, String> = fields.chain([("host".to_owned(), authority.to_owned())]).collect();
     let secret = master_key().upstream_secret(&product.parse().unwrap());

@@ -22,7 +22,8 @@ fn a_test_call_goes_to_the_test_stage_and_costs_nothing() {
     for packed in [deployment.signed("/tried?a=1", "hush"), "GET\nhttp://gateway.test/tried?a=1\nx-api-key: k".into()] {
         let forward = send(&instance, &packed).unwrap();
         assert_eq!(forward.url.whole, "http://sandbox.test/v1/tried?a=1");
-        let [("farebox", who), ("signature-input", signed), ..] = forward.set.as_slice() else { panic!("{forward:?}") };
+        let [(_, who), (name, signed), ..] = forward.set.as_slice() else { panic!("{forward:?}") };
+        assert_eq!(name, "signature-input");
         assert!(who.whole.contains("stage=\"test\"") && signed.whole.contains("\"farebox\""), "the upstream is told");
         assert!(forward.respond.contains(&("farebox-stage", "test".to_owned())), "and so is the caller");
         instance.finish(forward.call, Outcome::Answered(200), 10, 1_000, START);

@@ -1,0 +1,44 @@
+//! Names of header fields that a catalog may set.
+//!
+//! Invariant: a name that is accepted here is no field of the connection (RFC 9110, section 7.6.1), none by which a body is
+//! framed, and none by which Farebox or a platform says something of its own.
+
+use crate::request::HOP_BY_HOP;
+
+/// The longest name.
+const LONGEST_NAME: usize = 64;
+
+/// By which a message is framed, or a platform decides.
+const FRAMING: [&str; 3] = ["content-length", "content-encoding", "expect"];
+
+/// What the gateway says itself.
+const OURS: [&str; 4] = ["farebox", "signature", "signature-input", "content-digest"];
+
+/// What begins the names of fields that are a platform's or the gateway's.
+const RESERVED: [&str; 5] = ["farebox-", "x-ca-", "cf-", "spin-", "proxy-"];
+
+/// Whether a catalog may set a field of this name.
+pub fn may_set(name: &str) -> bool {
+    own(name).is_ok()
+}
+
+/// A name that a catalog may set, in lower case.
+pub(super) fn own(text: &str) -> Result<String, String> {
+    let name = text.to_ascii_lowercase();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if name.is_empty() || name.len() > LONGEST_NAME || !name.bytes().all(is_plain) {
+        return Err(format!(
+            "`{text}` is not a header field's name: write up to {LONGEST_NAME} letters, digits and - _ ., such as \"x-api-key\""
+        ));
+    }
+    // As an upstream behind CGI's rules reads it (RFC 3875, section 4.1.18).
+    let usual: &str = &name.replace(['_', '.'], "-");
+    let is_taken = HOP_BY_HOP.contains(&usual)
+        || FRAMING.contains(&usual)
+        || OURS.contains(&usual)
+        || RESERVED.iter().any(|begin| usual.starts_with(begin));
+    if is_taken {
+        return Err(format!("`{name}` is a field of the connection, of the platform or of the gateway: use another"));
+    }
+    Ok(name)
+}
