@@ -17,6 +17,7 @@ pub mod meter;
 pub mod money;
 pub mod plain_key;
 pub mod rate;
+pub mod readdress;
 pub mod rejection;
 pub mod request;
 pub mod signature;

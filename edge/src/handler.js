@@ -4,7 +4,7 @@
 // once, with the bytes that really went through, also when the caller or the upstream goes away.
 
 import { counted, Malformed, NO_BODY, readAtMost, watch, whole } from "./bodies.js";
-import { CODE, OUTCOME, VERDICT, connect, goesAlong, readMessage, writeFacts } from "./wire.js";
+import { CODE, HOW, OUTCOME, VERDICT, connect, goesAlong, readMessage, writeFacts } from "./wire.js";
 
 // What `fetch` changes in a URL: dot segments, plain or coded, and characters that it encodes. It is changed before anybody
 // routes by the path, or a call would reach a path of the upstream that its product does not sell.
@@ -279,15 +279,17 @@ function going({ request, facts, names, values }, { goes, ownNames, ownValues })
 function deliver(call, upstream) {
   try {
     if (call.timer !== null) clearTimeout(call.timer);
-    const { roomOut, shownNames, shownValues } = call.decision;
+    const { roomOut, shown, shownValues } = call.decision;
     const egress = (call.egress = counted(upstream.body, upstream.headers, flowing(call, true, roomOut)));
     // One that is neither annotated nor pumped is handed on as it is.
-    const response = shownNames.length === 0 && !egress.done ? upstream : new Response(egress.body, upstream);
+    const response = shown.length === 0 && !egress.done ? upstream : new Response(egress.body, upstream);
     const { headers } = response;
-    for (let at = 0; at < shownNames.length; at += 1) {
-      // What an answer depends on adds up; everything else of the gateway's is the only one of its name.
-      if (shownNames[at] === "vary") headers.append("vary", shownValues[at]);
-      else headers.set(shownNames[at], shownValues[at]);
+    for (let at = 0; at < shown.length; at += 1) {
+      const { how, name } = shown[at];
+      if (how === HOW.SET) headers.set(name, shownValues[at]);
+      else if (how === HOW.ADD) headers.append(name, shownValues[at]);
+      else if (how === HOW.REMOVE) headers.delete(name);
+      else readdress(call, headers, name);
     }
     if (egress.done) watch(egress, call.asked.request, upstream.headers);
     call.outcome = upstream.status;
@@ -302,6 +304,17 @@ function deliver(call, upstream) {
   } catch (error) {
     call.egress.letGo?.();
     return undone(call, error, CODE.UPSTREAM_MALFORMED);
+  }
+}
+
+// Has addresses of the upstream's own lead through the gateway. Cookies stand apart, as they may not be joined.
+function readdress(call, headers, name) {
+  if (!headers.has(name)) return;
+  const { asked, decision } = call;
+  const values = name === "set-cookie" ? headers.getSetCookie() : [headers.get(name)];
+  headers.delete(name);
+  for (const value of values) {
+    headers.append(name, bindings.readdressed(asked.facts, decision.call, decision.generation, name, value) ?? value);
   }
 }
 

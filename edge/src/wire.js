@@ -25,6 +25,10 @@ export const CODE = {
 // with its status.
 export const OUTCOME = { UNANSWERED: 0, ABANDONED: 1 };
 
+// What becomes of the upstream's own fields of a name, by what stands before the name.
+export const HOW = { SET: 0, ADD: 1, REMOVE: 2, READDRESS: 3 };
+const MARKS = { "+": HOW.ADD, "-": HOW.REMOVE, "~": HOW.READDRESS };
+
 // What stands where in a message.
 export const PLACE = {
   VERDICT: 0,
@@ -54,6 +58,7 @@ const NUMBERS = 128;
 const UNWRITTEN = -1;
 // Lists of names, taken apart once: there are few.
 const NAMES = new Map();
+const FIELDS = new Map();
 
 let memory;
 let addresses;
@@ -119,7 +124,7 @@ function readForward() {
   numberAt = PLACE.FORWARD_TEXTS;
   const url = readText();
   const ownNames = names(readText());
-  const shownNames = names(readText());
+  const shown = shownFields(readText());
   return {
     verdict: VERDICT.FORWARD,
     call: numbers[PLACE.CALL],
@@ -132,8 +137,8 @@ function readForward() {
     url,
     ownNames,
     ownValues: ownNames.map(readText),
-    shownNames,
-    shownValues: shownNames.map(readText),
+    shown,
+    shownValues: shown.map(readText),
   };
 }
 
@@ -169,6 +174,17 @@ function names(list) {
   let taken = NAMES.get(list);
   if (taken === undefined) NAMES.set(list, (taken = list === "" ? [] : list.split(",")));
   return taken;
+}
+
+function shownFields(list) {
+  let taken = FIELDS.get(list);
+  if (taken === undefined) FIELDS.set(list, (taken = names(list).map(shownField)));
+  return taken;
+}
+
+function shownField(marked) {
+  const how = MARKS[marked[0]];
+  return how === undefined ? { how: HOW.SET, name: marked } : { how, name: marked.slice(1) };
 }
 
 function room(count) {

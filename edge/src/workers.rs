@@ -153,6 +153,12 @@ pub fn reject(facts: &str, code: u32, limit: f64) -> Result<(), JsError> {
     Ok(())
 }
 
+/// The value of a field of an answer in which the upstream's own addresses are the gateway's; nothing where it stays as it is.
+#[wasm_bindgen]
+pub fn readdressed(facts: &str, call: u32, generation: u32, name: &str, value: &str) -> Option<String> {
+    gateway().readdressed(CallKey::from_numbers([call, generation]), &Facts::unpack(facts)?, name, value)
+}
+
 /// Books what went through of a call in flight, and says what may go on its way in (`is_out`: out), from memory.
 #[wasm_bindgen]
 pub fn flow(call: u32, generation: u32, ingress_bytes: f64, egress_bytes: f64, outcome: u16, is_out: bool) {

@@ -8,6 +8,7 @@ import { fakeModule, message } from "./module.mjs";
 import { bodyOf } from "./streams.mjs";
 
 const GOES = message("a call goes on, and texts are kept");
+const CHANGES = message("a call goes on, and fields of its answer are changed");
 const REJECTED = message("a rejection, not in ASCII");
 const WAITS = message("something is to be fetched");
 
@@ -162,3 +163,17 @@ test("dot segments and unusual characters are normal before anybody routes by th
   assert.equal(module.facts(length).split("\n")[1], "https://gate.test/b");
 });
 
+test("fields of an answer are set, added, removed and led through the gateway", async () => {
+  const says = { admit_written: () => (says.admit_written = () => CHANGES) && GOES };
+  const { module, call } = await handling(says);
+  await call(); // so that the texts are known
+  const headers = new Headers({ "content-length": "0", vary: "accept", "x-b": "1", ratelimit: "theirs", location: "/v1/x" });
+  upstream = () => new Response(null, { status: 302, headers });
+  module.readdressed = (facts, place, generation, name, value) => (value === "/v1/x" ? "/sold/x" : undefined);
+  const answer = await call();
+  assert.equal(answer.headers.get("ratelimit"), '"p";r=9');
+  assert.equal(answer.headers.get("vary"), "accept, origin");
+  assert.deepEqual([answer.headers.get("x-b"), answer.headers.get("location")], [null, "/sold/x"]);
+  headers.set("location", "https://elsewhere.test/");
+  assert.equal((await call()).headers.get("location"), "https://elsewhere.test/", "what is another's stays");
+});

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use farebox_core::{
-    catalog::{AnswerStyle, AuthScheme, Product},
+    catalog::{AnswerStyle, AuthScheme, Exchange, Product},
     credential::Secret,
     meter::{Meter, Usage},
     rejection::Rejection,
@@ -19,7 +19,7 @@ use farebox_core::{
 
 use crate::{
     admit::{Paid, product_of, shown_meter},
-    cors,
+    cors, exchange,
     instance::{Call, CallKey, State},
     wallet::Wallet,
 };
@@ -41,14 +41,45 @@ pub struct Forward {
     pub goes: Vec<bool>,
     /// The gateway's own, which do.
     pub set: Vec<(Name, Text)>,
-    /// What the answer gets in place of the upstream's own fields of these names; `vary` beside them.
-    pub respond: Vec<Field>,
+    /// What becomes of the answer's fields.
+    pub respond: Vec<Shown>,
     /// How long the upstream may take to begin its answer, where that is limited.
     pub timeout: Option<Millis>,
     /// Whether [`crate::Gateway::background`] has something to do.
     pub background: bool,
     /// How many bytes may go each way before [`crate::Gateway::flow`] is asked; `None` where nothing limits them.
     pub room: Option<Usage>,
+}
+
+/// A field of the answer that the upstream's does not decide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// Its name.
+    pub name: Name,
+    /// Its value, where it is given one.
+    pub value: String,
+    /// What becomes of the upstream's own fields of this name.
+    pub how: How,
+}
+
+/// What becomes of the upstream's own fields of a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// This one stands in their place.
+    Set,
+    /// This one stands beside them.
+    Add,
+    /// They do not go on.
+    Remove,
+    /// They are asked for one by one: see [`Gateway::readdressed`](crate::Gateway::readdressed).
+    Readdress,
+}
+
+impl Shown {
+    /// One of the gateway's own: what an answer depends on adds up, everything else is the only one of its name.
+    fn own((name, value): Field) -> Self {
+        Self { name: name.into(), value, how: if name == "vary" { How::Add } else { How::Set } }
+    }
 }
 
 /// A text of which a shell may keep the beginning.
@@ -90,8 +121,10 @@ pub(crate) fn forward(
 ) -> Forward {
     let product = product_of(&paid.call);
     let same = product.upstream.len();
+    let exchange = product.exchange.as_ref();
+    let path = exchange.map_or(facts.path, |exchange| exchange::path(exchange, &product.upstream, facts.path));
     let mut url = String::with_capacity(256);
-    url.extend([product.upstream.as_str(), facts.path]);
+    url.extend([product.upstream.as_str(), path]);
     match (facts.query, &product.key_parameter) {
         (Some(query), None) => url.extend(["?", query]),
         (Some(query), Some(name)) => {
@@ -109,8 +142,12 @@ pub(crate) fn forward(
     let mut set = own_fields(&paid.call, facts, &url, &request_id, digest, now);
     let signed = set.len();
     set.extend(paid.upstream_auth);
-    let goes = going(facts, state.address_header, has_digest, scheme == AuthScheme::Key, &set[signed..]);
-    let mut respond = match product.answer {
+    if let Some(exchange) = exchange {
+        exchange::request_fields(exchange, facts, state.address_header, &mut set);
+    }
+    let stays = Stays { has_digest, by_key: scheme == AuthScheme::Key, in_place: &set[signed..], exchange };
+    let goes = going(facts, state.address_header, &stays);
+    let mut own = match product.answer {
         AnswerStyle::Annotated => {
             let mut fields = paid.limits;
             fields.push((request_id_field(scheme), request_id));
@@ -119,8 +156,11 @@ pub(crate) fn forward(
         AnswerStyle::Untouched => Vec::new(),
     };
     if let Some(cors) = &product.cors {
-        respond.extend(cors::fields(cors, facts.header("origin")));
+        own.extend(cors::fields(cors, facts.header("origin")));
     }
+    let mut respond = exchange.map(exchange::response_fields).unwrap_or_default();
+    respond.retain(|shown| shown.how == How::Add || !own.iter().any(|(name, _)| *name == shown.name));
+    respond.extend(own.into_iter().map(Shown::own));
     if paid.refill {
         state.refills.push((paid.call.caller.credential.account.clone(), product.id.clone()));
     }
@@ -131,19 +171,24 @@ pub(crate) fn forward(
     Forward { call, url, goes, set, respond, timeout, background, room }
 }
 
+/// What of a call decides which of its fields stay here.
+struct Stays<'a> {
+    /// The gateway has read the body.
+    has_digest: bool,
+    /// The caller is known by a plain key.
+    by_key: bool,
+    /// What the catalog has of its own in place of the caller's.
+    in_place: &'a [(Name, Text)],
+    exchange: Option<&'a Exchange>,
+}
+
 /// Which of the caller's fields go along: not those of the connection, the credentials, and whatever looks like ours. The
 /// length of a body that does not go along either (on GET or HEAD it means nothing: RFC 9110, section 9.3.1) stays behind too. So
-/// does what the catalog has one of its own `in_place` of.
+/// does what the catalog removes, or has one of its own in place of.
 ///
 /// An upstream behind CGI's rules (RFC 3875, section 4.1.18) reads `Farebox_Account` as `Farebox-Account`. So a name is taken
 /// for what such an upstream takes it for, and of several that it takes for one only the usual spelling goes along.
-fn going(
-    facts: &Facts<'_>,
-    address_header: &str,
-    has_digest: bool,
-    by_key: bool,
-    in_place: &[(Name, Text)],
-) -> Vec<bool> {
+fn going(facts: &Facts<'_>, address_header: &str, on: &Stays<'_>) -> Vec<bool> {
     let named = facts.header("connection").unwrap_or_default();
     let is_bodiless = facts.is_bodiless();
     let names: Vec<Cow<'_, str>> = facts.headers.iter().map(|(name, _)| usual(name)).collect();
@@ -155,10 +200,12 @@ fn going(
             || name == WHO
             || name.starts_with("farebox-")
             || matches!(name, "signature" | "signature-input")
-            || plain::carries_one(name, value, by_key)
+            || says_whence(name)
+            || plain::carries_one(name, value, on.by_key)
             || (name == "content-length" && is_bodiless)
-            || (name == "content-digest" && has_digest)
-            || in_place.iter().any(|(own, _)| usual(own) == name)
+            || (name == "content-digest" && on.has_digest)
+            || on.in_place.iter().any(|(own, _)| usual(own) == name)
+            || exchange::is_removed(on.exchange, name)
             || named.split(',').any(|token| token.trim().eq_ignore_ascii_case(spelled))
             || (spelled != name && (name == address_header || is_platforms(name) || is_read_twice(name)))
     };
@@ -166,7 +213,7 @@ fn going(
 }
 
 /// A field's name as an upstream behind CGI's rules reads it: what is no letter and no digit is one and the same.
-fn usual(name: &str) -> Cow<'_, str> {
+pub(crate) fn usual(name: &str) -> Cow<'_, str> {
     let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     if name.bytes().all(is_usual) {
         return name.into();
@@ -174,9 +221,15 @@ fn usual(name: &str) -> Cow<'_, str> {
     name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect::<String>().into()
 }
 
-/// Whether a platform or a proxy says by this name where a request came from.
+/// Whether a proxy says by this name from where a request came. No caller's word on that goes on: the product's `forwarded` has the
+/// gateway say it.
+fn says_whence(name: &str) -> bool {
+    name.starts_with("x-forwarded-") || name == "forwarded" || name == "x-real-ip"
+}
+
+/// Whether a platform says by this name from where a request came.
 fn is_platforms(name: &str) -> bool {
-    name.starts_with("cf-") || name.starts_with("x-forwarded-") || name == "x-real-ip"
+    name.starts_with("cf-")
 }
 
 /// Who calls, for the upstream: a dictionary of structured fields (RFC 9651, section 3.2), in which no id needs escaping. Where the

@@ -9,7 +9,7 @@
 //!    `wallet` the leases. `stage` admits test calls.
 //! 3. `fetch`: where memory lacks something, getting it; `configuration` reads the catalog and credentials, `heard` says
 //!    how long they are relied on. `upstream_credentials` holds what upstreams demand.
-//! 4. `forward`: what goes to the upstream, and what a rejection looks like.
+//! 4. `forward`: what goes to the upstream, and what a rejection looks like. `exchange` carries out what the catalog has changed.
 //! 5. `streams`: how many bytes may go on, while a body does.
 //! 6. `instance`: the end of a call, by how it came out (`outcome`), and all that an instance holds; `metrics` counts.
 //! 7. `upkeep`: behind the response, batches to the journal, leases, and the configuration again. `abandoned` ends calls whose
@@ -24,6 +24,7 @@ mod admit;
 mod configuration;
 mod cors;
 mod credentials;
+mod exchange;
 mod fetch;
 mod forward;
 mod heard;
@@ -44,7 +45,7 @@ mod verify;
 mod wallet;
 
 pub use admit::{Need, Step};
-pub use forward::{Field, Forward, Name, Reject, Text};
+pub use forward::{Field, Forward, How, Name, Reject, Shown, Text};
 pub use instance::{CallKey, Gateway, Lifetime, Settings};
 pub use outcome::Outcome;
 pub use ports::EdgePorts;

@@ -12,7 +12,7 @@ use super::{
     UpstreamAuth,
     charging::statuses,
     cors::{origin, remembered},
-    exchange::exchange,
+    exchange::{self, exchange},
     offer::{package, plan, rate},
     router::{RouteError, Router, Target},
     source::{Item, Problem, Report, Table},
@@ -119,6 +119,9 @@ fn product(table: &Table<'_>, index: usize, seen: &mut Seen) -> Option<Product> 
         && *upstream == test.upstream
     {
         table.refuse("its test stage has the product's own upstream: test calls are not paid for".to_owned());
+    }
+    if let (Some(Some(exchange)), Some(answer), Some(routes)) = (&exchange, &answer, &routes) {
+        exchange::check(table, exchange, answer.unwrap_or_default(), routes);
     }
     let id: ProductId = id?;
     Some(Product {

@@ -8,8 +8,8 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Admission, AnswerStyle, AuthScheme, Catalog, ChargeOn, Cors, Exchange, Package, Plan, Product, Provider, Route,
-    TestStage, UpstreamAuth,
+    Admission, AnswerStyle, AuthScheme, Catalog, ChargeOn, Cors, Exchange, FieldChanges, Forwarded, Package, Plan,
+    Product, Provider, Route, TestStage, UpstreamAuth,
 };
 use crate::{
     ledger::Beyond,
@@ -201,8 +201,29 @@ fn describe_test_stage(stage: &TestStage) -> String {
 }
 
 fn describe_exchange(exchange: &Exchange) -> Aspects {
-    let Exchange { upstream_auth } = exchange;
-    Aspects::from([("upstream_auth", upstream_auth.as_ref().map(describe_upstream_auth).unwrap_or_default())])
+    let Exchange { upstream_auth, forwarded, strip_prefix, request_headers, response_headers, rewrite_addresses } =
+        exchange;
+    let forwarded = match forwarded {
+        Some(Forwarded::Forwarded) => "forwarded",
+        Some(Forwarded::XForwarded) => "x-forwarded",
+        None => "",
+    };
+    Aspects::from([
+        ("upstream_auth", upstream_auth.as_ref().map(describe_upstream_auth).unwrap_or_default()),
+        ("forwarded", forwarded.to_owned()),
+        ("strip_prefix", strip_prefix.clone()),
+        ("request_headers", describe_changes(request_headers)),
+        ("response_headers", describe_changes(response_headers)),
+        ("rewrite_addresses", flag(*rewrite_addresses)),
+    ])
+}
+
+fn describe_changes(changes: &FieldChanges) -> String {
+    let FieldChanges { set, add, remove } = changes;
+    let set = set.iter().map(|(name, value)| format!("set {name}: {value}"));
+    let add = add.iter().map(|(name, value)| format!("add {name}: {value}"));
+    let remove = remove.iter().map(|name| format!("remove {name}"));
+    set.chain(add).chain(remove).collect::<Vec<_>>().join(", ")
 }
 
 fn describe_upstream_auth(auth: &UpstreamAuth) -> String {

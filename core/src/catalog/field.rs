@@ -1,21 +1,22 @@
-//! Names of header fields that a catalog may set.
+//! Names and values of header fields that a catalog may set.
 //!
 //! Invariant: a name that is accepted here is no field of the connection (RFC 9110, section 7.6.1), none by which a body is
 //! framed, and none by which Farebox or a platform says something of its own.
 
 use crate::request::HOP_BY_HOP;
 
-/// The longest name.
+/// The longest name, and the longest value.
 const LONGEST_NAME: usize = 64;
+const LONGEST_VALUE: usize = 1_024;
 
 /// By which a message is framed, or a platform decides.
 const FRAMING: [&str; 3] = ["content-length", "content-encoding", "expect"];
 
-/// What the gateway says itself.
-const OURS: [&str; 4] = ["farebox", "signature", "signature-input", "content-digest"];
+/// What the gateway says itself. From where a call came, the key `forwarded` of a product has it say.
+const OURS: [&str; 5] = ["farebox", "signature", "signature-input", "content-digest", "forwarded"];
 
 /// What begins the names of fields that are a platform's or the gateway's.
-const RESERVED: [&str; 5] = ["farebox-", "x-ca-", "cf-", "spin-", "proxy-"];
+const RESERVED: [&str; 6] = ["farebox-", "x-ca-", "x-forwarded-", "cf-", "spin-", "proxy-"];
 
 /// Whether a catalog may set a field of this name.
 pub fn may_set(name: &str) -> bool {
@@ -41,4 +42,13 @@ pub(super) fn own(text: &str) -> Result<String, String> {
         return Err(format!("`{name}` is a field of the connection, of the platform or of the gateway: use another"));
     }
     Ok(name)
+}
+
+/// A value that a catalog may set (RFC 9110, section 5.5): printable, with no blank at either end.
+pub(super) fn value(text: &str) -> Result<String, String> {
+    let is_printable = text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    if (1..=LONGEST_VALUE).contains(&text.len()) && is_printable && text.trim() == text {
+        return Ok(text.to_owned());
+    }
+    Err(format!("a field's value must be 1 to {LONGEST_VALUE} printable ASCII characters, with no blank at either end"))
 }

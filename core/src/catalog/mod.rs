@@ -21,7 +21,7 @@ mod value;
 pub use charging::ChargeOn;
 pub use compile::compile;
 pub use cors::Cors;
-pub use exchange::Exchange;
+pub use exchange::{Exchange, FieldChanges, Forwarded};
 pub use field::may_set;
 pub use source::Problem;
 pub use stage::{Stages, TestStage};

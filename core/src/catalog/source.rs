@@ -217,6 +217,17 @@ impl<'a> Item<'a> {
         Some(Table { report, path, span, entries, asked: RefCell::default() })
     }
 
+    /// The members of a table whose names the catalog chooses.
+    pub(super) fn members(&self) -> Option<Vec<(&'a str, Item<'a>)>> {
+        let Some(entries) = self.value.as_table() else { return self.wrong_type("a table") };
+        let member = |(name, value): (&'a Spanned<std::borrow::Cow<'a, str>>, &'a Spanned<DeValue<'a>>)| {
+            let (name, report) = (name.get_ref().as_ref(), self.report);
+            let path = format!("{}.{name}", self.path);
+            (name, Item { report, path, span: value.span(), value: value.get_ref() })
+        };
+        Some(entries.iter().map(member).collect())
+    }
+
     /// The values of an array.
     pub(super) fn items(&self) -> Option<Vec<Item<'a>>> {
         let Some(array) = self.value.as_array() else { return self.wrong_type("a list") };

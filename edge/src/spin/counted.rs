@@ -13,6 +13,7 @@ use std::{
 use farebox_core::{
     meter::{Meter, Usage},
     rejection::Rejection,
+    request::Facts,
     time::{Millis, SECOND, Timestamp},
 };
 use farebox_gateway::{ASKS_EVERY, CallKey, Flow, Flowed, Gateway, Outcome};
@@ -83,6 +84,11 @@ impl Call {
         if self.gateway.finish(self.id, outcome, self.ingress.get(), self.egress.get(), now) {
             keep_up(&self.gateway);
         }
+    }
+
+    /// The value of a field of the answer in which the upstream's own addresses are the gateway's.
+    pub(super) fn readdressed(&self, facts: &Facts<'_>, name: &str, value: &str) -> Option<String> {
+        self.gateway.readdressed(self.id, facts, name, value)
     }
 
     /// How many more bytes may go, once those that went are booked; or why none may.

@@ -7,7 +7,7 @@ use farebox_core::{
     request::HOP_BY_HOP,
     time::Millis,
 };
-use farebox_gateway::{Forward, Gateway, MOST_ANNOUNCED, Outcome};
+use farebox_gateway::{Forward, Gateway, How, MOST_ANNOUNCED, Outcome};
 use farebox_ports::log::tell;
 use farebox_spin::{
     Platform,
@@ -188,15 +188,10 @@ fn deliver(head: &Head, upstream: Response, to: &Forward, call: &Rc<Call>) -> Re
         205 => Some(0),
         _ => announced(&list)?,
     };
-    // The runtime lets nobody set these; trailers come through neither runtime, so none are announced. What an answer depends on
-    // adds up; everything else of the gateway's is the only one of its name.
-    let stays = |name: &str| {
-        let is_ours = |(respond, _): &(&str, String)| *respond == name && name != "vary";
-        HOP_BY_HOP.contains(&name) || name == LENGTH || to.respond.iter().any(is_ours)
-    };
-    list.retain(|(name, _)| !stays(name));
+    // The runtime lets nobody set these; trailers come through neither runtime, so none are announced.
+    list.retain(|(name, _)| !HOP_BY_HOP.contains(&name.as_str()) && name != LENGTH);
+    change(&mut list, head, to, call);
     list.extend(announced.map(|length| (LENGTH.to_owned(), length.to_string().into_bytes())));
-    list.extend(to.respond.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into_bytes())));
     let incoming = Response::consume_body(upstream, success());
     let has_none = matches!(head.method, Method::Head) || matches!(status, 204 | 304);
     let (contents, ending) = match announced {
@@ -212,6 +207,26 @@ fn deliver(head: &Head, upstream: Response, to: &Forward, call: &Rc<Call>) -> Re
     response.set_status_code(status).map_err(|()| Rejection::UpstreamMalformed)?;
     call.came_out(Outcome::Answered(status));
     Ok(response)
+}
+
+/// Has the answer's fields as the gateway and the catalog want them.
+fn change(list: &mut Vec<(String, Vec<u8>)>, head: &Head, to: &Forward, call: &Call) {
+    for shown in &to.respond {
+        match shown.how {
+            How::Set | How::Remove => list.retain(|(name, _)| *name != *shown.name),
+            How::Add => {}
+            How::Readdress => {
+                for (_, value) in list.iter_mut().filter(|(name, _)| *name == *shown.name) {
+                    let text = std::str::from_utf8(value).ok();
+                    let readdressed = text.and_then(|text| call.readdressed(&head.facts(), &shown.name, text));
+                    *value = readdressed.map_or_else(|| std::mem::take(value), String::into_bytes);
+                }
+            }
+        }
+        if matches!(shown.how, How::Set | How::Add) {
+            list.push((shown.name.clone().into_owned(), shown.value.clone().into_bytes()));
+        }
+    }
 }
 
 /// The length that an upstream announces. Several equal ones are one (RFC 9110, section 8.6).

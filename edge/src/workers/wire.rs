@@ -16,14 +16,16 @@
 //! ```
 //!
 //! A text is three numbers: which kept text it begins with (0: none), how many UTF-16 units of the message's text replace that
-//! kept text before (0: it is known), and how many more follow. Names are one text, with commas between.
+//! kept text before (0: it is known), and how many more follow. Names are one text, with commas between. Before that of a field for
+//! the caller stands what becomes of the upstream's own: nothing (it gives way), + (it stays beside), - (it goes, and nothing comes),
+//! ~ (`readdressed` is asked).
 //! Invariant: both sides keep the same texts, as a kept text is sent in the message that first uses it and every message is
 //! read. What stands where is pinned by `tests/wire.json`, which `wire.test.mjs` reads too.
 
 use std::num::NonZeroUsize;
 
 use farebox_core::rejection::{BODY_BROKEN, Rejection};
-use farebox_gateway::{Flow, Forward, MOST_ANNOUNCED, Need, Reject, Step, Text};
+use farebox_gateway::{Flow, Forward, How, MOST_ANNOUNCED, Need, Reject, Step, Text};
 use lru::LruCache;
 
 /// How many numbers a message has at most: a rejection has a dozen fields.
@@ -248,13 +250,13 @@ impl Message {
             *word = f64::from(goes);
         }
         self.beginning(url);
-        self.names(set);
-        self.names(respond);
+        self.names(set.iter().map(|(name, _)| ("", &**name)));
+        self.names(respond.iter().map(|shown| (mark(shown.how), &*shown.name)));
         for (_, value) in set {
             self.beginning(value);
         }
-        for (_, value) in respond {
-            self.text("", value);
+        for shown in respond {
+            self.text("", &shown.value);
         }
         self.finish();
     }
@@ -286,10 +288,10 @@ impl Message {
     }
 
     /// The names of fields, which are the same from call to call.
-    fn names<T>(&mut self, fields: &[(impl AsRef<str>, T)]) {
+    fn names<'n>(&mut self, fields: impl Iterator<Item = (&'static str, &'n str)>) {
         let mut names = String::with_capacity(64);
-        for (at, (name, _)) in fields.iter().enumerate() {
-            names.extend([if at == 0 { "" } else { "," }, name.as_ref()]);
+        for (at, (mark, name)) in fields.enumerate() {
+            names.extend([if at == 0 { "" } else { "," }, mark, name]);
         }
         self.text(&names, "");
     }
@@ -334,6 +336,16 @@ impl Message {
     fn spell(&mut self, text: &str) -> usize {
         self.text.push_str(text);
         if text.is_ascii() { text.len() } else { text.encode_utf16().count() }
+    }
+}
+
+/// What stands before the name of a field of the answer.
+const fn mark(how: How) -> &'static str {
+    match how {
+        How::Set => "",
+        How::Add => "+",
+        How::Remove => "-",
+        How::Readdress => "~",
     }
 }
 

@@ -15,6 +15,7 @@ macro_rules! every_scenario_on {
             broken::an_answer_that_cannot_be_handed_on_is_not_charged,
             broken::an_upload_that_breaks_off_reaches_the_upstream_broken_off,
             broken::a_crowd_of_downloads_gets_the_bytes_it_paid_for,
+            changed::what_the_catalog_changes_is_changed_and_nothing_else,
             charging::only_what_the_product_says_is_charged,
             costs::a_head_that_is_too_large_is_refused,
             costs::a_long_nonce_is_refused,
@@ -66,6 +67,7 @@ macro_rules! every_scenario_on {
 
 pub mod backup;
 pub mod broken;
+pub mod changed;
 pub mod charging;
 pub mod clients;
 pub mod contract;

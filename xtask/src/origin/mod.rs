@@ -9,6 +9,7 @@
 //! | `/{p}/sink` | reads the body, however large, and answers how long it was |
 //! | `/{p}/slow/{millis}` | an echo, late |
 //! | `/{p}/status/{code}` | an echo with that status |
+//! | `/{p}/moved/{there}` | a redirect to `/{p}/{there}` of its own address, with cookies of its own |
 //! | `/{p}/v1/chat/completions`, `/{p}/v1/messages`, `/{p}/v1/models` | a model that says what reached it (`models.rs`) |
 //! | anything else | an echo: method, path, query, headers and body as JSON |
 //! | `/_origin/seen/{p}` | not counted: what came in under `/{p}/` so far, `{"calls", "ingress_bytes"}` |
@@ -29,7 +30,7 @@ use http_body_util::{BodyExt, Full, combinators::BoxBody};
 use hyper::{
     Request, Response, StatusCode,
     body::{Bytes, Incoming},
-    header::{CONTENT_TYPE, HeaderMap},
+    header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, SET_COOKIE},
     server::conn::http1,
     service::service_fn,
 };
@@ -107,6 +108,7 @@ async fn answer(request: Request<Incoming>, book: Book) -> Result<Response<Body>
             tokio::time::sleep(Duration::from_millis(millis)).await;
             echo(request, StatusCode::OK, &book, &prefix).await
         }
+        (Some("moved"), ..) => Ok(moved(&request, &prefix, segments.get(2).copied().unwrap_or_default())),
         (Some("status"), Some(code), _) => {
             let code = u16::try_from(code).ok().and_then(|code| StatusCode::from_u16(code).ok());
             echo(request, code.unwrap_or(StatusCode::BAD_REQUEST), &book, &prefix).await
@@ -149,6 +151,22 @@ async fn echo(
     Ok(json_response(status, &content))
 }
 
+/// Says where else something is, in full and by the address it was called at, and sets cookies of that address.
+fn moved(request: &Request<Incoming>, prefix: &str, there: &str) -> Response<Body> {
+    let authority = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    let mut response = json_response(StatusCode::FOUND, &Value::Null);
+    let cookies = [format!("a=1; Domain={host}; Path=/{prefix}/x"), "b=2; Path=/".to_owned()];
+    let fields = cookies.map(|cookie| (SET_COOKIE, cookie)).into_iter();
+    let fields = fields.chain([(LOCATION, format!("http://{authority}/{prefix}/{there}"))]);
+    for (name, value) in fields.chain([(HeaderName::from_static("x-powered-by"), "origin".to_owned())]) {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().append(name, value);
+        }
+    }
+    response
+}
+
 /// By name; several of one name are joined as HTTP allows (RFC 9110 section 5.3).
 fn headers(headers: &HeaderMap) -> Value {
     let mut all = Map::new();
@@ -185,6 +203,6 @@ fn seen(book: &Book, segments: &[&str]) -> Response<Body> {
 fn json_response(status: StatusCode, content: &Value) -> Response<Body> {
     let mut response = Response::new(Full::new(Bytes::from(content.to_string())).boxed());
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

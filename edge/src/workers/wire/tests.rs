@@ -6,7 +6,7 @@ use farebox_core::{
     id::{AccountId, ProductId},
     meter::Usage,
 };
-use farebox_gateway::CallKey;
+use farebox_gateway::{CallKey, Shown};
 use serde_json::{Value, json};
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -20,14 +20,18 @@ fn forward(goes: &[bool], room: Option<Usage>) -> Forward {
         url: Text { whole: "https://origin.test/base/v1?q=1".into(), same: 24 },
         goes: goes.to_vec(),
         set: vec![
-            ("farebox", Text { whole: "account=\"a\", request=\"w-1f\"".into(), same: 22 }),
-            ("signature", Text { whole: "farebox=:AA==:".into(), same: 0 }),
+            ("farebox".into(), Text { whole: "account=\"a\", request=\"w-1f\"".into(), same: 22 }),
+            ("signature".into(), Text { whole: "farebox=:AA==:".into(), same: 0 }),
         ],
-        respond: vec![("ratelimit", "\"p\";r=9".into())],
+        respond: vec![field("ratelimit", "\"p\";r=9", How::Set)],
         timeout: room.map(|_| 1_500),
         background: room.is_some(),
         room,
     }
+}
+
+fn field(name: &'static str, value: &str, how: How) -> Shown {
+    Shown { name: name.into(), value: value.into(), how }
 }
 
 /// The message as the golden file has it. The address of the text is another one each time.
@@ -62,6 +66,14 @@ fn messages() -> Vec<Value> {
     say(&|message| message.flow(&Flow::Go(1 << 20), true));
     say(&|message| message.flow(&Flow::Need(lease()), true));
     say(&|message| message.flow(&Flow::End(Rejection::QuotaExhausted), true));
+    let mut changed = forward(&[], None);
+    changed.respond.extend([
+        field("vary", "origin", How::Add),
+        field("x-b", "", How::Remove),
+        field("location", "", How::Readdress),
+    ]);
+    let changed = Step::Forward(changed);
+    say(&|message| message.step(&changed));
     all
 }
 

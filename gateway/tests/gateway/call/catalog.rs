@@ -43,6 +43,25 @@ rate = { per_1000_calls = "2.00" }
 upstream = "http://sandbox.test"
 limits = { per_account = "2/minute" }
 [[products]]
+id = "sold"
+upstream = "http://origin.test/v1"
+auth = ["x-ca"]
+forwarded = "forwarded"
+strip_prefix = "/sold/api"
+rewrite_addresses = true
+request_headers = { set = { X-Tenant = "acme" }, add = { Accept-Language = "en" }, remove = ["X-Internal"] }
+response_headers = { set = { X-Served-By = "acme" }, add = { Link = "</terms>" }, remove = ["X-Powered-By"] }
+routes = [{ path = "/sold/api/{*rest}" }, { path = "/sold/api" }]
+rate = { per_1000_calls = "2.00" }
+[[products]]
+id = "bare"
+upstream = "http://origin.test"
+auth = ["x-ca"]
+forwarded = "x-forwarded"
+strip_prefix = "/bare"
+routes = [{ path = "/bare" }]
+rate = { per_1000_calls = "2.00" }
+[[products]]
 id = "picky"
 upstream = "http://origin.test"
 auth = ["x-ca"]

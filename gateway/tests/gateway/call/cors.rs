@@ -54,9 +54,9 @@ fn what_is_no_preflight_of_a_product_for_pages_goes_its_usual_way() {
 fn a_page_reads_answers_and_errors_of_products_that_name_it() {
     let deployment = Deployment::new("10.00");
     let instance = deployment.instance(1);
-    let respond = |fields: &str| -> BTreeMap<&str, String> {
+    let respond = |fields: &str| -> BTreeMap<String, String> {
         let forward = send(&instance, &format!("{}{fields}", deployment.signed("/paged", "hush"))).unwrap();
-        forward.respond.into_iter().collect()
+        forward.respond.into_iter().map(|shown| (shown.name.into_owned(), shown.value)).collect()
     };
     let page = respond("\norigin: https://a.example");
     assert_eq!((page["access-control-allow-origin"].as_str(), page["vary"].as_str()), ("https://a.example", "origin"));
@@ -68,7 +68,7 @@ fn a_page_reads_answers_and_errors_of_products_that_name_it() {
     assert!(at_home.contains_key("vary") && !at_home.contains_key("access-control-allow-origin"));
     let silent =
         send(&instance, &format!("{}\norigin: https://a.example", deployment.signed("/leased", "hush"))).unwrap();
-    assert!(silent.respond.iter().all(|(name, _)| *name != "vary" && !name.starts_with("access-control-")));
+    assert!(silent.respond.iter().all(|shown| shown.name != "vary" && !shown.name.starts_with("access-control-")));
 
     let origin = "\norigin: https://a.example";
     let (status, fields) = answered(&instance, "GET", "/paged", origin);

@@ -1,6 +1,6 @@
 //! What of a request's head goes along, and how large a head and a body may be.
 
-use farebox_gateway::Need;
+use farebox_gateway::{How, Need, Shown};
 
 use super::*;
 
@@ -34,12 +34,14 @@ fn what_an_upstream_may_take_for_ours_stays_here_however_it_is_spelled() {
         "proxy_authorization",
         "x_from",
         "cf_connecting_ip",
+        "x-forwarded-for",
         "x_forwarded_for",
         "x_real.ip",
+        "forwarded",
     ] {
         assert_eq!(going(&format!("{name}: v")), [""; 0], "{name}");
     }
-    for name in ["x_under", "signature-agent", "x.dotted", "x-forwarded-for", "user-agent", "xfarebox_account"] {
+    for name in ["x_under", "signature-agent", "x.dotted", "user-agent", "xfarebox_account"] {
         assert_eq!(going(&format!("{name}: v")), [name], "{name}");
     }
 }
@@ -68,16 +70,22 @@ fn names<T>(fields: &[(impl AsRef<str>, T)]) -> Vec<&str> {
     fields.iter().map(|(name, _)| name.as_ref()).collect()
 }
 
+/// The fields that the answer gets, all of them in place of the upstream's.
+fn shown(forward: &Forward) -> Vec<&str> {
+    assert!(forward.respond.iter().all(|shown| shown.how == How::Set));
+    forward.respond.iter().map(|shown| &*shown.name).collect()
+}
+
 #[test]
 fn the_upstream_gets_three_fields_and_the_caller_two() {
     let deployment = Deployment::new("10.00");
     let forward = send(&deployment.instance(1), &deployment.signed("/leased", "hush")).unwrap();
     assert_eq!(names(&forward.set), ["farebox", "signature-input", "signature"]);
-    let (name, value) = &forward.respond[1];
+    let Shown { name, value, .. } = &forward.respond[1];
     let who = format!("account=\"acc_1\", credential=\"ak_1\", product=\"leased\", request=\"{value}\"");
-    assert_eq!((*name, &forward.set[0].1.whole), ("x-ca-request-id", &who), "one id of the request");
-    assert_eq!(names(&forward.respond), ["ratelimit", "x-ca-request-id"], "a balance has no quota that stands still");
-    assert!(forward.respond[0].1.starts_with("\"balance\";r="), "{}", forward.respond[0].1);
+    assert_eq!((&**name, &forward.set[0].1.whole), ("x-ca-request-id", &who), "one id of the request");
+    assert_eq!(shown(&forward), ["ratelimit", "x-ca-request-id"], "a balance has no quota that stands still");
+    assert!(forward.respond[0].value.starts_with("\"balance\";r="), "{}", forward.respond[0].value);
 }
 
 #[test]
@@ -85,15 +93,15 @@ fn of_a_package_the_caller_is_told_the_quota_too() {
     let deployment = Deployment::new("10.00");
     deployment.buy_hundred();
     let forward = send(&deployment.instance(1), &deployment.signed("/leased", "hush")).unwrap();
-    assert_eq!(names(&forward.respond), ["ratelimit-policy", "ratelimit", "x-ca-request-id"]);
-    assert_eq!(forward.respond[0].1, "\"hundred\";q=100;qu=\"requests\"");
+    assert_eq!(shown(&forward), ["ratelimit-policy", "ratelimit", "x-ca-request-id"]);
+    assert_eq!(forward.respond[0].value, "\"hundred\";q=100;qu=\"requests\"");
 }
 
 #[test]
 fn a_product_may_have_nothing_signed_and_its_answers_untouched() {
     let deployment = Deployment::new("10.00");
     let forward = send(&deployment.instance(1), &deployment.signed("/plain", "hush")).unwrap();
-    assert_eq!((names(&forward.set), names(&forward.respond)), (vec!["farebox"], vec![]));
+    assert_eq!((names(&forward.set), shown(&forward)), (vec!["farebox"], vec![]));
 }
 
 #[test]

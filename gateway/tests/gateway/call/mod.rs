@@ -23,6 +23,7 @@
 //! | a preflight asks nobody, and a page reads errors | `preflight` that answers nothing; `expose` that adds nothing | `cors::*` |
 //! | a test call reaches nothing real and costs nothing | `tests_of` that gives the shop itself where there is no test stage | `stage::*` |
 //! | no call goes without what its upstream demands | `field` that gives nothing for a secret that is missing; one that is never read again | `upstream_auth::*` |
+//! | no caller says from where a call came | `going` that lets `x-forwarded-for` along; a prefix that is stripped as text | `exchange::*` |
 //! | only what the product says is charged | `is_charged` that looks at no status | `charging::*` |
 //! | what cannot be used goes back at once | `leased` that keeps what came too late; a batch that is forgotten before its ledger is told | `told::*` |
 //! | strict admission takes nonces over all instances | `admit` that skips `take_nonce` | `strict_admission_sees_a_nonce_on_every_instance` |
@@ -31,6 +32,7 @@ mod abandoned;
 mod catalog;
 mod charging;
 mod cors;
+mod exchange;
 mod fields;
 mod keys;
 mod lifetime;

@@ -23,7 +23,7 @@ fn a_call_signed_by_rfc_9421_is_admitted_once_and_its_signature_stays_here() {
     let facts = Facts::unpack(&packed).unwrap();
     let stays = |name| facts.headers.iter().zip(&forward.goes).any(|((have, _), goes)| *have == name && !goes);
     assert!(["signature", "signature-input"].into_iter().all(stays));
-    assert!(forward.respond.iter().all(|(name, _)| !name.starts_with("x-ca-")));
+    assert!(forward.respond.iter().all(|shown| !shown.name.starts_with("x-ca-")));
     assert_eq!(send(&instance, &packed).unwrap_err(), "nonce.used");
     let forged = signed(&deployment, "/leased?a=1", "guessed");
     assert_eq!(send(&instance, &forged).unwrap_err(), "signature.invalid");
