@@ -21,12 +21,15 @@ pub async fn an_origin_knows_the_gateways_calls(farebox: &Farebox) -> Result<()>
     let sent = caller.send(caller.call(Method::POST, "/published/post", text, "h\u{e9}".as_bytes())?).await?;
     let now = admin.now().await?.seconds().max(0).unsigned_abs();
     let (got, sent) = (got.json()?, sent.json()?);
+    let other = caller.get("/traced/a%20b?x=1&y=%2F").await?.json()?;
+    ensure!(other["headers"]["signature"].is_string(), "it is signed, and for another product: {other}");
     ensure!(sent["headers"]["content-digest"].is_string(), "the gateway read this body: {sent}");
     let answer = admin.get("products/published/upstream-secret").await?;
     ensure!(answer["algorithm"] == "hmac-sha256" && answer["product"] == "published", "{answer}");
     let secret = answer["secret"].as_str().context("no secret")?;
 
-    let cases = cases(&got, &sent, now);
+    let mut cases = cases(&got, &sent, now);
+    cases.push(("another product's", now, other, Some("the signature is wrong")));
     let asked: Vec<Value> =
         cases.iter().map(|(_, now, request, _)| json!({ "now": now, "request": request })).collect();
     let right: Vec<Value> = cases.iter().map(|(.., reason)| json!(reason)).collect();
