@@ -5,6 +5,7 @@ use std::rc::Rc;
 use farebox_core::{
     rejection::{BODY_BROKEN, Rejection},
     request::HOP_BY_HOP,
+    signature::BODY_WHERE_NONE_GOES,
     time::Millis,
 };
 use farebox_gateway::{Forward, Gateway, How, MOST_ANNOUNCED, Outcome};
@@ -100,10 +101,22 @@ async fn carried(
 }
 
 /// The request's body as it goes on. One on GET or HEAD does not: the other runtime cannot send it, and it would mean nothing
-/// (RFC 9110, section 9.3.1).
+/// (RFC 9110, section 9.3.1). One in chunks shows only when it is read, as Spin hides `Transfer-Encoding`: dropped, it would be
+/// missing and the call charged.
 async fn ingress(head: &Head, body: Body, call: &Rc<Call>) -> Result<Outgoing, Rejection> {
     Ok(match body {
-        _ if is_bodiless(&head.method) => (None, no_trailers()),
+        Body::Unread(request) if is_bodiless(&head.method) => {
+            if is_some(request).await {
+                return Err(BODY_WHERE_NONE_GOES);
+            }
+            (None, no_trailers())
+        }
+        Body::Read(read) if is_bodiless(&head.method) => {
+            if !read.is_empty() {
+                return Err(BODY_WHERE_NONE_GOES);
+            }
+            (None, no_trailers())
+        }
         Body::Read(read) => {
             call.ingress.set(read.len() as u64);
             (contents(read), no_trailers())
@@ -119,6 +132,13 @@ async fn ingress(head: &Head, body: Body, call: &Rc<Call>) -> Result<Outgoing, R
             None => unannounced(request, call).await?,
         },
     })
+}
+
+/// Whether a body has anything in it, or breaks off before it has.
+async fn is_some(request: Request) -> bool {
+    let (mut contents, ending) = body(request);
+    let (status, first) = contents.read(Vec::with_capacity(1)).await;
+    !first.is_empty() || status != StreamResult::Dropped || ending.await.is_err()
 }
 
 /// A body of unknown length. Whether there is one shows only when it is read, and none must not go on as an empty one: that

@@ -145,6 +145,7 @@ fn default_port(scheme: &str) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::AllowedHosts;
+    use crate::{manifest::Manifest, variables::Variables};
 
     fn hosts(items: &[&str]) -> anyhow::Result<AllowedHosts> {
         AllowedHosts::parse(&items.iter().map(|item| (*item).to_owned()).collect::<Vec<_>>())
@@ -197,6 +198,32 @@ mod tests {
     fn nothing_listed_allows_nothing_and_empty_items_are_no_items() {
         let hosts = hosts(&["", "http://", "https://"]).expect("no items");
         assert!(!hosts.allow(&"http://a.example".parse().expect("a URL")) && !hosts.allow_self());
+    }
+
+    #[test]
+    fn our_manifest_opens_each_upstream_that_a_variable_names_and_no_other() {
+        let manifest = Manifest::parse(include_str!("../../../spin.toml")).expect("our own");
+        let edge = &manifest.component["edge"];
+        let with = |given: &[(&str, &str)]| {
+            let required = [("master_key", "k"), ("admin_token", "t")];
+            let given = required.iter().chain(given).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            let variables = Variables::resolve(&manifest.variables, &given.collect::<Vec<_>>(), |_| None).expect("all");
+            let items: Vec<_> =
+                edge.allowed_outbound_hosts.iter().map(|item| variables.fill(item).expect("filled")).collect();
+            AllowedHosts::parse(&items).expect("hosts")
+        };
+        let hosts = with(&[
+            ("upstreams", "https://a.example"),
+            ("upstreams2", "https://*.b.example"),
+            ("upstreams8", "http://c:1"),
+        ]);
+        let allows = |url: &str| hosts.allow(&url.parse().expect("a URL"));
+        for url in ["https://a.example", "https://x.b.example/y", "http://c:1/"] {
+            assert!(allows(url), "{url}");
+        }
+        for url in ["http://a.example", "https://b.example", "https://d.example", "http://c:2/"] {
+            assert!(!allows(url), "{url}");
+        }
     }
 
     #[test]

@@ -136,11 +136,15 @@ impl Manifest {
     }
 }
 
-/// Whether Spin takes `name` as a variable's: lower-case words of letters and digits, joined by single underscores.
+/// Whether every Spin takes `name` as a variable's: words of lower-case letters and digits that begin with a letter, joined by single
+/// underscores.
 fn check_name(name: &str) -> anyhow::Result<()> {
-    let well = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-    if !name.split('_').all(well) || !name.starts_with(|c: char| c.is_ascii_lowercase()) {
-        bail!("variable {name:?} may only hold lower-case letters, digits and single underscores between them");
+    let well = |word: &str| {
+        word.starts_with(|c: char| c.is_ascii_lowercase())
+            && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    };
+    if !name.split('_').all(well) {
+        bail!("variable {name:?} must be of words that begin with a lower-case letter, with underscores between them");
     }
     Ok(())
 }

@@ -73,5 +73,10 @@ pub(super) fn cases(world: &World) -> Vec<Case> {
     }
     add("a key where none is taken", "GET", "/closed/echo", &format!("X-API-Key: {key}\r\n"));
     add("a key nowhere", "GET", "/nowhere", &format!("X-API-Key: {key}\r\n"));
+    for (name, method) in [("a body in chunks on GET", "GET"), ("a body in chunks on HEAD", "HEAD")] {
+        let mut chunks = raw(method, "/keyed/echo", &format!("{bearer}Transfer-Encoding: chunked\r\n"), b"");
+        chunks.extend_from_slice(b"3\r\nabc\r\n0\r\n\r\n");
+        cases.push(Case::new(name, chunks));
+    }
     cases
 }
