@@ -4,7 +4,7 @@
 
 use std::{cell::OnceCell, rc::Rc};
 
-use farebox_control::admin::{self, AdminRequest, AdminResponse, AdminSettings, LocalHosts};
+use farebox_control::{self as control, LocalHosts, Settings};
 use farebox_core::credential::MasterKey;
 use farebox_ports::{Fault, Host, log::tell};
 use farebox_spin::{
@@ -25,7 +25,7 @@ thread_local! {
 /// What the calls of an instance share.
 struct Billing {
     platform: Platform,
-    settings: AdminSettings,
+    settings: Settings,
 }
 
 struct Entry;
@@ -52,7 +52,7 @@ async fn billing() -> Result<Rc<Billing>, Fault> {
     let platform = Platform::new().await?;
     let master_key = variable::get("master_key").await?;
     let local_hosts = LocalHosts::named(&variable::get("local_hosts").await?);
-    let settings = AdminSettings {
+    let settings = Settings {
         token: variable::get("admin_token").await?,
         master_key: MasterKey::from_base64(&master_key).map_err(|error| variable::wrong("master_key", &error))?,
         clock_moves: platform.has_movable_clock(),
@@ -69,7 +69,7 @@ impl Billing {
         }
         let head = Head::new(&request);
         let facts = head.facts();
-        let asked = AdminRequest {
+        let asked = control::Request {
             method: facts.method,
             path: facts.path,
             query: facts.query.unwrap_or_default(),
@@ -81,10 +81,10 @@ impl Billing {
         };
         let read = async |limit| read_at_most(body(request), limit).await;
         let now = self.platform.now();
-        answered(admin::handle_head(&self.platform, &self.settings, asked, read, now, random()).await)
+        answered(control::handle_head(&self.platform, &self.settings, asked, read, now, random()).await)
     }
 }
 
-fn answered(answer: AdminResponse) -> Response {
+fn answered(answer: control::Response) -> Response {
     respond(answer.status, answer.headers, &answer.body)
 }

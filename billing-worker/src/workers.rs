@@ -1,7 +1,7 @@
 //! The billing worker on Workers: the cron trigger settles, `fetch` is the admin API.
 
 use farebox_cloudflare::{Platform, random};
-use farebox_control::admin::{self, AdminRequest, AdminResponse, AdminSettings, LocalHosts};
+use farebox_control::{self as control, LocalHosts, Settings};
 use farebox_core::credential::MasterKey;
 use farebox_ports::{Host, Unread, log::tell};
 use futures_util::StreamExt;
@@ -10,19 +10,19 @@ use worker::{Context, Env, Headers, Request, Response, Result, ScheduleContext, 
 #[event(fetch)]
 async fn fetch(mut request: Request, env: Env, _context: Context) -> Result<Response> {
     let platform = platform(&env).await?;
-    let settings = AdminSettings {
+    let settings = Settings {
         token: env.secret("ADMIN_TOKEN")?.to_string(),
         master_key: master_key(&env)?,
         clock_moves: platform.has_movable_clock(),
         local_hosts: local_hosts(&env, &platform),
     };
     let method = request.method().to_string();
-    let Ok(url) = request.url() else { return answered(admin::malformed("its Host is none", &random())) };
+    let Ok(url) = request.url() else { return answered(control::malformed("its Host is none", &random())) };
     let header = |name: &str| request.headers().get(name).ok().flatten();
     let (authorization, idempotency_key, if_match) =
         (header("authorization"), header("idempotency-key"), header("if-match"));
     let length = header("content-length").and_then(|length| length.parse().ok());
-    let asked = AdminRequest {
+    let asked = control::Request {
         method: &method,
         path: url.path(),
         query: url.query().unwrap_or_default(),
@@ -33,10 +33,10 @@ async fn fetch(mut request: Request, env: Env, _context: Context) -> Result<Resp
         body: b"",
     };
     let read = async |limit| read_at_most(&mut request, limit).await;
-    answered(admin::handle_head(&platform, &settings, asked, read, platform.now(), random()).await)
+    answered(control::handle_head(&platform, &settings, asked, read, platform.now(), random()).await)
 }
 
-fn answered(answer: AdminResponse) -> Result<Response> {
+fn answered(answer: control::Response) -> Result<Response> {
     let headers = Headers::new();
     for (name, value) in &answer.headers {
         headers.set(name, value)?;

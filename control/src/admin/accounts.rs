@@ -18,11 +18,8 @@ use farebox_ports::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    AdminPorts, AdminResponse, Answered, Call,
-    base32::base32,
-    failure::Failure,
-    names,
+use crate::{
+    http::{Answered, Call, Ports, Response, base32::base32, failure::Failure, names},
     store::{self, AccountRecord, Made},
 };
 
@@ -71,7 +68,7 @@ impl From<AccountRecord> for Account {
     }
 }
 
-impl<P: AdminPorts> Call<'_, P> {
+impl<P: Ports> Call<'_, P> {
     pub(super) async fn create_account(&self) -> Answered {
         let Named { name } = self.body()?;
         names::check("name", &name)?;
@@ -83,9 +80,9 @@ impl<P: AdminPorts> Call<'_, P> {
         self.ports.execute(&id, None, &open).await??;
         let record = AccountRecord { id, name, created: self.now, status: Status::Active, asked: seed.asked };
         match store::make(self.ports, &account_entry(&record.id), &record).await? {
-            Made::Now => AdminResponse::json(201, &Account::from(record)),
+            Made::Now => Response::json(201, &Account::from(record)),
             Made::Before(before) if before.asked == record.asked => {
-                AdminResponse::json(201, &Account { created: before.created, ..Account::from(record) })
+                Response::json(201, &Account { created: before.created, ..Account::from(record) })
             }
             Made::Before(_) => Err(Failure::Refused(Refusal::KeyReused)),
             Made::Removed => Err(Failure::MadeAndRemoved),
@@ -97,7 +94,7 @@ impl<P: AdminPorts> Call<'_, P> {
     }
 
     pub(super) async fn show_account(&self, id: &str) -> Answered {
-        AdminResponse::json(200, &Account::from(self.account(id).await?))
+        Response::json(200, &Account::from(self.account(id).await?))
     }
 
     pub(super) async fn change_account(&self, id: &str) -> Answered {
@@ -119,7 +116,7 @@ impl<P: AdminPorts> Call<'_, P> {
         if status.is_some() {
             self.bring_book_to(&record).await?;
         }
-        AdminResponse::json(200, &Account::from(record))
+        Response::json(200, &Account::from(record))
     }
 
     /// Lets the book have the status that the account's record says, also where that changes meanwhile.

@@ -12,7 +12,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use url::{Position, Url};
 
-use super::{AdminPorts, AdminRequest, Answered, Call, operation::Place, store, tokens::Actor};
+use crate::{
+    http::{
+        Answered, Call, Ports, Request,
+        permission::{Actor, Role},
+    },
+    store,
+};
 
 /// The last moment that a key can hold, in milliseconds.
 const LAST: Millis = 9_999_999_999_999;
@@ -32,7 +38,7 @@ pub(super) struct Record {
     /// Whom it was issued to.
     name: String,
     /// What it may do.
-    role: super::tokens::Role,
+    role: Role,
     method: String,
     /// With its query.
     path: String,
@@ -71,12 +77,10 @@ fn without_secrets(value: Value) -> Value {
     }
 }
 
-impl<P: AdminPorts> Call<'_, P> {
+impl<P: Ports> Call<'_, P> {
     /// Records what became of this request.
-    pub(super) async fn record(&self, actor: &Actor, request_id: &str, status: u16, code: Option<&str>) {
-        let AdminRequest { method, path, query, idempotency_key, body, .. } = self.request;
-        let operation = Place::of(path).and_then(|place| place.operation(method));
-        let is_secret = operation.is_none_or(|operation| operation.is_body_secret || operation.body.is_none());
+    pub(crate) async fn record(&self, actor: &Actor, request_id: &str, status: u16, code: Option<&str>) {
+        let Request { method, path, query, idempotency_key, body, .. } = self.request;
         let record = Record {
             at: self.now,
             request_id: request_id.to_owned(),
@@ -86,7 +90,7 @@ impl<P: AdminPorts> Call<'_, P> {
             method: method.to_owned(),
             path: if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") },
             idempotency_key: idempotency_key.map(str::to_owned),
-            body: Some(body).filter(|body| body.len() <= KEPT_BODY && !is_secret).and_then(kept),
+            body: Some(body).filter(|body| body.len() <= KEPT_BODY && !self.hides_body.get()).and_then(kept),
             status,
             code: code.map(str::to_owned),
         };

@@ -12,14 +12,16 @@ use farebox_ports::{Fault, keys::RECENT_CHANGES, recent_changes::RecentChanges};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{
-    AdminPorts, AdminResponse, Answered, Call,
-    failure::Failure,
-    holders::{Held, Holders},
-    precondition::{NOTHING, entity_tag},
+use super::holders::{Held, Holders};
+use crate::{
+    http::{
+        Answered, Call, Ports, Response,
+        failure::Failure,
+        precondition::{NOTHING, entity_tag},
+    },
+    schema::{CatalogChange, CompiledCatalog},
     store::{self, Published, written},
 };
-use crate::schema::{CatalogChange, CompiledCatalog};
 
 /// How often a catalog is compared anew because another was published meanwhile.
 const ATTEMPTS: u32 = 8;
@@ -64,7 +66,7 @@ pub(super) struct Health {
     catalog: Option<String>,
 }
 
-impl<P: AdminPorts> Call<'_, P> {
+impl<P: Ports> Call<'_, P> {
     pub(super) async fn publish_catalog(&self) -> Answered {
         let (dry_run, remove_held) = (self.flag("dry_run")?, self.flag("remove_held")?);
         let source = std::str::from_utf8(self.request.body)
@@ -100,7 +102,7 @@ impl<P: AdminPorts> Call<'_, P> {
             }
             let (version, held_by_others) = (catalog.version, !is_all);
             let answer = Publication { version, replaces, published: !dry_run, changes, held, held_by_others };
-            return AdminResponse::json(200, &answer);
+            return Response::json(200, &answer);
         }
         let detail = format!("{ATTEMPTS} other catalogs were published meanwhile");
         Err(Failure::Port(Fault::Unavailable { port: "documents", detail }))
@@ -109,7 +111,7 @@ impl<P: AdminPorts> Call<'_, P> {
     /// Refuses to replace what the sender cannot have seen: another version than it names, or, where it names none, what
     /// somebody else has published.
     fn check_seen(&self, before: Option<&Published>, version: &str, dry_run: bool) -> Result<(), Failure> {
-        let actor = self.changes_as.get().map(|actor| actor.token.as_str());
+        let actor = self.sender.get().map(String::as_str);
         let others = before.and_then(|before| before.by.as_deref()).is_some_and(|by| Some(by) != actor);
         if self.matches(version).is_none() && others && !dry_run {
             return Err(Failure::VersionUnseen);
@@ -119,7 +121,7 @@ impl<P: AdminPorts> Call<'_, P> {
 
     /// What is published in place of `before`.
     fn successor(&self, before: Option<Published>, source: &str, catalog: Catalog) -> Published {
-        let by = self.changes_as.get().map(|actor| actor.token.clone());
+        let by = self.sender.get().cloned();
         let (mut gone, was) = before.map_or_else(Default::default, |before| (before.gone, before.catalog.products));
         gone.extend(was.into_iter().map(|product| product.id));
         gone.retain(|id| catalog.product(id).is_none());
@@ -132,14 +134,14 @@ impl<P: AdminPorts> Call<'_, P> {
         let published: Option<Published> = store::current(self.ports, CATALOG_ENTRY).await?;
         let Published { source, catalog, .. } = published.ok_or(Failure::CatalogMissing)?;
         let shown = Shown { version: &catalog.version, source: &source, catalog: &catalog };
-        let mut response = AdminResponse::json(200, &shown)?;
+        let mut response = Response::json(200, &shown)?;
         response.headers.push(("etag", entity_tag(&catalog.version)));
         Ok(response)
     }
 
     pub(super) async fn health(&self) -> Answered {
         let catalog = self.published().await?.map(|published| published.catalog.version);
-        AdminResponse::json(200, &Health { status: "ok", catalog })
+        Response::json(200, &Health { status: "ok", catalog })
     }
 
     /// The catalog that serves now.

@@ -8,7 +8,10 @@ use farebox_ports::{clock::HOLDS, keys::CLOCK_ENTRY, schema::Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AdminPorts, AdminResponse, Answered, Call, failure::Failure, store};
+use crate::{
+    http::{Answered, Call, Ports, Response, failure::Failure},
+    store,
+};
 
 /// As far as the clock can be moved in all.
 const FURTHEST: Millis = 36_500 * DAY;
@@ -32,7 +35,7 @@ pub(super) struct Clock {
     advanced_ms: Millis,
 }
 
-impl<P: AdminPorts> Call<'_, P> {
+impl<P: Ports> Call<'_, P> {
     pub(super) async fn move_clock(&self) -> Answered {
         if !self.settings.clock_moves {
             return Err(Failure::ClockFixed);
@@ -51,11 +54,11 @@ impl<P: AdminPorts> Call<'_, P> {
         }
         let moved = store::change(self.ports, CLOCK_ENTRY, further).await?.unwrap_or(advance_ms);
         self.ports.sleep(HOLDS).await;
-        AdminResponse::json(200, &Clock { now: self.now.plus(advance_ms), advanced_ms: moved })
+        Response::json(200, &Clock { now: self.now.plus(advance_ms), advanced_ms: moved })
     }
 
     pub(super) async fn show_clock(&self) -> Answered {
-        AdminResponse::json(200, &Clock { now: self.now, advanced_ms: self.advanced().await? })
+        Response::json(200, &Clock { now: self.now, advanced_ms: self.advanced().await? })
     }
 
     async fn advanced(&self) -> Result<Millis, Failure> {

@@ -21,17 +21,19 @@ use farebox_ports::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{
-    AdminPorts, AdminResponse, Answered, Call, Items,
-    accounts::account_id,
-    base32::base32,
-    failure::Failure,
-    money::unheard,
-    names,
-    retry::{Before, Seed},
+use super::{accounts::account_id, money::unheard};
+use crate::{
+    http::{
+        Answered, Call, Ports, Response,
+        base32::base32,
+        failure::Failure,
+        names,
+        paging::Items,
+        retry::{Before, Seed},
+    },
+    schema::AddressRangeText,
     store,
 };
-use crate::schema::AddressRangeText;
 
 /// How long a credential goes on after it was rotated, where nothing else is said.
 const OVERLAP: Millis = 7 * DAY;
@@ -180,7 +182,7 @@ pub(super) fn keys_of(account: &AccountId) -> String {
     format!("{ACCOUNT_CREDENTIALS}{account}/")
 }
 
-impl<P: AdminPorts> Call<'_, P> {
+impl<P: Ports> Call<'_, P> {
     pub(super) async fn create_credential(&self, account: &str) -> Answered {
         let account = self.account(account).await?.id;
         let wanted: Wanted = self.body()?;
@@ -190,7 +192,7 @@ impl<P: AdminPorts> Call<'_, P> {
             // What was right when it was made may be wrong by now.
             Err(failure) => self.made_before(&seed).await?.ok_or(failure)?,
         };
-        AdminResponse::json(201, &made)
+        Response::json(201, &made)
     }
 
     /// Makes another credential with the same restrictions, and lets the old one end. A repetition ends it at the same
@@ -217,7 +219,7 @@ impl<P: AdminPorts> Call<'_, P> {
         };
         let old = self.changed_credential(&old.key, ended).await?;
         let old = old.ok_or(Failure::CredentialUnknown)?;
-        AdminResponse::json(201, &Rotated { made, replaces: old.key, replaced_until: old.expires.unwrap_or(ends) })
+        Response::json(201, &Rotated { made, replaces: old.key, replaced_until: old.expires.unwrap_or(ends) })
     }
 
     async fn make_credential(&self, account: AccountId, wanted: Wanted, seed: &Seed) -> Result<Made, Failure> {
@@ -298,7 +300,7 @@ impl<P: AdminPorts> Call<'_, P> {
                 items.push(Listed::from(found));
             }
         }
-        AdminResponse::json(200, &Items { items, cursor })
+        Response::json(200, &Items { items, cursor })
     }
 
     pub(super) async fn change_credential(&self, account: &str, key: &str) -> Answered {
@@ -326,7 +328,7 @@ impl<P: AdminPorts> Call<'_, P> {
             Ok(credential)
         };
         let credential = self.changed_credential(&known.key, changed).await?;
-        AdminResponse::json(200, &Listed::from(credential.ok_or(Failure::CredentialUnknown)?))
+        Response::json(200, &Listed::from(credential.ok_or(Failure::CredentialUnknown)?))
     }
 
     pub(super) async fn revoke_credential(&self, account: &str, key: &str) -> Answered {
@@ -338,7 +340,7 @@ impl<P: AdminPorts> Call<'_, P> {
             Ok(credential)
         };
         self.changed_credential(&known.key, revoked).await?;
-        Ok(AdminResponse::empty())
+        Ok(Response::empty())
     }
 
     /// Changes a credential, of which instances are told.

@@ -14,7 +14,8 @@ use farebox_ports::{
     reports::{Query, Report},
 };
 
-use super::{AdminPorts, Call, accounts::account_id, failure::Failure, reports::mismatch};
+use super::{accounts::account_id, reports::mismatch};
+use crate::http::{Call, Ports, failure::Failure};
 
 /// As many accounts as go along. Each costs a few operations of one request.
 const MOST_REOPENED: u32 = 100;
@@ -29,7 +30,7 @@ pub(super) struct Exchanged {
     accounts: Vec<AccountId>,
 }
 
-impl<P: AdminPorts> Call<'_, P> {
+impl<P: Ports> Call<'_, P> {
     /// The change of currency that `catalog` makes, if it makes one.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ use farebox_ports::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{AdminPorts, Call, failure::Failure};
+use crate::http::{Call, Ports, failure::Failure};
 
 /// How many accounts are asked. Each is asked twice, and a platform lets a request ask a thousand times.
 const MOST_ASKED: usize = 400;
@@ -73,7 +73,7 @@ impl fmt::Display for Holders {
     }
 }
 
-impl<P: AdminPorts> Call<'_, P> {
+impl<P: Ports> Call<'_, P> {
     /// Who holds something of `products`.
     pub(super) async fn holders(&self, products: &[ProductId]) -> Result<Holders, Failure> {
         let (mut held, mut cursor, mut asked) = (BTreeMap::new(), None, 0);

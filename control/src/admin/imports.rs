@@ -16,14 +16,12 @@ use futures_util::{StreamExt, stream};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    AdminPorts, AdminResponse, Answered, Call, Items,
-    base32::base32,
-    credentials::{Wanted, keys_of},
-    failure::Failure,
+use super::credentials::{Wanted, keys_of};
+use crate::{
+    http::{Answered, Call, Ports, Response, base32::base32, failure::Failure, paging::Items},
+    schema::AddressRangeText,
     store,
 };
-use crate::schema::AddressRangeText;
 
 /// The most hashes in a request. Each takes four operations, and a request has fewer than 900 on Workers.
 const MOST_HASHES: usize = 200;
@@ -81,7 +79,7 @@ enum Outcome {
     Taken,
 }
 
-impl<P: AdminPorts> Call<'_, P> {
+impl<P: Ports> Call<'_, P> {
     pub(super) async fn import_credentials(&self, account: &str) -> Answered {
         let account = self.account(account).await?.id;
         let Import { hashes, name, products, addresses, expires } = self.body()?;
@@ -99,7 +97,7 @@ impl<P: AdminPorts> Call<'_, P> {
             let (key, outcome) = outcome?;
             items.push(Imported { hash, key, outcome });
         }
-        AdminResponse::json(200, &Items { items, cursor: None })
+        Response::json(200, &Items { items, cursor: None })
     }
 
     async fn import(

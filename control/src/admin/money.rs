@@ -17,10 +17,8 @@ use farebox_ports::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AdminPorts, AdminResponse, Answered, Call, accounts::account_id, failure::Failure, reports::mismatch};
-
-/// The longest idempotency key, in bytes.
-const LONGEST_KEY: usize = 255;
+use super::{accounts::account_id, reports::mismatch};
+use crate::http::{Answered, Call, Ports, Response, failure::Failure};
 
 /// Money that the provider has received.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -80,7 +78,7 @@ pub(super) struct Booked {
     balance: String,
 }
 
-impl<P: AdminPorts> Call<'_, P> {
+impl<P: Ports> Call<'_, P> {
     pub(super) async fn recharge(&self, account: &str) -> Answered {
         let account = account_id(account)?;
         let key = self.idempotency_key()?;
@@ -111,7 +109,7 @@ impl<P: AdminPorts> Call<'_, P> {
             .await
             .and_then(|sold| sold.package_terms(&package).ok_or_else(|| unsold(&package, &sold)));
         let sale = Sale::Purchase { product, offer: package };
-        AdminResponse::json(201, &self.sell(&account, &key, terms.map(Command::Purchase), sale).await?)
+        Response::json(201, &self.sell(&account, &key, terms.map(Command::Purchase), sale).await?)
     }
 
     /// Carries out the command that sells. Where the catalog does not have the offer, the same request may have been carried out
@@ -142,7 +140,7 @@ impl<P: AdminPorts> Call<'_, P> {
     }
 
     async fn book(&self, account: &AccountId, key: &IdempotencyKey, command: &Command) -> Answered {
-        AdminResponse::json(201, &self.booked(account, key, command).await?)
+        Response::json(201, &self.booked(account, key, command).await?)
     }
 
     /// Lets the ledger carry out a command that moves money.
@@ -176,13 +174,6 @@ impl<P: AdminPorts> Call<'_, P> {
         if let Err(fault) = webhooks::mark(self.ports, account).await {
             tell(self.ports, "webhook.unmarked", &[("account", account)], &fault);
         }
-    }
-
-    pub(super) fn idempotency_key(&self) -> Result<IdempotencyKey, Failure> {
-        let is_fit =
-            |key: &&str| (1..=LONGEST_KEY).contains(&key.len()) && key.bytes().all(|b| matches!(b, b' '..=b'~'));
-        let key = self.request.idempotency_key.map(str::trim).filter(is_fit);
-        key.map(|key| IdempotencyKey(key.to_owned())).ok_or(Failure::IdempotencyKeyMissing)
     }
 }
 

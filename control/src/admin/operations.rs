@@ -1,22 +1,27 @@
 //! The operations of the admin API: one table, of which everything else is made.
 //!
 //! A row says method, path, role, idempotency key, what the operation takes, gives and fails with. The router, the check of the
-//! role and of the key, the audit log and the API's description read it, and [`Call::carry_out`](super::Call) has an arm for each
+//! role and of the key, the audit log and the API's description read it, and [`Admitted::carry_out`](super::Admitted) has an arm for each
 //! name. Invariant: what GET asks for changes nothing.
 
 use farebox_ports::reports::{BalanceReport, GrantRow, LeaseRow, SubscriptionRow, TermsReport, UsageRow};
 use serde::Serialize;
 
 use super::{
-    Items, accounts, audit,
+    accounts, audit,
     catalog::{Health, Publication, Shown},
-    clock, credentials, imports, money,
-    operation::{Operation, Parameter, delete, get, patch, post, put},
-    repricings, restoring, statements,
+    clock, credentials, imports, money, repricings, restoring, statements,
     subject::Subject,
     subscriptions, tokens, upstream_credentials, upstream_secrets, watching, webhooks,
 };
-use crate::schema::{LedgerEntry, RefusedBatch, SealedStatement, SettlementReport};
+use crate::{
+    http::{
+        operation::{Operation, Parameter, delete, get, patch, post, put},
+        paging::Items,
+        table::Table,
+    },
+    schema::{LedgerEntry, RefusedBatch, SealedStatement, SettlementReport},
+};
 
 /// What an operation is called: as `operationId` too, so a name that was served stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -80,7 +85,9 @@ pub(super) enum Name {
 }
 
 /// The table.
-pub(super) static OPERATIONS: [(Subject, &[Operation]); 10] = [
+pub(super) static TABLE: Table<Subject, Name> = Table { root: "/_farebox/admin/v1/", rows: &OPERATIONS };
+
+static OPERATIONS: [(Subject, &[Operation<Name>]); 10] = [
     (
         Subject::Description,
         &[
@@ -386,3 +393,6 @@ pub(super) static OPERATIONS: [(Subject, &[Operation]); 10] = [
         ],
     ),
 ];
+
+#[cfg(test)]
+mod tests;

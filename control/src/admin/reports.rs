@@ -1,8 +1,8 @@
 //! What an account's book says: balance, grants, leases, entries, usage.
 
-use super::{
-    AdminPorts, AdminResponse, Answered, Call,
-    accounts::account_id,
+use super::accounts::account_id;
+use crate::http::{
+    Answered, Call, Ports, Response,
     failure::Failure,
     paging::{Items, numbered},
     precondition::{entity_tag, version_of},
@@ -11,14 +11,14 @@ use farebox_core::time::Timestamp;
 use farebox_ports::reports::{BalanceReport, Query, Report};
 use serde_json::json;
 
-impl<P: AdminPorts> Call<'_, P> {
+impl<P: Ports> Call<'_, P> {
     pub(super) async fn balance(&self, account: &str) -> Answered {
         match self.report(account, Query::Balance).await? {
             Report::Balance(BalanceReport { balance, available, leased, currency }) => {
                 let [balance, available, leased] = [balance, available, leased].map(|amount| currency.show(amount));
                 let shown =
                     json!({ "balance": balance, "available": available, "leased": leased, "currency": currency });
-                AdminResponse::json(200, &shown)
+                Response::json(200, &shown)
             }
             other => Err(mismatch(&other)),
         }
@@ -50,7 +50,7 @@ impl<P: AdminPorts> Call<'_, P> {
     pub(super) async fn terms(&self, account: &str) -> Answered {
         match self.report(account, Query::Terms).await? {
             Report::Terms(terms) => {
-                let mut response = AdminResponse::json(200, &terms)?;
+                let mut response = Response::json(200, &terms)?;
                 response.headers.push(("etag", entity_tag(&version_of(&terms)?)));
                 Ok(response)
             }
@@ -73,7 +73,7 @@ impl<P: AdminPorts> Call<'_, P> {
             Report::Entries(items) => {
                 let is_full = items.len() >= usize::from(limit);
                 let cursor = items.last().filter(|_| is_full).map(|entry| entry.seq.to_string());
-                AdminResponse::json(200, &Items { items, cursor })
+                Response::json(200, &Items { items, cursor })
             }
             other => Err(mismatch(&other)),
         }

@@ -12,7 +12,11 @@ use farebox_ports::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{AdminPorts, AdminResponse, Answered, Call, Items, failure::Failure, reports::mismatch, store::Published};
+use super::reports::mismatch;
+use crate::{
+    http::{Answered, Call, Ports, Response, failure::Failure, paging::Items},
+    store::Published,
+};
 
 /// What a product came to for an account, by the catalogs it was sold by and by the one that was sent.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -23,7 +27,7 @@ pub(super) struct Repriced {
     row: RepricedRow,
 }
 
-impl<P: AdminPorts> Call<'_, P> {
+impl<P: Ports> Call<'_, P> {
     pub(super) async fn reprice(&self) -> Answered {
         let (from, until) = self.stretch()?;
         let source = std::str::from_utf8(self.request.body)
@@ -50,6 +54,6 @@ impl<P: AdminPorts> Call<'_, P> {
                 Err(_) => {}
             }
         }
-        AdminResponse::json(200, &Items { items, cursor })
+        Response::json(200, &Items { items, cursor })
     }
 }

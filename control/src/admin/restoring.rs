@@ -10,14 +10,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{
-    AdminPorts, AdminResponse, Answered, Call,
-    accounts::account_id,
-    failure::Failure,
-    names,
+use super::accounts::account_id;
+use crate::{
+    http::{Answered, Call, Ports, Response, failure::Failure, names},
+    schema::LedgerEntry,
     store::{self, AccountRecord},
 };
-use crate::schema::LedgerEntry;
 
 /// A part of a copy, as `GET entries` gave it.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -35,14 +33,14 @@ pub(super) struct Copied {
     items: Vec<Value>,
 }
 
-impl<P: AdminPorts> Call<'_, P> {
+impl<P: Ports> Call<'_, P> {
     pub(super) async fn restore(&self, account: &str) -> Answered {
         let id = account_id(account)?;
         let Copied { name, items } = self.body()?;
         let name = name.unwrap_or_else(|| id.to_string());
         names::check("name", &name)?;
         let items: Vec<Entry> = items.iter().map(entry).collect::<Result<_, _>>()?;
-        let Some(created) = items.first().map(|first| first.at) else { return Ok(AdminResponse::empty()) };
+        let Some(created) = items.first().map(|first| first.at) else { return Ok(Response::empty()) };
         self.ports
             .execute(&id, None, &Command::Restore { entries: items.iter().map(Entry::to_bytes).collect() })
             .await??;
@@ -51,7 +49,7 @@ impl<P: AdminPorts> Call<'_, P> {
         if store::current::<AccountRecord>(self.ports, &account_entry(&record.id)).await?.is_none() {
             store::make(self.ports, &account_entry(&record.id), &record).await?;
         }
-        Ok(AdminResponse::empty())
+        Ok(Response::empty())
     }
 }
 

@@ -3,11 +3,11 @@
 use farebox_billing::settlement::{self, Refused};
 use farebox_ports::keys::REFUSED;
 
-use super::{AdminPorts, AdminResponse, Answered, Call, paging::latest_first};
+use crate::http::{Answered, Call, Ports, Response, paging::latest_first};
 
-impl<P: AdminPorts> Call<'_, P> {
+impl<P: Ports> Call<'_, P> {
     pub(super) async fn run_settlement(&self) -> Answered {
-        AdminResponse::json(200, &farebox_billing::run(self.ports, &self.settings.master_key, self.now, true).await?)
+        Response::json(200, &farebox_billing::run(self.ports, &self.settings.master_key, self.now, true).await?)
     }
 
     pub(super) async fn list_settlements(&self) -> Answered {

@@ -13,10 +13,8 @@ use farebox_ports::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{
-    AdminPorts, AdminResponse, Answered, Call, accounts::account_id, failure::Failure, paging::latest_first,
-    reports::mismatch,
-};
+use super::{accounts::account_id, reports::mismatch};
+use crate::http::{Answered, Call, Ports, Response, failure::Failure, paging::latest_first};
 
 /// A month that has a statement. The last one is still being written.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -32,7 +30,7 @@ pub(super) struct StatedMonth {
     until: Timestamp,
 }
 
-impl<P: AdminPorts> Call<'_, P> {
+impl<P: Ports> Call<'_, P> {
     /// The months since the account was made, the latest first.
     pub(super) async fn statements(&self, account: &str) -> Answered {
         let (first, last) = (Month::of(self.account(account).await?.created), Month::of(self.now));
@@ -61,8 +59,8 @@ impl<P: AdminPorts> Call<'_, P> {
         }
         let (from, until) = month.bounds();
         match self.ports.report(&account, &Query::Statement { from, until }).await?? {
-            Report::Statement(statement) if as_csv => Ok(AdminResponse::text("text/csv", &statement.to_csv())),
-            Report::Statement(statement) => AdminResponse::json(200, &*statement),
+            Report::Statement(statement) if as_csv => Ok(Response::text("text/csv", &statement.to_csv())),
+            Report::Statement(statement) => Response::json(200, &*statement),
             other => Err(mismatch(&other)),
         }
     }

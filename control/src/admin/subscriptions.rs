@@ -14,10 +14,8 @@ use farebox_ports::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    AdminPorts, AdminResponse, Answered, Call, accounts::account_id, failure::Failure, money::Booked,
-    precondition::version_of, reports::mismatch,
-};
+use super::{accounts::account_id, money::Booked, reports::mismatch};
+use crate::http::{Answered, Call, Ports, Response, failure::Failure, precondition::version_of};
 
 /// What is subscribed to.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -56,7 +54,7 @@ pub(super) struct Terms {
     time_zone: Option<String>,
 }
 
-impl<P: AdminPorts> Call<'_, P> {
+impl<P: Ports> Call<'_, P> {
     pub(super) async fn subscribe(&self, account: &str) -> Answered {
         let account = account_id(account)?;
         let key = self.idempotency_key()?;
@@ -65,7 +63,7 @@ impl<P: AdminPorts> Call<'_, P> {
         let sale = Sale::Subscribe { product: wanted.product, offer: wanted.plan };
         let booked = self.sell(&account, &key, terms.map(Command::Subscribe), sale).await?;
         let subscription = SubscriptionId(booked.entry).to_string();
-        AdminResponse::json(201, &Subscribed { subscription, booked })
+        Response::json(201, &Subscribed { subscription, booked })
     }
 
     pub(super) async fn change_plan(&self, account: &str, subscription: &str) -> Answered {
@@ -76,14 +74,14 @@ impl<P: AdminPorts> Call<'_, P> {
         let terms = self.plan(&account, &wanted).await;
         let command = terms.map(|terms| Command::ChangePlan { subscription, terms });
         let sale = Sale::ChangePlan { subscription, product: wanted.product, offer: wanted.plan };
-        AdminResponse::json(200, &self.sell(&account, &key, command, sale).await?)
+        Response::json(200, &self.sell(&account, &key, command, sale).await?)
     }
 
     pub(super) async fn cancel(&self, account: &str, subscription: &str) -> Answered {
         let account = account_id(account)?;
         let key = self.idempotency_key()?;
         let command = Command::Cancel { subscription: subscription_id(subscription)?, at_once: self.flag("at_once")? };
-        AdminResponse::json(200, &self.booked(&account, &key, &command).await?)
+        Response::json(200, &self.booked(&account, &key, &command).await?)
     }
 
     pub(super) async fn set_terms(&self, account: &str) -> Answered {
@@ -99,7 +97,7 @@ impl<P: AdminPorts> Call<'_, P> {
             Some(_) => Command::ExchangeTerms { before: self.terms_seen(account.as_str()).await?, after: terms },
         };
         match self.ports.execute(&account, None, &command).await?? {
-            Answer::Booked { .. } => Ok(AdminResponse::empty()),
+            Answer::Booked { .. } => Ok(Response::empty()),
             other => Err(Failure::Unwritable(format!("the ledger answered {other:?}"))),
         }
     }

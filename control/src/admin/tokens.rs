@@ -16,50 +16,20 @@ use farebox_ports::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    AdminPorts, AdminResponse, Answered, Call,
-    base32::base32,
-    failure::Failure,
-    names,
-    retry::Before,
+use crate::{
+    http::{
+        Answered, Call, Ports, Response,
+        base32::base32,
+        failure::Failure,
+        names,
+        permission::{Actor, Role},
+        retry::Before,
+    },
     store::{self, Made},
 };
 
 /// What every token that was issued begins with.
 const MARK: &str = "fat_";
-
-/// What a token lets its bearer do. Each includes what the ones before it do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Role {
-    /// See everything, change nothing.
-    ReadOnly,
-    /// Publish, sell, correct and settle.
-    Operator,
-    /// Issue and revoke admin tokens too.
-    Owner,
-}
-
-impl Role {
-    /// As it is written.
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::ReadOnly => "read-only",
-            Self::Operator => "operator",
-            Self::Owner => "owner",
-        }
-    }
-}
-
-/// Who sends a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Actor {
-    /// The id of the token, or `deployment`.
-    pub(super) token: String,
-    /// The name it was issued to.
-    pub(super) name: String,
-    pub(super) role: Role,
-}
 
 /// A token as it is stored.
 #[derive(Debug, Serialize, Deserialize)]
@@ -132,7 +102,7 @@ fn entry(id: &str) -> String {
     format!("{ADMIN_TOKENS}{id}")
 }
 
-impl<P: AdminPorts> Call<'_, P> {
+impl<P: Ports> Call<'_, P> {
     /// Who sends this request.
     pub(super) async fn actor(&self) -> Result<Actor, Failure> {
         let presented = self.request.authorization.and_then(|value| value.split_once(' '));
@@ -171,10 +141,10 @@ impl<P: AdminPorts> Call<'_, P> {
             Err(failure) => Made::Before(store::current(self.ports, &entry).await?.ok_or(failure)?),
         };
         match made {
-            Made::Now => AdminResponse::json(201, &Issued { token, row: record.into() }),
+            Made::Now => Response::json(201, &Issued { token, row: record.into() }),
             Made::Before(found) => {
                 self.check_repetition(&seed, &Before { asked: &found.asked, made: found.created })?;
-                AdminResponse::json(201, &Issued { token, row: found.into() })
+                Response::json(201, &Issued { token, row: found.into() })
             }
             Made::Removed => Err(Failure::MadeAndRemoved),
         }
@@ -190,7 +160,7 @@ impl<P: AdminPorts> Call<'_, P> {
         }
         let revoked = |record: Record| Ok(Record { revoked: record.revoked.or(Some(self.now)), ..record });
         store::change(self.ports, &entry(id), revoked).await?.ok_or(Failure::TokenUnknown)?;
-        Ok(AdminResponse::empty())
+        Ok(Response::empty())
     }
 
     /// What expires, expires later than now.

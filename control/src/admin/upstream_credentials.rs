@@ -13,7 +13,10 @@ use farebox_ports::schema::{Id, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AdminPorts, AdminResponse, Answered, Call, failure::Failure, store};
+use crate::{
+    http::{Answered, Call, Ports, Response, failure::Failure},
+    store,
+};
 
 /// A secret to be kept.
 #[derive(Deserialize, JsonSchema)]
@@ -37,7 +40,7 @@ pub(super) struct Row {
     set: Timestamp,
 }
 
-impl<P: AdminPorts> Call<'_, P> {
+impl<P: Ports> Call<'_, P> {
     pub(super) async fn put_upstream_credential(&self, name: &str) -> Answered {
         let name: UpstreamCredentialName = name.parse().map_err(|_| {
             Failure::Malformed("the name must be 1 to 64 of the characters A-Z a-z 0-9 . _ -".to_owned())
@@ -53,7 +56,7 @@ impl<P: AdminPorts> Call<'_, P> {
             UpstreamCredential::seal(&self.settings.master_key, name, &Secret::new(secret), self.nonce(), self.now)
                 .map_err(|error| Failure::Unwritable(error.to_string()))?;
         store::write(self.ports, &entry, &kept).await?;
-        Ok(AdminResponse::empty())
+        Ok(Response::empty())
     }
 
     pub(super) async fn list_upstream_credentials(&self) -> Answered {
@@ -67,7 +70,7 @@ impl<P: AdminPorts> Call<'_, P> {
             return Err(Failure::UpstreamCredentialUnknown);
         }
         self.ports.delete(&entry).await?;
-        Ok(AdminResponse::empty())
+        Ok(Response::empty())
     }
 
     /// Random bytes of this request that nothing else is made from.

@@ -8,9 +8,8 @@ use farebox_ports::schema::Id;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{
-    AdminPorts, AdminResponse, Answered, Call,
-    failure::Failure,
+use crate::{
+    http::{Answered, Call, Ports, Response, failure::Failure},
     store::{self, Published},
 };
 
@@ -26,13 +25,13 @@ pub(super) struct UpstreamSecret {
     secret: String,
 }
 
-impl<P: AdminPorts> Call<'_, P> {
+impl<P: Ports> Call<'_, P> {
     pub(super) async fn upstream_secret(&self, product: &str) -> Answered {
         let published: Option<Published> = store::current(self.ports, CATALOG_ENTRY).await?;
         let catalog = published.ok_or(Failure::CatalogMissing)?.catalog;
         let known = product.parse().ok().filter(|id| catalog.product(id).is_some());
         let product: ProductId = known.ok_or(Failure::NoSuchProduct)?;
         let secret = self.settings.master_key.upstream_secret(&product).reveal().to_owned();
-        AdminResponse::json(200, &UpstreamSecret { product, algorithm: "hmac-sha256", secret })
+        Response::json(200, &UpstreamSecret { product, algorithm: "hmac-sha256", secret })
     }
 }

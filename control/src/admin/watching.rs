@@ -15,8 +15,11 @@ use farebox_ports::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{AdminPorts, AdminResponse, Answered, Call, accounts::account_id, reports::mismatch};
-use crate::prometheus;
+use super::{accounts::account_id, reports::mismatch};
+use crate::{
+    http::{Answered, Call, Ports, Response},
+    prometheus,
+};
 
 /// Usage of one credential of one product within an hour, as a CloudEvent (<https://github.com/cloudevents/spec>, version
 /// 1.0), in the form that OpenMeter takes.
@@ -49,10 +52,10 @@ pub(super) struct UsageData {
     usage: Usage,
 }
 
-impl<P: AdminPorts> Call<'_, P> {
+impl<P: Ports> Call<'_, P> {
     pub(super) async fn metrics(&self) -> Answered {
         let page = prometheus::scrape(self.ports, self.now).await?;
-        Ok(AdminResponse::text("text/plain; version=0.0.4; charset=utf-8", &page))
+        Ok(Response::text("text/plain; version=0.0.4; charset=utf-8", &page))
     }
 
     /// The events of a page of the book. `farebox-cursor` says where the next page begins, also when there is none yet.
@@ -63,7 +66,7 @@ impl<P: AdminPorts> Call<'_, P> {
             Report::Entries(entries) => {
                 let cursor = entries.last().map_or(after, |last| last.seq);
                 let events: Vec<UsageEvent> = entries.iter().flat_map(|entry| events(&account, entry)).collect();
-                let mut response = AdminResponse::json(200, &events)?;
+                let mut response = Response::json(200, &events)?;
                 response.headers = vec![
                     ("content-type", "application/cloudevents-batch+json".to_owned()),
                     ("farebox-cursor", cursor.to_string()),

@@ -14,14 +14,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
-use super::{
-    AdminPorts, AdminResponse, Answered, Call, Items, LocalHosts,
-    base32::base32,
-    failure::Failure,
-    retry::Before,
+use crate::{
+    http::{
+        Answered, Call, LocalHosts, Ports, Response, base32::base32, failure::Failure, paging::Items, retry::Before,
+    },
+    schema::{MessageType, WebhookUrl},
     store::{self, Made},
 };
-use crate::schema::{MessageType, WebhookUrl};
 
 /// The most messages that one request sends again.
 const RESENT_AT_ONCE: usize = 50;
@@ -127,7 +126,7 @@ pub(super) struct Resent {
     reason: Option<String>,
 }
 
-impl<P: AdminPorts> Call<'_, P> {
+impl<P: Ports> Call<'_, P> {
     pub(super) async fn register_webhook(&self) -> Answered {
         let Wanted { url, events } = self.body()?;
         check_url(&url, &self.settings.local_hosts)?;
@@ -153,10 +152,10 @@ impl<P: AdminPorts> Call<'_, P> {
             }
         };
         match made {
-            Made::Now => AdminResponse::json(201, &Registered { secret, row: Row::new(endpoint, Health::default()) }),
+            Made::Now => Response::json(201, &Registered { secret, row: Row::new(endpoint, Health::default()) }),
             Made::Before(found) => {
                 self.check_repetition(&seed, &Before { asked: &found.asked, made: found.created })?;
-                AdminResponse::json(201, &Registered { secret, row: self.webhook_row(found).await? })
+                Response::json(201, &Registered { secret, row: self.webhook_row(found).await? })
             }
             Made::Removed => Err(Failure::MadeAndRemoved),
         }
@@ -170,12 +169,12 @@ impl<P: AdminPorts> Call<'_, P> {
                 items.push(self.webhook_row(endpoint).await?);
             }
         }
-        AdminResponse::json(200, &Items { items, cursor })
+        Response::json(200, &Items { items, cursor })
     }
 
     pub(super) async fn show_webhook(&self, id: &str) -> Answered {
         let endpoint = self.webhook(id).await?;
-        AdminResponse::json(200, &self.webhook_row(endpoint).await?)
+        Response::json(200, &self.webhook_row(endpoint).await?)
     }
 
     pub(super) async fn remove_webhook(&self, id: &str) -> Answered {
@@ -183,7 +182,7 @@ impl<P: AdminPorts> Call<'_, P> {
             return Err(Failure::WebhookUnknown);
         }
         self.ports.delete(&webhooks::health_entry(id)).await?;
-        Ok(AdminResponse::empty())
+        Ok(Response::empty())
     }
 
     pub(super) async fn dead_letters(&self, id: &str) -> Answered {
@@ -217,7 +216,7 @@ impl<P: AdminPorts> Call<'_, P> {
             };
             items.push(Resent { id, taken: reason.is_none(), reason });
         }
-        AdminResponse::json(200, &Items { items, cursor: None })
+        Response::json(200, &Items { items, cursor: None })
     }
 
     async fn webhook(&self, id: &str) -> Result<Endpoint, Failure> {

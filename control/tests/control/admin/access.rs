@@ -1,6 +1,6 @@
 //! Who may do what, who did what, and which accounts may call.
 
-use farebox_control::admin::AdminRequest;
+use farebox_control::Request;
 use farebox_core::time::DAY;
 use farebox_ports::KeyValue;
 use serde_json::{Value, json};
@@ -154,7 +154,7 @@ fn no_secret_is_ever_logged() {
             let authorization = format!("Bearer {secret}");
             let body = json!({ "name": "x" }).to_string();
             let request = shop.request(method, &path, body.as_bytes());
-            shop.send(AdminRequest { authorization: Some(&authorization), ..request });
+            shop.send(Request { authorization: Some(&authorization), ..request });
             let logged = shop.memory.log_lines();
             assert!(!logged.iter().any(|line| line.contains(secret)), "{logged:?}");
         }

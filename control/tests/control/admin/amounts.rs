@@ -1,6 +1,6 @@
 //! Amounts are read exactly or refused, an object is an object, and money is paid in what its currency has.
 
-use farebox_control::admin::AdminRequest;
+use farebox_control::Request;
 use serde_json::{Value, json};
 
 use super::shop::{CATALOG, Got, Shop, code};
@@ -51,7 +51,7 @@ fn an_amount_is_read_exactly_or_refused() {
 fn no_operation_takes_a_list_for_an_object() {
     let shop = Shop::open();
     let bob = shop.account("Bob");
-    let described = shop.send(AdminRequest { path: "/_farebox/openapi.json", ..shop.request("GET", "", b"") }).body;
+    let described = shop.send(Request { path: "/_farebox/openapi.json", ..shop.request("GET", "", b"") }).body;
     let mut refused = 0;
     for (path, operations) in described["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
@@ -64,7 +64,7 @@ fn no_operation_takes_a_list_for_an_object() {
                 [r#"["7.00","USD",null]"#, r#"["7.00"]"#, "[]", " [{}]", "null", "7", r#""7.00""#, "true", "{", "x"]
             {
                 let request = shop.request(&method, &path, body.as_bytes());
-                let got = shop.send(AdminRequest { idempotency_key: Some("k"), ..request });
+                let got = shop.send(Request { idempotency_key: Some("k"), ..request });
                 // Some look first for what the path names.
                 assert!((400..500).contains(&got.status), "{method} {path} took {body}: {got:?}");
                 refused += u32::from(code(&got) == (400, "request.malformed"));

@@ -3,7 +3,7 @@
 
 use std::{future::Future, pin::Pin, task::Context};
 
-use farebox_control::admin::{AdminRequest, AdminResponse};
+use farebox_control::{Request, Response};
 use farebox_core::{
     credential::{Credential, credential_entry},
     time::HOUR,
@@ -31,7 +31,7 @@ fn asked(method: &'static str, path: &str, body: &Value) -> Asked {
 }
 
 /// A request that is being answered.
-type Answering<'a> = Pin<Box<dyn Future<Output = AdminResponse> + 'a>>;
+type Answering<'a> = Pin<Box<dyn Future<Output = Response> + 'a>>;
 
 /// Lets the requests go on in an order that `seed` makes: each is at work until it asks a store, then another may be.
 fn at_once(shop: &Shop, seed: u64, requests: &[Asked]) -> Vec<u16> {
@@ -40,7 +40,7 @@ fn at_once(shop: &Shop, seed: u64, requests: &[Asked]) -> Vec<u16> {
     let mut waiting: Vec<(usize, Answering<'_>)> = Vec::new();
     for (at, asked) in requests.iter().enumerate() {
         let request = shop.request(asked.method, &asked.path, asked.body.as_bytes());
-        let request = AdminRequest { idempotency_key: asked.key, if_match: asked.if_match.as_deref(), ..request };
+        let request = Request { idempotency_key: asked.key, if_match: asked.if_match.as_deref(), ..request };
         waiting.push((at, Box::pin(shop.asking(request))));
     }
     let mut statuses = vec![0; requests.len()];

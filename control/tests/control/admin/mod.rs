@@ -15,7 +15,7 @@ mod table;
 mod webhooks;
 
 use self::shop::{CATALOG, Shop, code, master_key, ready};
-use farebox_control::admin::{AdminRequest, BODY_LIMIT};
+use farebox_control::{BODY_LIMIT, Request};
 use farebox_core::{
     credential::{Credential, credential_entry},
     time::{DAY, Timestamp},
@@ -125,22 +125,20 @@ fn without_the_token_nothing_is_told() {
     ] {
         for path in paths {
             let path = format!("/_farebox/admin/v1/{path}");
-            let got = shop.send(AdminRequest { authorization, ..shop.request("GET", &path, b"") });
+            let got = shop.send(Request { authorization, ..shop.request("GET", &path, b"") });
             assert_eq!(code(&got), (401, "admin.unauthorized"), "{authorization:?}");
         }
     }
-    let got = shop.send(AdminRequest {
+    let got = shop.send(Request {
         authorization: Some("bearer  right-token"),
         ..shop.request("GET", "/_farebox/admin/v1/accounts", b"")
     });
     assert_eq!(got.status, 200);
     shop.settings.token = String::new();
-    let got = shop.send(AdminRequest {
-        authorization: Some("Bearer "),
-        ..shop.request("GET", "/_farebox/admin/v1/accounts", b"")
-    });
+    let got = shop
+        .send(Request { authorization: Some("Bearer "), ..shop.request("GET", "/_farebox/admin/v1/accounts", b"") });
     assert_eq!(got.status, 401);
-    let got = shop.send(AdminRequest { authorization: None, ..shop.request("GET", "/_farebox/admin/v1/health", b"") });
+    let got = shop.send(Request { authorization: None, ..shop.request("GET", "/_farebox/admin/v1/health", b"") });
     assert_eq!(got.status, 200);
 }
 
@@ -351,8 +349,8 @@ proptest! {
     ) {
         let shop = Shop::open();
         for path in [format!("/_farebox/admin/v1/{path}"), format!("/{path}")] {
-            let request = AdminRequest { method: &method, path: &path, query: &query, ..shop.request("GET", "", body.as_bytes()) };
-            let request = AdminRequest { idempotency_key: Some("k"), ..request };
+            let request = Request { method: &method, path: &path, query: &query, ..shop.request("GET", "", body.as_bytes()) };
+            let request = Request { idempotency_key: Some("k"), ..request };
             prop_assert!(shop.send(request).status < 500);
         }
     }

@@ -3,7 +3,7 @@
 
 use std::{cell::Cell, collections::BTreeMap};
 
-use farebox_control::admin::AdminRequest;
+use farebox_control::Request;
 use farebox_core::{
     catalog::compile,
     id::{AccountId, BatchId, LeaseId, WriterId},
@@ -120,7 +120,7 @@ impl World {
         let query = query.finish();
         let body = if method == "POST" { self.catalog.as_bytes() } else { b"" };
         let path = format!("/_farebox/admin/v1/{path}");
-        let request = AdminRequest { query: &query, ..self.shop.request(method, &path, body) };
+        let request = Request { query: &query, ..self.shop.request(method, &path, body) };
         let answer = self.shop.answer(request);
         assert_eq!(answer.status, 200, "{path}?{query}: {}", answer.body);
         let mut body: Value = serde_json::from_str(&answer.body).unwrap();
@@ -319,7 +319,7 @@ fn a_query_parameter_that_an_operation_does_not_take_is_refused() {
             let method = method.to_uppercase();
             let send = |query: &str| {
                 let request = world.shop.request(&method, &path, b"");
-                world.shop.send(AdminRequest { query, idempotency_key: Some("k"), ..request })
+                world.shop.send(Request { query, idempotency_key: Some("k"), ..request })
             };
             let (got, path) = (send("colour=red"), format!("{method} {path}"));
             assert_eq!((got.status, &got.body["code"]), (400, &json!("request.malformed")), "{path}");
@@ -337,6 +337,6 @@ fn a_query_parameter_that_an_operation_does_not_take_is_refused() {
     assert!(refused >= 48, "{refused}");
     for path in ["/_farebox/openapi.json", "/_farebox/catalog.schema.json"] {
         let request = world.shop.request("GET", path, b"");
-        assert_eq!(world.shop.send(AdminRequest { query: "colour=red", ..request }).status, 400, "{path}");
+        assert_eq!(world.shop.send(Request { query: "colour=red", ..request }).status, 400, "{path}");
     }
 }

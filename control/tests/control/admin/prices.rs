@@ -3,7 +3,7 @@
 //! Broken on purpose, each seen to fail here: `repricings` publishes what it is sent; its first page is its last; it may be
 //! asked by operators only, and is audited.
 
-use farebox_control::admin::AdminRequest;
+use farebox_control::Request;
 use farebox_core::time::DAY;
 use farebox_ports::Host;
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ fn dearer() -> String {
 
 fn reprice(shop: &Shop, query: &str, catalog: &str) -> Got {
     let request = shop.request("POST", "/_farebox/admin/v1/repricings", catalog.as_bytes());
-    shop.send(AdminRequest { query, ..request })
+    shop.send(Request { query, ..request })
 }
 
 #[test]
@@ -105,6 +105,6 @@ fn a_catalog_that_could_not_be_published_is_not_priced() {
     let seeing = shop.call("POST", "admin-tokens", None, &json!({ "name": "finance", "role": "read-only" }));
     let bearer = format!("Bearer {}", seeing.body["token"].as_str().unwrap());
     let request = shop.request("POST", "/_farebox/admin/v1/repricings", CATALOG.as_bytes());
-    let seen = shop.send(AdminRequest { authorization: Some(&bearer), ..request });
+    let seen = shop.send(Request { authorization: Some(&bearer), ..request });
     assert_eq!(seen.status, 200, "who sees everything may ask");
 }

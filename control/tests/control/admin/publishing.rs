@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use farebox_control::admin::{AdminRequest, BODY_LIMIT, LocalHosts, RANDOM_BYTES, handle_head};
+use farebox_control::{BODY_LIMIT, LocalHosts, RANDOM_BYTES, Request, handle_head};
 use farebox_core::time::DAY;
 use farebox_ports::{Host, KeyValue, Unread};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ const PATH: &str = "/_farebox/admin/v1/catalog";
 fn publish(shop: &Shop, token: &str, query: &str, if_match: Option<&str>, source: &str) -> Got {
     let authorization = format!("Bearer {token}");
     let request = shop.request("PUT", PATH, source.as_bytes());
-    let got = shop.send(AdminRequest { query, if_match, authorization: Some(&authorization), ..request });
+    let got = shop.send(Request { query, if_match, authorization: Some(&authorization), ..request });
     assert!(shop.is_described("PUT", PATH, got.status), "{got:?}");
     got
 }
@@ -71,7 +71,7 @@ fn nobody_replaces_terms_that_they_did_not_see() {
     };
     let put = |if_match: Option<&str>, terms: Value| {
         let body = terms.to_string();
-        shop.send(AdminRequest { if_match, ..shop.request("PUT", &path, body.as_bytes()) })
+        shop.send(Request { if_match, ..shop.request("PUT", &path, body.as_bytes()) })
     };
     let seen = tag();
     assert_eq!(put(Some(&seen), json!({ "credit_limit": "1.00" })).status, 204);
@@ -211,7 +211,7 @@ fn nobodys_body_is_read_who_may_not_send_it() {
     let send = |authorization: Option<&str>, path: &str, length: Option<u64>, body: Option<Vec<u8>>| {
         read.set(0);
         let path = format!("/_farebox/admin/v1/{path}");
-        let request = AdminRequest { authorization, length, ..shop.request("POST", &path, b"") };
+        let request = Request { authorization, length, ..shop.request("POST", &path, b"") };
         let reading = async |limit: usize| {
             assert_eq!(limit, BODY_LIMIT);
             read.set(read.get() + 1);

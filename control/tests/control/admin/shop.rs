@@ -9,7 +9,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use farebox_control::admin::{AdminRequest, AdminResponse, AdminSettings, LocalHosts, RANDOM_BYTES, handle};
+use farebox_control::{LocalHosts, RANDOM_BYTES, Request, Response, Settings, handle};
 use farebox_core::credential::MasterKey;
 use farebox_memory::Memory;
 use farebox_ports::Host;
@@ -67,7 +67,7 @@ routes = [{ path = "/planned" }]
 /// A provider at its shell: the API over a platform in memory.
 pub(crate) struct Shop {
     pub(crate) memory: Memory,
-    pub(crate) settings: AdminSettings,
+    pub(crate) settings: Settings,
     description: Value,
     requests: Cell<u32>,
 }
@@ -96,10 +96,10 @@ impl Shop {
     pub(crate) fn empty() -> Self {
         let local_hosts = LocalHosts::default().with_loopback();
         let settings =
-            AdminSettings { token: "right-token".into(), master_key: master_key(), clock_moves: false, local_hosts };
+            Settings { token: "right-token".into(), master_key: master_key(), clock_moves: false, local_hosts };
         let memory = Memory::new("2026-11-01T00:00:00Z".parse().expect("a time"));
         let mut shop = Self { memory, settings, description: json!({}), requests: Cell::new(0) };
-        let answer = shop.send(AdminRequest { path: "/_farebox/openapi.json", ..shop.request("GET", "", b"") });
+        let answer = shop.send(Request { path: "/_farebox/openapi.json", ..shop.request("GET", "", b"") });
         shop.description = answer.body;
         shop
     }
@@ -111,9 +111,9 @@ impl Shop {
         shop
     }
 
-    pub(crate) fn request<'a>(&self, method: &'a str, path: &'a str, body: &'a [u8]) -> AdminRequest<'a> {
+    pub(crate) fn request<'a>(&self, method: &'a str, path: &'a str, body: &'a [u8]) -> Request<'a> {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        AdminRequest {
+        Request {
             method,
             path,
             query,
@@ -131,12 +131,12 @@ impl Shop {
     }
 
     /// The answer as it comes.
-    pub(crate) fn answer(&self, request: AdminRequest<'_>) -> AdminResponse {
+    pub(crate) fn answer(&self, request: Request<'_>) -> Response {
         ready(self.asking(request))
     }
 
     /// The answer once it comes.
-    pub(crate) fn asking<'a>(&'a self, request: AdminRequest<'a>) -> impl Future<Output = AdminResponse> + 'a {
+    pub(crate) fn asking<'a>(&'a self, request: Request<'a>) -> impl Future<Output = Response> + 'a {
         // Distinct for each request is all that these bytes have to be here.
         self.requests.set(self.requests.get() + 1);
         let mut random = [0; RANDOM_BYTES];
@@ -144,7 +144,7 @@ impl Shop {
         handle(&self.memory, &self.settings, request, self.memory.now(), random)
     }
 
-    pub(crate) fn send(&self, request: AdminRequest<'_>) -> Got {
+    pub(crate) fn send(&self, request: Request<'_>) -> Got {
         let answer = self.answer(request);
         let body = if answer.body.is_empty() { Value::Null } else { serde_json::from_str(&answer.body).expect("JSON") };
         let content_type =
@@ -166,7 +166,7 @@ impl Shop {
     pub(crate) fn call(&self, method: &str, path: &str, key: Option<&str>, body: &Value) -> Got {
         let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
         let path = format!("/_farebox/admin/v1/{path}");
-        let got = self.send(AdminRequest { idempotency_key: key, ..self.request(method, &path, &body) });
+        let got = self.send(Request { idempotency_key: key, ..self.request(method, &path, &body) });
         if !matches!(got.body["code"].as_str(), Some("route.unknown" | "method.unsupported")) {
             assert!(self.is_described(method, &path, got.status), "{method} {path}: {} is not described", got.status);
         }
@@ -201,8 +201,8 @@ impl Shop {
     pub(crate) fn call_once_as(&self, token: &str, method: &str, path: &str, key: Option<&str>, body: &Value) -> Got {
         let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
         let (path, authorization) = (format!("/_farebox/admin/v1/{path}"), format!("Bearer {token}"));
-        let request = AdminRequest { idempotency_key: key, ..self.request(method, &path, &body) };
-        let got = self.send(AdminRequest { authorization: Some(&authorization), ..request });
+        let request = Request { idempotency_key: key, ..self.request(method, &path, &body) };
+        let got = self.send(Request { authorization: Some(&authorization), ..request });
         assert!(self.is_described(method, &path, got.status), "{method} {path}: {} is not described", got.status);
         got
     }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use farebox_books::EntryStore;
-use farebox_control::admin::{AdminRequest, BODY_LIMIT};
+use farebox_control::{BODY_LIMIT, Request};
 use farebox_core::{catalog::CATALOG_ENTRY, time::DAY};
 use farebox_ports::{Host, KeyValue, keys::STORED};
 use serde_json::{Value, json};
@@ -112,7 +112,7 @@ impl World {
         let (authorization, idempotency_key) = (authorization.as_deref(), sent.key);
         let (if_match, length) = (sent.if_match, sent.length);
         let request = self.shop.request(method, &path, &body);
-        let request = AdminRequest { authorization, idempotency_key, if_match, length, ..request };
+        let request = Request { authorization, idempotency_key, if_match, length, ..request };
         self.shop.answer(request).status
     }
 }

@@ -1,4 +1,4 @@
-//! How the admin API keeps its documents: JSON under a key.
+//! How the control plane keeps its documents: JSON under a key.
 //!
 //! Invariant: a document that can change is changed here only, by what it is at that moment. So of two changes at once none is
 //! lost, also where the key-value store shows late what was written: what is revoked, removed or restricted stays so.
@@ -11,39 +11,39 @@ use farebox_core::{
 use farebox_ports::{Documents, Fault, KeyValue, keys::Status, stored};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::failure::Failure;
+use crate::http::failure::Failure;
 
 /// The published catalog, under [`farebox_core::catalog::CATALOG_ENTRY`].
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Published {
+pub(crate) struct Published {
     /// The provider's text, to give back as it was written.
-    pub(super) source: String,
+    pub(crate) source: String,
     /// What it was compiled to: what gateways read.
-    pub(super) catalog: Catalog,
+    pub(crate) catalog: Catalog,
     /// The products that were for sale once and are not any more.
     #[serde(default)]
-    pub(super) gone: Vec<ProductId>,
+    pub(crate) gone: Vec<ProductId>,
     /// The id of the token it was published with.
     #[serde(default)]
-    pub(super) by: Option<String>,
+    pub(crate) by: Option<String>,
 }
 
 /// An account, under `account/{id}`. Its money is in the ledger.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct AccountRecord {
-    pub(super) id: AccountId,
-    pub(super) name: String,
-    pub(super) created: Timestamp,
+pub(crate) struct AccountRecord {
+    pub(crate) id: AccountId,
+    pub(crate) name: String,
+    pub(crate) created: Timestamp,
     /// As it was last set. The book decides.
     #[serde(default)]
-    pub(super) status: Status,
+    pub(crate) status: Status,
     /// What it was asked for with, where the request had an idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) asked: Option<String>,
+    pub(crate) asked: Option<String>,
 }
 
 /// The document under `key`.
-pub(super) async fn read<T: DeserializeOwned>(store: &impl KeyValue, key: &str) -> Result<Option<T>, Failure> {
+pub(crate) async fn read<T: DeserializeOwned>(store: &impl KeyValue, key: &str) -> Result<Option<T>, Failure> {
     Ok(stored::read(store, key).await?)
 }
 
@@ -51,7 +51,7 @@ pub(super) async fn read<T: DeserializeOwned>(store: &impl KeyValue, key: &str) 
 const ATTEMPTS: u32 = 64;
 
 /// What became of a document that was to be made.
-pub(super) enum Made<T> {
+pub(crate) enum Made<T> {
     /// It is there.
     Now,
     /// It was there before, as this.
@@ -61,12 +61,12 @@ pub(super) enum Made<T> {
 }
 
 /// The document under `key`, as it was last changed, whatever the key-value store shows.
-pub(super) async fn current<T: DeserializeOwned>(store: &impl Documents, key: &str) -> Result<Option<T>, Failure> {
+pub(crate) async fn current<T: DeserializeOwned>(store: &impl Documents, key: &str) -> Result<Option<T>, Failure> {
     store.current(key).await?.map(|text| parsed(key, &text)).transpose()
 }
 
 /// Makes the document under `key`, unless there is or was one.
-pub(super) async fn make<T: Serialize + DeserializeOwned>(
+pub(crate) async fn make<T: Serialize + DeserializeOwned>(
     store: &impl Documents,
     key: &str,
     document: &T,
@@ -78,7 +78,7 @@ pub(super) async fn make<T: Serialize + DeserializeOwned>(
 }
 
 /// Changes the document under `key`: `change` makes of what it is now what it is to be. `None` when there is none.
-pub(super) async fn change<T: Serialize + DeserializeOwned>(
+pub(crate) async fn change<T: Serialize + DeserializeOwned>(
     store: &impl Documents,
     key: &str,
     change: impl Fn(T) -> Result<T, Failure>,
@@ -95,7 +95,7 @@ pub(super) async fn change<T: Serialize + DeserializeOwned>(
 }
 
 /// Removes the document under `key`. Says whether there was one.
-pub(super) async fn remove(store: &impl Documents, key: &str) -> Result<bool, Failure> {
+pub(crate) async fn remove(store: &impl Documents, key: &str) -> Result<bool, Failure> {
     for _ in 0..ATTEMPTS {
         let Some(before) = store.current(key).await? else { return Ok(false) };
         if store.exchange(key, Some(&before), None).await? {
@@ -106,7 +106,7 @@ pub(super) async fn remove(store: &impl Documents, key: &str) -> Result<bool, Fa
 }
 
 /// A document that was read.
-pub(super) fn parsed<T: DeserializeOwned>(key: &str, text: &str) -> Result<T, Failure> {
+pub(crate) fn parsed<T: DeserializeOwned>(key: &str, text: &str) -> Result<T, Failure> {
     let unreadable = |error: serde_json::Error| Fault::Unreadable {
         port: "documents",
         what: key.to_owned(),
@@ -116,7 +116,7 @@ pub(super) fn parsed<T: DeserializeOwned>(key: &str, text: &str) -> Result<T, Fa
 }
 
 /// A document as it is kept.
-pub(super) fn written(document: &impl Serialize) -> Result<String, Failure> {
+pub(crate) fn written(document: &impl Serialize) -> Result<String, Failure> {
     serde_json::to_string(document).map_err(|error| Failure::Unwritable(error.to_string()))
 }
 
@@ -126,6 +126,6 @@ fn busy(key: &str) -> Failure {
 }
 
 /// Puts a document under `key` that nobody changes.
-pub(super) async fn write(store: &impl KeyValue, key: &str, document: &impl Serialize) -> Result<(), Failure> {
+pub(crate) async fn write(store: &impl KeyValue, key: &str, document: &impl Serialize) -> Result<(), Failure> {
     Ok(stored::write(store, key, document).await?)
 }

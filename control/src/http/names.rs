@@ -6,7 +6,7 @@ use super::failure::Failure;
 const LONGEST: usize = 200;
 
 /// Whether `name` may be shown as a name; `member` is what the request calls it.
-pub(super) fn check(member: &str, name: &str) -> Result<(), Failure> {
+pub(crate) fn check(member: &str, name: &str) -> Result<(), Failure> {
     if name.trim().is_empty() || name.chars().count() > LONGEST || name.chars().any(char::is_control) {
         return Err(Failure::Malformed(format!("`{member}` must have 1 to {LONGEST} characters, all on one line")));
     }

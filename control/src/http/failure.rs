@@ -15,12 +15,12 @@ use farebox_ports::Fault;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{AdminResponse, BODY_LIMIT, RANDOM_BYTES, request_id};
+use super::{BODY_LIMIT, RANDOM_BYTES, Response, request_id};
 use crate::schema::CatalogProblem;
 
 /// Why a request was not carried out.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     #[error("Send `Authorization: Bearer` and the admin token of this deployment.")]
     Unauthorized,
     #[error("This needs the role {needs}, and your token has the role {has}.")]
@@ -114,7 +114,7 @@ pub(super) enum Failure {
 /// A problem document (RFC 9457), with our members `code`, `request_id` and `problems`.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Problem")]
-pub(super) struct Document<'a> {
+pub(crate) struct Document<'a> {
     r#type: &'static str,
     title: &'static str,
     status: u16,
@@ -130,7 +130,7 @@ pub(super) struct Document<'a> {
 }
 
 /// The answer to a request that did not come whole: `what` is wrong with it. `random` must be random.
-pub fn malformed(what: &str, random: &[u8; RANDOM_BYTES]) -> AdminResponse {
+pub fn malformed(what: &str, random: &[u8; RANDOM_BYTES]) -> Response {
     let request_id = request_id(random);
     let mut response = Failure::Malformed(what.to_owned()).response(&request_id);
     response.headers.push(("farebox-request-id", request_id));
@@ -194,16 +194,16 @@ impl Failure {
     }
 
     /// What only the operator may know.
-    pub(super) fn for_the_operator(&self) -> Option<String> {
+    pub(crate) fn for_the_operator(&self) -> Option<String> {
         matches!(self, Self::Port(_) | Self::Unwritable(_)).then(|| self.to_string())
     }
 
     /// The stable code.
-    pub(super) const fn code(&self) -> &'static str {
+    pub(crate) const fn code(&self) -> &'static str {
         self.row().1
     }
 
-    pub(super) fn response(&self, request_id: &str) -> AdminResponse {
+    pub(crate) fn response(&self, request_id: &str) -> Response {
         let (status, code, title) = self.row();
         let detail = match self {
             Self::Port(_) => {
@@ -222,7 +222,7 @@ impl Failure {
             Self::Port(_) => headers.push(("retry-after", "1".to_owned())),
             _ => {}
         }
-        AdminResponse { status, headers, body: serde_json::to_string(&document).unwrap_or_default() }
+        Response { status, headers, body: serde_json::to_string(&document).unwrap_or_default() }
     }
 }
 
@@ -241,7 +241,7 @@ const SHOWN: usize = 20;
 
 /// What there is to choose from, for who chose something else.
 #[derive(Debug)]
-pub(super) struct Choice(Vec<String>);
+pub(crate) struct Choice(Vec<String>);
 
 impl<T: Display> FromIterator<T> for Choice {
     fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {

@@ -4,31 +4,32 @@
 
 use farebox_core::signature::hmac_sha256;
 
-use super::{AdminPorts, Call, base32::base32, failure::Failure, store::written};
+use super::{Call, Ports, base32::base32, failure::Failure};
+use crate::store::written;
 
 /// What stands for no document at all.
-pub(super) const NOTHING: &str = "none";
+pub(crate) const NOTHING: &str = "none";
 
 /// Names the content of a document that has no version of its own.
-pub(super) fn version_of(document: &impl serde::Serialize) -> Result<String, Failure> {
+pub(crate) fn version_of(document: &impl serde::Serialize) -> Result<String, Failure> {
     Ok(base32(&hmac_sha256(b"version", written(document)?.as_bytes())[..10]))
 }
 
 /// The entity tag of a version.
-pub(super) fn entity_tag(version: &str) -> String {
+pub(crate) fn entity_tag(version: &str) -> String {
     format!("\"{version}\"")
 }
 
-impl<P: AdminPorts> Call<'_, P> {
+impl<P: Ports> Call<'_, P> {
     /// Whether `If-Match` names this version, or any. Without the field it is not known what the sender has seen.
-    pub(super) fn matches(&self, version: &str) -> Option<bool> {
+    pub(crate) fn matches(&self, version: &str) -> Option<bool> {
         let tags = self.request.if_match?;
         let is_it = |tag: &str| tag == entity_tag(version) || (tag == "*" && version != NOTHING);
         Some(tags.split(',').map(str::trim).any(is_it))
     }
 
     /// Refuses to replace another version than the one that `If-Match` names.
-    pub(super) fn check_version(&self, version: &str) -> Result<(), Failure> {
+    pub(crate) fn check_version(&self, version: &str) -> Result<(), Failure> {
         if self.matches(version) == Some(false) { Err(Failure::VersionChanged(version.to_owned())) } else { Ok(()) }
     }
 }

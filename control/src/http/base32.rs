@@ -1,7 +1,7 @@
 //! The texts of the ids that the API makes.
 
 /// Bytes in Crockford's base32, in lower case, without padding: 10 bytes are 16 characters.
-pub(super) fn base32(bytes: &[u8]) -> String {
+pub(crate) fn base32(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
     let mut text = String::with_capacity(bytes.len().div_ceil(5) * 8);
     let (mut bits, mut held) = (0u32, 0);

@@ -27,7 +27,7 @@ impl LocalHosts {
     }
 
     /// Refuses a local host that is not allowed.
-    pub(super) fn check(&self, url: &Url) -> Result<(), Failure> {
+    pub(crate) fn check(&self, url: &Url) -> Result<(), Failure> {
         let host = url.host_str().unwrap_or_default();
         if is_local(host) && !self.0.iter().any(|allowed| allowed == host) {
             return Err(Failure::LocalHost(host.to_owned()));
@@ -36,7 +36,7 @@ impl LocalHosts {
     }
 
     /// Refuses a catalog with an upstream at a local host that is not allowed.
-    pub(super) fn check_catalog(&self, catalog: &Catalog) -> Result<(), Failure> {
+    pub(crate) fn check_catalog(&self, catalog: &Catalog) -> Result<(), Failure> {
         for product in &catalog.products {
             // The compiler has read it.
             if let Ok(url) = Url::parse(&product.upstream) {
