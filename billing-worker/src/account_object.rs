@@ -3,13 +3,13 @@
 //! Why one object per account makes its book exact: Cloudflare runs at most one instance of an object, a JavaScript
 //! turn is not interrupted, and the object's SQLite answers within the turn. Between loading the book and appending to
 //! it there is no await that yields, so no other command can come between. The object answers only after the platform
-//! has made the write durable: its output gate holds the response until then. The same makes a document exact that several
-//! change at once; its object also puts it into Workers KV, and an alarm does so again for a request that was ended before.
+//! has made the write durable: its output gate holds the response until then. The same makes a document, and a record of the
+//! directory, exact that several change at once; a document's object also puts it into Workers KV, and an alarm does so again for a request that was ended before.
 #![allow(unsafe_code, missing_docs)] // what `#[durable_object]` expands to
 
 use farebox_books::Accounts;
-use farebox_cloudflare::{Ask, Platform, SqlDocument, SqlDueIndex, SqlEntryStore};
-use farebox_core::time::{Millis, SECOND};
+use farebox_cloudflare::{Ask, Platform, SqlDocument, SqlDueIndex, SqlEntryStore, SqlRecord};
+use farebox_core::time::{Millis, SECOND, Timestamp};
 use farebox_ports::{Fault, Host, log::tell};
 use serde::Serialize;
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object};
@@ -17,7 +17,7 @@ use worker::{DurableObject, Env, Request, Response, Result, State, durable_objec
 /// How long after a change of a document it is put into KV once more.
 const PUBLISHED_AGAIN: Millis = 30 * SECOND;
 
-/// The object: the account's store, and the book as it was after the last command; or a document.
+/// The object: the account's store, and the book as it was after the last command; or a document; or a record of the directory.
 #[durable_object(alarm)]
 pub struct AccountObject {
     state: State,
@@ -65,10 +65,27 @@ impl DurableObject for AccountObject {
             Ask::Exchange { key, before, after } => {
                 answer(self.exchange(&key, before.as_deref(), after.as_deref()).await)
             }
+            Ask::Lookup => answer(self.record().lookup(now)),
+            Ask::Swap { before, after, until } => {
+                answer(self.swap(before.as_deref(), after.as_deref(), until, now).await)
+            }
         }
     }
 
     async fn alarm(&self) -> Result<Response> {
+        let now = self.platform.now();
+        match self.record().ends().map_err(|fault| worker::Error::RustError(fault.to_string()))? {
+            None => {}
+            Some(until) if until <= now => {
+                self.state.storage().delete_all().await?;
+                return Response::empty();
+            }
+            // It was prolonged, or the clock was moved.
+            Some(until) => {
+                self.state.storage().set_alarm(until.since(now)).await?;
+                return Response::empty();
+            }
+        }
         match self.document().publish(&self.platform).await {
             Ok(()) => Response::empty(),
             // The platform sounds an alarm again that failed.
@@ -84,6 +101,26 @@ impl AccountObject {
 
     fn document(&self) -> SqlDocument {
         SqlDocument::new(self.state.storage().sql())
+    }
+
+    fn record(&self) -> SqlRecord {
+        SqlRecord::new(self.state.storage().sql())
+    }
+
+    /// Puts a record of the directory in place of another, and sees to it that what it takes is freed when its time is over.
+    async fn swap(
+        &self,
+        before: Option<&str>,
+        after: Option<&str>,
+        until: Option<Timestamp>,
+        now: Timestamp,
+    ) -> std::result::Result<bool, Fault> {
+        let is_done = self.record().swap(before, after, until, now)?;
+        if let (true, Some(until)) = (is_done, until) {
+            let alarm = self.state.storage().set_alarm(until.since(now).max(0)).await;
+            alarm.map_err(|error| Fault::Unavailable { port: "directory", detail: error.to_string() })?;
+        }
+        Ok(is_done)
     }
 
     /// Puts a document in place of another, here and then in KV.

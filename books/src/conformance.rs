@@ -1,4 +1,4 @@
-//! What every store of entries, every ledger and every shared rate limit must do, as one suite that each platform runs over its
+//! What every store of entries, every ledger, every shared rate limit and every directory must do, as one suite that each platform runs over its
 //! own.
 //!
 //! A store that passes keeps the books of [`super::execute`] exact. A ledger that passes bears a crowd, whatever it does so that
@@ -20,7 +20,10 @@ use futures_util::future::join_all;
 
 use super::{Accounts, Asked, Change, EntryStore, WriteError, ask, attempt, execute, last_before};
 
+mod directory;
 mod tills;
+
+pub use directory::check_directory;
 
 /// Entries of the book that the suite writes: more than one page of any store.
 const ENTRIES: u64 = 2_345;

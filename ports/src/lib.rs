@@ -9,6 +9,7 @@
 mod body;
 pub mod clock;
 pub mod counters;
+mod directory;
 mod documents;
 mod due_index;
 mod fault;
@@ -27,6 +28,7 @@ mod usage_journal;
 mod web;
 
 pub use body::Unread;
+pub use directory::Directory;
 pub use documents::Documents;
 pub use due_index::{Due, DueIndex};
 pub use fault::Fault;

@@ -17,7 +17,7 @@ use crate::{Platform, fault};
 
 const PORT: &str = "ledger";
 
-/// What the object of an account, of a document, or of the index of what is due, is asked.
+/// What the object of an account, of a document, of a record of the directory, or of the index of what is due, is asked.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Ask {
     /// To carry out a command.
@@ -77,6 +77,17 @@ pub enum Ask {
         before: Option<String>,
         /// What it is to hold.
         after: Option<String>,
+    },
+    /// For the record of the directory that it holds.
+    Lookup,
+    /// To put a record of the directory in place of another.
+    Swap {
+        /// What it must hold.
+        before: Option<String>,
+        /// What it is to hold.
+        after: Option<String>,
+        /// Until when.
+        until: Option<Timestamp>,
     },
 }
 

@@ -5,6 +5,7 @@
 //! decided by in `farebox-core`. It builds for `wasm32-unknown-unknown` only.
 #![cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 
+mod directory;
 mod documents;
 mod due_index;
 mod entry_store;
@@ -21,6 +22,7 @@ mod web;
 use farebox_ports::{Fault, clock::Clock};
 use worker::{Env, ObjectNamespace, kv::KvStore};
 
+pub use directory::SqlRecord;
 pub use documents::SqlDocument;
 pub use due_index::SqlDueIndex;
 pub use entry_store::SqlEntryStore;

@@ -1,5 +1,6 @@
 //! The ports in memory, deterministic, with faults.
 
+mod directory;
 mod documents;
 mod due_index;
 mod host;
@@ -44,6 +45,7 @@ pub struct Stores {
     books: RefCell<BTreeMap<AccountId, ledger::Book>>,
     accounts: Accounts,
     due: RefCell<BTreeMap<AccountId, Timestamp>>,
+    directory: RefCell<BTreeMap<String, directory::Record>>,
     limits: RefCell<BTreeMap<String, Bucket>>,
     next_write: Cell<Option<WriteFault>>,
     records_writes: Cell<bool>,

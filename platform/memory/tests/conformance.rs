@@ -25,6 +25,11 @@ fn the_memory_platform_bears_a_crowd() {
     at_once(conformance::check_rate_limits(&instances));
 }
 
+#[test]
+fn the_memory_platform_has_a_directory_as_every_platform_must() {
+    at_once(conformance::check_directory(&[Memory::default()], "a"));
+}
+
 /// Runs what never waits.
 fn at_once(suite: impl Future<Output = ()>) {
     assert_eq!(pin!(suite).poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(()));

@@ -6,6 +6,7 @@
 #![cfg(all(target_arch = "wasm32", target_os = "wasi"))]
 
 mod database;
+mod directory;
 mod documents;
 mod due_index;
 mod entry_store;

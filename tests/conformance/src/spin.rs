@@ -2,7 +2,7 @@
 //! and the one that the variable `ledger` names, and answer `kept`. A rule that is not kept is a panic: 500, and the rule is in the log.
 #![allow(unsafe_code)] // what `export!` expands to
 
-use farebox_books::conformance::{check, check_crowd, check_crowd_of_leases, check_rate_limits};
+use farebox_books::conformance::{check, check_crowd, check_crowd_of_leases, check_directory, check_rate_limits};
 use farebox_core::{
     ledger::{Command, IdempotencyKey},
     money::{Currency, Micros},
@@ -52,6 +52,7 @@ async fn suite(store: impl Fn() -> SqlEntryStore) {
     check_crowd(&crowd, &store(), &"acc_crowd".parse().expect("it is an id")).await;
     check_crowd_of_leases(&crowd, &"acc_leases".parse().expect("it is an id")).await;
     check_rate_limits(&crowd).await;
+    check_directory(&crowd, "suite").await;
     an_entry_takes_few_statements().await;
 }
 

@@ -32,6 +32,8 @@ pub(super) const DIALECT: Dialect = Dialect {
          at bigint NOT NULL, PRIMARY KEY (account, nonce))",
         "CREATE TABLE IF NOT EXISTS farebox_limits (bucket text PRIMARY KEY, used bigint NOT NULL)",
         "CREATE TABLE IF NOT EXISTS farebox_config (key text COLLATE \"C\" PRIMARY KEY, value bytea NOT NULL)",
+        "CREATE TABLE IF NOT EXISTS farebox_directory (key text PRIMARY KEY, body bytea NOT NULL, until bigint NOT NULL)",
+        "CREATE INDEX IF NOT EXISTS farebox_directory_until ON farebox_directory (until)",
     ],
 };
 

@@ -34,6 +34,8 @@ pub(super) const DIALECT: Dialect = Dialect {
          at INTEGER NOT NULL, PRIMARY KEY (account, nonce)) STRICT, WITHOUT ROWID",
         "CREATE TABLE IF NOT EXISTS farebox_limits (bucket TEXT PRIMARY KEY, used INTEGER NOT NULL) STRICT, WITHOUT ROWID",
         "CREATE TABLE IF NOT EXISTS farebox_config (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID",
+        "CREATE TABLE IF NOT EXISTS farebox_directory (key TEXT PRIMARY KEY, body BLOB NOT NULL, until INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+        "CREATE INDEX IF NOT EXISTS farebox_directory_until ON farebox_directory (until)",
     ],
 };
 
