@@ -16,6 +16,7 @@ use super::{
     offer::{package, plan, rate},
     router::{RouteError, Router, Target},
     source::{Item, Problem, Report, Table},
+    storefront::{Storefront, Texts, check_grant, storefront, texts},
     value,
 };
 use crate::{
@@ -37,11 +38,19 @@ const SCHEMES: [(&str, AuthScheme); 4] = [
 /// # Errors
 /// Everything that is wrong with it, in the order of the text; never an empty list.
 pub fn compile(source: &str) -> Result<Catalog, Vec<Problem>> {
+    compile_with_storefront(source).map(|(catalog, _)| catalog)
+}
+
+/// Reads a catalog, and what is shown beside it.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_with_storefront(source: &str) -> Result<(Catalog, Storefront), Vec<Problem>> {
     let report = Report::new(source);
-    let catalog = report.parse().and_then(|tree| catalog(&report.top(&tree), version(source)));
+    let compiled = report.parse().and_then(|tree| catalog(&report.top(&tree), version(source)));
     let problems = report.into_problems();
-    match catalog {
-        Some(catalog) if problems.is_empty() => Ok(catalog),
+    match compiled {
+        Some(compiled) if problems.is_empty() => Ok(compiled),
         _ => Err(problems),
     }
 }
@@ -59,17 +68,24 @@ struct Seen {
     offers: BTreeMap<OfferId, usize>,
     routes: BTreeMap<(usize, usize), usize>,
     router: Router,
+    texts: BTreeMap<ProductId, Texts>,
 }
 
-fn catalog(top: &Table<'_>, version: String) -> Option<Catalog> {
+fn catalog(top: &Table<'_>, version: String) -> Option<(Catalog, Storefront)> {
     let mut seen = Seen::default();
     let provider = top.required("provider").and_then(|item| item.table()).and_then(|table| provider(&table));
     let tables = top.tables("products");
     // A currency that was refused has no digits to hold prices to.
     seen.currency = provider.as_ref().map(|provider| provider.currency);
     let products: Vec<_> = tables.iter().enumerate().map(|(index, table)| product(table, index, &mut seen)).collect();
+    let storefront = storefront(top);
+    let products: Option<Vec<Product>> = products.into_iter().collect();
+    if let (Some(storefront), Some(products)) = (&storefront, &products) {
+        check_grant(top, &storefront.sign_up, products);
+    }
     top.finish();
-    Some(Catalog { version, provider: provider?, products: products.into_iter().collect::<Option<_>>()? })
+    let storefront = Storefront { products: seen.texts, ..storefront? };
+    Some((Catalog { version, provider: provider?, products: products? }, storefront))
 }
 
 fn provider(table: &Table<'_>) -> Option<Provider> {
@@ -84,6 +100,7 @@ fn product(table: &Table<'_>, index: usize, seen: &mut Seen) -> Option<Product> 
     let currency = seen.currency.unwrap_or(Currency::NONE);
     let id = table.required("id").and_then(|item| unique(&item, &mut seen.products));
     let title = table.maybe("title", |item| item.read(value::title));
+    let texts = texts(table);
     let upstream = table.required("upstream").and_then(|item| item.read(value::upstream));
     let timeout = table.maybe("timeout", |item| item.read(value::duration));
     let auth = table.required("auth").and_then(|item| list(&item, scheme));
@@ -124,6 +141,7 @@ fn product(table: &Table<'_>, index: usize, seen: &mut Seen) -> Option<Product> 
         exchange::check(table, exchange, answer.unwrap_or_default(), routes);
     }
     let id: ProductId = id?;
+    seen.texts.insert(id.clone(), texts?);
     Some(Product {
         title: title?.unwrap_or_else(|| id.to_string()),
         id,

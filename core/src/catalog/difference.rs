@@ -246,14 +246,18 @@ fn describe_limits(limits: Limits) -> String {
 }
 
 fn describe_package(package: &Package) -> Aspects {
-    let Package { id: _, title, price, quantities, valid, priority } = package;
-    Aspects::from([
+    let Package { id: _, title, price, quantities, valid, priority, once } = package;
+    let mut aspects = Aspects::from([
         ("title", title.clone()),
         ("price", price.to_string()),
         ("quantity", describe_quantities(quantities)),
         ("valid", valid.map_or_else(|| "for ever".to_owned(), duration)),
         ("priority", priority.to_string()),
-    ])
+    ]);
+    if *once {
+        aspects.insert("once", "yes".to_owned());
+    }
+    aspects
 }
 
 fn describe_plan(plan: &Plan) -> Aspects {

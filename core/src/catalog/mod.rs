@@ -15,16 +15,18 @@ mod pattern;
 pub mod router;
 mod source;
 mod stage;
+mod storefront;
 mod upstream_auth;
 mod value;
 
 pub use charging::ChargeOn;
-pub use compile::compile;
+pub use compile::{compile, compile_with_storefront};
 pub use cors::Cors;
 pub use exchange::{Exchange, FieldChanges, Forwarded};
 pub use field::may_set;
 pub use source::Problem;
 pub use stage::{Stages, TestStage};
+pub use storefront::{Language, Link, SignUp, SignUpMode, Storefront, Texts};
 pub use upstream_auth::UpstreamAuth;
 
 use serde::{Deserialize, Serialize};
@@ -195,6 +197,16 @@ pub struct Package {
     pub valid: Option<Millis>,
     /// Lower burns down first.
     pub priority: i32,
+    /// Whether a customer buys it once and not again.
+    #[serde(default)]
+    pub once: bool,
+}
+
+impl Package {
+    /// Whether it is given away: to each customer once.
+    pub fn is_gift(&self) -> bool {
+        self.once && self.price == Micros::ZERO
+    }
 }
 
 /// A subscription's plan, for sale.

@@ -68,6 +68,7 @@ pub(super) fn package(table: &Table<'_>, id: Option<OfferId>, currency: Currency
     let price = table.required("price").and_then(|item| paid(&item, currency));
     let valid = table.maybe("valid", |item| item.read(value::duration));
     let priority = table.maybe("priority", Item::integer);
+    let once = table.flag("once", false);
     let quantities = quantities(table);
     table.finish();
     if quantities.as_ref().is_some_and(|quantities| quantities.iter().count() != 1) {
@@ -81,6 +82,7 @@ pub(super) fn package(table: &Table<'_>, id: Option<OfferId>, currency: Currency
         quantities: quantities?,
         valid: valid?,
         priority: priority?.unwrap_or(0),
+        once: once?,
     })
 }
 

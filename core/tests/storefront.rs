@@ -1,0 +1,94 @@
+//! The part of a catalog that is shown, and that says whom the provider lets in.
+//!
+//! Broken on purpose, each seen to fail here: a grant that costs something was taken; the keys of `sign_up` were not held against
+//! the schema.
+#![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect must fail")]
+
+use std::collections::BTreeSet;
+
+use farebox_core::catalog::{Language, SCHEMA, SignUpMode, Storefront, compile, compile_with_storefront};
+
+const CATALOG: &str = r##"
+[provider]
+name = "Acme"
+currency = "USD"
+
+[storefront]
+logo = "/logo.svg"
+colour = "#0A7CFF"
+language = "zh"
+links = [{ text = "Terms", url = "https://acme.example/terms" }]
+
+[sign_up]
+mode = "open"
+grant = "welcome"
+
+[[products]]
+id = "echo"
+summary = "Says it again"
+description = "# Echo"
+tags = ["text"]
+upstream = "https://origin.example"
+auth = ["key"]
+routes = [{ path = "/echo" }]
+
+  [[products.packages]]
+  id = "welcome"
+  price = "0.00"
+  once = true
+  calls = 100
+"##;
+
+#[test]
+fn what_is_shown_is_compiled_beside_the_catalog() {
+    let (catalog, storefront) = compile_with_storefront(CATALOG).unwrap();
+    assert_eq!(compile(CATALOG).unwrap(), catalog);
+    assert_eq!((storefront.logo.as_deref(), storefront.colour.as_deref()), (Some("/logo.svg"), Some("#0a7cff")));
+    assert_eq!((storefront.language, storefront.links[0].text.as_str()), (Language::Chinese, "Terms"));
+    assert_eq!((storefront.sign_up.mode, storefront.sign_up.grant.clone()), (SignUpMode::Open, "welcome".parse().ok()));
+    let echo = &storefront.products[&catalog.products[0].id];
+    assert_eq!((echo.summary.as_deref(), echo.description.as_deref()), (Some("Says it again"), Some("# Echo")));
+    assert!(catalog.products[0].packages[0].is_gift());
+    let json = serde_json::to_string(&storefront).unwrap();
+    assert_eq!(serde_json::from_str::<Storefront>(&json).unwrap(), storefront);
+}
+
+#[test]
+fn a_catalog_that_says_nothing_lets_nobody_in() {
+    let plain = CATALOG.split("[storefront]").next().unwrap();
+    let storefront = compile_with_storefront(plain).unwrap().1;
+    assert_eq!((storefront.sign_up.mode, storefront.sign_up.grant), (SignUpMode::Closed, None));
+}
+
+#[test]
+fn what_is_wrong_is_said_at_its_place() {
+    for (right, wrong, place) in [
+        ("\"/logo.svg\"", "\"//evil.example/logo.svg\"", "storefront.logo"),
+        ("\"/logo.svg\"", "\"javascript:alert(1)\"", "storefront.logo"),
+        ("\"#0A7CFF\"", "\"red;}\"", "storefront.colour"),
+        ("\"zh\"", "\"fr\"", "storefront.language"),
+        ("https://acme.example/terms", "javascript:alert(1)", "storefront.links[0].url"),
+        ("\"open\"", "\"all\"", "sign_up.mode"),
+        ("grant = \"welcome\"", "grant = \"unheard\"", "sign_up"),
+        ("price = \"0.00\"", "price = \"0.01\"", "sign_up"),
+        ("once = true", "once = false", "sign_up"),
+    ] {
+        let problems = compile(&CATALOG.replace(right, wrong)).unwrap_err();
+        assert_eq!(problems.iter().map(|problem| problem.path.as_str()).collect::<Vec<_>>(), [place], "{wrong}");
+    }
+}
+
+#[test]
+fn the_schema_has_the_keys_of_the_storefront() {
+    let schema: serde_json::Value = serde_json::from_str(SCHEMA).unwrap();
+    let problems = compile(
+        "storefront = { unheard_of = 1, links = [{ unheard_of = 1 }] }\nsign_up = { unheard_of = 1 }\n[provider]",
+    )
+    .unwrap_err();
+    for (path, name) in [("storefront", "storefront"), ("storefront.links[0]", "link"), ("sign_up", "sign_up")] {
+        let mut said = problems.iter().filter(|problem| problem.path == path);
+        let known = said.find_map(|problem| problem.reason.split_once("known are ")).unwrap().1;
+        let keys = schema["$defs"][name]["properties"].as_object().unwrap().keys().cloned();
+        assert_eq!(keys.collect::<BTreeSet<_>>(), known.split(", ").map(str::to_owned).collect(), "{path}");
+    }
+}
