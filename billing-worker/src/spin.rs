@@ -4,12 +4,12 @@
 
 use std::{cell::OnceCell, rc::Rc};
 
-use farebox_control::{self as control, LocalHosts, Settings};
+use farebox_control::{self as control, LocalHosts, MailService, MailSettings, Settings};
 use farebox_core::credential::MasterKey;
 use farebox_ports::{Fault, Host, log::tell};
 use farebox_spin::{
     Platform,
-    http::{Head, body, internal_error, read_at_most, respond},
+    http::{ADDRESS_FIELD, Head, body, internal_error, read_at_most, respond},
     random, variable,
     wasip3::{
         self,
@@ -52,10 +52,17 @@ async fn billing() -> Result<Rc<Billing>, Fault> {
     let platform = Platform::new().await?;
     let master_key = variable::get("master_key").await?;
     let local_hosts = LocalHosts::named(&variable::get("local_hosts").await?);
+    let mail = MailSettings {
+        service: variable::get("mail_service").await?,
+        from: variable::get("mail_from").await?,
+        token: variable::get("mail_token").await?,
+        url: variable::get("mail_url").await?,
+    };
     let settings = Settings {
         token: variable::get("admin_token").await?,
         master_key: MasterKey::from_base64(&master_key).map_err(|error| variable::wrong("master_key", &error))?,
         clock_moves: platform.has_movable_clock(),
+        mail: MailService::of(mail).map_err(|wrong| variable::wrong("mail_service", &wrong))?,
         local_hosts: if platform.has_movable_clock() { local_hosts.with_loopback() } else { local_hosts },
     };
     let made = || Rc::new(Billing { platform, settings });
@@ -76,6 +83,11 @@ impl Billing {
             authorization: facts.header("authorization"),
             idempotency_key: facts.header("idempotency-key"),
             if_match: facts.header("if-match"),
+            api_key: facts.header("x-api-key"),
+            cookie: facts.header("cookie"),
+            origin: facts.header("origin"),
+            host: facts.authority,
+            address: facts.header(ADDRESS_FIELD),
             length: facts.header("content-length").and_then(|length| length.parse().ok()),
             body: b"",
         };

@@ -1,7 +1,7 @@
 //! The billing worker on Workers: the cron trigger settles, `fetch` is the admin API.
 
 use farebox_cloudflare::{Platform, random};
-use farebox_control::{self as control, LocalHosts, Settings};
+use farebox_control::{self as control, LocalHosts, MailService, MailSettings, Settings};
 use farebox_core::credential::MasterKey;
 use farebox_ports::{Host, Unread, log::tell};
 use futures_util::StreamExt;
@@ -15,12 +15,15 @@ async fn fetch(mut request: Request, env: Env, _context: Context) -> Result<Resp
         master_key: master_key(&env)?,
         clock_moves: platform.has_movable_clock(),
         local_hosts: local_hosts(&env, &platform),
+        mail: mail(&env)?,
     };
     let method = request.method().to_string();
     let Ok(url) = request.url() else { return answered(control::malformed("its Host is none", &random())) };
     let header = |name: &str| request.headers().get(name).ok().flatten();
     let (authorization, idempotency_key, if_match) =
         (header("authorization"), header("idempotency-key"), header("if-match"));
+    let (api_key, cookie, origin) = (header("x-api-key"), header("cookie"), header("origin"));
+    let address = header("cf-connecting-ip");
     let length = header("content-length").and_then(|length| length.parse().ok());
     let asked = control::Request {
         method: &method,
@@ -29,6 +32,11 @@ async fn fetch(mut request: Request, env: Env, _context: Context) -> Result<Resp
         authorization: authorization.as_deref(),
         idempotency_key: idempotency_key.as_deref(),
         if_match: if_match.as_deref(),
+        api_key: api_key.as_deref(),
+        cookie: cookie.as_deref(),
+        origin: origin.as_deref(),
+        host: url.authority(),
+        address: address.as_deref(),
         length,
         body: b"",
     };
@@ -39,9 +47,10 @@ async fn fetch(mut request: Request, env: Env, _context: Context) -> Result<Resp
 fn answered(answer: control::Response) -> Result<Response> {
     let headers = Headers::new();
     for (name, value) in &answer.headers {
-        headers.set(name, value)?;
+        // Of cookies there may be several.
+        headers.append(name, value)?;
     }
-    let response = if answer.status == 204 { Response::empty()? } else { Response::ok(answer.body)? };
+    let response = if matches!(answer.status, 204 | 303) { Response::empty()? } else { Response::ok(answer.body)? };
     Ok(response.with_status(answer.status).with_headers(headers))
 }
 
@@ -78,6 +87,14 @@ async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) 
 fn local_hosts(env: &Env, platform: &Platform) -> LocalHosts {
     let named = LocalHosts::named(&env.var("LOCAL_HOSTS").map(|var| var.to_string()).unwrap_or_default());
     if platform.has_movable_clock() { named.with_loopback() } else { named }
+}
+
+/// How mail goes out, as the deployment says.
+fn mail(env: &Env) -> Result<Option<MailService>> {
+    let set = |name: &str| env.var(name).map(|var| var.to_string()).unwrap_or_default();
+    let token = env.secret("MAIL_TOKEN").map(|secret| secret.to_string()).unwrap_or_default();
+    let (service, from, url) = (set("MAIL_SERVICE"), set("MAIL_FROM"), set("MAIL_URL"));
+    MailService::of(MailSettings { service, from, token, url }).map_err(worker::Error::RustError)
 }
 
 fn master_key(env: &Env) -> Result<MasterKey> {

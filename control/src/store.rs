@@ -4,7 +4,7 @@
 //! lost, also where the key-value store shows late what was written: what is revoked, removed or restricted stays so.
 
 use farebox_core::{
-    catalog::Catalog,
+    catalog::{Catalog, Storefront},
     id::{AccountId, ProductId},
     time::Timestamp,
 };
@@ -20,6 +20,9 @@ pub(crate) struct Published {
     pub(crate) source: String,
     /// What it was compiled to: what gateways read.
     pub(crate) catalog: Catalog,
+    /// What is shown beside it.
+    #[serde(default)]
+    pub(crate) storefront: Storefront,
     /// The products that were for sale once and are not any more.
     #[serde(default)]
     pub(crate) gone: Vec<ProductId>,

@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 /// Which credentials an account has.
 pub const ACCOUNT_CREDENTIALS: &str = "account-credential/";
 
+/// Which recharges an account has asked for.
+pub const ACCOUNT_RECHARGE_REQUESTS: &str = "account-recharge/";
+
 /// An account: its name, when it was made, whether it may call.
 pub const ACCOUNTS: &str = "account/";
 
@@ -34,6 +37,9 @@ pub const METRICS: &str = "metrics/";
 
 /// Which credentials and accounts changed lately.
 pub const RECENT_CHANGES: &str = "recent-changes";
+
+/// A recharge that a customer asked for.
+pub const RECHARGE_REQUESTS: &str = "recharge-request/";
 
 /// Usage that an account would not book.
 pub const REFUSED: &str = "refused/";
@@ -107,8 +113,15 @@ pub struct Stored {
 }
 
 /// Everything that is in the key-value store, by its key. `docs/stores.md` shows it, and a test holds both together.
-pub static STORED: [Stored; 27] = [
+pub static STORED: [Stored; 29] = [
     stored(ACCOUNT_CREDENTIALS, "{account}/{key}", "nothing", "which credentials an account has", "for good"),
+    stored(
+        ACCOUNT_RECHARGE_REQUESTS,
+        "{account}/{request}",
+        "nothing",
+        "which recharges an account has asked for",
+        "for good",
+    ),
     stored(
         ACCOUNTS,
         "{account}",
@@ -161,6 +174,13 @@ pub static STORED: [Stored; 27] = [
         "`ports`: `RecentChanges`",
         "which credentials and accounts changed lately",
         "each name for 40 minutes",
+    ),
+    stored(
+        RECHARGE_REQUESTS,
+        "{request}",
+        "`control`: `RechargeRequest`",
+        "a recharge that a customer asked for",
+        "for good",
     ),
     stored(
         REFUSED,
@@ -233,6 +253,48 @@ pub static STORED: [Stored; 27] = [
     ),
 ];
 
+/// Everything that is in the directory, by its key. `docs/stores.md` shows it too.
+pub static DIRECTORY: [Stored; 8] = [
+    stored(
+        "attempts/",
+        "{purpose}/{hash}",
+        "`control`: `Attempts`",
+        "how often something was tried",
+        "as long as it is counted",
+    ),
+    stored(
+        "entry/",
+        "{hash of its token}",
+        "`control`: `Entry`",
+        "a way into the portal, which opens once",
+        "15 minutes",
+    ),
+    stored("invitation/", "{hash of its token}", "`control`: `Invited`", "which account an invitation is to", "7 days"),
+    stored("mailbox", "", "`control`: letters, a list", "the last letters; in development only", "50 letters"),
+    stored(
+        "members/",
+        "{account}",
+        "`control`: `Members`",
+        "who belongs to an account, and who is invited",
+        "for good",
+    ),
+    stored("person/", "{hash of the address}", "`control`: `Person`", "a person: address, name, accounts", "for good"),
+    stored(
+        "session/",
+        "{hash of its token}",
+        "`control`: `Session`",
+        "who is signed in",
+        "a day after it was last seen, 30 days in all",
+    ),
+    stored(
+        "sign-in/",
+        "{hash of its token}",
+        "`control`: `SignIn`",
+        "who is to prove an address, by hashes of code and link",
+        "15 minutes",
+    ),
+];
+
 const fn stored(
     prefix: &'static str,
     rest: &'static str,
@@ -262,6 +324,10 @@ mod tests {
             format!("| `{prefix}{rest}` | {form} | {says} | {kept} |")
         });
         assert_eq!(rows[..expected.len()], expected, "docs/stores.md");
+        let records = DIRECTORY.map(|Stored { prefix, rest, form, says, kept }| {
+            format!("| `{prefix}{rest}` | {form} | {says} | {kept} |")
+        });
+        assert_eq!(rows[expected.len()..][..records.len()], records, "docs/stores.md");
     }
 
     #[test]

@@ -44,9 +44,8 @@ async fn a_record_ends_with_its_time<D: Directory + Host>(instances: &[D], key: 
     let directory = &instances[0];
     let now = directory.now();
     let (over, later) = (Some(now), Some(now.plus(10 * MINUTE)));
-    let swap = async |before, after, until| {
-        directory.swap(key, before, after, until).await.expect("the directory answers")
-    };
+    let swap =
+        async |before, after, until| directory.swap(key, before, after, until).await.expect("the directory answers");
     assert!(swap(None, Some("over"), over).await, "a record may be over as soon as it is made");
     assert_eq!(look(directory, key).await, None, "what is over is not there");
     assert!(!swap(Some("over"), Some("back"), later).await, "what is over is not replaced");
@@ -69,8 +68,12 @@ async fn no_change_of_a_crowd_is_lost<D: Directory>(instances: &[D], key: &str) 
         }
     };
     join_all((0..CROWD).map(add)).await;
-    let mut found: Vec<usize> =
-        look(&instances[0], key).await.expect("there is one").split(',').filter_map(|number| number.parse().ok()).collect();
+    let mut found: Vec<usize> = look(&instances[0], key)
+        .await
+        .expect("there is one")
+        .split(',')
+        .filter_map(|number| number.parse().ok())
+        .collect();
     found.sort_unstable();
     assert_eq!(found, (0..CROWD).collect::<Vec<_>>(), "each change is there, once");
 }

@@ -27,7 +27,7 @@ use crate::{
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "AccountName")]
-pub(super) struct Named {
+pub(crate) struct Named {
     /// For people.
     #[schemars(
         length(min = 1, max = 200),
@@ -40,7 +40,7 @@ pub(super) struct Named {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "AccountChange")]
-pub(super) struct Change {
+pub(crate) struct Change {
     /// For people.
     #[schemars(
         length(min = 1, max = 200),
@@ -53,7 +53,7 @@ pub(super) struct Change {
 
 /// An account, as it is shown.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Account {
+pub(crate) struct Account {
     #[schemars(with = "Id")]
     id: AccountId,
     name: String,
@@ -69,7 +69,7 @@ impl From<AccountRecord> for Account {
 }
 
 impl<P: Ports> Call<'_, P> {
-    pub(super) async fn create_account(&self) -> Answered {
+    pub(crate) async fn create_account(&self) -> Answered {
         let Named { name } = self.body()?;
         names::check("name", &name)?;
         let seed = self.seed("account")?;
@@ -89,15 +89,15 @@ impl<P: Ports> Call<'_, P> {
         }
     }
 
-    pub(super) async fn list_accounts(&self) -> Answered {
+    pub(crate) async fn list_accounts(&self) -> Answered {
         self.documents::<AccountRecord, _>(ACCOUNTS, Account::from).await
     }
 
-    pub(super) async fn show_account(&self, id: &str) -> Answered {
+    pub(crate) async fn show_account(&self, id: &str) -> Answered {
         Response::json(200, &Account::from(self.account(id).await?))
     }
 
-    pub(super) async fn change_account(&self, id: &str) -> Answered {
+    pub(crate) async fn change_account(&self, id: &str) -> Answered {
         let entry = account_entry(&account_id(id)?);
         let Change { name, status } = self.body()?;
         if let Some(name) = &name {
@@ -136,7 +136,7 @@ impl<P: Ports> Call<'_, P> {
     }
 
     /// The account with this id.
-    pub(super) async fn account(&self, id: &str) -> Result<AccountRecord, Failure> {
+    pub(crate) async fn account(&self, id: &str) -> Result<AccountRecord, Failure> {
         let id = account_id(id)?;
         let entry = account_entry(&id);
         match store::read(self.ports, &entry).await? {
@@ -148,6 +148,6 @@ impl<P: Ports> Call<'_, P> {
 }
 
 /// A part of a path as an account's id; what is not an id is no account's.
-pub(super) fn account_id(text: &str) -> Result<AccountId, Failure> {
+pub(crate) fn account_id(text: &str) -> Result<AccountId, Failure> {
     text.parse().map_err(|_| Failure::AccountUnknown)
 }

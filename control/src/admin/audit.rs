@@ -29,7 +29,7 @@ const KEPT_BODY: usize = 2_048;
 /// One request.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "AuditRecord")]
-pub(super) struct Record {
+pub(crate) struct Record {
     #[schemars(with = "Time")]
     at: Timestamp,
     request_id: String,
@@ -102,7 +102,7 @@ impl<P: Ports> Call<'_, P> {
     }
 
     /// The latest first.
-    pub(super) async fn list_audit(&self) -> Answered {
+    pub(crate) async fn list_audit(&self) -> Answered {
         self.documents::<Record, _>(AUDIT, std::convert::identity).await
     }
 }

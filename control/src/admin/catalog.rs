@@ -5,7 +5,7 @@
 //! something is booked in it (`currency`); what customers hold is taken away only when that is said.
 
 use farebox_core::{
-    catalog::{CATALOG_ENTRY, Catalog, compile, difference},
+    catalog::{CATALOG_ENTRY, Catalog, Storefront, compile_with_storefront, difference},
     id::ProductId,
 };
 use farebox_ports::{Fault, keys::RECENT_CHANGES, recent_changes::RecentChanges};
@@ -28,7 +28,7 @@ const ATTEMPTS: u32 = 8;
 
 /// What publishing did, or would do.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Publication {
+pub(crate) struct Publication {
     /// Names the content.
     version: String,
     /// The version that it replaces; `none` where there is none. To be sent with `If-Match`, in quotes.
@@ -48,7 +48,7 @@ pub(super) struct Publication {
 /// The published catalog.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Catalog")]
-pub(super) struct Shown<'a> {
+pub(crate) struct Shown<'a> {
     /// Names the content.
     version: &'a str,
     /// The TOML that was published.
@@ -59,7 +59,7 @@ pub(super) struct Shown<'a> {
 
 /// Whether the gateway can serve.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Health {
+pub(crate) struct Health {
     /// `ok`.
     status: &'static str,
     /// The version of the published catalog.
@@ -67,11 +67,11 @@ pub(super) struct Health {
 }
 
 impl<P: Ports> Call<'_, P> {
-    pub(super) async fn publish_catalog(&self) -> Answered {
+    pub(crate) async fn publish_catalog(&self) -> Answered {
         let (dry_run, remove_held) = (self.flag("dry_run")?, self.flag("remove_held")?);
         let source = std::str::from_utf8(self.request.body)
             .map_err(|_| Failure::Malformed("the catalog must be TOML in UTF-8".to_owned()))?;
-        let catalog = compile(source).map_err(Failure::CatalogInvalid)?;
+        let (catalog, storefront) = compile_with_storefront(source).map_err(Failure::CatalogInvalid)?;
         self.settings.local_hosts.check_catalog(&catalog)?;
         for _ in 0..ATTEMPTS {
             let text = self.ports.current(CATALOG_ENTRY).await?;
@@ -92,7 +92,7 @@ impl<P: Ports> Call<'_, P> {
                 }
                 // Locations hold on to a document that is there, so it is there before anybody can call.
                 store::make(self.ports, RECENT_CHANGES, &RecentChanges::default()).await?;
-                let published = self.successor(before, source, catalog.clone());
+                let published = self.successor(before, source, (catalog.clone(), storefront.clone()));
                 if !self.ports.exchange(CATALOG_ENTRY, text.as_deref(), Some(&written(&published)?)).await? {
                     if let Some(exchanged) = &exchanged {
                         self.take_back(exchanged).await?;
@@ -120,17 +120,22 @@ impl<P: Ports> Call<'_, P> {
     }
 
     /// What is published in place of `before`.
-    fn successor(&self, before: Option<Published>, source: &str, catalog: Catalog) -> Published {
+    fn successor(
+        &self,
+        before: Option<Published>,
+        source: &str,
+        (catalog, storefront): (Catalog, Storefront),
+    ) -> Published {
         let by = self.sender.get().cloned();
         let (mut gone, was) = before.map_or_else(Default::default, |before| (before.gone, before.catalog.products));
         gone.extend(was.into_iter().map(|product| product.id));
         gone.retain(|id| catalog.product(id).is_none());
         gone.sort();
         gone.dedup();
-        Published { source: source.to_owned(), catalog, gone, by }
+        Published { source: source.to_owned(), catalog, storefront, gone, by }
     }
 
-    pub(super) async fn show_catalog(&self) -> Answered {
+    pub(crate) async fn show_catalog(&self) -> Answered {
         let published: Option<Published> = store::current(self.ports, CATALOG_ENTRY).await?;
         let Published { source, catalog, .. } = published.ok_or(Failure::CatalogMissing)?;
         let shown = Shown { version: &catalog.version, source: &source, catalog: &catalog };
@@ -139,13 +144,13 @@ impl<P: Ports> Call<'_, P> {
         Ok(response)
     }
 
-    pub(super) async fn health(&self) -> Answered {
+    pub(crate) async fn health(&self) -> Answered {
         let catalog = self.published().await?.map(|published| published.catalog.version);
         Response::json(200, &Health { status: "ok", catalog })
     }
 
     /// The catalog that serves now.
-    pub(super) async fn published(&self) -> Result<Option<Published>, Failure> {
+    pub(crate) async fn published(&self) -> Result<Option<Published>, Failure> {
         store::read(self.ports, CATALOG_ENTRY).await
     }
 }

@@ -20,7 +20,7 @@ const FURTHEST: Millis = 36_500 * DAY;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "ClockMove")]
-pub(super) struct Move {
+pub(crate) struct Move {
     /// Milliseconds.
     #[schemars(range(min = 0, max = FURTHEST))]
     advance_ms: Millis,
@@ -28,7 +28,7 @@ pub(super) struct Move {
 
 /// The clock.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Clock {
+pub(crate) struct Clock {
     #[schemars(with = "Time")]
     now: Timestamp,
     /// How far it was moved in all.
@@ -36,7 +36,7 @@ pub(super) struct Clock {
 }
 
 impl<P: Ports> Call<'_, P> {
-    pub(super) async fn move_clock(&self) -> Answered {
+    pub(crate) async fn move_clock(&self) -> Answered {
         if !self.settings.clock_moves {
             return Err(Failure::ClockFixed);
         }
@@ -57,7 +57,7 @@ impl<P: Ports> Call<'_, P> {
         Response::json(200, &Clock { now: self.now.plus(advance_ms), advanced_ms: moved })
     }
 
-    pub(super) async fn show_clock(&self) -> Answered {
+    pub(crate) async fn show_clock(&self) -> Answered {
         Response::json(200, &Clock { now: self.now, advanced_ms: self.advanced().await? })
     }
 

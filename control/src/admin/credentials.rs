@@ -48,32 +48,32 @@ const MOST_NAMED: usize = 100;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "CredentialWanted")]
-pub(super) struct Wanted {
+pub(crate) struct Wanted {
     /// For people.
     #[schemars(
         length(min = 1, max = 200),
         regex(pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$")
     )]
-    pub(super) name: Option<String>,
+    pub(crate) name: Option<String>,
     /// The products it may use; missing for all that the account may.
     #[schemars(with = "Option<Vec<Id>>", length(max = 100))]
-    pub(super) products: Option<Vec<ProductId>>,
+    pub(crate) products: Option<Vec<ProductId>>,
     /// The addresses it may be used from; missing for all.
     #[schemars(with = "Option<Vec<AddressRangeText>>", length(max = 100))]
-    pub(super) addresses: Option<Vec<AddressRange>>,
+    pub(crate) addresses: Option<Vec<AddressRange>>,
     /// From when on it is refused; missing for never.
     #[schemars(with = "Option<Time>")]
-    pub(super) expires: Option<Timestamp>,
+    pub(crate) expires: Option<Timestamp>,
     /// Whether its calls go to products' test stages, and are not charged. It stays so.
     #[serde(default)]
-    pub(super) test: bool,
+    pub(crate) test: bool,
 }
 
 /// What of a credential is changed. What is left out stays; null lifts a restriction.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "CredentialChange")]
-pub(super) struct Change {
+pub(crate) struct Change {
     /// For people.
     #[schemars(
         length(min = 1, max = 200),
@@ -103,7 +103,7 @@ fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Res
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "CredentialRotation")]
-pub(super) struct Rotation {
+pub(crate) struct Rotation {
     /// How long the old one goes on beside the new one, in seconds. A week when left out; 0 ends it now.
     #[schemars(range(min = 0, max = LONGEST_OVERLAP / SECOND))]
     overlap_seconds: Option<u32>,
@@ -112,7 +112,7 @@ pub(super) struct Rotation {
 /// A new credential.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "NewCredential")]
-pub(super) struct Made {
+pub(crate) struct Made {
     #[schemars(with = "Id")]
     key: CredentialKey,
     /// To sign with. Shown this once.
@@ -131,7 +131,7 @@ pub(super) struct Made {
 /// A new credential in place of another.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "RotatedCredential")]
-pub(super) struct Rotated {
+pub(crate) struct Rotated {
     #[serde(flatten)]
     made: Made,
     /// The one it is to replace.
@@ -145,7 +145,7 @@ pub(super) struct Rotated {
 /// A credential, as it is listed.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Credential")]
-pub(super) struct Listed {
+pub(crate) struct Listed {
     #[schemars(with = "Id")]
     key: CredentialKey,
     /// Whether its calls go to products' test stages, and are not charged.
@@ -178,12 +178,12 @@ impl From<Credential> for Listed {
 }
 
 /// Where an account's keys are.
-pub(super) fn keys_of(account: &AccountId) -> String {
+pub(crate) fn keys_of(account: &AccountId) -> String {
     format!("{ACCOUNT_CREDENTIALS}{account}/")
 }
 
 impl<P: Ports> Call<'_, P> {
-    pub(super) async fn create_credential(&self, account: &str) -> Answered {
+    pub(crate) async fn create_credential(&self, account: &str) -> Answered {
         let account = self.account(account).await?.id;
         let wanted: Wanted = self.body()?;
         let seed = self.seed(&format!("credential/{account}"))?;
@@ -197,7 +197,7 @@ impl<P: Ports> Call<'_, P> {
 
     /// Makes another credential with the same restrictions, and lets the old one end. A repetition ends it at the same
     /// time, because that is counted from when the new one was made.
-    pub(super) async fn rotate_credential(&self, account: &str, key: &str) -> Answered {
+    pub(crate) async fn rotate_credential(&self, account: &str, key: &str) -> Answered {
         let old = self.credential(account, key).await?;
         let Rotation { overlap_seconds } = self.body()?;
         let overlap = overlap_seconds.map_or(OVERLAP, |seconds| Millis::from(seconds) * SECOND);
@@ -289,7 +289,7 @@ impl<P: Ports> Call<'_, P> {
         Ok(published.map_or_else(|| plain_key::PREFIX.to_owned(), |published| published.catalog.provider.key_prefix))
     }
 
-    pub(super) async fn list_credentials(&self, account: &str) -> Answered {
+    pub(crate) async fn list_credentials(&self, account: &str) -> Answered {
         let prefix = keys_of(&self.account(account).await?.id);
         let (entries, cursor) = self.keys(&prefix).await?;
         let mut items = Vec::with_capacity(entries.len());
@@ -303,7 +303,7 @@ impl<P: Ports> Call<'_, P> {
         Response::json(200, &Items { items, cursor })
     }
 
-    pub(super) async fn change_credential(&self, account: &str, key: &str) -> Answered {
+    pub(crate) async fn change_credential(&self, account: &str, key: &str) -> Answered {
         let known = self.credential(account, key).await?;
         if known.revoked.is_some() {
             return Err(Failure::CredentialEnded);
@@ -331,7 +331,7 @@ impl<P: Ports> Call<'_, P> {
         Response::json(200, &Listed::from(credential.ok_or(Failure::CredentialUnknown)?))
     }
 
-    pub(super) async fn revoke_credential(&self, account: &str, key: &str) -> Answered {
+    pub(crate) async fn revoke_credential(&self, account: &str, key: &str) -> Answered {
         let known = self.credential(account, key).await?;
         let revoked = |mut credential: Credential| {
             if credential.is_active(self.now) {
@@ -360,7 +360,7 @@ impl<P: Ports> Call<'_, P> {
         found.filter(|found| found.account == account).ok_or(Failure::CredentialUnknown)
     }
 
-    pub(super) async fn check(&self, wanted: &Wanted) -> Result<(), Failure> {
+    pub(crate) async fn check(&self, wanted: &Wanted) -> Result<(), Failure> {
         if let Some(name) = &wanted.name {
             names::check("name", name)?;
         }

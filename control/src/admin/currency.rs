@@ -24,7 +24,7 @@ const MOST_REOPENED: u32 = 100;
 const MOST_ENTRIES: u16 = 100;
 
 /// A change of currency, and the accounts that go along.
-pub(super) struct Exchanged {
+pub(crate) struct Exchanged {
     from: Currency,
     to: Currency,
     accounts: Vec<AccountId>,
@@ -35,7 +35,7 @@ impl<P: Ports> Call<'_, P> {
     ///
     /// # Errors
     /// [`Failure::CurrencyFixed`] where something was booked in the old one.
-    pub(super) async fn exchanged(
+    pub(crate) async fn exchanged(
         &self,
         before: Option<&Catalog>,
         catalog: &Catalog,
@@ -64,7 +64,7 @@ impl<P: Ports> Call<'_, P> {
     }
 
     /// Takes the accounts along. Where the book of one says no because money was moved meanwhile, those before it go back.
-    pub(super) async fn take_along(&self, exchanged: &Exchanged) -> Result<(), Failure> {
+    pub(crate) async fn take_along(&self, exchanged: &Exchanged) -> Result<(), Failure> {
         let Exchanged { from, to, accounts } = exchanged;
         for (index, account) in accounts.iter().enumerate() {
             match self.ports.execute(account, None, &Command::Open { currency: *to }).await? {
@@ -82,7 +82,7 @@ impl<P: Ports> Call<'_, P> {
     }
 
     /// Takes them back, because the catalog was not published.
-    pub(super) async fn take_back(&self, exchanged: &Exchanged) -> Result<(), Failure> {
+    pub(crate) async fn take_back(&self, exchanged: &Exchanged) -> Result<(), Failure> {
         self.open_in(&exchanged.accounts, exchanged.from).await
     }
 

@@ -26,7 +26,7 @@ const PAGE: u32 = 100;
 
 /// What customers hold of one product.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub(super) struct Held {
+pub(crate) struct Held {
     #[schemars(with = "Id")]
     product: ProductId,
     /// How many accounts hold something.
@@ -42,11 +42,11 @@ pub(super) struct Held {
 
 /// What customers hold of some products.
 #[derive(Debug, Default)]
-pub(super) struct Holders {
+pub(crate) struct Holders {
     /// By product; those that nobody holds are not there.
-    pub(super) held: Vec<Held>,
+    pub(crate) held: Vec<Held>,
     /// Whether all accounts were asked.
-    pub(super) is_all: bool,
+    pub(crate) is_all: bool,
 }
 
 impl fmt::Display for Held {
@@ -75,7 +75,7 @@ impl fmt::Display for Holders {
 
 impl<P: Ports> Call<'_, P> {
     /// Who holds something of `products`.
-    pub(super) async fn holders(&self, products: &[ProductId]) -> Result<Holders, Failure> {
+    pub(crate) async fn holders(&self, products: &[ProductId]) -> Result<Holders, Failure> {
         let (mut held, mut cursor, mut asked) = (BTreeMap::new(), None, 0);
         if products.is_empty() {
             return Ok(Holders { held: Vec::new(), is_all: true });

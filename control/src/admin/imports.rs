@@ -33,7 +33,7 @@ const SIDE_BY_SIDE: usize = 12;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "CredentialImport")]
-pub(super) struct Import {
+pub(crate) struct Import {
     /// SHA-256 of each key, in hexadecimal digits or base64.
     #[schemars(length(min = 1, max = MOST_HASHES))]
     hashes: Vec<String>,
@@ -57,7 +57,7 @@ pub(super) struct Import {
 /// What became of a hash.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "ImportedCredential")]
-pub(super) struct Imported {
+pub(crate) struct Imported {
     /// As it was sent.
     hash: String,
     /// The credential that has it; null where that is another account's.
@@ -80,7 +80,7 @@ enum Outcome {
 }
 
 impl<P: Ports> Call<'_, P> {
-    pub(super) async fn import_credentials(&self, account: &str) -> Answered {
+    pub(crate) async fn import_credentials(&self, account: &str) -> Answered {
         let account = self.account(account).await?.id;
         let Import { hashes, name, products, addresses, expires } = self.body()?;
         if hashes.is_empty() || hashes.len() > MOST_HASHES {

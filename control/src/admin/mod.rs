@@ -3,24 +3,23 @@
 //! Invariants: nothing but health and the descriptions is answered without the admin token; what moves money carries an
 //! idempotency key; who changes something stands in the audit log.
 
-mod accounts;
+pub(crate) mod accounts;
 mod audit;
 mod catalog;
 mod clock;
-mod credentials;
+pub(crate) mod credentials;
 mod currency;
 mod description;
 mod holders;
 mod imports;
-mod money;
+pub(crate) mod money;
 mod operations;
-mod reports;
+pub(crate) mod reports;
 mod repricings;
 mod restoring;
 mod settlements;
-mod statements;
-mod subject;
-mod subscriptions;
+pub(crate) mod statements;
+pub(crate) mod subscriptions;
 mod tokens;
 mod upstream_credentials;
 mod upstream_secrets;
@@ -123,6 +122,9 @@ impl Admitted<'_> {
             Name::IssueToken => call.issue_token().await,
             Name::ListTokens => call.list_tokens().await,
             Name::RevokeToken => call.revoke_token(id).await,
+            Name::MakePortalSession => call.make_portal_session(id).await,
+            Name::ListRechargeRequests => call.list_recharge_requests().await,
+            Name::ConfirmRecharge => call.confirm_recharge(id).await,
             Name::ListAudit => call.list_audit().await,
             Name::ShowMetrics => call.metrics().await,
             Name::ShowClock => call.show_clock().await,

@@ -23,7 +23,7 @@ use crate::http::{Answered, Call, Ports, Response, failure::Failure};
 /// Money that the provider has received.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Recharge {
+pub(crate) struct Recharge {
     /// More than nothing.
     #[schemars(with = "Amount")]
     amount: Micros,
@@ -36,7 +36,7 @@ pub(super) struct Recharge {
 /// Money that was paid back.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Refund {
+pub(crate) struct Refund {
     /// More than nothing, and no more than is available.
     #[schemars(with = "Amount")]
     amount: Micros,
@@ -47,7 +47,7 @@ pub(super) struct Refund {
 /// A correction.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Adjustment {
+pub(crate) struct Adjustment {
     /// Into the balance, or out of it when it is negative.
     #[schemars(with = "Amount")]
     amount: Micros,
@@ -58,18 +58,18 @@ pub(super) struct Adjustment {
 /// What is bought.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Purchase {
+pub(crate) struct Purchase {
     #[schemars(with = "Id")]
-    product: ProductId,
+    pub(crate) product: ProductId,
     #[schemars(with = "Id")]
-    package: OfferId,
+    pub(crate) package: OfferId,
 }
 
 /// What was booked.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Booked {
+pub(crate) struct Booked {
     /// The number of the ledger entry.
-    pub(super) entry: u64,
+    pub(crate) entry: u64,
     /// The grant that was bought.
     #[serde(skip_serializing_if = "Option::is_none")]
     grant: Option<String>,
@@ -79,28 +79,28 @@ pub(super) struct Booked {
 }
 
 impl<P: Ports> Call<'_, P> {
-    pub(super) async fn recharge(&self, account: &str) -> Answered {
+    pub(crate) async fn recharge(&self, account: &str) -> Answered {
         let account = account_id(account)?;
         let key = self.idempotency_key()?;
         let Recharge { amount, currency, reference } = self.body()?;
         self.book(&account, &key, &Command::Recharge { amount, currency, reference }).await
     }
 
-    pub(super) async fn refund(&self, account: &str) -> Answered {
+    pub(crate) async fn refund(&self, account: &str) -> Answered {
         let account = account_id(account)?;
         let key = self.idempotency_key()?;
         let Refund { amount, reference } = self.body()?;
         self.book(&account, &key, &Command::Refund { amount, reference }).await
     }
 
-    pub(super) async fn adjust(&self, account: &str) -> Answered {
+    pub(crate) async fn adjust(&self, account: &str) -> Answered {
         let account = account_id(account)?;
         let key = self.idempotency_key()?;
         let Adjustment { amount, reason } = self.body()?;
         self.book(&account, &key, &Command::Adjust { amount, reason }).await
     }
 
-    pub(super) async fn purchase(&self, account: &str) -> Answered {
+    pub(crate) async fn purchase(&self, account: &str) -> Answered {
         let account = account_id(account)?;
         let key = self.idempotency_key()?;
         let Purchase { product, package } = self.body()?;
@@ -114,7 +114,7 @@ impl<P: Ports> Call<'_, P> {
 
     /// Carries out the command that sells. Where the catalog does not have the offer, the same request may have been carried out
     /// when it had: then it is answered as it was.
-    pub(super) async fn sell(
+    pub(crate) async fn sell(
         &self,
         account: &AccountId,
         key: &IdempotencyKey,
@@ -133,7 +133,7 @@ impl<P: Ports> Call<'_, P> {
     }
 
     /// The product, as it is sold to this account now.
-    pub(super) async fn sold_to(&self, account: &AccountId, product: &ProductId) -> Result<Product, Failure> {
+    pub(crate) async fn sold_to(&self, account: &AccountId, product: &ProductId) -> Result<Product, Failure> {
         let catalog = self.published().await?.ok_or(Failure::CatalogMissing)?.catalog;
         let sold = catalog.product(product).cloned().ok_or_else(|| unheard(product, &catalog))?;
         if sold.is_open_to(account) { Ok(sold) } else { Err(Failure::ProductForbidden) }
@@ -144,7 +144,7 @@ impl<P: Ports> Call<'_, P> {
     }
 
     /// Lets the ledger carry out a command that moves money.
-    pub(super) async fn booked(
+    pub(crate) async fn booked(
         &self,
         account: &AccountId,
         key: &IdempotencyKey,
@@ -155,7 +155,7 @@ impl<P: Ports> Call<'_, P> {
     }
 
     /// What the ledger has booked, as it is shown.
-    async fn as_booked(&self, account: &AccountId, answer: Answer) -> Result<Booked, Failure> {
+    pub(crate) async fn as_booked(&self, account: &AccountId, answer: Answer) -> Result<Booked, Failure> {
         match answer {
             Answer::Booked { entry, balance, grant } => {
                 self.mark(account).await;
@@ -170,7 +170,7 @@ impl<P: Ports> Call<'_, P> {
     }
 
     /// Lets webhooks of the account go first. It was booked already, so this must not fail the request.
-    pub(super) async fn mark(&self, account: &AccountId) {
+    pub(crate) async fn mark(&self, account: &AccountId) {
         if let Err(fault) = webhooks::mark(self.ports, account).await {
             tell(self.ports, "webhook.unmarked", &[("account", account)], &fault);
         }
@@ -178,11 +178,11 @@ impl<P: Ports> Call<'_, P> {
 }
 
 /// The catalog has no such product.
-pub(super) fn unheard(product: &ProductId, catalog: &Catalog) -> Failure {
+pub(crate) fn unheard(product: &ProductId, catalog: &Catalog) -> Failure {
     Failure::ProductUnknown(product.to_string(), catalog.products.iter().map(|product| &product.id).collect())
 }
 
 /// The product has no such package.
-fn unsold(package: &OfferId, sold: &Product) -> Failure {
+pub(crate) fn unsold(package: &OfferId, sold: &Product) -> Failure {
     Failure::PackageUnknown(package.to_string(), sold.packages.iter().map(|package| &package.id).collect())
 }

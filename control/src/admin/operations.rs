@@ -5,16 +5,19 @@
 //! name. Invariant: what GET asks for changes nothing.
 
 use farebox_ports::reports::{BalanceReport, GrantRow, LeaseRow, SubscriptionRow, TermsReport, UsageRow};
-use serde::Serialize;
+
+mod name;
+
+pub(super) use name::{Name, Subject};
 
 use super::{
     accounts, audit,
     catalog::{Health, Publication, Shown},
-    clock, credentials, imports, money, repricings, restoring, statements,
-    subject::Subject,
-    subscriptions, tokens, upstream_credentials, upstream_secrets, watching, webhooks,
+    clock, credentials, imports, money, repricings, restoring, statements, subscriptions, tokens, upstream_credentials,
+    upstream_secrets, watching, webhooks,
 };
 use crate::{
+    customer::{PortalSession, PortalSessionWanted, RechargeRequest},
     http::{
         operation::{Operation, Parameter, delete, get, patch, post, put},
         paging::Items,
@@ -22,67 +25,6 @@ use crate::{
     },
     schema::{LedgerEntry, RefusedBatch, SealedStatement, SettlementReport},
 };
-
-/// What an operation is called: as `operationId` too, so a name that was served stays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) enum Name {
-    Describe,
-    DescribeCatalog,
-    Health,
-    PublishCatalog,
-    ShowCatalog,
-    ShowUpstreamSecret,
-    PutUpstreamCredential,
-    ListUpstreamCredentials,
-    RemoveUpstreamCredential,
-    Reprice,
-    CreateAccount,
-    ListAccounts,
-    ShowAccount,
-    ChangeAccount,
-    SetTerms,
-    ShowTerms,
-    CreateCredential,
-    ImportCredentials,
-    ListCredentials,
-    ChangeCredential,
-    RevokeCredential,
-    RotateCredential,
-    Recharge,
-    Purchase,
-    Refund,
-    Adjust,
-    ShowBalance,
-    ListGrants,
-    ListLeases,
-    Subscribe,
-    ListSubscriptions,
-    ChangePlan,
-    CancelSubscription,
-    ListEntries,
-    RestoreEntries,
-    ShowUsage,
-    ListUsageEvents,
-    ListStatements,
-    ShowStatement,
-    Settle,
-    ListSettlements,
-    ListRefusedUsage,
-    RegisterWebhook,
-    ListWebhooks,
-    ShowWebhook,
-    RemoveWebhook,
-    ListDeadLetters,
-    ResendMessages,
-    IssueToken,
-    ListTokens,
-    RevokeToken,
-    ListAudit,
-    ShowMetrics,
-    ShowClock,
-    MoveClock,
-}
 
 /// The table.
 pub(super) static TABLE: Table<Subject, Name> = Table { root: "/_farebox/admin/v1/", rows: &OPERATIONS };
@@ -160,6 +102,10 @@ static OPERATIONS: [(Subject, &[Operation<Name>]); 10] = [
                 .takes::<accounts::Change>()
                 .gives::<accounts::Account>(200)
                 .fails(&[404, 413]),
+            post(Name::MakePortalSession, "accounts/{id}/portal-sessions", "Let a user of the provider's own site in")
+                .takes::<PortalSessionWanted>()
+                .gives::<PortalSession>(201)
+                .fails(&[404, 409, 413]),
             put(Name::SetTerms, "accounts/{id}/terms", "Agree on credit, notices and the time zone")
                 .takes::<subscriptions::Terms>()
                 .replaces()
@@ -245,6 +191,16 @@ static OPERATIONS: [(Subject, &[Operation<Name>]); 10] = [
                 .paged()
                 .gives::<Items<GrantRow>>(200)
                 .fails(&[404]),
+            get(Name::ListRechargeRequests, "recharge-requests", "What customers asked to be recharged")
+                .paged()
+                .gives::<Items<RechargeRequest>>(200),
+            post(
+                Name::ConfirmRecharge,
+                "recharge-requests/{request}/confirmation",
+                "Book the money of a request that came",
+            )
+            .gives::<RechargeRequest>(200)
+            .fails(&[404]),
             get(Name::ListLeases, "accounts/{id}/leases", "What is set aside for running instances")
                 .paged()
                 .gives::<Items<LeaseRow>>(200)

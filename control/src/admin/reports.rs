@@ -12,7 +12,7 @@ use farebox_ports::reports::{BalanceReport, Query, Report};
 use serde_json::json;
 
 impl<P: Ports> Call<'_, P> {
-    pub(super) async fn balance(&self, account: &str) -> Answered {
+    pub(crate) async fn balance(&self, account: &str) -> Answered {
         match self.report(account, Query::Balance).await? {
             Report::Balance(BalanceReport { balance, available, leased, currency }) => {
                 let [balance, available, leased] = [balance, available, leased].map(|amount| currency.show(amount));
@@ -24,7 +24,7 @@ impl<P: Ports> Call<'_, P> {
         }
     }
 
-    pub(super) async fn grants(&self, account: &str) -> Answered {
+    pub(crate) async fn grants(&self, account: &str) -> Answered {
         match self.report(account, Query::Grants).await? {
             Report::Grants(rows) => {
                 self.page(rows.into_iter().map(|row| (format!("{}/{}", numbered(&row.id), row.meter.as_str()), row)))
@@ -33,21 +33,21 @@ impl<P: Ports> Call<'_, P> {
         }
     }
 
-    pub(super) async fn leases(&self, account: &str) -> Answered {
+    pub(crate) async fn leases(&self, account: &str) -> Answered {
         match self.report(account, Query::Leases).await? {
             Report::Leases(rows) => self.page(rows.into_iter().map(|row| (numbered(&row.id), row))),
             other => Err(mismatch(&other)),
         }
     }
 
-    pub(super) async fn subscriptions(&self, account: &str) -> Answered {
+    pub(crate) async fn subscriptions(&self, account: &str) -> Answered {
         match self.report(account, Query::Subscriptions).await? {
             Report::Subscriptions(rows) => self.page(rows.into_iter().map(|row| (numbered(&row.id), row))),
             other => Err(mismatch(&other)),
         }
     }
 
-    pub(super) async fn terms(&self, account: &str) -> Answered {
+    pub(crate) async fn terms(&self, account: &str) -> Answered {
         match self.report(account, Query::Terms).await? {
             Report::Terms(terms) => {
                 let mut response = Response::json(200, &terms)?;
@@ -59,7 +59,7 @@ impl<P: Ports> Call<'_, P> {
     }
 
     /// Usage in `[from, to)`; all of it when they are not said.
-    pub(super) async fn usage(&self, account: &str) -> Answered {
+    pub(crate) async fn usage(&self, account: &str) -> Answered {
         let (from, until) = self.stretch()?;
         match self.report(account, Query::Usage { from, until }).await? {
             Report::Usage(rows) => self.page(rows.into_iter().map(|row| (row.product.to_string(), row))),
@@ -67,7 +67,7 @@ impl<P: Ports> Call<'_, P> {
         }
     }
 
-    pub(super) async fn entries(&self, account: &str) -> Answered {
+    pub(crate) async fn entries(&self, account: &str) -> Answered {
         let (after, from, limit) = (self.entry_cursor()?, self.moment("from")?, self.limit()?);
         match self.report(account, Query::Entries { after, from, limit, sealed: true }).await? {
             Report::Entries(items) => {
@@ -80,18 +80,18 @@ impl<P: Ports> Call<'_, P> {
     }
 
     /// After which entry a page of the book begins.
-    pub(super) fn entry_cursor(&self) -> Result<u64, Failure> {
+    pub(crate) fn entry_cursor(&self) -> Result<u64, Failure> {
         self.cursor().map_or(Ok(0), |cursor| {
             cursor.parse().map_err(|_| Failure::Malformed("`cursor` must be one that a page gave".to_owned()))
         })
     }
 
-    pub(super) async fn report(&self, account: &str, query: Query) -> Result<Report, Failure> {
+    pub(crate) async fn report(&self, account: &str, query: Query) -> Result<Report, Failure> {
         Ok(self.ports.report(&account_id(account)?, &query).await??)
     }
 
     /// The stretch of time from `from` to `to`; all of it when they are not said.
-    pub(super) fn stretch(&self) -> Result<(Timestamp, Timestamp), Failure> {
+    pub(crate) fn stretch(&self) -> Result<(Timestamp, Timestamp), Failure> {
         let from = self.moment("from")?.unwrap_or_default();
         let until = self.moment("to")?.unwrap_or(Timestamp::MAX);
         if until < from {
@@ -109,6 +109,6 @@ impl<P: Ports> Call<'_, P> {
     }
 }
 
-pub(super) fn mismatch(report: &Report) -> Failure {
+pub(crate) fn mismatch(report: &Report) -> Failure {
     Failure::Unwritable(format!("the ledger reported {report:?}"))
 }

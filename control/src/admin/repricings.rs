@@ -20,7 +20,7 @@ use crate::{
 
 /// What a product came to for an account, by the catalogs it was sold by and by the one that was sent.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Repriced {
+pub(crate) struct Repriced {
     #[schemars(with = "Id")]
     account: AccountId,
     #[serde(flatten)]
@@ -28,7 +28,7 @@ pub(super) struct Repriced {
 }
 
 impl<P: Ports> Call<'_, P> {
-    pub(super) async fn reprice(&self) -> Answered {
+    pub(crate) async fn reprice(&self) -> Answered {
         let (from, until) = self.stretch()?;
         let source = std::str::from_utf8(self.request.body)
             .map_err(|_| Failure::Malformed("the catalog must be TOML in UTF-8".to_owned()))?;

@@ -21,7 +21,7 @@ use crate::{
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "CopiedEntries")]
-pub(super) struct Copied {
+pub(crate) struct Copied {
     /// The account's name, where it is not known any more. Its id when left out.
     #[schemars(
         length(min = 1, max = 200),
@@ -34,7 +34,7 @@ pub(super) struct Copied {
 }
 
 impl<P: Ports> Call<'_, P> {
-    pub(super) async fn restore(&self, account: &str) -> Answered {
+    pub(crate) async fn restore(&self, account: &str) -> Answered {
         let id = account_id(account)?;
         let Copied { name, items } = self.body()?;
         let name = name.unwrap_or_else(|| id.to_string());

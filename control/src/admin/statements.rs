@@ -19,7 +19,7 @@ use crate::http::{Answered, Call, Ports, Response, failure::Failure, paging::lat
 /// A month that has a statement. The last one is still being written.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "StatementPeriod")]
-pub(super) struct StatedMonth {
+pub(crate) struct StatedMonth {
     /// Such as `2026-11`, in UTC.
     period: String,
     /// Its first moment.
@@ -32,7 +32,7 @@ pub(super) struct StatedMonth {
 
 impl<P: Ports> Call<'_, P> {
     /// The months since the account was made, the latest first.
-    pub(super) async fn statements(&self, account: &str) -> Answered {
+    pub(crate) async fn statements(&self, account: &str) -> Answered {
         let (first, last) = (Month::of(self.account(account).await?.created), Month::of(self.now));
         let stated = |month: i32| {
             let (from, until) = Month(month).bounds();
@@ -42,7 +42,7 @@ impl<P: Ports> Call<'_, P> {
         self.page((first.0..=last.0).map(stated).map(keyed))
     }
 
-    pub(super) async fn statement(&self, account: &str, period: &str) -> Answered {
+    pub(crate) async fn statement(&self, account: &str, period: &str) -> Answered {
         let account = account_id(account)?;
         let month: Month = period.parse().map_err(|_| Failure::StatementUnknown)?;
         let as_csv = match self.parameter("format").as_deref() {

@@ -20,7 +20,7 @@ use crate::http::{Answered, Call, Ports, Response, failure::Failure, preconditio
 /// What is subscribed to.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Subscribe {
+pub(crate) struct Subscribe {
     #[schemars(with = "Id")]
     product: ProductId,
     #[schemars(with = "Id")]
@@ -29,7 +29,7 @@ pub(super) struct Subscribe {
 
 /// A subscription that was begun.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Subscribed {
+pub(crate) struct Subscribed {
     /// Names it from now on.
     subscription: String,
     #[serde(flatten)]
@@ -39,7 +39,7 @@ pub(super) struct Subscribed {
 /// What is agreed with an account. What is left out is not agreed.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Terms {
+pub(crate) struct Terms {
     /// How far below nothing the balance may go.
     #[serde(default)]
     #[schemars(with = "Option<Amount>")]
@@ -55,7 +55,7 @@ pub(super) struct Terms {
 }
 
 impl<P: Ports> Call<'_, P> {
-    pub(super) async fn subscribe(&self, account: &str) -> Answered {
+    pub(crate) async fn subscribe(&self, account: &str) -> Answered {
         let account = account_id(account)?;
         let key = self.idempotency_key()?;
         let wanted: Subscribe = self.body()?;
@@ -66,7 +66,7 @@ impl<P: Ports> Call<'_, P> {
         Response::json(201, &Subscribed { subscription, booked })
     }
 
-    pub(super) async fn change_plan(&self, account: &str, subscription: &str) -> Answered {
+    pub(crate) async fn change_plan(&self, account: &str, subscription: &str) -> Answered {
         let account = account_id(account)?;
         let key = self.idempotency_key()?;
         let subscription = subscription_id(subscription)?;
@@ -77,14 +77,14 @@ impl<P: Ports> Call<'_, P> {
         Response::json(200, &self.sell(&account, &key, command, sale).await?)
     }
 
-    pub(super) async fn cancel(&self, account: &str, subscription: &str) -> Answered {
+    pub(crate) async fn cancel(&self, account: &str, subscription: &str) -> Answered {
         let account = account_id(account)?;
         let key = self.idempotency_key()?;
         let command = Command::Cancel { subscription: subscription_id(subscription)?, at_once: self.flag("at_once")? };
         Response::json(200, &self.booked(&account, &key, &command).await?)
     }
 
-    pub(super) async fn set_terms(&self, account: &str) -> Answered {
+    pub(crate) async fn set_terms(&self, account: &str) -> Answered {
         let account = account_id(account)?;
         let Terms { credit_limit, low_balance, low_quota, time_zone } = self.body()?;
         if low_quota.is_some_and(|percent| percent > 100) {

@@ -51,7 +51,7 @@ struct Record {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "AdminTokenWanted")]
-pub(super) struct Wanted {
+pub(crate) struct Wanted {
     /// Whom or what it is for.
     #[schemars(
         length(min = 1, max = 200),
@@ -67,7 +67,7 @@ pub(super) struct Wanted {
 /// A token that was issued.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "NewAdminToken")]
-pub(super) struct Issued {
+pub(crate) struct Issued {
     /// To send as `Authorization: Bearer`. Shown this once.
     token: String,
     #[serde(flatten)]
@@ -77,7 +77,7 @@ pub(super) struct Issued {
 /// A token, as it is listed.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "AdminToken")]
-pub(super) struct Row {
+pub(crate) struct Row {
     #[schemars(with = "Id")]
     id: String,
     name: String,
@@ -104,7 +104,7 @@ fn entry(id: &str) -> String {
 
 impl<P: Ports> Call<'_, P> {
     /// Who sends this request.
-    pub(super) async fn actor(&self) -> Result<Actor, Failure> {
+    pub(crate) async fn actor(&self) -> Result<Actor, Failure> {
         let presented = self.request.authorization.and_then(|value| value.split_once(' '));
         let token =
             presented.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
@@ -126,7 +126,7 @@ impl<P: Ports> Call<'_, P> {
         Ok(Actor { token: record.id, name: record.name, role: record.role })
     }
 
-    pub(super) async fn issue_token(&self) -> Answered {
+    pub(crate) async fn issue_token(&self) -> Answered {
         let Wanted { name, role, expires } = self.body()?;
         names::check("name", &name)?;
         let seed = self.seed("admin-token")?;
@@ -150,11 +150,11 @@ impl<P: Ports> Call<'_, P> {
         }
     }
 
-    pub(super) async fn list_tokens(&self) -> Answered {
+    pub(crate) async fn list_tokens(&self) -> Answered {
         self.documents::<Record, _>(ADMIN_TOKENS, Row::from).await
     }
 
-    pub(super) async fn revoke_token(&self, id: &str) -> Answered {
+    pub(crate) async fn revoke_token(&self, id: &str) -> Answered {
         if !is_id(id) {
             return Err(Failure::TokenUnknown);
         }
@@ -164,7 +164,7 @@ impl<P: Ports> Call<'_, P> {
     }
 
     /// What expires, expires later than now.
-    pub(super) fn check_expiry(&self, expires: Option<Timestamp>) -> Result<(), Failure> {
+    pub(crate) fn check_expiry(&self, expires: Option<Timestamp>) -> Result<(), Failure> {
         let is_over = expires.is_some_and(|expires| expires <= self.now);
         if is_over { Err(Failure::Malformed("`expires` must be in the future".to_owned())) } else { Ok(()) }
     }

@@ -15,7 +15,7 @@ use crate::{
 
 /// What the upstream of a product verifies calls with.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct UpstreamSecret {
+pub(crate) struct UpstreamSecret {
     /// The `keyid` of the signature.
     #[schemars(with = "Id")]
     product: ProductId,
@@ -26,7 +26,7 @@ pub(super) struct UpstreamSecret {
 }
 
 impl<P: Ports> Call<'_, P> {
-    pub(super) async fn upstream_secret(&self, product: &str) -> Answered {
+    pub(crate) async fn upstream_secret(&self, product: &str) -> Answered {
         let published: Option<Published> = store::current(self.ports, CATALOG_ENTRY).await?;
         let catalog = published.ok_or(Failure::CatalogMissing)?.catalog;
         let known = product.parse().ok().filter(|id| catalog.product(id).is_some());

@@ -24,7 +24,7 @@ use crate::{
 /// Usage of one credential of one product within an hour, as a CloudEvent (<https://github.com/cloudevents/spec>, version
 /// 1.0), in the form that OpenMeter takes.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct UsageEvent {
+pub(crate) struct UsageEvent {
     specversion: &'static str,
     /// The same whenever it is read; once for each `source`.
     id: String,
@@ -42,7 +42,7 @@ pub(super) struct UsageEvent {
 
 /// What was used.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct UsageData {
+pub(crate) struct UsageData {
     #[schemars(with = "Id")]
     product: ProductId,
     #[schemars(with = "Id")]
@@ -53,13 +53,13 @@ pub(super) struct UsageData {
 }
 
 impl<P: Ports> Call<'_, P> {
-    pub(super) async fn metrics(&self) -> Answered {
+    pub(crate) async fn metrics(&self) -> Answered {
         let page = prometheus::scrape(self.ports, self.now).await?;
         Ok(Response::text("text/plain; version=0.0.4; charset=utf-8", &page))
     }
 
     /// The events of a page of the book. `farebox-cursor` says where the next page begins, also when there is none yet.
-    pub(super) async fn usage_events(&self, account: &str) -> Answered {
+    pub(crate) async fn usage_events(&self, account: &str) -> Answered {
         let account = account_id(account)?;
         let (after, limit) = (self.entry_cursor()?, self.limit()?);
         match self.ports.report(&account, &Query::Entries { after, from: None, limit, sealed: false }).await?? {

@@ -32,7 +32,7 @@ const LONGEST_URL: usize = 2_000;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "WebhookWanted")]
-pub(super) struct Wanted {
+pub(crate) struct Wanted {
     /// Where to send to.
     #[schemars(with = "WebhookUrl")]
     url: String,
@@ -44,7 +44,7 @@ pub(super) struct Wanted {
 /// A new endpoint.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "NewWebhook")]
-pub(super) struct Registered {
+pub(crate) struct Registered {
     /// To verify signatures with. Shown this once.
     secret: String,
     #[serde(flatten)]
@@ -54,7 +54,7 @@ pub(super) struct Registered {
 /// An endpoint.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Webhook")]
-pub(super) struct Row {
+pub(crate) struct Row {
     #[schemars(with = "Id")]
     id: String,
     url: String,
@@ -81,7 +81,7 @@ impl Row {
 /// A message that was given up.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "DeadLetter")]
-pub(super) struct Dead {
+pub(crate) struct Dead {
     /// Names the message: its `webhook-id`.
     id: String,
     #[schemars(with = "MessageType")]
@@ -109,7 +109,7 @@ impl From<DeadLetter> for Dead {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Resend")]
-pub(super) struct Resend {
+pub(crate) struct Resend {
     /// Messages by their ids; missing for the first 50 that were given up.
     #[schemars(length(max = 50))]
     messages: Option<Vec<String>>,
@@ -117,7 +117,7 @@ pub(super) struct Resend {
 
 /// What became of a message that was sent again.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Resent {
+pub(crate) struct Resent {
     id: String,
     /// Whether it was taken.
     taken: bool,
@@ -127,7 +127,7 @@ pub(super) struct Resent {
 }
 
 impl<P: Ports> Call<'_, P> {
-    pub(super) async fn register_webhook(&self) -> Answered {
+    pub(crate) async fn register_webhook(&self) -> Answered {
         let Wanted { url, events } = self.body()?;
         check_url(&url, &self.settings.local_hosts)?;
         if let Some(unknown) = events.iter().flatten().find(|event| !TYPES.contains(&event.as_str())) {
@@ -161,7 +161,7 @@ impl<P: Ports> Call<'_, P> {
         }
     }
 
-    pub(super) async fn list_webhooks(&self) -> Answered {
+    pub(crate) async fn list_webhooks(&self) -> Answered {
         let (keys, cursor) = self.keys(WEBHOOKS).await?;
         let mut items = Vec::with_capacity(keys.len());
         for key in &keys {
@@ -172,12 +172,12 @@ impl<P: Ports> Call<'_, P> {
         Response::json(200, &Items { items, cursor })
     }
 
-    pub(super) async fn show_webhook(&self, id: &str) -> Answered {
+    pub(crate) async fn show_webhook(&self, id: &str) -> Answered {
         let endpoint = self.webhook(id).await?;
         Response::json(200, &self.webhook_row(endpoint).await?)
     }
 
-    pub(super) async fn remove_webhook(&self, id: &str) -> Answered {
+    pub(crate) async fn remove_webhook(&self, id: &str) -> Answered {
         if !is_id(id) || !store::remove(self.ports, &webhooks::endpoint_entry(id)).await? {
             return Err(Failure::WebhookUnknown);
         }
@@ -185,12 +185,12 @@ impl<P: Ports> Call<'_, P> {
         Ok(Response::empty())
     }
 
-    pub(super) async fn dead_letters(&self, id: &str) -> Answered {
+    pub(crate) async fn dead_letters(&self, id: &str) -> Answered {
         let prefix = webhooks::dead_letters(&self.webhook(id).await?.id);
         self.documents::<DeadLetter, _>(&prefix, Dead::from).await
     }
 
-    pub(super) async fn resend(&self, id: &str) -> Answered {
+    pub(crate) async fn resend(&self, id: &str) -> Answered {
         let endpoint = self.webhook(id).await?;
         let Resend { messages } = self.body()?;
         let messages = match messages {

@@ -24,6 +24,8 @@ pub(crate) struct Call<'a, P> {
     pub(crate) random: [u8; RANDOM_BYTES],
     /// The id of who sends it, once that is known: whose idempotency key it carries.
     pub(crate) sender: OnceCell<String>,
+    /// What the sender's idempotency keys begin with in a book, so that no customer uses one of the provider's.
+    pub(crate) key_scope: &'static str,
     /// Who stands in the audit log for it, once it is known that it can change something.
     pub(crate) recorded_as: OnceCell<Actor>,
     /// Whether its body is a secret, or nothing that the operation reads, and stands in no record.

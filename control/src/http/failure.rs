@@ -29,6 +29,38 @@ pub(crate) enum Failure {
     RouteUnknown,
     #[error("This path takes {}.", .0.join(", "))]
     MethodUnsupported(Vec<&'static str>),
+    #[error("Sign in, or send a call credential: its plain key, as `Authorization: Bearer` or `X-API-Key`.")]
+    SessionMissing,
+    #[error("This is done by a person who is signed in. A call credential cannot.")]
+    PersonNeeded,
+    #[error("A page of another site cannot do this. Send `Origin` with the address of this one.")]
+    OriginForeign,
+    #[error("This needs the role {needs} in the account, and you have the role {has}.")]
+    MembershipTooLow { needs: &'static str, has: &'static str },
+    #[error("The code or link is wrong, was used, is too old, or was asked for in another browser. Ask for a new one.")]
+    SignInRefused,
+    #[error("Too many were asked for. Try again in {0} seconds.")]
+    TooMany(i64),
+    #[error("New accounts are made by the provider only. Ask them for one, or for an invitation.")]
+    SignUpClosed,
+    #[error("Mail cannot be sent here: the provider has not said how.")]
+    MailUnset,
+    #[error("An account always has an owner. Make somebody else one first.")]
+    LastOwner,
+    #[error("The account has no such member.")]
+    MemberUnknown,
+    #[error("The account has no such invitation.")]
+    InvitationUnknown,
+    #[error("An account has at most {0} members and invitations.")]
+    MembersFull(usize),
+    #[error("This link was opened before, or is too old. Ask for another where you got it.")]
+    EntryOver,
+    #[error("The account has bought `{0}`, which is sold once.")]
+    OfferOnce(String),
+    #[error("There is no recharge request with this reference.")]
+    RechargeRequestUnknown,
+    #[error("This exists in development only.")]
+    DevelopmentOnly,
     #[error("The request cannot be understood: {0}.")]
     Malformed(String),
     #[error("The body is larger than {BODY_LIMIT} bytes.")]
@@ -146,6 +178,22 @@ impl Failure {
             Self::Forbidden { .. } => (403, "admin.forbidden", "Role does not allow it"),
             Self::RouteUnknown => (404, "route.unknown", "No such path"),
             Self::MethodUnsupported(_) => (405, "method.unsupported", "Method not supported here"),
+            Self::SessionMissing => (401, "session.missing", "Not signed in"),
+            Self::PersonNeeded => (403, "session.needed", "Not for call credentials"),
+            Self::OriginForeign => (403, "origin.foreign", "From another site"),
+            Self::MembershipTooLow { .. } => (403, "member.forbidden", "Role does not allow it"),
+            Self::SignInRefused => (401, "sign_in.refused", "Not signed in"),
+            Self::TooMany(_) => (429, "sign_in.too_many", "Too many"),
+            Self::SignUpClosed => (403, "sign_up.closed", "No new accounts"),
+            Self::MailUnset => (503, "mail.unset", "Mail is not set up"),
+            Self::LastOwner => (409, "member.last_owner", "The last owner"),
+            Self::MemberUnknown => (404, "member.unknown", "No such member"),
+            Self::InvitationUnknown => (404, "invitation.unknown", "No such invitation"),
+            Self::MembersFull(_) => (409, "member.too_many", "Too many members"),
+            Self::EntryOver => (404, "portal_session.over", "Link is over"),
+            Self::OfferOnce(_) => (409, "offer.once", "Sold once"),
+            Self::RechargeRequestUnknown => (404, "recharge_request.unknown", "No such recharge request"),
+            Self::DevelopmentOnly => (404, "development.only", "In development only"),
             Self::Malformed(_) => (400, "request.malformed", "Malformed request"),
             Self::BodyTooLarge => (413, "body.too_large", "Body too large"),
             Self::IdempotencyKeyMissing => (400, "idempotency_key.missing", "No idempotency key"),
@@ -217,7 +265,8 @@ impl Failure {
         let document = Document { r#type: "about:blank", title, status, detail, code, request_id, problems };
         let mut headers = vec![("content-type", "application/problem+json".to_owned())];
         match self {
-            Self::Unauthorized => headers.push(("www-authenticate", "Bearer".to_owned())),
+            Self::TooMany(seconds) => headers.push(("retry-after", seconds.to_string())),
+            Self::Unauthorized | Self::SessionMissing => headers.push(("www-authenticate", "Bearer".to_owned())),
             Self::MethodUnsupported(methods) => headers.push(("allow", methods.join(", "))),
             Self::Port(_) => headers.push(("retry-after", "1".to_owned())),
             _ => {}

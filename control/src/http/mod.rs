@@ -17,10 +17,12 @@ pub(crate) mod retry;
 pub(crate) mod table;
 
 use farebox_core::credential::MasterKey;
-use farebox_ports::{Documents, DueIndex, Host, KeyValue, Ledger, UsageJournal, Web, reports::Reports};
+use farebox_ports::{Directory, Documents, DueIndex, Host, KeyValue, Ledger, UsageJournal, Web, reports::Reports};
 
 pub use addresses::LocalHosts;
 pub use failure::malformed;
+
+use crate::mail::MailService;
 
 pub(crate) use self::call::{Answered, Call};
 
@@ -41,10 +43,12 @@ pub struct Settings {
     pub clock_moves: bool,
     /// The hosts of this machine, or that only it reaches, which upstreams and webhooks may be at.
     pub local_hosts: LocalHosts,
+    /// How mail goes out; `None` where it does not.
+    pub mail: Option<MailService>,
 }
 
 /// A request to `/_farebox/`, as far as it matters.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Request<'a> {
     /// The method, as sent.
     pub method: &'a str,
@@ -58,6 +62,16 @@ pub struct Request<'a> {
     pub idempotency_key: Option<&'a str>,
     /// The `If-Match` header.
     pub if_match: Option<&'a str>,
+    /// The `X-API-Key` header.
+    pub api_key: Option<&'a str>,
+    /// The `Cookie` header.
+    pub cookie: Option<&'a str>,
+    /// The `Origin` header.
+    pub origin: Option<&'a str>,
+    /// The host and, where it is not the scheme's own, port that the request was sent to.
+    pub host: &'a str,
+    /// The address that it came from, where the platform says.
+    pub address: Option<&'a str>,
     /// The length that the `Content-Length` header announces.
     pub length: Option<u64>,
     /// The body; empty where [`handle_head`](crate::handle_head) reads it.
@@ -76,9 +90,9 @@ pub struct Response {
 }
 
 /// All that the control plane needs.
-pub trait Ports: KeyValue + Documents + UsageJournal + Ledger + DueIndex + Reports + Web + Host {}
+pub trait Ports: KeyValue + Documents + Directory + UsageJournal + Ledger + DueIndex + Reports + Web + Host {}
 
-impl<P: KeyValue + Documents + UsageJournal + Ledger + DueIndex + Reports + Web + Host> Ports for P {}
+impl<P: KeyValue + Documents + Directory + UsageJournal + Ledger + DueIndex + Reports + Web + Host> Ports for P {}
 
 /// Names a request, for whom it failed and for the operator's log.
 pub(crate) fn request_id(random: &[u8; RANDOM_BYTES]) -> String {

@@ -122,8 +122,10 @@ fn describe<N: Copy>(operation: &Operation<N>, schemas: &mut Schemas, problem: &
     // Every token may read; what more is asked of one can be missing.
     let common: &[u16] = match operation.permission {
         Permission::Anyone => &[400, 500, 503],
-        Permission::Token(Role::ReadOnly) => &[400, 401, 500, 503],
-        Permission::Token(_) => &[400, 401, 403, 500, 503],
+        Permission::Token(Role::ReadOnly) | Permission::PersonOrCredential => &[400, 401, 500, 503],
+        Permission::MemberOrCredential => &[400, 401, 404, 500, 503],
+        Permission::Member(_) => &[400, 401, 403, 404, 500, 503],
+        Permission::Token(_) | Permission::Person => &[400, 401, 403, 500, 503],
     };
     for status in common.iter().chain(operation.failures) {
         responses.insert(status.to_string(), failure("Not done; the problem's code and detail say why"));

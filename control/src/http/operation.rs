@@ -196,6 +196,11 @@ impl<N: Copy> Operation<N> {
         Self { status: 204, ..self }
     }
 
+    /// The answer leads to another page.
+    pub(crate) const fn leads_on(self) -> Self {
+        Self { status: 303, ..self }
+    }
+
     pub(crate) const fn or_csv(self) -> Self {
         Self { also_csv: true, ..self.with(Parameter::Format) }
     }

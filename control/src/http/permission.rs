@@ -12,6 +12,41 @@ pub(crate) enum Permission {
     Anyone,
     /// An admin token of this role or more.
     Token(Role),
+    /// A person who is signed in.
+    Person,
+    /// A person who is signed in, or a call credential.
+    PersonOrCredential,
+    /// A member, of this role or more, of the account that the path names.
+    Member(Membership),
+    /// Any member of that account, or one of its call credentials.
+    MemberOrCredential,
+}
+
+/// What a member may do with an account. Each includes what the ones before it do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "MemberRole", inline)]
+pub(crate) enum Membership {
+    /// See everything but secrets.
+    Viewer,
+    /// Make and revoke credentials.
+    Developer,
+    /// Buy, subscribe, and look after members who are no owners.
+    Manager,
+    /// Look after owners too.
+    Owner,
+}
+
+impl Membership {
+    /// As it is written.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Developer => "developer",
+            Self::Manager => "manager",
+            Self::Owner => "owner",
+        }
+    }
 }
 
 /// What an admin token lets its bearer do. Each includes what the ones before it do.

@@ -65,7 +65,7 @@ impl<P: Ports> Call<'_, P> {
         let is_fit =
             |key: &&str| (1..=LONGEST_KEY).contains(&key.len()) && key.bytes().all(|b| matches!(b, b' '..=b'~'));
         let key = self.request.idempotency_key.map(str::trim).filter(is_fit);
-        key.map(|key| IdempotencyKey(key.to_owned())).ok_or(Failure::IdempotencyKeyMissing)
+        key.map(|key| IdempotencyKey(format!("{}{key}", self.key_scope))).ok_or(Failure::IdempotencyKeyMissing)
     }
 
     /// Whether what was made before may be shown again to a request with this seed: it must be the same request, and not be

@@ -52,6 +52,16 @@ pub enum Language {
     Chinese,
 }
 
+impl Language {
+    /// As it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::Chinese => "zh",
+        }
+    }
+}
+
 /// A page of the provider's own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {

@@ -55,8 +55,7 @@ impl Directory for Platform {
             (Some(before), Some(after)) => {
                 let statement = "UPDATE farebox_directory SET body = $1, until = $2 \
                      WHERE key = $3 AND body = $4 AND until > $5 RETURNING key";
-                let values =
-                    [after.as_bytes().into(), kept.into(), key.into(), before.as_bytes().into(), now.into()];
+                let values = [after.as_bytes().into(), kept.into(), key.into(), before.as_bytes().into(), now.into()];
                 self.database().query(statement, &values).await?
             }
             (Some(before), None) => {

@@ -10,7 +10,7 @@ mod plain_keys;
 mod prices;
 mod publishing;
 mod restore;
-mod shop;
+pub(crate) mod shop;
 mod table;
 mod webhooks;
 

@@ -154,7 +154,8 @@ impl World {
 
 /// What names a row.
 fn name(row: &Value) -> String {
-    let members = ["account", "id", "name", "key", "meter", "seq", "period", "product", "request_id", "batch"];
+    let members =
+        ["account", "reference", "id", "name", "key", "meter", "seq", "period", "product", "request_id", "batch"];
     let named: Vec<String> = members.iter().filter_map(|member| row.get(member)).map(Value::to_string).collect();
     let at = (row.get("id").is_none()).then(|| row["at"].to_string());
     format!("{named:?} {at:?}")
@@ -210,6 +211,18 @@ fn change_of(pattern: &str) -> Change {
             world.put(&format!("refused/{key}/-"), &json!({ "batch": key, "reason": "x" }));
             let gone = first["batch"].as_str();
             gone.iter().for_each(|gone| world.remove(&format!("refused/{gone}/-")));
+        },
+        "recharge-requests" => |world, first| {
+            let number = world.next();
+            let reference = format!("rr_{:03}", if number.is_multiple_of(2) { number } else { 900 - number });
+            let (amount, at) = ("1.00", "2026-11-01T00:00:00Z");
+            let request = json!({
+                "reference": reference, "account": world.bob, "amount": amount, "currency": "USD", "status": "open",
+                "created": at
+            });
+            world.put(&format!("recharge-request/{reference}"), &request);
+            let gone = first["reference"].as_str();
+            gone.iter().for_each(|gone| world.remove(&format!("recharge-request/{gone}")));
         },
         "admin-tokens" => |world, first| {
             world.post("admin-tokens", &json!({ "name": "Eve", "role": "operator" }));

@@ -95,8 +95,13 @@ impl Shop {
     /// With nothing published.
     pub(crate) fn empty() -> Self {
         let local_hosts = LocalHosts::default().with_loopback();
-        let settings =
-            Settings { token: "right-token".into(), master_key: master_key(), clock_moves: false, local_hosts };
+        let settings = Settings {
+            token: "right-token".into(),
+            master_key: master_key(),
+            clock_moves: false,
+            local_hosts,
+            mail: None,
+        };
         let memory = Memory::new("2026-11-01T00:00:00Z".parse().expect("a time"));
         let mut shop = Self { memory, settings, description: json!({}), requests: Cell::new(0) };
         let answer = shop.send(Request { path: "/_farebox/openapi.json", ..shop.request("GET", "", b"") });
@@ -119,9 +124,8 @@ impl Shop {
             query,
             authorization: Some("Bearer right-token"),
             idempotency_key: None,
-            if_match: None,
-            length: None,
             body,
+            ..Request::default()
         }
     }
 

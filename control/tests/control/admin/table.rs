@@ -9,7 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use farebox_books::EntryStore;
 use farebox_control::{BODY_LIMIT, Request};
 use farebox_core::{catalog::CATALOG_ENTRY, time::DAY};
-use farebox_ports::{Host, KeyValue, keys::STORED};
+use farebox_ports::{
+    Documents, Host, KeyValue,
+    keys::{RECHARGE_REQUESTS, STORED},
+};
 use serde_json::{Value, json};
 
 use super::shop::{CATALOG, Shop, ready};
@@ -41,7 +44,14 @@ impl World {
             ("{period}", "2026-11".to_owned()),
             ("{token}", text(&token, "id")),
             ("{webhook}", text(&webhook, "id")),
+            ("{request}", "rr_1".to_owned()),
         ]);
+        let request = json!({
+            "reference": "rr_1", "account": names["{id}"], "amount": "1.00", "currency": "USD", "status": "open",
+            "created": "2026-11-01T00:00:00Z"
+        });
+        let entry = format!("{RECHARGE_REQUESTS}rr_1");
+        assert!(ready(shop.memory.exchange(&entry, None, Some(&request.to_string()))).unwrap());
         Self { shop, names, reader: text(&token, "token") }
     }
 
@@ -75,7 +85,10 @@ impl World {
     /// A request that the row's operation carries out, as far as its body goes.
     fn body(method: &str, pattern: &str) -> Value {
         match (method, pattern) {
-            ("GET" | "DELETE", _) | ("POST", "/settlements") => Value::Null,
+            ("GET" | "DELETE", _) | ("POST", "/settlements" | "/recharge-requests/{request}/confirmation") => {
+                Value::Null
+            }
+            ("POST", "/accounts/{id}/portal-sessions") => json!({ "email": "bob@example.com" }),
             ("POST", "/accounts/{id}/credentials/imports") => json!({ "hashes": ["0".repeat(64)] }),
             ("PUT", "/upstream-credentials/{id}") => json!({ "secret": "hush" }),
             ("PUT", "/catalog") | ("POST", "/repricings") => json!(CATALOG),
@@ -220,7 +233,7 @@ fn without_a_catalog(seen: &mut Seen) {
     for row in [("GET", "/catalog"), ("GET", "/products/{id}/upstream-secret"), ("POST", "/repricings")]
         .into_iter()
         .chain([("POST", "/accounts"), ("POST", "/accounts/{id}/purchases"), ("POST", "/accounts/{id}/subscriptions")])
-        .chain([("PATCH", "/accounts/{id}/subscriptions/{subscription}")])
+        .chain([("PATCH", "/accounts/{id}/subscriptions/{subscription}"), ("POST", "/accounts/{id}/portal-sessions")])
     {
         assert_eq!(seen.send(&world, row, "", &sent("other", World::body(row.0, row.1))), 409, "{row:?}");
     }

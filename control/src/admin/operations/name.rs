@@ -1,0 +1,83 @@
+//! What the operations of the admin API are called, and what they are about.
+
+use serde::Serialize;
+
+/// What an operation is called: as `operationId` too, so a name that was served stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::admin) enum Name {
+    Describe,
+    DescribeCatalog,
+    Health,
+    PublishCatalog,
+    ShowCatalog,
+    ShowUpstreamSecret,
+    PutUpstreamCredential,
+    ListUpstreamCredentials,
+    RemoveUpstreamCredential,
+    Reprice,
+    CreateAccount,
+    ListAccounts,
+    ShowAccount,
+    ChangeAccount,
+    SetTerms,
+    ShowTerms,
+    CreateCredential,
+    ImportCredentials,
+    ListCredentials,
+    ChangeCredential,
+    RevokeCredential,
+    RotateCredential,
+    Recharge,
+    Purchase,
+    Refund,
+    Adjust,
+    ShowBalance,
+    ListGrants,
+    ListLeases,
+    Subscribe,
+    ListSubscriptions,
+    ChangePlan,
+    CancelSubscription,
+    ListEntries,
+    RestoreEntries,
+    ShowUsage,
+    ListUsageEvents,
+    ListStatements,
+    ShowStatement,
+    Settle,
+    ListSettlements,
+    ListRefusedUsage,
+    RegisterWebhook,
+    ListWebhooks,
+    ShowWebhook,
+    RemoveWebhook,
+    ListDeadLetters,
+    ResendMessages,
+    IssueToken,
+    ListTokens,
+    RevokeToken,
+    MakePortalSession,
+    ListRechargeRequests,
+    ConfirmRecharge,
+    ListAudit,
+    ShowMetrics,
+    ShowClock,
+    MoveClock,
+}
+
+/// What an operation is about: its tag in the description.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::admin) enum Subject {
+    Description,
+    Catalog,
+    Accounts,
+    Credentials,
+    Money,
+    Subscriptions,
+    Books,
+    Settlement,
+    Webhooks,
+    Administration,
+}

@@ -1,0 +1,8 @@
+//! The customer API on the platform in memory.
+
+mod market;
+mod members;
+mod money;
+mod portal;
+mod sign_in;
+mod table;
