@@ -154,7 +154,7 @@ fn minute(book: &mut Book, written: u64) -> Result<Command> {
 
 /// A batch of `writer`; with `total`, it closes its lease, of which so many calls were used.
 fn batch(book: &Book, writer: u64, sequence: u64, lease: LeaseId, total: Option<u64>) -> Result<AccountBatch> {
-    let used = |calls| Usage { calls, ingress_bytes: 0, egress_bytes: calls * 1024 };
+    let used = |calls| Usage { calls, ingress_bytes: 0, egress_bytes: calls * 1024, ..Usage::NONE };
     let (account, product) = ("bench".parse()?, "bench".parse()?);
     let line = Line { account, credential: "ak_bench".parse()?, product, lease, usage: used(CALLS) };
     let closings = total.map(|calls| Closing { account: line.account.clone(), lease, total: used(calls) });
@@ -171,7 +171,8 @@ fn lease(writer: u64) -> Result<Command> {
         product: "bench".parse()?,
         writer: format!("w{writer}").parse()?,
         rate: Some(rate()),
-        want: Usage { calls: CALLS * BATCHES, ingress_bytes: 0, egress_bytes: 0 },
+        want: Usage { calls: CALLS * BATCHES, ingress_bytes: 0, egress_bytes: 0, ..Usage::NONE },
+        units_of_call: 0,
         lasting: 2 * MINUTE,
         while_plenty: 0,
     })

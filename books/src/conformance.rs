@@ -131,6 +131,7 @@ pub async fn check_crowd_of_leases<L: Ledger>(instances: &[L], account: &Account
             writer: format!("w{at}").parse().expect("it is an id"),
             rate: None,
             want,
+            units_of_call: 0,
             lasting: MINUTE,
             while_plenty: 0,
         };

@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn the_stored_form_stays_what_it_is() {
-        let usage = Usage { calls: 1, ingress_bytes: 2, egress_bytes: 300 };
+        let usage = Usage { calls: 1, ingress_bytes: 2, egress_bytes: 300, ..Usage::NONE };
         let line = Line {
             account: "acc_a".parse().unwrap(),
             credential: "ak_b".parse().unwrap(),

@@ -1,7 +1,7 @@
 //! A lease as the instance that holds it sees it: what the ledger set aside for it, and what it has spent of that.
 //!
 //! Decides whether one more call is paid for, with no round trip. Invariant: the calls admitted on a lease never exceed
-//! its allowance, and neither do the bytes that were used of it and those that are set aside for calls in flight. A lease ends by the instance's own clock, counted from when it was asked for: however wrong that
+//! its allowance, and neither do the bytes and units that were used of it and those that are set aside for calls in flight. A lease ends by the instance's own clock, counted from when it was asked for: however wrong that
 //! clock is, no call is admitted after the ledger's end. Whoever sees its clock set back must not use it any more.
 
 use serde::{Deserialize, Serialize};
@@ -38,10 +38,10 @@ pub struct Held {
     /// From then on nothing is admitted on it, by the instance's clock.
     until: Timestamp,
     admitted: u64,
-    ingress_bytes: u64,
-    egress_bytes: u64,
+    /// What was used but for the calls.
+    used: Usage,
     in_flight: u64,
-    /// Bytes that calls in flight may still use.
+    /// Bytes and units that calls in flight may still use.
     reserved: Usage,
 }
 
@@ -49,7 +49,7 @@ impl Held {
     /// A lease that nothing was spent of yet. `asked`: the instance's time when it asked for it.
     pub const fn new(lease: Lease, asked: Timestamp) -> Self {
         let until = asked.plus(lease.lasts);
-        Self { lease, until, admitted: 0, ingress_bytes: 0, egress_bytes: 0, in_flight: 0, reserved: Usage::NONE }
+        Self { lease, until, admitted: 0, used: Usage::NONE, in_flight: 0, reserved: Usage::NONE }
     }
 
     /// The lease.
@@ -62,14 +62,20 @@ impl Held {
         self.until = self.until.min(now);
     }
 
-    /// Takes one call off the lease, or says that it does not pay for one more.
-    pub fn admit(&mut self, now: Timestamp) -> bool {
-        if !self.pays(now) {
+    /// Takes one call off the lease that may come to so many units, which are set aside; or says that it does not pay for it.
+    pub fn admit(&mut self, units: u64, now: Timestamp) -> bool {
+        if !self.pays_for(units, now) {
             return false;
         }
         self.admitted += 1;
         self.in_flight += 1;
+        self.reserved.units = self.reserved.units.saturating_add(units);
         true
+    }
+
+    /// Whether one more call would be admitted that may come to so many units.
+    pub fn pays_for(&self, units: u64, now: Timestamp) -> bool {
+        self.pays(now) && self.left(Meter::Units).is_none_or(|left| left >= units)
     }
 
     /// Whether it has not ended.
@@ -77,7 +83,7 @@ impl Held {
         now < self.until
     }
 
-    /// Whether one more call would be admitted.
+    /// Whether something is left for one more call.
     pub fn pays(&self, now: Timestamp) -> bool {
         self.lasts(now) && self.lease.allowance.iter().all(|(meter, _)| self.left(meter).unwrap_or(1) > 0)
     }
@@ -111,8 +117,7 @@ impl Held {
 
     /// Books bytes of a call that is still in flight, for which they were set aside.
     pub const fn book(&mut self, usage: &Usage) {
-        self.ingress_bytes = self.ingress_bytes.saturating_add(usage.ingress_bytes);
-        self.egress_bytes = self.egress_bytes.saturating_add(usage.egress_bytes);
+        self.use_up(usage);
         self.release(usage);
     }
 
@@ -121,8 +126,11 @@ impl Held {
     pub const fn finish(&mut self, usage: &Usage) {
         self.in_flight = self.in_flight.saturating_sub(1);
         self.admitted = self.admitted.saturating_add(usage.calls).saturating_sub(1);
-        self.ingress_bytes = self.ingress_bytes.saturating_add(usage.ingress_bytes);
-        self.egress_bytes = self.egress_bytes.saturating_add(usage.egress_bytes);
+        self.use_up(usage);
+    }
+
+    const fn use_up(&mut self, usage: &Usage) {
+        self.used.add(&Usage { calls: 0, ..*usage });
     }
 
     /// Takes back what was set aside and is not needed.
@@ -136,7 +144,8 @@ impl Held {
         self.admitted = self.admitted.saturating_sub(u64::from(with_place));
     }
 
-    /// Takes over a call in flight, with its place where that is not booked yet, and with bytes that have gone already.
+    /// Takes over a call in flight, with its place where that is not booked yet, with bytes that have gone already and with the units
+    /// that it may come to.
     pub fn enter(&mut self, with_place: bool, gone: &Usage) {
         self.in_flight = self.in_flight.saturating_add(1);
         self.admitted = self.admitted.saturating_add(u64::from(with_place));
@@ -150,7 +159,7 @@ impl Held {
 
     /// What was spent, in-flight calls included.
     pub const fn spent(&self) -> Usage {
-        Usage { calls: self.admitted, ingress_bytes: self.ingress_bytes, egress_bytes: self.egress_bytes }
+        Usage { calls: self.admitted, ..self.used }
     }
 
     /// Whether so little is left that the next lease should be asked for now: a quarter of any meter.
@@ -188,7 +197,7 @@ mod tests {
             let mut held = held(&[(Meter::Calls, allowed)]);
             let mut answered = 0;
             for answer in answers {
-                if held.admit(Timestamp::default()) {
+                if held.admit(0, Timestamp::default()) {
                     let calls = u64::from(answer);
                     answered += calls;
                     held.finish(&Usage { calls, ..Usage::default() });
@@ -203,30 +212,30 @@ mod tests {
     #[test]
     fn bytes_stop_the_call_after_the_one_that_used_them_up() {
         let mut held = held(&[(Meter::TotalBytes, 10)]);
-        assert!(held.admit(Timestamp::default()));
-        held.finish(&Usage { calls: 1, ingress_bytes: 4, egress_bytes: 60 });
-        assert!(!held.admit(Timestamp::default()));
+        assert!(held.admit(0, Timestamp::default()));
+        held.finish(&Usage { calls: 1, ingress_bytes: 4, egress_bytes: 60, ..Usage::NONE });
+        assert!(!held.admit(0, Timestamp::default()));
         assert_eq!(held.left(Meter::Calls), None);
     }
 
     #[test]
     fn bytes_that_are_set_aside_are_nobody_elses() {
         let mut held = held(&[(Meter::TotalBytes, 10)]);
-        assert!(held.admit(Timestamp::default()) && held.admit(Timestamp::default()));
-        let want = Usage { calls: 0, ingress_bytes: 4, egress_bytes: 4 };
+        assert!(held.admit(0, Timestamp::default()) && held.admit(0, Timestamp::default()));
+        let want = Usage { calls: 0, ingress_bytes: 4, egress_bytes: 4, ..Usage::NONE };
         assert_eq!(held.set_aside(&want), want);
         assert_eq!(held.set_aside(&want), Usage { ingress_bytes: 2, ..Usage::NONE });
-        assert!(!held.admit(Timestamp::default()), "all is set aside");
+        assert!(!held.admit(0, Timestamp::default()), "all is set aside");
         held.book(&Usage { egress_bytes: 3, ..Usage::NONE });
         assert_eq!(held.left(Meter::TotalBytes), Some(0), "what was set aside is used");
-        held.release(&Usage { ingress_bytes: 4, egress_bytes: 1, calls: 0 });
+        held.release(&Usage { ingress_bytes: 4, egress_bytes: 1, calls: 0, ..Usage::NONE });
         assert_eq!(held.left(Meter::TotalBytes), Some(5));
     }
 
     #[test]
     fn a_call_that_goes_over_to_another_lease_takes_its_place_along() {
         let (mut one, mut other) = (held(&[(Meter::Calls, 1)]), held(&[(Meter::Calls, 1)]));
-        assert!(one.admit(Timestamp::default()));
+        assert!(one.admit(0, Timestamp::default()));
         one.leave(true);
         other.enter(true, &Usage::NONE);
         other.finish(&Usage { calls: 1, ..Usage::NONE });
@@ -245,8 +254,8 @@ mod tests {
     #[test]
     fn nothing_is_admitted_after_the_end() {
         let mut held = held(&[(Meter::Calls, 10)]);
-        assert!(held.admit(Timestamp::from_millis(999)));
-        assert!(!held.admit(Timestamp::from_millis(1_000)));
+        assert!(held.admit(0, Timestamp::from_millis(999)));
+        assert!(!held.admit(0, Timestamp::from_millis(1_000)));
     }
 
     #[test]
@@ -254,7 +263,7 @@ mod tests {
         for wrong in [-1_000_000, 1_000_000] {
             let asked = Timestamp::from_millis(wrong);
             let mut held = asked_at(asked, &[(Meter::Calls, 10)]);
-            assert!(held.admit(asked.plus(999)) && !held.admit(asked.plus(1_000)));
+            assert!(held.admit(0, asked.plus(999)) && !held.admit(0, asked.plus(1_000)));
         }
     }
 }

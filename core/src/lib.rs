@@ -22,5 +22,6 @@ pub mod rejection;
 pub mod request;
 pub mod signature;
 pub mod time;
+pub mod units;
 pub mod upstream_credential;
 pub mod webhook;

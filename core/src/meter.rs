@@ -3,6 +3,8 @@
 //! Invariant: counts only grow, and an overflow saturates instead of wrapping, so that a bad number can never turn a
 //! large usage into a small one.
 
+mod stored;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap};
@@ -19,11 +21,14 @@ pub enum Meter {
     EgressBytes,
     /// Bytes of request and response bodies together.
     TotalBytes,
+    /// What a call counts for by its route or its upstream's word: credits, tokens, characters.
+    Units,
 }
 
 impl Meter {
     /// Every meter, in the order in which they are shown.
-    pub const ALL: [Meter; 4] = [Meter::Calls, Meter::IngressBytes, Meter::EgressBytes, Meter::TotalBytes];
+    pub const ALL: [Meter; 5] =
+        [Meter::Calls, Meter::IngressBytes, Meter::EgressBytes, Meter::TotalBytes, Meter::Units];
 
     /// The name in the API and in the catalog.
     pub const fn as_str(self) -> &'static str {
@@ -32,12 +37,13 @@ impl Meter {
             Meter::IngressBytes => "ingress_bytes",
             Meter::EgressBytes => "egress_bytes",
             Meter::TotalBytes => "total_bytes",
+            Meter::Units => "units",
         }
     }
 }
 
-/// What was used: calls, and the bytes of their bodies. Headers are not counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// What was used: calls, the bytes of their bodies, and units. Headers are not counted. [`stored`] says how it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {
     /// Calls that the upstream answered.
     pub calls: u64,
@@ -45,11 +51,15 @@ pub struct Usage {
     pub ingress_bytes: u64,
     /// Bytes of response bodies.
     pub egress_bytes: u64,
+    /// Units.
+    pub units: u64,
+    /// Calls that went to the upstream and are not charged. No meter: nobody pays for them.
+    pub uncharged: u64,
 }
 
 impl Usage {
     /// Nothing.
-    pub const NONE: Self = Self { calls: 0, ingress_bytes: 0, egress_bytes: 0 };
+    pub const NONE: Self = Self { calls: 0, ingress_bytes: 0, egress_bytes: 0, units: 0, uncharged: 0 };
 
     /// The count of one meter.
     pub const fn get(&self, meter: Meter) -> u64 {
@@ -58,6 +68,7 @@ impl Usage {
             Meter::IngressBytes => self.ingress_bytes,
             Meter::EgressBytes => self.egress_bytes,
             Meter::TotalBytes => self.ingress_bytes.saturating_add(self.egress_bytes),
+            Meter::Units => self.units,
         }
     }
 
@@ -66,6 +77,8 @@ impl Usage {
         self.calls = self.calls.saturating_add(other.calls);
         self.ingress_bytes = self.ingress_bytes.saturating_add(other.ingress_bytes);
         self.egress_bytes = self.egress_bytes.saturating_add(other.egress_bytes);
+        self.units = self.units.saturating_add(other.units);
+        self.uncharged = self.uncharged.saturating_add(other.uncharged);
     }
 
     /// What is left without `other`, nothing at least.
@@ -74,22 +87,31 @@ impl Usage {
             calls: self.calls.saturating_sub(other.calls),
             ingress_bytes: self.ingress_bytes.saturating_sub(other.ingress_bytes),
             egress_bytes: self.egress_bytes.saturating_sub(other.egress_bytes),
+            units: self.units.saturating_sub(other.units),
+            uncharged: self.uncharged.saturating_sub(other.uncharged),
         }
     }
 
     /// What two totals of the same calls come to, whichever was written first: the earlier one counts calls that were under way
-    /// and may not be answered, and does not have their bytes yet.
+    /// and may not be answered, and does not have their bytes and units yet.
     pub fn corrected_by(&self, other: &Usage) -> Usage {
         Usage {
             calls: self.calls.min(other.calls),
             ingress_bytes: self.ingress_bytes.max(other.ingress_bytes),
             egress_bytes: self.egress_bytes.max(other.egress_bytes),
+            units: self.units.max(other.units),
+            uncharged: self.uncharged.max(other.uncharged),
         }
     }
 
     /// Whether nothing was counted.
     pub const fn is_zero(&self) -> bool {
-        self.calls == 0 && self.ingress_bytes == 0 && self.egress_bytes == 0
+        self.is_free() && self.uncharged == 0
+    }
+
+    /// Whether nothing was counted that anybody could pay for.
+    pub const fn is_free(&self) -> bool {
+        self.calls == 0 && self.ingress_bytes == 0 && self.egress_bytes == 0 && self.units == 0
     }
 }
 

@@ -59,11 +59,12 @@ pub struct Rate {
     pub minimum: Micros,
 }
 
-/// The units that one price is for: 1,000 calls, or one GiB.
+/// The units that one price is for: 1,000 calls, one GiB, or a million units.
 pub const fn block(meter: Meter) -> u64 {
     match meter {
         Meter::Calls => 1_000,
         Meter::IngressBytes | Meter::EgressBytes | Meter::TotalBytes => 1 << 30,
+        Meter::Units => 1_000_000,
     }
 }
 
@@ -125,7 +126,7 @@ impl Price {
 impl Rate {
     /// What `usage`, the whole of a period so far, costs.
     pub fn charge(&self, usage: &Usage) -> Micros {
-        if usage.is_zero() {
+        if usage.is_free() {
             return Micros::ZERO;
         }
         self.at_least(self.prices.iter().map(|(meter, price)| price.cost(usage.get(meter), block(meter))))
@@ -133,7 +134,7 @@ impl Rate {
 
     /// The most that the period can have cost at any moment while up to `more` is used on top of `usage`.
     pub fn ceiling(&self, usage: &Usage, more: &PerMeter<u64>) -> Micros {
-        if usage.is_zero() && more.iter().all(|(_, more)| *more == 0) {
+        if usage.is_free() && more.iter().all(|(_, more)| *more == 0) {
             return Micros::ZERO;
         }
         let more = |meter| more.get(meter).copied().unwrap_or(0);

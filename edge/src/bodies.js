@@ -31,6 +31,9 @@ const LAST_PIECE_WITHIN = 200;
 const COMMENT = new TextEncoder().encode(":\n");
 const LINE_FEED = 10;
 const UNKNOWN = -1;
+// How long a body is read on, in milliseconds, whose caller has left, where somebody reads what it says: `WAITS_FOR_UNITS` of the
+// gateway.
+const READ_ON = 25_000;
 
 export const NO_BODY = { body: null, bytes: 0 };
 
@@ -65,19 +68,29 @@ export async function readAtMost(body, limit) {
 
 // A body and its count of bytes: known at once, or growing while `body` is read, until `done` settles. `letGo` ends it
 // before its time. `flow` has the `room` for bytes at first, gives `more`, and hears where the body has `broken` off. One that
-// `gathers` may have small pieces wait for others.
+// `gathers` may have small pieces wait for others. One that `reads` is given each piece, and those that come after the caller has
+// left; where the body does not end in time after that, it hears that it is `left`.
 export function counted(body, headers, flow) {
   if (body === null) return NO_BODY;
   const isLimited = flow.room !== Infinity;
   const length = announced(headers, isLimited);
-  if (!isLimited && length !== UNKNOWN && length <= COUNTED_BY_LENGTH) return { body, bytes: length };
+  const isKnown = !isLimited && length !== UNKNOWN && length <= COUNTED_BY_LENGTH;
+  if (isKnown && flow.reads === undefined) return { body, bytes: length };
   const { readable, writable } = length === UNKNOWN ? new IdentityTransformStream() : new FixedLengthStream(length);
   const reader = body.getReader({ mode: "byob" });
   const writer = writable.getWriter();
-  const count = { body: readable, bytes: 0, isLeft: false, isIdle: false, last: 0 };
-  count.letGo = () => {
-    count.isLeft = true;
+  const count = { body: readable, bytes: 0, isLeft: false, isIdle: false, last: 0, timer: undefined };
+  const cancel = () => {
     reader.cancel().catch(() => {});
+  };
+  count.letGo = () => {
+    if (count.isLeft) return;
+    count.isLeft = true;
+    if (flow.reads === undefined) return cancel();
+    count.timer = setTimeout(() => {
+      flow.left();
+      cancel();
+    }, READ_ON);
   };
   count.nudge = () => {
     if (count.isIdle && count.last === LINE_FEED) writer.write(COMMENT).catch(count.letGo);
@@ -130,6 +143,20 @@ class Gathering {
   }
 }
 
+// Reads a body to its end that goes nowhere any more.
+async function readOn(reader, count, flow) {
+  count.letGo();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read(new Uint8Array(SMALLEST_PIECE));
+      if (value !== undefined && value.byteLength !== 0) flow.reads(value);
+      if (done) return;
+    }
+  } finally {
+    clearTimeout(count.timer);
+  }
+}
+
 // Copies a stream. A write settles when the reader has taken it, so `count` holds what went through and no more.
 async function pump(reader, writer, count, flow) {
   let { room } = flow;
@@ -142,8 +169,9 @@ async function pump(reader, writer, count, flow) {
       count.isIdle = true;
       const { done, value } = await reader.read(new Uint8Array(buffer), { min: gathering?.least ?? 1 });
       count.isIdle = false;
-      if (count.isLeft) throw new Error("the other side has gone");
       const length = value?.byteLength ?? 0;
+      if (length !== 0) flow.reads?.(value);
+      if (count.isLeft) throw new Error("the other side has gone");
       gathering?.saw(length);
       for (let at = 0; at < length; ) {
         if (room === 0 || Date.now() - asked >= ASKS_EVERY) {
@@ -170,6 +198,8 @@ async function pump(reader, writer, count, flow) {
     if (!isWriting && !count.isLeft) {
       flow.broken?.();
       await new Promise((resolve) => setTimeout(resolve, LAST_PIECE_WITHIN));
+    } else if (flow.reads !== undefined) {
+      await Promise.allSettled([writer.abort(error), readOn(reader, count, flow)]);
     }
     await Promise.allSettled([reader.cancel(error), writer.abort(error)]);
   }

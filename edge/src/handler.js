@@ -4,7 +4,7 @@
 // once, with the bytes that really went through, also when the caller or the upstream goes away.
 
 import { counted, Malformed, NO_BODY, readAtMost, watch, whole } from "./bodies.js";
-import { CODE, HOW, OUTCOME, VERDICT, connect, goesAlong, readMessage, writeFacts } from "./wire.js";
+import { CODE, HOW, OUTCOME, UNITS, VERDICT, connect, goesAlong, readMessage, writeFacts } from "./wire.js";
 
 // What `fetch` changes in a URL: dot segments, plain or coded, and characters that it encodes. It is changed before anybody
 // routes by the path, or a call would reach a path of the upstream that its product does not sell.
@@ -210,8 +210,8 @@ function forward(decision, asked, body, ctx) {
       (upstream) => deliver(call, upstream),
       () => unanswered(call),
     );
-    // What goes through of a body that is pumped is counted to its end.
-    return call.ingress.done ? kept(ctx, answered) : answered;
+    // What goes through of a body that is pumped is counted to its end, and units are waited for, whoever has gone.
+    return call.ingress.done || decision.units !== UNITS.NOWHERE ? kept(ctx, answered) : answered;
   } catch (error) {
     return undone(call, error, CODE.BODY_BROKEN);
   }
@@ -232,7 +232,24 @@ function give(call, why) {
 
 // How a body of `call` may flow: see `bodies.js`.
 function flowing(call, isOut, room, broken) {
-  return { room, more: () => more(call, isOut), broken, gathers: !isOut };
+  return { room, more: () => more(call, isOut), broken, gathers: !isOut, reads: undefined, left: undefined };
+}
+
+// Lets the module hear how many units the upstream says that the call came to: from its field, or from the body as it goes through
+// `flow`. One that is coded all the same says nothing that could be read.
+function listen(call, headers, flow) {
+  const { call: place, generation, units } = call.decision;
+  if (call.instance !== instances) return;
+  if (units === UNITS.HEADER) {
+    bindings.said_units(place, generation, headers.get("farebox-units") ?? "");
+  } else if (!headers.has("content-encoding")) {
+    bindings.begin_units(place, generation, headers.get("content-type") ?? "");
+    const told = (tell) => (piece) => {
+      if (!call.isEnded && call.instance === instances) tell(place, generation, piece);
+    };
+    flow.reads = told(bindings.read_units);
+    flow.left = told(bindings.left_units);
+  }
 }
 
 // How many more bytes may go, once those that went are booked. Throws where the stream is to end.
@@ -279,11 +296,19 @@ function going({ request, facts, names, values }, { goes, ownNames, ownValues })
 function deliver(call, upstream) {
   try {
     if (call.timer !== null) clearTimeout(call.timer);
-    const { roomOut, shown, shownValues } = call.decision;
-    const egress = (call.egress = counted(upstream.body, upstream.headers, flowing(call, true, roomOut)));
+    const { roomOut, shown, shownValues, units } = call.decision;
+    // One that breaks off before its first byte is no answer.
+    const broken = () => {
+      if (call.egress.bytes === 0) call.outcome = OUTCOME.UNANSWERED;
+    };
+    const flow = flowing(call, true, roomOut, broken);
+    if (units !== UNITS.NOWHERE) listen(call, upstream.headers, flow);
+    const egress = (call.egress = counted(upstream.body, upstream.headers, flow));
     // One that is neither annotated nor pumped is handed on as it is.
-    const response = shown.length === 0 && !egress.done ? upstream : new Response(egress.body, upstream);
+    const isTouched = shown.length !== 0 || egress.done || units !== UNITS.NOWHERE;
+    const response = isTouched ? new Response(egress.body, upstream) : upstream;
     const { headers } = response;
+    if (units !== UNITS.NOWHERE) headers.delete("farebox-units");
     for (let at = 0; at < shown.length; at += 1) {
       const { how, name } = shown[at];
       if (how === HOW.SET) headers.set(name, shownValues[at]);

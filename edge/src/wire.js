@@ -28,6 +28,8 @@ export const OUTCOME = { UNANSWERED: 0, ABANDONED: 1 };
 // What becomes of the upstream's own fields of a name, by what stands before the name.
 export const HOW = { SET: 0, ADD: 1, REMOVE: 2, READDRESS: 3 };
 const MARKS = { "+": HOW.ADD, "-": HOW.REMOVE, "~": HOW.READDRESS };
+// Where an answer says how many units its call came to.
+export const UNITS = { NOWHERE: 0, HEADER: 1, BODY: 2 };
 
 // What stands where in a message.
 export const PLACE = {
@@ -41,7 +43,8 @@ export const PLACE = {
   ROOM_IN: 7,
   ROOM_OUT: 8,
   GOES: 9,
-  FORWARD_TEXTS: 13,
+  UNITS: 13,
+  FORWARD_TEXTS: 14,
   STATUS: 4,
   FIELDS: 5,
   REJECT_TEXTS: 6,
@@ -134,6 +137,7 @@ function readForward() {
     roomIn: room(numbers[PLACE.ROOM_IN]),
     roomOut: room(numbers[PLACE.ROOM_OUT]),
     goes: [numbers[PLACE.GOES], numbers[PLACE.GOES + 1], numbers[PLACE.GOES + 2], numbers[PLACE.GOES + 3]],
+    units: numbers[PLACE.UNITS],
     url,
     ownNames,
     ownValues: ownNames.map(readText),

@@ -126,6 +126,30 @@ pub fn answered(call: u32, generation: u32) {
     gateway().answered(CallKey::from_numbers([call, generation]));
 }
 
+/// Notes what the upstream of an admitted call says in its field of units.
+#[wasm_bindgen]
+pub fn said_units(call: u32, generation: u32, field: &str) {
+    gateway().said_units(CallKey::from_numbers([call, generation]), field);
+}
+
+/// Begins to read an answer of this type for the units that its call came to.
+#[wasm_bindgen]
+pub fn begin_units(call: u32, generation: u32, content_type: &str) {
+    gateway().begin_units(CallKey::from_numbers([call, generation]), content_type);
+}
+
+/// Reads the next piece of it.
+#[wasm_bindgen]
+pub fn read_units(call: u32, generation: u32, piece: &[u8]) {
+    gateway().read_units(CallKey::from_numbers([call, generation]), piece);
+}
+
+/// Notes that its caller has left, and that it was not waited for its end.
+#[wasm_bindgen]
+pub fn left_units(call: u32, generation: u32) {
+    gateway().left_units(CallKey::from_numbers([call, generation]));
+}
+
 /// The answer of our own to a call that was admitted, which it ends uncharged.
 ///
 /// # Errors

@@ -69,6 +69,21 @@ test("a body that breaks off where it comes from breaks off where it goes to, an
   assert.deepEqual([count.bytes, broke], [3, 1]);
 });
 
+test("a body whose caller has left is read on where somebody reads it, and counts what went", async () => {
+  const read = [];
+  const flow = {
+    room: Infinity,
+    reads: (piece) => read.push(new TextDecoder().decode(piece)),
+    left: () => read.push("left"),
+  };
+  const count = counted(bodyOf("abc", "def", "ghi"), length("9"), flow);
+  const reader = count.body.getReader();
+  assert.equal((await reader.read()).value.byteLength, 3);
+  await reader.cancel();
+  await count.done;
+  assert.deepEqual([read.join(""), count.bytes < 9], ["abcdefghi", true]);
+});
+
 test("equal lengths are one, and lengths that differ or are none are refused", () => {
   const limited = { room: 1, more: async () => 9 };
   assert.ok(counted(bodyOf("abcde"), length("5, 5"), limited).done);

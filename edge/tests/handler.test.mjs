@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import { CODE } from "../src/wire.js";
+import { CODE, PLACE, UNITS } from "../src/wire.js";
 import { fakeModule, message } from "./module.mjs";
 import { bodyOf } from "./streams.mjs";
 
@@ -78,6 +78,49 @@ test("of an answer that streams the gateway hears before it is ended, and its en
   await background[0];
   const told = module.asked.filter(([name]) => name === "answered" || name === "finish").map((told) => told.slice(0, 6));
   assert.deepEqual(told, [["answered", 7, 3], ["finish", 7, 3, 200, 0, 5]]);
+});
+
+// The same call, of a product whose upstream says units where `from` has it.
+const counting = (from) => ({ ...GOES, numbers: GOES.numbers.with(PLACE.UNITS, from) });
+const units = ({ asked }) => asked.filter(([name]) => name.endsWith("_units"));
+
+test("a call of a product that sells no units asks nothing more of the module", async () => {
+  const { module, call } = await handling({ admit_written: () => GOES });
+  upstream = () => new Response(bodyOf("{}"), { headers: { "farebox-units": "7" } });
+  assert.equal((await call()).headers.get("farebox-units"), "7");
+  assert.deepEqual([units(module), background.length], [[], 1]);
+});
+
+test("units are read out of the field, which is taken out of the answer", async () => {
+  const { module, call } = await handling({ admit_written: () => counting(UNITS.HEADER) });
+  upstream = () => new Response("hello", { headers: { "content-length": "5", "farebox-units": "7" } });
+  const answer = await call();
+  assert.deepEqual([answer.headers.get("farebox-units"), await answer.text()], [null, "hello"]);
+  assert.deepEqual(units(module), [["said_units", 7, 3, "7"]]);
+  assert.equal(ends(module).length, 1);
+});
+
+test("units are read out of a body in passing, also out of a small one, and not out of one that is coded", async () => {
+  const { module, call } = await handling({ admit_written: () => counting(UNITS.BODY) });
+  const type = { "content-length": "5", "content-type": "application/json" };
+  upstream = () => new Response(bodyOf("hel", "lo"), { headers: type });
+  assert.equal(await (await call()).text(), "hello");
+  await Promise.all(background);
+  const [begun, ...pieces] = units(module);
+  assert.deepEqual(begun, ["begin_units", 7, 3, "application/json"]);
+  assert.deepEqual(pieces.map(([name]) => name), ["read_units", "read_units"]);
+  assert.deepEqual(ends(module).map((end) => end.slice(0, 6)), [["finish", 7, 3, 200, 0, 5]]);
+  upstream = () => new Response(bodyOf("coded"), { headers: { ...type, "content-encoding": "br" } });
+  assert.equal(await (await call()).text(), "coded");
+  assert.equal(units(module).length, 3);
+});
+
+test("an answer that breaks off before its first byte is no answer", async () => {
+  const { module, call } = await handling({ admit_written: () => GOES });
+  upstream = () => new Response(bodyOf(new Error("gone")));
+  await assert.rejects((await call()).text());
+  await Promise.all(background);
+  assert.deepEqual(ends(module).map((end) => end.slice(0, 6)), [["finish", 7, 3, 0, 0, 0]]);
 });
 
 test("what is rejected is answered as the module says, and reaches no upstream", async () => {

@@ -28,7 +28,9 @@ export function fakeModule(says) {
     },
     free() {},
   });
-  const names = ["admit", "admit_written", "reject", "reject_admitted", "answered", "flow", "start", "__wbg_reset_state"];
+  const calls = ["admit", "admit_written", "reject", "reject_admitted", "answered", "flow", "start", "__wbg_reset_state"];
+  const units = ["said_units", "begin_units", "read_units", "left_units"];
+  const names = [...calls, ...units];
   const bindings = Object.fromEntries(names.map((name) => [name, notes(name)]));
   return Object.assign(bindings, {
     asked,

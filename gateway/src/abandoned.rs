@@ -2,7 +2,7 @@
 //!
 //! Keeping a request's context alive until its upstream answers costs a call on Workers more than its signature. So there a call
 //! whose caller leaves ends with its context, and nobody says so. Invariant: such a call is charged once, with the bytes that were
-//! announced, as the upstream was asked and may have answered. Who is heard of after all adds bytes and no call.
+//! announced and all units that were set aside, as the upstream was asked and may have answered. Who is heard of after all adds bytes and no call.
 
 use std::rc::Rc;
 
@@ -43,7 +43,8 @@ impl State {
                 return silent < longest.saturating_mul(2);
             }
             call.progress = Progress::Abandoned;
-            let usage = Usage { calls: 1, ingress_bytes: call.announced, egress_bytes: 0 };
+            let units = call.most_units();
+            let usage = Usage { calls: 1, ingress_bytes: call.announced, units, ..Usage::NONE };
             metrics.ended(&product.id, true, now.since(call.began), now);
             let credential = &call.caller.credential;
             let wallet = wallets.get_mut(&credential.account).and_then(|wallets| wallets.get_mut(&product.id));

@@ -7,7 +7,7 @@
 use std::rc::Rc;
 
 use farebox_core::{
-    catalog::{Admission, AuthScheme, Product},
+    catalog::{Admission, AuthScheme, Product, Units},
     id::{AccountId, CredentialKey, LeaseId, ProductId, UpstreamCredentialName},
     lease::Lease,
     meter::{Meter, Usage},
@@ -26,8 +26,9 @@ use crate::{
     served::served,
     stage::{is_test, tests_of},
     throttle::{Full, Place, SharedBucket},
+    units::Saying,
     verify::verify,
-    wallet::Pay,
+    wallet::{Pay, Tab},
 };
 
 /// The most calls of an account that an instance has in flight at once of a product whose bytes are limited: each of them may
@@ -65,10 +66,19 @@ pub enum Need {
     UpstreamCredential(UpstreamCredentialName),
     /// A lease.
     Lease(AccountId, ProductId),
-    /// The ledger's word for this one call, where a product is given, and for its nonce.
-    Word(AccountId, Option<ProductId>, Option<String>),
+    /// The ledger's word for this one call, where it is asked to pay, and for its nonce.
+    Word(AccountId, Option<OneCall>, Option<String>),
     /// A few calls off a rate limit's bucket that all instances share.
     Calls(SharedBucket),
+}
+
+/// A call that the ledger itself is asked to pay for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OneCall {
+    /// Of which product.
+    pub product: ProductId,
+    /// How many units it can come to at most.
+    pub units: u64,
 }
 
 /// What a call that had to wait has got so far.
@@ -170,9 +180,35 @@ pub(crate) struct Pass<'a> {
     pub(crate) announced: u64,
     pub(crate) shop: Rc<Shop>,
     pub(crate) product: usize,
+    pub(crate) route: usize,
     pub(crate) caller: Rc<Caller>,
     pub(crate) nonce: Option<(&'a str, Fingerprint)>,
     pub(crate) upstream_auth: Option<(Name, Text)>,
+}
+
+impl Pass<'_> {
+    /// The most units that it can come to.
+    pub(crate) fn most_units(&self) -> u64 {
+        let route = self.shop.catalog.products[self.product].routes.get(self.route);
+        route.and_then(|route| route.units.as_ref()).map_or(0, Units::most)
+    }
+
+    /// The call, admitted now and paid for by `tab`.
+    pub(crate) fn call(&self, tab: Option<Tab>, now: Timestamp) -> Call {
+        Call {
+            caller: Rc::clone(&self.caller),
+            shop: Rc::clone(&self.shop),
+            product: self.product,
+            route: self.route,
+            tab,
+            began: now,
+            heard_at: now,
+            announced: self.announced,
+            progress: Progress::Admitted,
+            saying: Saying::default(),
+            is_left: false,
+        }
+    }
 }
 
 /// A call that is paid for.
@@ -224,7 +260,8 @@ impl State {
         let announced = if facts.may_have_body { facts.content_length().unwrap_or(0) } else { 0 };
         let shop = if is_test(presented, &caller.credential)? { tests_of(&shop, target.product)? } else { shop };
         let upstream_auth = self.upstream_credentials.field(&shop.catalog.products[target.product], now)?;
-        Ok(Pass { announced, product: target.product, shop, caller, nonce, upstream_auth })
+        let (product, route) = (target.product, target.route);
+        Ok(Pass { announced, product, route, shop, caller, nonce, upstream_auth })
     }
 
     /// What is for sale, as long as it may be used.
@@ -280,15 +317,9 @@ impl State {
         }
         let wallet = self.wallet(&credential.account, &product.id);
         let limits = forward::limits(wallet);
-        let tab = wallet.open(lease, &Usage { ingress_bytes: read, ..Usage::NONE });
-        let (caller, shop) = (Rc::clone(&pass.caller), Rc::clone(&pass.shop));
-        let (product, announced, progress) = (pass.product, pass.announced, Progress::Admitted);
-        Ok(Paid {
-            call: Call { caller, shop, product, tab: Some(tab), began: now, heard_at: now, announced, progress },
-            refill,
-            limits,
-            upstream_auth: pass.upstream_auth.clone(),
-        })
+        let tab = wallet.open(lease, &Usage { ingress_bytes: read, units: pass.most_units(), ..Usage::NONE });
+        let upstream_auth = pass.upstream_auth.clone();
+        Ok(Paid { call: pass.call(Some(tab), now), refill, limits, upstream_auth })
     }
 
     /// Takes a place on a lease, once the nonce of a call that must not come twice is taken over all instances. Where money is
@@ -299,18 +330,20 @@ impl State {
         let nonce = || pass.nonce.map(|(nonce, _)| format!("{} {nonce}", credential.key));
         let has_nonce = got.as_ref().is_some_and(|got| got.has_nonce);
         let wallet = self.wallet(&credential.account, &product.id);
+        let units = pass.most_units();
         if product.admission == Admission::Strict {
             let Some(lease) = got.and_then(|got| got.word.take()) else {
-                return Err(Need::Word(credential.account.clone(), Some(product.id.clone()), nonce()).into());
+                let call = OneCall { product: product.id.clone(), units };
+                return Err(Need::Word(credential.account.clone(), Some(call), nonce()).into());
             };
             let id = lease.id;
-            wallet.take_one(lease, now);
+            wallet.take_one(lease, units, now);
             return Ok((id, false));
         }
-        if product.strict_signature && !has_nonce && wallet.pays(now) && pass.nonce.is_some() {
+        if product.strict_signature && !has_nonce && wallet.pays_for(units, now) && pass.nonce.is_some() {
             return Err(Need::Word(credential.account.clone(), None, nonce()).into());
         }
-        match wallet.pay(now) {
+        match wallet.pay(units, now) {
             Pay::Lease { id, refill } => Ok((id, refill)),
             Pay::Ask => Err(Need::Lease(credential.account.clone(), product.id.clone()).into()),
             Pay::Refused(rejection) => Err(rejection.into()),

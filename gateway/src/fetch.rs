@@ -21,7 +21,7 @@ use farebox_ports::{Fault, Taken, counters::Outcome, log::tell};
 use futures_util::future::join;
 
 use crate::{
-    admit::{Got, Need, Step},
+    admit::{Got, Need, OneCall, Step},
     instance::Gateway,
     ports::EdgePorts,
     skew,
@@ -117,8 +117,8 @@ impl<P: EdgePorts> Gateway<P> {
         loop {
             match self.admit_on(Some(&mut waiter.got), facts, body, self.ports.now()) {
                 Step::Need(need @ Need::Body(_)) => return Step::Need(need),
-                Step::Need(Need::Word(account, product, nonce)) => {
-                    match self.ask_for_one(&account, product.as_ref(), nonce.as_deref()).await {
+                Step::Need(Need::Word(account, call, nonce)) => {
+                    match self.ask_for_one(&account, call.as_ref(), nonce.as_deref()).await {
                         Ok(Some(lease)) => waiter.got.word = Some(lease),
                         Ok(None) => waiter.got.has_nonce = true,
                         Err(rejection) => return Step::Reject(self.reject(facts, &rejection)),
@@ -185,6 +185,9 @@ impl<P: EdgePorts> Gateway<P> {
         let mut patience = self.patience();
         loop {
             let (answer, asked) = self.ask(&account, &product).await;
+            if comes_back(&answer) {
+                self.state().wallet(&account, &product).give_up_rest();
+            }
             if !comes_back(&answer) || !self.waits(&mut patience).await {
                 return self.take_lease(&account, &product, answer, asked).await;
             }
@@ -226,11 +229,11 @@ impl<P: EdgePorts> Gateway<P> {
     async fn ask(&self, account: &AccountId, product: &ProductId) -> (Answered, Timestamp) {
         let asked = self.ports.now();
         let first = self.settings.lifetime.map(|lifetime| first_want(lifetime.calls));
-        let want = self.state().wallet(account, product).ask(first, asked);
+        let (want, units_of_call) = self.state().wallet(account, product).ask(first, asked);
         let has_changed = self.state().heard.may_have_changed(account.as_str(), asked);
         let is_short = self.settings.lifetime.is_some() || has_changed;
         let while_plenty = if is_short { LEASE_LASTS } else { LEASE_LASTS_WHILE_PLENTY };
-        let command = self.lease_command(product, want, LEASE_LASTS, while_plenty);
+        let command = self.lease_command(product, want, units_of_call, [LEASE_LASTS, while_plenty]);
         (self.ports.execute(account, None, &command).await, asked)
     }
 
@@ -245,17 +248,18 @@ impl<P: EdgePorts> Gateway<P> {
         }
     }
 
-    /// Asks the ledger for its word on one call: a lease where a product is given, and its nonce. The nonce is taken once the
+    /// Asks the ledger for its word on one call: a lease where it is to pay, and its nonce. The nonce is taken once the
     /// account agrees, so it goes along however often that is asked.
     async fn ask_for_one(
         &self,
         account: &AccountId,
-        product: Option<&ProductId>,
+        call: Option<&OneCall>,
         nonce: Option<&str>,
     ) -> Result<Option<Lease>, Rejection> {
-        let command = match product {
-            Some(product) => {
-                self.lease_command(product, Usage { calls: 1, ..Usage::default() }, WORD_LASTS, WORD_LASTS)
+        let command = match call {
+            Some(OneCall { product, units }) => {
+                let want = Usage { calls: 1, units: *units, ..Usage::NONE };
+                self.lease_command(product, want, *units, [WORD_LASTS; 2])
             }
             // A nonce alone goes along with what every account agrees to and what changes nothing.
             None => Command::Settle { batches: Vec::new() },
@@ -271,11 +275,18 @@ impl<P: EdgePorts> Gateway<P> {
         }
     }
 
-    fn lease_command(&self, product: &ProductId, want: Usage, lasting: Millis, while_plenty: Millis) -> Command {
+    fn lease_command(
+        &self,
+        product: &ProductId,
+        want: Usage,
+        units_of_call: u64,
+        [lasting, while_plenty]: [Millis; 2],
+    ) -> Command {
         let state = self.state();
         let sold = state.shop.as_ref().and_then(|shop| shop.catalog.product(product));
         let rate = sold.and_then(|product| product.rate.clone());
-        Command::Lease { product: product.clone(), writer: state.writer.clone(), rate, want, lasting, while_plenty }
+        let (product, writer) = (product.clone(), state.writer.clone());
+        Command::Lease { product, writer, rate, want, units_of_call, lasting, while_plenty }
     }
 
     /// The lease of a product that an account answered with, or what to tell the caller. Notes how far our clock is from the ledger's.

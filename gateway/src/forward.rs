@@ -21,6 +21,7 @@ use crate::{
     admit::{Paid, product_of, shown_meter},
     cors, exchange,
     instance::{Call, CallKey, State},
+    units::UnitsFrom,
     wallet::Wallet,
 };
 
@@ -49,6 +50,8 @@ pub struct Forward {
     pub background: bool,
     /// How many bytes may go each way before [`crate::Gateway::flow`] is asked; `None` where nothing limits them.
     pub room: Option<Usage>,
+    /// Where the upstream says how many units the call came to.
+    pub units: UnitsFrom,
 }
 
 /// A field of the answer that the upstream's does not decide.
@@ -105,6 +108,9 @@ pub struct Reject {
 /// The field that says to the upstream who calls what.
 const WHO: &str = "farebox";
 
+/// Which codings an answer may have.
+const CODINGS: &str = "accept-encoding";
+
 /// How long the upstream is to believe the gateway's signature, in seconds. It is enough for clocks that differ a little, and
 /// little for whoever has seen a request and sends it again.
 const SIGNATURE_LASTS: u64 = 60;
@@ -138,12 +144,18 @@ pub(crate) fn forward(
         Body::Read(body) if !body.is_empty() && !facts.is_bodiless() => Some(content_digest(body)),
         _ => None,
     };
+    let units = paid.call.units_from();
     let has_digest = digest.is_some();
     let mut set = own_fields(&paid.call, facts, &url, &request_id, digest, now);
     let signed = set.len();
     set.extend(paid.upstream_auth);
     if let Some(exchange) = exchange {
         exchange::request_fields(exchange, facts, state.address_header, &mut set);
+    }
+    if units == UnitsFrom::Body {
+        // What is compressed cannot be read in passing.
+        set.retain(|(name, _)| name != CODINGS);
+        set.push((CODINGS.into(), Text { whole: "identity".to_owned(), same: "identity".len() }));
     }
     let stays = Stays { has_digest, by_key: scheme == AuthScheme::Key, in_place: &set[signed..], exchange };
     let goes = going(facts, state.address_header, &stays);
@@ -168,7 +180,7 @@ pub(crate) fn forward(
     let room = paid.call.tab.as_ref().and_then(Wallet::granted);
     let call = CallKey(state.calls.insert(paid.call));
     let url = Text { whole: url, same };
-    Forward { call, url, goes, set, respond, timeout, background, room }
+    Forward { call, url, goes, set, respond, timeout, background, room, units }
 }
 
 /// What of a call decides which of its fields stay here.

@@ -19,6 +19,7 @@ use farebox_core::{
     meter::Usage,
     time::{Millis, SECOND, Timestamp},
 };
+use farebox_ports::Host;
 use rustc_hash::FxHashMap;
 use slotmap::{DefaultKey, Key, KeyData, SlotMap};
 
@@ -31,6 +32,7 @@ use crate::{
     outcome::Outcome,
     skew::Skew,
     throttle::Throttle,
+    units::Saying,
     upstream_credentials::UpstreamCredentials,
     wallet::{Tab, Wallet},
 };
@@ -113,6 +115,8 @@ pub(crate) struct State {
     pub(crate) upkeep_since: Option<Timestamp>,
     pub(crate) metrics: Metrics,
     pub(crate) skew: Skew,
+    /// When the operator was last told that the upstream of a product does not count as it should.
+    pub(crate) flaws_told: FxHashMap<ProductId, Timestamp>,
 }
 
 /// The catalog with what is made of it once.
@@ -150,6 +154,8 @@ pub(crate) struct Call {
     pub(crate) caller: Rc<Caller>,
     pub(crate) shop: Rc<Shop>,
     pub(crate) product: usize,
+    /// Which of the product's routes.
+    pub(crate) route: usize,
     /// What it has used of its lease; `None` where it is a test, which nobody pays for.
     pub(crate) tab: Option<Tab>,
     pub(crate) began: Timestamp,
@@ -158,6 +164,10 @@ pub(crate) struct Call {
     /// How many bytes its body was announced to have.
     pub(crate) announced: u64,
     pub(crate) progress: Progress,
+    /// What its upstream has said of units.
+    pub(crate) saying: Saying,
+    /// Its caller has left, and its upstream may not have said all.
+    pub(crate) is_left: bool,
 }
 
 /// What was heard of a call since it was admitted.
@@ -210,6 +220,7 @@ impl<P> Gateway<P> {
             upkeep_since: None,
             metrics: Metrics::new(now),
             skew: Skew::new(now),
+            flaws_told: FxHashMap::default(),
         };
         Self { ports, settings, state: RefCell::new(state) }
     }
@@ -222,9 +233,11 @@ impl<P> Gateway<P> {
     pub(crate) fn state(&self) -> RefMut<'_, State> {
         self.state.borrow_mut()
     }
+}
 
+impl<P: Host> Gateway<P> {
     /// Books the end of an admitted call: how it came out, and how many bytes went each way in all. A call that is not charged is
-    /// not counted, beside what [`Gateway::flow`] has booked of it, and gives its place on the lease back.
+    /// counted as that, beside what [`Gateway::flow`] has booked of it, and gives its place on the lease back.
     ///
     /// Ending a call that has ended does nothing. Says whether [`Gateway::background`] has something to do.
     pub fn finish(
@@ -239,10 +252,18 @@ impl<P> Gateway<P> {
         let Some(mut call) = state.calls.remove(call.0) else { return false };
         state.busy_at = now;
         let product = product_of(&call);
-        let is_charged = outcome.is_charged(product);
         let booked = call.tab.map_or(Usage::NONE, |tab| tab.booked);
-        let usage = if is_charged { Usage { calls: 1, ingress_bytes, egress_bytes } } else { booked };
-        let product = &product.id;
+        let usage = if outcome.is_charged(product) {
+            let (units, flaw) = call.units_due(outcome);
+            if let Some(flaw) = flaw.filter(|_| call.tab.is_some()) {
+                self.tell_flaw(&mut state, &call, flaw, now);
+            }
+            Usage { calls: 1, ingress_bytes, egress_bytes, units, ..Usage::NONE }
+        } else {
+            // One that was ended before is charged already.
+            Usage { uncharged: u64::from(booked.calls == 0), ..booked }
+        };
+        let product = &product_of(&call).id;
         if call.progress != Progress::Abandoned {
             state.metrics.ended(product, outcome != Outcome::Unanswered, now.since(call.began), now);
         }

@@ -11,7 +11,7 @@
 //!    how long they are relied on. `upstream_credentials` holds what upstreams demand.
 //! 4. `forward`: what goes to the upstream, and what a rejection looks like. `exchange` carries out what the catalog has changed.
 //! 5. `streams`: how many bytes may go on, while a body does.
-//! 6. `instance`: the end of a call, by how it came out (`outcome`), and all that an instance holds; `metrics` counts.
+//! 6. `instance`: the end of a call, by how it came out (`outcome`) and what it came to (`units`), and all that an instance holds; `metrics` counts.
 //! 7. `upkeep`: behind the response, batches to the journal, leases, and the configuration again. `abandoned` ends calls whose
 //!    callers left before their answer. `skew` says how wrong the instance's clock is.
 //!
@@ -39,15 +39,17 @@ mod skew;
 mod stage;
 mod streams;
 mod throttle;
+mod units;
 mod upkeep;
 mod upstream_credentials;
 mod verify;
 mod wallet;
 
-pub use admit::{Need, Step};
+pub use admit::{Need, OneCall, Step};
 pub use forward::{Field, Forward, How, Name, Reject, Shown, Text};
 pub use instance::{CallKey, Gateway, Lifetime, Settings};
 pub use outcome::Outcome;
 pub use ports::EdgePorts;
 pub use served::MOST_ANNOUNCED;
 pub use streams::{ASKS_EVERY, Flow, Flowed};
+pub use units::{UnitsFrom, WAITS_FOR_UNITS};

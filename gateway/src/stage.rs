@@ -9,7 +9,7 @@ use farebox_core::{credential::Credential, rejection::Rejection, signature::Pres
 
 use crate::{
     admit::{Got, Paid, Pass},
-    instance::{Call, Progress, Shop, State},
+    instance::{Shop, State},
 };
 
 /// Whether a request asks for the test stage, by its credential or by `X-Ca-Stage`.
@@ -42,10 +42,7 @@ impl State {
         if let Some((_, fingerprint)) = pass.nonce {
             self.nonces.take(fingerprint, now);
         }
-        let (caller, shop) = (Rc::clone(&pass.caller), Rc::clone(&pass.shop));
-        let (product, announced, progress) = (pass.product, pass.announced, Progress::Admitted);
-        let call = Call { caller, shop, product, tab: None, began: now, heard_at: now, announced, progress };
-        let (limits, upstream_auth) = (vec![("farebox-stage", "test".to_owned())], pass.upstream_auth.clone());
-        Paid { call, refill: false, limits, upstream_auth }
+        let (call, upstream_auth) = (pass.call(None, now), pass.upstream_auth.clone());
+        Paid { call, refill: false, limits: vec![("farebox-stage", "test".to_owned())], upstream_auth }
     }
 }

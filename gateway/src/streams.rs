@@ -54,7 +54,7 @@ impl Flowed {
     /// What it comes to so far, without the call where that is not charged.
     fn usage(self, product: &Product) -> Usage {
         let Self { ingress_bytes, egress_bytes, outcome } = self;
-        Usage { calls: u64::from(outcome.is_charged(product)), ingress_bytes, egress_bytes }
+        Usage { calls: u64::from(outcome.is_charged(product)), ingress_bytes, egress_bytes, ..Usage::NONE }
     }
 }
 

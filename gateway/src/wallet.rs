@@ -5,12 +5,14 @@
 //! when no call is in flight on it and all its usage has been handed to a batch together with the closing line. Of a lease that
 //! has ended the ledger hears within seconds, because who is not heard of is taken for gone (`heard_by` in `core`).
 
+mod pocket;
+mod refused;
 mod tab;
 #[cfg(test)]
 mod tests;
 
 use farebox_core::{
-    id::{AccountId, CredentialKey, LeaseId, ProductId},
+    id::{AccountId, LeaseId, ProductId},
     journal::{Batch, Closing, Line},
     lease::{Held, Lease},
     ledger::LONGEST_LEASE,
@@ -20,6 +22,7 @@ use farebox_core::{
 };
 
 pub(crate) use self::tab::Tab;
+use self::{pocket::Pocket, refused::Refused};
 
 /// How long a lease is asked for where others may soon need what it holds, and where instances end soon.
 pub(crate) const LEASE_LASTS: Millis = 20 * SECOND;
@@ -59,58 +62,13 @@ const BYTES_PER_WAITING: u64 = 256 * 1024;
 /// How long a refusal is believed before the ledger is asked again.
 const REFUSAL_HOLDS: Millis = 250;
 
-/// A lease with what was used of it since the last batch, by credential.
-#[derive(Debug)]
-struct Pocket {
-    held: Held,
-    unsent: Vec<(CredentialKey, Usage)>,
-    since: Timestamp,
-    /// Whether the ledger was told that calls are under way on it beyond its end.
-    is_told: bool,
-}
-
-impl Pocket {
-    fn new(held: Held, since: Timestamp) -> Self {
-        Self { held, unsent: Vec::new(), since, is_told: false }
-    }
-
-    /// Whether it lasts for long, because there was plenty beside it.
-    fn is_long(&self) -> bool {
-        self.held.lease().lasts >= LEASE_LASTS_WHILE_PLENTY
-    }
-
-    /// Whether the ledger waits to be told what became of it.
-    fn is_awaited(&self, now: Timestamp) -> bool {
-        !self.held.lasts(now) && (self.held.in_flight() == 0 || !self.is_told)
-    }
-
-    /// Says that calls are under way on it, by a total that it cannot come to (see [`Closing`]).
-    fn tell(&mut self, account: &AccountId) -> Closing {
-        self.is_told = true;
-        let spent = self.held.spent();
-        let total = Usage { calls: spent.calls.saturating_add(1), ..spent };
-        Closing { account: account.clone(), lease: self.held.lease().id, total }
-    }
-
-    /// Keeps usage for the next batch.
-    fn note(&mut self, credential: &CredentialKey, usage: &Usage) {
-        if usage.is_zero() {
-            return;
-        }
-        match self.unsent.iter_mut().find(|(key, _)| key == credential) {
-            Some((_, sum)) => sum.add(usage),
-            None => self.unsent.push((credential.clone(), *usage)),
-        }
-    }
-}
-
 /// The leases for one account and product.
 #[derive(Debug, Default)]
 pub(crate) struct Wallet {
     current: Option<Pocket>,
     standby: Option<Pocket>,
     retired: Vec<Pocket>,
-    refused: Option<(Rejection, Timestamp)>,
+    refused: Option<Refused>,
     /// Until when no lease is asked for before it is needed.
     postponed: Option<Timestamp>,
     asking: bool,
@@ -121,6 +79,11 @@ pub(crate) struct Wallet {
     /// The lease in use is smaller than what was asked for: little is left, and others will want it.
     is_scarce: bool,
     want: u64,
+    /// The most units that a call may come to which waits for the next lease, and one for which the last was asked.
+    units_wanted: u64,
+    units_of_call: u64,
+    /// How many units the last lease was asked for.
+    units_asked: u64,
     seen: Usage,
     /// Calls that were counted and not handed to a batch.
     unsent: u64,
@@ -138,21 +101,25 @@ pub(crate) enum Pay {
 }
 
 impl Wallet {
-    /// Takes one call off a lease.
-    pub(crate) fn pay(&mut self, now: Timestamp) -> Pay {
-        self.turn(now);
+    /// Takes one call off a lease that may come to so many units.
+    pub(crate) fn pay(&mut self, units: u64, now: Timestamp) -> Pay {
+        self.turn(units, now);
         if let Some(pocket) = &mut self.current
-            && pocket.held.admit(now)
+            && pocket.held.admit(units, now)
         {
             let id = pocket.held.lease().id;
             return Pay::Lease { id, refill: self.needs_refill(now) };
         }
-        self.refused(now).map_or(Pay::Ask, |rejection| Pay::Refused(rejection.clone()))
+        if let Some(refused) = self.refused.as_ref().filter(|refused| refused.is_of(units, now)) {
+            return Pay::Refused(refused.why.clone());
+        }
+        self.units_wanted = self.units_wanted.max(units);
+        Pay::Ask
     }
 
-    /// Whether a lease pays for one more call.
-    pub(crate) fn pays(&self, now: Timestamp) -> bool {
-        self.current.iter().chain(&self.standby).any(|pocket| pocket.held.pays(now))
+    /// Whether a lease pays for one more call that may come to so many units.
+    pub(crate) fn pays_for(&self, units: u64, now: Timestamp) -> bool {
+        self.current.iter().chain(&self.standby).any(|pocket| pocket.held.pays_for(units, now))
     }
 
     /// Whether the next lease should be asked for before it is needed: little is left, or what is left ends soon.
@@ -175,11 +142,24 @@ impl Wallet {
         !self.asking && self.standby.is_none() && self.refused.is_none() && self.postponed.is_none()
     }
 
-    /// Puts the lease that stands by into use, where the one in use pays for nothing more.
-    fn turn(&mut self, now: Timestamp) {
-        if self.current.as_ref().is_none_or(|pocket| !pocket.held.pays(now)) {
+    /// Puts another lease into use where the one in use pays for nothing more: one that stands by, or one that calls have given so
+    /// many units back to that it pays again. One that only lacks units for this call stays while there is no other.
+    fn turn(&mut self, units: u64, now: Timestamp) {
+        if self.current.as_ref().is_some_and(|pocket| pocket.held.pays_for(units, now)) {
+            return;
+        }
+        let pays = |pocket: &Pocket| pocket.held.pays_for(units, now);
+        let next = match self.standby.take_if(|pocket| pays(pocket)) {
+            Some(next) => Some(next),
+            None if units > 0 => {
+                let again = self.retired.iter().position(|pocket| !pocket.is_told && pays(pocket));
+                again.map(|at| self.retired.remove(at))
+            }
+            None => None,
+        };
+        if next.is_some() || self.current.as_ref().is_none_or(|pocket| !pocket.held.pays(now)) {
             self.retired.extend(self.current.take());
-            self.current = self.standby.take();
+            self.current = next.or_else(|| self.standby.take());
         }
     }
 
@@ -188,19 +168,29 @@ impl Wallet {
         pockets.find(|pocket| pocket.held.lease().id == lease)
     }
 
-    /// What a call moves on average, and something on top.
-    fn bytes_per_call(&self) -> Usage {
+    /// What a call moves and comes to on average, and something on top.
+    fn per_call(&self) -> Usage {
         let per_call = |bytes: u64| (bytes / self.seen.calls.max(1)).saturating_add(FIRST_BYTES);
         Usage {
             calls: 0,
             ingress_bytes: per_call(self.seen.ingress_bytes),
             egress_bytes: per_call(self.seen.egress_bytes),
+            units: match self.seen.calls {
+                0 => self.units_of_call,
+                calls => self.seen.units.div_ceil(calls).min(self.units_of_call),
+            },
+            ..Usage::NONE
         }
     }
 
-    /// What to ask the ledger for, while one asks: about as much as is spent in [`LEASE_COVERS`], and `first` calls at first.
-    pub(crate) fn ask(&mut self, first: Option<u64>, now: Timestamp) -> Usage {
+    /// What to ask the ledger for, while one asks: about as much as is spent in [`LEASE_COVERS`], and `first` calls at first. The
+    /// second number is how many units one call may come to.
+    pub(crate) fn ask(&mut self, first: Option<u64>, now: Timestamp) -> (Usage, u64) {
         self.asking = true;
+        let waits_for_units = std::mem::take(&mut self.units_wanted);
+        if waits_for_units > 0 {
+            self.units_of_call = waits_for_units;
+        }
         let first = first.filter(|_| self.want == 0).unwrap_or(0);
         let last = self.want.max(first).max(*WANT.start());
         let spent = self.current.as_ref().or(self.retired.last()).map(|pocket| {
@@ -208,21 +198,28 @@ impl Wallet {
             pocket.held.spent().calls.saturating_mul(LEASE_COVERS.unsigned_abs()) / lasted
         });
         self.want = spent.unwrap_or(last).clamp(last / 4, last * 4).clamp(*WANT.start(), *WANT.end());
-        let per_call = self.bytes_per_call();
+        let per_call = self.per_call();
+        let at_once = (self.waiting as u64).saturating_add(self.in_flight());
+        let units = self.want.saturating_mul(per_call.units).saturating_add(at_once.saturating_mul(self.units_of_call));
         let waiting = (self.waiting as u64).saturating_mul(BYTES_PER_WAITING);
         let waiting = waiting.saturating_add(std::mem::take(&mut self.pending));
-        Usage {
+        self.units_asked = units;
+        let want = Usage {
             calls: self.want,
             ingress_bytes: self.want.saturating_mul(per_call.ingress_bytes).saturating_add(waiting),
             egress_bytes: self.want.saturating_mul(per_call.egress_bytes).saturating_add(waiting),
-        }
+            units,
+            ..Usage::NONE
+        };
+        (want, self.units_of_call)
     }
 
     /// The ledger gave a lease that it was asked for at `asked`.
     pub(crate) fn take(&mut self, lease: Lease, asked: Timestamp, now: Timestamp) {
         self.asking = false;
         (self.refused, self.postponed) = (None, None);
-        self.is_scarce = lease.allowance.get(Meter::Calls).is_some_and(|calls| *calls < self.want);
+        self.is_scarce = lease.allowance.get(Meter::Calls).is_some_and(|calls| *calls < self.want)
+            || lease.allowance.get(Meter::Units).is_some_and(|units| *units < self.units_asked);
         let pocket = Pocket::new(Held::new(lease, asked), now);
         let spent = self.current.replace(pocket);
         match spent {
@@ -243,16 +240,16 @@ impl Wallet {
     }
 
     /// The ledger gave a lease for one call, which is admitted on it now.
-    pub(crate) fn take_one(&mut self, lease: Lease, now: Timestamp) {
+    pub(crate) fn take_one(&mut self, lease: Lease, units: u64, now: Timestamp) {
         let mut held = Held::new(lease, now);
-        held.admit(now);
+        held.admit(units, now);
         self.retired.push(Pocket::new(held, now));
     }
 
     /// The ledger gave none.
-    pub(crate) fn refuse(&mut self, rejection: Rejection, now: Timestamp) {
+    pub(crate) fn refuse(&mut self, why: Rejection, now: Timestamp) {
         self.asking = false;
-        self.refused = Some((rejection, now.plus(REFUSAL_HOLDS)));
+        self.refused = Some(Refused { why, until: now.plus(REFUSAL_HOLDS), units_of_call: self.units_of_call });
     }
 
     /// The ledger gave none that is not needed yet, and may give one to those who wait.
@@ -266,8 +263,15 @@ impl Wallet {
         for slot in [&mut self.current, &mut self.standby] {
             self.retired.extend(slot.take_if(|pocket| !pocket.held.pays(now)));
         }
-        self.refused.take_if(|(_, until)| *until <= now);
+        self.refused.take_if(|refused| refused.until <= now);
         self.postponed.take_if(|until| *until <= now);
+    }
+
+    /// Puts a lease out of use that has too few units left for a call that waits: with what others give back there may be enough.
+    pub(crate) fn give_up_rest(&mut self) {
+        let units = self.units_of_call;
+        let is_rest = |pocket: &mut Pocket| pocket.held.left(Meter::Units).is_some_and(|left| left < units);
+        self.retired.extend(self.current.take_if(is_rest));
     }
 
     /// Whether the lease in use is smaller than what was asked for.
@@ -293,7 +297,7 @@ impl Wallet {
 
     /// Why the ledger gave no lease a moment ago.
     pub(crate) fn refused(&self, now: Timestamp) -> Option<&Rejection> {
-        self.refused.as_ref().filter(|(_, until)| now < *until).map(|(rejection, _)| rejection)
+        self.refused.as_ref().filter(|refused| now < refused.until).map(|refused| &refused.why)
     }
 
     /// Whether it holds on to what is scarce with no call that needs it.

@@ -52,9 +52,17 @@ stand_ins! {
         "type": "object",
         "required": ["calls", "ingress_bytes", "egress_bytes"],
         "properties": {
-            "calls": { "type": "integer", "minimum": 0, "description": "Calls that the upstream answered." },
+            "calls": { "type": "integer", "minimum": 0, "description": "Calls that are charged." },
             "ingress_bytes": { "type": "integer", "minimum": 0, "description": "Bytes of request bodies." },
-            "egress_bytes": { "type": "integer", "minimum": 0, "description": "Bytes of response bodies." }
+            "egress_bytes": { "type": "integer", "minimum": 0, "description": "Bytes of response bodies." },
+            "units": {
+                "type": "integer", "minimum": 0,
+                "description": "Units that the calls came to. Left out where there are none."
+            },
+            "uncharged": {
+                "type": "integer", "minimum": 0,
+                "description": "Calls that went to the upstream and are not charged. Left out where there are none."
+            }
         }
     });
 }

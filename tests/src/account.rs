@@ -91,6 +91,8 @@ impl Account {
             calls: count("calls")?,
             ingress_bytes: count("ingress_bytes")?,
             egress_bytes: count("egress_bytes")?,
+            units: item["units"].as_u64().unwrap_or(0),
+            uncharged: item["uncharged"].as_u64().unwrap_or(0),
         })
     }
 
@@ -135,7 +137,9 @@ impl Account {
             let settlement = self.admin.settle().await?;
             ensure!(settlement.refused == 0, "batches were refused: {settlement:?}");
             let usage = self.usage(product).await?;
-            Ok(Meter::ALL.into_iter().all(|meter| usage.get(meter) >= least.get(meter)).then_some(usage))
+            let is_counted = usage.uncharged >= least.uncharged;
+            Ok((is_counted && Meter::ALL.into_iter().all(|meter| usage.get(meter) >= least.get(meter)))
+                .then_some(usage))
         })
         .await?;
         ensure!(usage.calls == least.calls, "{} calls in the book, not {}", usage.calls, least.calls);

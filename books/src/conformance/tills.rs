@@ -39,6 +39,7 @@ fn lease(writer: &str) -> Command {
         writer: writer.parse().expect("it is an id"),
         rate: None,
         want: Usage { calls: 1, ..Usage::default() },
+        units_of_call: 0,
         lasting: SECOND,
         while_plenty: 0,
     }

@@ -6,6 +6,9 @@ use farebox_core::time::Timestamp;
 use super::Format;
 use crate::{admin::Connection, given, named::Named};
 
+/// What a row of usage leaves out where there is none of it.
+const LEFT_OUT: [&str; 2] = ["units", "uncharged"];
+
 /// Show an account's balance, and how much of it is set aside for running calls
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  farebox balance acc_1")]
@@ -90,7 +93,10 @@ impl Usage {
         let query: Vec<_> = bounds.into_iter().filter_map(|(name, time)| Some((name, time?))).collect();
         let admin = connection.admin()?;
         let usage = admin.list(&format!("accounts/{}/usage", self.account.id(&admin)?), &query)?;
-        self.format.list(usage, &["product", "calls", "ingress_bytes", "egress_bytes"]);
+        let columns = ["product", "calls", "ingress_bytes", "egress_bytes", "units", "uncharged"];
+        let is_shown = |column: &&str| !LEFT_OUT.contains(column) || usage.iter().any(|row| row.get(*column).is_some());
+        let shown: Vec<_> = columns.into_iter().filter(is_shown).collect();
+        self.format.list(usage, &shown);
         Ok(())
     }
 }

@@ -230,7 +230,8 @@ fn assembled(products: &[(&str, Vec<Route>)]) -> Option<Catalog> {
     let route = Route { methods: Vec::new(), path: "/".to_owned() };
     let mut catalog = compile(&text::least(std::iter::once(("https://o.example", &[route][..])))).ok()?;
     let least = catalog.products.pop()?;
-    let route = |route: &Route| catalog::Route { methods: route.methods.clone(), path: route.path.clone() };
+    let route =
+        |route: &Route| catalog::Route { methods: route.methods.clone(), path: route.path.clone(), units: None };
     catalog.products = products
         .iter()
         .map(|(address, routes)| catalog::Product {

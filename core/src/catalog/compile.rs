@@ -17,7 +17,7 @@ use super::{
     router::{RouteError, Router, Target},
     source::{Item, Problem, Report, Table},
     storefront::{Storefront, Texts, check_grant, storefront, texts},
-    value,
+    units, value,
 };
 use crate::{
     id::{OfferId, ProductId},
@@ -117,7 +117,8 @@ fn product(table: &Table<'_>, index: usize, seen: &mut Seen) -> Option<Product> 
     let limits = table.maybe("limits", |item| item.table().and_then(|table| limits(&table)));
     let stages = table.maybe("stages", |item| item.table().and_then(|table| stages(&table, id.as_ref())));
     let accounts = table.maybe("accounts", |item| list(item, |item| item.parse()));
-    let routes = routes(table, index, seen);
+    let units = units::said(table);
+    let routes = routes(table, index, &units.unwrap_or_default(), seen);
     let rate = table.maybe("rate", |item| item.table().and_then(|table| rate(&table, currency)));
     let packages = offers(table, "packages", seen, |table, id| package(table, id, currency));
     let has_rate = rate != Some(None);
@@ -126,6 +127,9 @@ fn product(table: &Table<'_>, index: usize, seen: &mut Seen) -> Option<Product> 
     let has_none = packages.as_ref().is_some_and(Vec::is_empty) && subscriptions.as_ref().is_some_and(Vec::is_empty);
     if !has_rate && has_none {
         table.refuse("nothing pays for it: give it a `rate`, `packages` or `subscriptions`".to_owned());
+    }
+    if let (Some(routes), Some(rate), Some(packages), Some(plans)) = (&routes, &rate, &packages, &subscriptions) {
+        units::check(table, routes, rate.as_ref(), packages, plans);
     }
     if key_parameter.as_ref().is_some_and(Option::is_some)
         && auth.as_ref().is_some_and(|auth| !auth.contains(&AuthScheme::Key))
@@ -211,7 +215,7 @@ fn offers<T>(
     offers.into_iter().collect()
 }
 
-fn routes(table: &Table<'_>, product: usize, seen: &mut Seen) -> Option<Vec<Route>> {
+fn routes(table: &Table<'_>, product: usize, units: &units::Said, seen: &mut Seen) -> Option<Vec<Route>> {
     let tables = table.tables("routes");
     if tables.is_empty() {
         table.refuse("it has no `routes`: no call would ever reach it".to_owned());
@@ -221,8 +225,10 @@ fn routes(table: &Table<'_>, product: usize, seen: &mut Seen) -> Option<Vec<Rout
         let methods = table.maybe("methods", |item| list(item, |item| item.read(value::method)));
         let path = table.required("path");
         let text = path.as_ref().and_then(|item| item.read(value::path));
+        let units = units::said(table).and_then(|said| units::of_route(table, said, units));
         table.finish();
-        let route = methods.zip(text).map(|(methods, path)| Route { methods: methods.unwrap_or_default(), path });
+        let route = methods.zip(text).zip(units);
+        let route = route.map(|((methods, path), units)| Route { methods: methods.unwrap_or_default(), path, units });
         if let (Some(route), Some(item)) = (&route, &path) {
             seen.add(item, route, Target { product, route: index });
         }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Admission, AnswerStyle, AuthScheme, Catalog, ChargeOn, Cors, Exchange, FieldChanges, Forwarded, Package, Plan,
-    Product, Provider, Route, TestStage, UpstreamAuth,
+    Product, Provider, Route, TestStage, Units, UpstreamAuth,
 };
 use crate::{
     ledger::Beyond,
@@ -288,6 +288,7 @@ const fn rate_aspect(meter: Meter) -> &'static str {
         Meter::IngressBytes => "price per GiB in",
         Meter::EgressBytes => "price per GiB out",
         Meter::TotalBytes => "price per GiB",
+        Meter::Units => "price per million units",
     }
 }
 
@@ -304,8 +305,18 @@ fn describe_price(price: &Price) -> String {
 }
 
 fn route(route: &Route) -> String {
-    let methods = if route.methods.is_empty() { "all methods".to_owned() } else { route.methods.join(" ") };
-    format!("{methods} {}", route.path)
+    let Route { methods, path, units } = route;
+    let methods = if methods.is_empty() { "all methods".to_owned() } else { methods.join(" ") };
+    let units = match units {
+        None => String::new(),
+        Some(Units::Fixed(units)) => format!(" for {units} units"),
+        Some(Units::Header { most }) => format!(" for the units of a header, {most} at most"),
+        Some(Units::Body { pointers, most }) => {
+            let each = pointers.iter().map(|(pointer, times)| format!("{times} x {pointer}")).collect::<Vec<_>>();
+            format!(" for {} units, {most} at most", each.join(" + "))
+        }
+    };
+    format!("{methods} {path}{units}")
 }
 
 fn flag(on: bool) -> String {

@@ -16,6 +16,7 @@ pub mod router;
 mod source;
 mod stage;
 mod storefront;
+mod units;
 mod upstream_auth;
 mod value;
 
@@ -27,6 +28,7 @@ pub use field::may_set;
 pub use source::Problem;
 pub use stage::{Stages, TestStage};
 pub use storefront::{Language, Link, SignUp, SignUpMode, Storefront, Texts};
+pub use units::Units;
 pub use upstream_auth::UpstreamAuth;
 
 use serde::{Deserialize, Serialize};
@@ -180,6 +182,9 @@ pub struct Route {
     pub methods: Vec<String>,
     /// A pattern such as `/v1/{id}/{*rest}`; [`router`] says which paths it takes.
     pub path: String,
+    /// How many units its calls come to; `None` where nobody counts them.
+    #[serde(default)]
+    pub units: Option<Units>,
 }
 
 /// A prepaid quantity, for sale.

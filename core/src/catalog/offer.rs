@@ -18,13 +18,47 @@ use crate::{
     time::{DAY, Millis},
 };
 
-/// Per meter: its name in a rate's tiers, the key of its flat price, the key of its price in a tier, and the key of its
-/// quantity in a package.
-const METERS: [(Meter, &str, &str, &str, &str); 4] = [
-    (Meter::Calls, "calls", "per_1000_calls", "per_1000", "calls"),
-    (Meter::IngressBytes, "ingress", "per_gib_ingress", "per_gib", "ingress_bytes"),
-    (Meter::EgressBytes, "egress", "per_gib_egress", "per_gib", "egress_bytes"),
-    (Meter::TotalBytes, "total", "per_gib", "per_gib", "total_bytes"),
+/// What the catalog calls a meter.
+struct Names {
+    meter: Meter,
+    /// In a rate's tiers.
+    tiers: &'static str,
+    /// Its prices: as a flat one, in a tier, and how many of what it names make up [`block`](crate::rate::block).
+    prices: &'static [(&'static str, &'static str, i64)],
+    /// Its quantity in a package or plan.
+    quantity: &'static str,
+}
+
+const METERS: [Names; Meter::ALL.len()] = [
+    Names {
+        meter: Meter::Calls,
+        tiers: "calls",
+        prices: &[("per_1000_calls", "per_1000", 1), ("per_call", "per_call", 1_000)],
+        quantity: "calls",
+    },
+    Names {
+        meter: Meter::IngressBytes,
+        tiers: "ingress",
+        prices: &[("per_gib_ingress", "per_gib", 1)],
+        quantity: "ingress_bytes",
+    },
+    Names {
+        meter: Meter::EgressBytes,
+        tiers: "egress",
+        prices: &[("per_gib_egress", "per_gib", 1)],
+        quantity: "egress_bytes",
+    },
+    Names { meter: Meter::TotalBytes, tiers: "total", prices: &[("per_gib", "per_gib", 1)], quantity: "total_bytes" },
+    Names {
+        meter: Meter::Units,
+        tiers: "units",
+        prices: &[
+            ("per_million_units", "per_million", 1),
+            ("per_1000_units", "per_1000", 1_000),
+            ("per_unit", "per_unit", 1_000_000),
+        ],
+        quantity: "units",
+    },
 ];
 
 /// How long a renewal that the balance does not cover is tried again when the catalog does not say.
@@ -37,17 +71,18 @@ pub(super) fn rate(table: &Table<'_>, currency: Currency) -> Option<Rate> {
     let mode_or_default = mode.flatten().unwrap_or_default();
     let mut prices = PerMeter::default();
     let mut complete = true;
-    for (meter, name, flat_key, tier_key, _) in METERS {
-        let flat = table.maybe(flat_key, amount);
-        let tiers = table.maybe(name, |item| tiers(item, meter, tier_key));
+    for names in &METERS {
+        let (meter, name) = (names.meter, names.tiers);
+        let flat = one_price(table, names.prices.iter().map(|(flat, _, times)| (*flat, *times)));
+        let tiers = table.maybe(name, |item| tiers(item, names));
         match (flat, tiers) {
             (Some(None), Some(None)) => {}
-            (Some(Some(per_block)), Some(None)) => {
+            (Some(Some((_, per_block))), Some(None)) => {
                 prices.set(meter, Price { mode: mode_or_default, tiers: vec![Tier { up_to: None, per_block }] });
             }
             (Some(None), Some(Some(tiers))) => prices.set(meter, Price { mode: mode_or_default, tiers }),
-            (Some(Some(_)), Some(Some(_))) => {
-                table.refuse(format!("`{flat_key}` and `{name}` are two prices for one meter: keep one"));
+            (Some(Some((flat, _))), Some(Some(_))) => {
+                table.refuse(format!("`{flat}` and `{name}` are two prices for one meter: keep one"));
                 complete = false;
             }
             _ => complete = false,
@@ -55,7 +90,9 @@ pub(super) fn rate(table: &Table<'_>, currency: Currency) -> Option<Rate> {
     }
     table.finish();
     if complete && prices.is_empty() {
-        table.refuse("it has no price: give it `per_1000_calls` or one of the `per_gib` keys".to_owned());
+        table.refuse(
+            "it has no price: give it `per_1000_calls`, `per_1000_units` or one of the `per_gib` keys".to_owned(),
+        );
         return None;
     }
     mode?;
@@ -112,17 +149,49 @@ pub(super) fn plan(table: &Table<'_>, id: Option<OfferId>, currency: Currency, h
     })
 }
 
+/// The price under whichever of `keys` is there, by the block: `Some(None)` where none is, `None` where what is there is refused.
+fn one_price(
+    table: &Table<'_>,
+    keys: impl Iterator<Item = (&'static str, i64)>,
+) -> Option<Option<(&'static str, Micros)>> {
+    let mut price = Some(None);
+    for (key, times) in keys {
+        let Some(found) = table.maybe(key, |item| by_the_block(item, times)) else {
+            price = None;
+            continue;
+        };
+        match (price, found) {
+            (Some(Some((other, _))), Some(_)) => {
+                table.refuse(format!("`{other}` and `{key}` are two prices for one meter: keep one"));
+                price = None;
+            }
+            (Some(None), Some(found)) => price = Some(Some((key, found))),
+            _ => {}
+        }
+    }
+    price
+}
+
+/// A price for so small a part of a block that it takes `times` of it.
+fn by_the_block(item: &Item<'_>, times: i64) -> Option<Micros> {
+    let by_the_block = amount(item)?.get().checked_mul(times).map(Micros::new);
+    if by_the_block.is_none() {
+        item.refuse("the price is too large".to_owned());
+    }
+    by_the_block
+}
+
 /// The quantities of an offer, per meter.
 fn quantities(table: &Table<'_>) -> Option<PerMeter<u64>> {
     let found: Vec<_> = METERS
         .iter()
-        .filter_map(|(meter, .., key)| table.optional(key).map(|item| (*meter, quantity(&item, *meter))))
+        .filter_map(|names| table.optional(names.quantity).map(|item| (names.meter, quantity(&item, names.meter))))
         .collect();
     found.into_iter().map(|(meter, quantity)| quantity.map(|quantity| (meter, quantity))).collect()
 }
 
 fn quantity_keys() -> String {
-    METERS.map(|(.., key)| format!("`{key}`")).join(", ")
+    METERS.iter().map(|names| format!("`{}`", names.quantity)).collect::<Vec<_>>().join(", ")
 }
 
 fn beyond(item: &Item<'_>, has_rate: bool) -> Option<Beyond> {
@@ -142,7 +211,7 @@ fn tier_mode(item: &Item<'_>) -> Option<TierMode> {
     })
 }
 
-fn tiers(item: &Item<'_>, meter: Meter, price_key: &'static str) -> Option<Vec<Tier>> {
+fn tiers(item: &Item<'_>, names: &Names) -> Option<Vec<Tier>> {
     let items = item.items()?;
     let last = items.len().checked_sub(1);
     if last.is_none() {
@@ -156,8 +225,13 @@ fn tiers(item: &Item<'_>, meter: Meter, price_key: &'static str) -> Option<Vec<T
             tiers.push(None);
             continue;
         };
-        let up_to = table.maybe("up_to", |item| quantity(item, meter));
-        let per_block = table.required(price_key).and_then(|item| amount(&item));
+        let up_to = table.maybe("up_to", |item| quantity(item, names.meter));
+        let price = one_price(&table, names.prices.iter().map(|(_, tier, times)| (*tier, *times)));
+        if price == Some(None) {
+            let keys = names.prices.iter().map(|(_, tier, _)| format!("`{tier}`")).collect::<Vec<_>>();
+            table.refuse(format!("{} is missing", keys.join(" or ")));
+        }
+        let per_block = price.flatten().map(|(_, per_block)| per_block);
         table.finish();
         match up_to {
             Some(None) if Some(index) != last => table.refuse("only the last tier has no `up_to`".to_owned()),
@@ -193,7 +267,11 @@ fn paid(item: &Item<'_>, currency: Currency) -> Option<Micros> {
 
 /// More than nothing of a meter: a whole number, or for bytes a text such as `"10 GiB"`.
 fn quantity(item: &Item<'_>, meter: Meter) -> Option<u64> {
-    let quantity = if meter == Meter::Calls || item.is_integer() { item.integer() } else { item.read(value::bytes) }?;
+    let quantity = if matches!(meter, Meter::Calls | Meter::Units) || item.is_integer() {
+        item.integer()
+    } else {
+        item.read(value::bytes)
+    }?;
     if quantity == 0 {
         item.refuse("the quantity must be more than nothing".to_owned());
         return None;

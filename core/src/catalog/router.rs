@@ -178,7 +178,7 @@ mod tests {
         let mut router = Router::default();
         for (route, (methods, path)) in routes.iter().enumerate() {
             let methods = methods.iter().map(|method| (*method).to_owned()).collect();
-            router.add(&Route { methods, path: (*path).to_owned() }, Target { product: 0, route })?;
+            router.add(&Route { methods, path: (*path).to_owned(), units: None }, Target { product: 0, route })?;
         }
         Ok(router)
     }

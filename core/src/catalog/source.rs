@@ -137,6 +137,16 @@ impl<'a> Table<'a> {
         items.iter().filter_map(Item::table).collect()
     }
 
+    /// All its keys, with their values, where anything may be a key.
+    pub(super) fn pairs(&self) -> Vec<(&'a str, Item<'a>)> {
+        let pair = |(key, value): (&'a Spanned<std::borrow::Cow<'a, str>>, &'a Spanned<DeValue<'a>>)| {
+            let name: &'a str = key.get_ref();
+            let path = format!("{}.\"{name}\"", self.path);
+            (name, Item { report: self.report, path, span: value.span(), value: value.get_ref() })
+        };
+        self.entries.iter().map(pair).collect()
+    }
+
     /// A flag; `unset` when it is not there.
     pub(super) fn flag(&self, key: &'static str, unset: bool) -> Option<bool> {
         let Some(item) = self.optional(key) else { return Some(unset) };
@@ -203,6 +213,11 @@ impl<'a> Item<'a> {
     /// Whether it is a whole number, and not a text that stands for one.
     pub(super) fn is_integer(&self) -> bool {
         self.value.is_integer()
+    }
+
+    /// Whether it is a table.
+    pub(super) fn is_table(&self) -> bool {
+        self.value.is_table()
     }
 
     /// Whether it is a text.

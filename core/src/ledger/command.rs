@@ -123,6 +123,9 @@ pub enum Command {
         rate: Option<Rate>,
         /// What the instance expects to spend while the lease lasts; it may get less, and down to one call.
         want: Usage,
+        /// The most units that one call may come to: a lease of fewer pays for none.
+        #[serde(default)]
+        units_of_call: u64,
         /// How long it wants it for.
         lasting: Millis,
         /// How long it lasts instead, where that is longer and it is a small part of what is left.

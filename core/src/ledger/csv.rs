@@ -36,9 +36,18 @@ impl Statement {
         balance("opening", self.from.to_string(), currency.show(self.opening)).write(&mut csv);
         self.entries.iter().for_each(|stated| Row::of_entry(stated, currency).write(&mut csv));
         for (product, usage) in &self.usage {
+            let product = product.as_str();
+            let mut row = |record, meter, quantity: u64| {
+                Row { record, product, meter, quantity: quantity.to_string(), ..Row::default() }.write(&mut csv);
+            };
             for meter in [Meter::Calls, Meter::IngressBytes, Meter::EgressBytes] {
-                let (quantity, product) = (usage.get(meter).to_string(), product.as_str());
-                Row { record: "usage", product, meter: meter.as_str(), quantity, ..Row::default() }.write(&mut csv);
+                row("usage", meter.as_str(), usage.get(meter));
+            }
+            if usage.units > 0 {
+                row("usage", Meter::Units.as_str(), usage.units);
+            }
+            if usage.uncharged > 0 {
+                row("not charged", Meter::Calls.as_str(), usage.uncharged);
             }
         }
         self.charges.iter().for_each(|charge| write_charge(charge, currency, &mut csv));

@@ -96,9 +96,9 @@ fn carry_out(
     let account = draft.account();
     let event = match command {
         Command::Open { currency } => return open(draft, *currency),
-        Command::Lease { product, writer, rate, want, lasting, while_plenty } => {
-            let (lasting, while_plenty) = (*lasting, *while_plenty);
-            let wish = Wish { product, rate: rate.as_ref(), want, lasting, while_plenty };
+        Command::Lease { product, writer, rate, want, units_of_call, lasting, while_plenty } => {
+            let (units_of_call, lasting, while_plenty) = (*units_of_call, *lasting, *while_plenty);
+            let wish = Wish { product, rate: rate.as_ref(), want, units_of_call, lasting, while_plenty };
             return lease(draft, writer, wish, at);
         }
         Command::Restore { entries } => return restore(draft, entries),

@@ -137,6 +137,11 @@ impl Grant {
         self.quotas.iter().all(|(_, quota)| quota.free() > 0)
     }
 
+    /// Whether something may be leased of every meter, and as many units as one call may come to.
+    pub fn has_free_for(&self, units: u64) -> bool {
+        self.has_free() && self.quotas.get(Meter::Units).is_none_or(|quota| quota.free() >= units)
+    }
+
     /// Whether open leases hold any of it.
     pub fn is_leased(&self) -> bool {
         self.quotas.iter().any(|(_, quota)| quota.leased > 0)

@@ -5,7 +5,8 @@
 //! balance never costs more than is available, in whatever order it is used.
 //!
 //! A lease is at most a quarter of what is left, so that other instances find something too, and the leases of a source
-//! that runs dry shrink to one call, or to 64 KiB: it is used up to the last one after a few dozen of them.
+//! that runs dry shrink to one call, to 64 KiB, or to the units that one call may come to: it is used up to the last one after a
+//! few dozen of them. Units that are fewer than a call may come to pay for no such call.
 #![deny(clippy::float_arithmetic)]
 
 use super::{
@@ -42,7 +43,7 @@ const SMALL: u64 = 64;
 const LEAST_BYTES: u64 = 64 << 10;
 
 /// The least that is asked for.
-const ONE_CALL: Usage = Usage { calls: 1, ingress_bytes: 0, egress_bytes: 0 };
+const ONE_CALL: Usage = Usage { calls: 1, ..Usage::NONE };
 
 /// The most calls that `RateLimit` tells a balance to pay for.
 const MOST_CALLS_SHOWN: u64 = 1_000_000_000;
@@ -53,6 +54,8 @@ pub(super) struct Wish<'a> {
     pub(super) product: &'a ProductId,
     pub(super) rate: Option<&'a Rate>,
     pub(super) want: &'a Usage,
+    /// The most units that one call may come to: a lease of fewer pays for none.
+    pub(super) units_of_call: u64,
     /// How long it is to last.
     pub(super) lasting: Millis,
     /// How long instead, where that is longer and it is a small part of what is left.
@@ -83,13 +86,13 @@ pub(super) fn offer(account: &Account, wish: Wish<'_>, at: Timestamp) -> Result<
         for (meter, quota) in grant.quotas.iter() {
             free.set(meter, free.get(meter).copied().unwrap_or(0u64).saturating_add(quota.free()));
         }
-        if grant.has_free() && first.is_none_or(|first| grant.burn_order() < first.burn_order()) {
+        if grant.has_free_for(wish.units_of_call) && first.is_none_or(|first| grant.burn_order() < first.burn_order()) {
             first = Some(grant);
         }
     }
     let wish = Wish { rate: wish.rate.filter(|_| !rejects_beyond(account, wish.product)), ..wish };
     let offer = match first {
-        Some(first) => from_grant(first, &free, wish.want, until),
+        Some(first) => from_grant(first, &free, wish, until),
         None => wish
             .rate
             .and_then(|rate| from_balance(account, wish, rate, at, until))
@@ -109,12 +112,15 @@ fn rejects_beyond(account: &Account, product: &ProductId) -> bool {
 }
 
 /// A lease of the first grant, where `free` is what all current grants have free together.
-fn from_grant(first: &Grant, free: &PerMeter<u64>, want: &Usage, until: Timestamp) -> Offer {
-    let share = |meter, free: u64| match meter {
-        Meter::Calls => free.div_ceil(SHARE),
-        _ => free.div_ceil(SHARE).max(free.min(LEAST_BYTES)),
+fn from_grant(first: &Grant, free: &PerMeter<u64>, wish: Wish<'_>, until: Timestamp) -> Offer {
+    let least = |meter| match meter {
+        Meter::Calls => 1,
+        Meter::Units => wish.units_of_call,
+        Meter::IngressBytes | Meter::EgressBytes | Meter::TotalBytes => LEAST_BYTES,
     };
-    let allowance = first.quotas.map(|meter, quota| wanted(meter, want).min(share(meter, quota.free())).max(1));
+    let share = |meter, free: u64| free.div_ceil(SHARE).max(free.min(least(meter)));
+    let wanted = |meter| wanted(meter, wish.want).max(least(meter));
+    let allowance = first.quotas.map(|meter, quota| wanted(meter).min(share(meter, quota.free())).max(1));
     let leased = |meter| allowance.get(meter).copied().unwrap_or(0);
     let beside = free.map(|meter, free| free.saturating_sub(leased(meter)));
     let is_small = beside.iter().all(|(meter, beside)| leased(meter).saturating_mul(SMALL) <= *beside);
@@ -140,7 +146,7 @@ pub(super) fn is_dry(account: &Account, at: Timestamp) -> bool {
             .into_iter()
             .filter(|meter| *meter == Meter::Calls || line.terms.rate.prices.get(*meter).is_some());
         let one_call: PerMeter<u64> = priced.map(|meter| (meter, wanted(meter, &ONE_CALL))).collect();
-        available >= Micros::ZERO && affordable(line, &one_call, available).is_some()
+        available >= Micros::ZERO && affordable(line, &one_call, 1, available).is_some()
     };
     let mut lines = account.lines.values().filter(|line| line.terms.month == month).peekable();
     lines.peek().is_some() && account.leased() == Micros::ZERO && !lines.any(pays)
@@ -160,16 +166,25 @@ fn from_balance(account: &Account, wish: Wish<'_>, rate: &Rate, at: Timestamp, u
     // Calls are limited also where only bytes have a price, so that a line that is about to be used reserves its minimum.
     let priced = Meter::ALL.into_iter().filter(|meter| *meter == Meter::Calls || rate.prices.get(*meter).is_some());
     let want: PerMeter<u64> = priced.map(|meter| (meter, wanted(meter, wish.want))).collect();
-    let one_call = want.map(|meter, want| if meter == Meter::Calls { 1 } else { *want });
+    let units = wish.units_of_call;
+    let one_call = want.map(|meter, want| match meter {
+        Meter::Calls => 1,
+        Meter::Units => units,
+        Meter::IngressBytes | Meter::EgressBytes | Meter::TotalBytes => *want,
+    });
     let share = Micros::new(available.get() / i64::try_from(SHARE).unwrap_or(i64::MAX));
-    let allowance = affordable(line, &want, share).or_else(|| affordable(line, &one_call, available))?;
+    let allowance = affordable(line, &want, units, share).or_else(|| affordable(line, &one_call, units, available))?;
 
     let costs = line.reserve_with(&allowance).saturating_sub(line.reserved);
     let beside = available.saturating_sub(costs);
     let is_small = costs <= Micros::new(beside.get() / i64::try_from(SMALL).unwrap_or(i64::MAX));
 
     let calls_more = |calls: u64| {
-        allowance.map(|meter, allowed| if meter == Meter::Calls { allowed.saturating_add(calls) } else { *allowed })
+        allowance.map(|meter, allowed| match meter {
+            Meter::Calls => allowed.saturating_add(calls),
+            Meter::Units => allowed.saturating_add(calls.saturating_mul(units)),
+            Meter::IngressBytes | Meter::EgressBytes | Meter::TotalBytes => *allowed,
+        })
     };
     let calls = largest(MOST_CALLS_SHOWN, |calls| costs_at_most(line, &calls_more(calls), available));
     Some(Offer {
@@ -186,15 +201,20 @@ fn from_balance(account: &Account, wish: Wish<'_>, rate: &Rate, at: Timestamp, u
 
 /// What is asked for of one meter: at least something.
 fn wanted(meter: Meter, want: &Usage) -> u64 {
-    want.get(meter).max(if meter == Meter::Calls { 1 } else { LEAST_BYTES })
+    want.get(meter).max(match meter {
+        Meter::Calls | Meter::Units => 1,
+        Meter::IngressBytes | Meter::EgressBytes | Meter::TotalBytes => LEAST_BYTES,
+    })
 }
 
-/// As much of `want` as can be leased on `line` for `budget`, the same part of each meter and at least one unit of each.
-fn affordable(line: &RatingLine, want: &PerMeter<u64>, budget: Micros) -> Option<PerMeter<u64>> {
+/// As much of `want` as can be leased on `line` for `budget`, the same part of each meter, at least one of each and `units` of
+/// units.
+fn affordable(line: &RatingLine, want: &PerMeter<u64>, units: u64, budget: Micros) -> Option<PerMeter<u64>> {
     let whole = want.iter().map(|(_, want)| *want).max().unwrap_or(1);
     let part = |part: u64| {
-        want.map(|_, want| {
-            u64::try_from(u128::from(*want) * u128::from(part) / u128::from(whole)).unwrap_or(*want).max(1)
+        want.map(|meter, want| {
+            let least = if meter == Meter::Units { units.max(1) } else { 1 };
+            u64::try_from(u128::from(*want) * u128::from(part) / u128::from(whole)).unwrap_or(*want).max(least)
         })
     };
     largest(whole, |units| costs_at_most(line, &part(units), budget)).map(part)

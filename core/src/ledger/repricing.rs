@@ -7,7 +7,7 @@
 //! scratch. Nothing is booked.
 //!
 //! What a catalog cannot say is left as it was: an offer that it does not have, or that has periods of another length, keeps
-//! its terms. Bytes are spread evenly over the calls of a minute where a grant ends among them.
+//! its terms. Bytes and units are spread evenly over the calls of a minute where a grant ends among them.
 #![deny(clippy::float_arithmetic)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -269,7 +269,7 @@ impl<'a> Repricing<'a> {
 fn payable(grant: &Grant, usage: &Usage) -> Usage {
     let fits = |(meter, quota): (Meter, &super::Quota)| match meter {
         Meter::Calls => quota.free(),
-        bytes => match usage.get(bytes) {
+        spread => match usage.get(spread) {
             0 => usage.calls,
             all => {
                 let calls = (u128::from(quota.free()) * u128::from(usage.calls)).div_ceil(u128::from(all));
@@ -283,5 +283,11 @@ fn payable(grant: &Grant, usage: &Usage) -> Usage {
     }
     let part =
         |amount: u64| u64::try_from(u128::from(amount) * u128::from(calls) / u128::from(usage.calls)).unwrap_or(amount);
-    Usage { calls, ingress_bytes: part(usage.ingress_bytes), egress_bytes: part(usage.egress_bytes) }
+    Usage {
+        calls,
+        ingress_bytes: part(usage.ingress_bytes),
+        egress_bytes: part(usage.egress_bytes),
+        units: part(usage.units),
+        uncharged: part(usage.uncharged),
+    }
 }

@@ -121,7 +121,10 @@ fn take_new<'a>(account: &Account, batches: &'a [AccountBatch]) -> (Sum<'a>, Set
 
 /// Why a batch cannot be booked.
 fn flaw(account: &Account, batch: &AccountBatch) -> Option<String> {
-    if batch.lines.iter().any(|line| Meter::ALL.into_iter().any(|meter| line.usage.get(meter) > MOST_IN_A_LINE)) {
+    let is_absurd = |usage: &Usage| {
+        Meter::ALL.into_iter().any(|meter| usage.get(meter) > MOST_IN_A_LINE) || usage.uncharged > MOST_IN_A_LINE
+    };
+    if batch.lines.iter().any(|line| is_absurd(&line.usage)) {
         return Some("it counts more than any instance can have seen".to_owned());
     }
     let closed = batch.closings.iter().map(|closing| closing.lease);
@@ -145,7 +148,8 @@ fn per_lease(sum: &Sum<'_>) -> BTreeMap<LeaseId, Usage> {
 /// Whether `usage` completes what the instance said it used in all.
 fn covers(lease: &BookedLease, usage: &Usage, total: &Usage) -> bool {
     let booked = |meter| lease.used.get(meter).saturating_add(usage.get(meter));
-    Meter::ALL.into_iter().all(|meter| booked(meter) >= total.get(meter))
+    let uncharged = lease.used.uncharged.saturating_add(usage.uncharged);
+    Meter::ALL.into_iter().all(|meter| booked(meter) >= total.get(meter)) && uncharged >= total.uncharged
 }
 
 impl Sources {
@@ -175,7 +179,7 @@ impl Sources {
 
 fn burns(account: &Account, grants: &BTreeMap<GrantId, Usage>) -> Vec<Burn> {
     let burn = |(id, usage): (&GrantId, &Usage)| {
-        let grant = account.grants.get(id).filter(|_| !usage.is_zero())?;
+        let grant = account.grants.get(id).filter(|_| !usage.is_free())?;
         Some(Burn { grant: *id, usage: *usage, earned: grant.earned_with(usage).saturating_sub(grant.earned) })
     };
     grants.iter().filter_map(burn).collect()

@@ -86,7 +86,15 @@ impl Book {
 
     pub(crate) fn lease(&mut self, rate: Option<&Rate>, want: Usage) -> Result<Lease, Refusal> {
         let (product, writer, rate) = (id("p"), id("w"), rate.cloned());
-        match self.run(&Command::Lease { product, writer, rate, want, lasting: 30 * SECOND, while_plenty: 0 })? {
+        match self.run(&Command::Lease {
+            product,
+            writer,
+            rate,
+            want,
+            units_of_call: 0,
+            lasting: 30 * SECOND,
+            while_plenty: 0,
+        })? {
             Answer::Leased(lease) => Ok(lease),
             answer => panic!("a lease was answered with {answer:?}"),
         }

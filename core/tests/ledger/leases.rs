@@ -122,7 +122,7 @@ fn the_holder_of_a_long_lease_may_wait_for_its_next_batch() {
     let mut book = Book::with_package(10_000);
     let (product, writer, want) = (id("p"), id("w"), calls(20));
     let (lasting, while_plenty) = (20 * SECOND, LONGEST_LEASE);
-    book.run(&Command::Lease { product, writer, rate: None, want, lasting, while_plenty }).unwrap();
+    book.run(&Command::Lease { product, writer, rate: None, want, units_of_call: 0, lasting, while_plenty }).unwrap();
     book.wait_and_hear(LONGEST_LEASE + HEARD_WITHIN_OF_LONG - 1);
     assert_eq!(book.account.leases().count(), 1, "what it says may still be on its way");
     book.wait_and_hear(1);
@@ -187,7 +187,7 @@ fn bytes_pass_the_end_only_by_what_was_in_flight() {
     let mut book = Book::open();
     book.run(&Command::Purchase(package("0.00", &[(Meter::TotalBytes, 1_000), (Meter::Calls, 50)]))).unwrap();
     let lease = book.lease(None, calls(1)).unwrap();
-    let used = Usage { calls: 1, ingress_bytes: 400, egress_bytes: 900 };
+    let used = Usage { calls: 1, ingress_bytes: 400, egress_bytes: 900, ..Usage::NONE };
     book.settle(lease.id, used, Some(used));
     let row = book.account.grants().find(|row| row.meter == Meter::TotalBytes).unwrap();
     assert_eq!((row.quota.remaining(), row.quota.overrun()), (0, 300));
@@ -204,7 +204,7 @@ fn an_overdrawn_balance_pays_for_nothing_though_one_byte_rounds_to_nothing() {
     let price = Price { mode: TierMode::Graduated, tiers: vec![Tier { up_to: None, per_block: money("0.09") }] };
     let rate = Rate { prices: [(Meter::EgressBytes, price)].into_iter().collect(), minimum: Micros::ZERO };
     let lease = book.lease(Some(&rate), calls(1)).unwrap();
-    let used = Usage { calls: 1, ingress_bytes: 0, egress_bytes: 1 << 30 };
+    let used = Usage { calls: 1, ingress_bytes: 0, egress_bytes: 1 << 30, ..Usage::NONE };
     book.settle(lease.id, used, Some(used));
     assert_eq!(book.account.balance(), money("-0.08"));
     assert_eq!(book.lease(Some(&rate), calls(1)), Err(Refusal::BalanceExhausted { leased: false }));

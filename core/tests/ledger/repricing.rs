@@ -162,8 +162,15 @@ impl Sold {
         while calls > 0 {
             let rate = catalog.product(product).and_then(|product| product.rate.clone());
             let (writer, want) = (id("w"), used(calls));
-            let command =
-                Command::Lease { product: product.clone(), writer, rate, want, lasting: 30 * SECOND, while_plenty: 0 };
+            let command = Command::Lease {
+                product: product.clone(),
+                writer,
+                rate,
+                want,
+                units_of_call: 0,
+                lasting: 30 * SECOND,
+                while_plenty: 0,
+            };
             let Ok(Answer::Leased(lease)) = self.book.run(&command) else {
                 *self.unsold.entry(product.clone()).or_default() += calls;
                 return;
@@ -203,7 +210,7 @@ impl Sold {
 }
 
 fn used(calls: u64) -> Usage {
-    Usage { calls, ingress_bytes: calls * IN, egress_bytes: calls * OUT }
+    Usage { calls, ingress_bytes: calls * IN, egress_bytes: calls * OUT, ..Usage::NONE }
 }
 
 fn sum(rows: &BTreeMap<ProductId, Repriced>, of: impl Fn(&Repriced) -> Micros) -> Micros {

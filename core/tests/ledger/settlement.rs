@@ -42,7 +42,8 @@ fn a_batch_that_no_instance_can_have_written_is_refused_whole() {
     let unknown = book.batch(vec![line(lease, calls(7)), line(LeaseId(77), calls(1))]);
     let mut foreign = book.batch(vec![line(lease, calls(7))]);
     foreign.id.writer = id("another");
-    let absurd = book.batch(vec![line(lease, Usage { calls: 1, ingress_bytes: 0, egress_bytes: u64::MAX })]);
+    let absurd =
+        book.batch(vec![line(lease, Usage { calls: 1, ingress_bytes: 0, egress_bytes: u64::MAX, ..Usage::NONE })]);
     assert_eq!(book.settle_all(vec![unknown, foreign, absurd]).refused.len(), 3);
     assert_eq!(book.account.grants().next().unwrap().quota.used, 0);
 }
@@ -84,6 +85,7 @@ fn a_snapshot_does_not_grow_with_the_instances_that_have_ended() {
                     writer: writer.clone(),
                     rate: None,
                     want: calls(2),
+                    units_of_call: 0,
                     lasting: 20 * SECOND,
                     while_plenty: 0,
                 };
@@ -158,7 +160,7 @@ proptest! {
         let leases: Vec<_> = (0..4).map(|_| book.lease(Some(&rate), calls(1_000)).unwrap().id).collect();
         let mut all = Usage::default();
         let mut batches: Vec<_> = parts.iter().map(|&(lease, calls, ingress_bytes, egress_bytes)| {
-            let usage = Usage { calls, ingress_bytes, egress_bytes };
+            let usage = Usage { calls, ingress_bytes, egress_bytes, ..Usage::NONE };
             all.add(&usage);
             book.batch(vec![line(leases[lease], usage)])
         }).collect();

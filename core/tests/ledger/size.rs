@@ -47,11 +47,13 @@ fn live(book: &mut Book, rate: &Rate, minute: u64) -> usize {
                 writer: id(&writer),
                 rate: Some(rate.clone()),
                 want: calls(CALLS_OF_A_LEASE),
+                units_of_call: 0,
                 lasting: 20 * SECOND,
                 while_plenty: 0,
             };
             let Ok(Answer::Leased(lease)) = book.run(&command) else { panic!("no lease in minute {minute}") };
-            let usage = Usage { calls: CALLS_OF_A_LEASE, ingress_bytes: 12_345, egress_bytes: 1_234_567 };
+            let usage =
+                Usage { calls: CALLS_OF_A_LEASE, ingress_bytes: 12_345, egress_bytes: 1_234_567, ..Usage::NONE };
             batches.push(batch(&writer, LEASES_A_MINUTE * minute + turn, book, lease.id, usage));
         }
         book.now = book.now.plus(20 * SECOND);

@@ -52,11 +52,13 @@ fn tiered() -> Rate {
 fn use_calls(book: &mut Book, rate: &Rate, mut want: u64) {
     while want > 0 {
         let bytes = want << 20;
-        let Ok(lease) = book.lease(Some(rate), Usage { calls: want, ingress_bytes: 0, egress_bytes: bytes }) else {
+        let Ok(lease) =
+            book.lease(Some(rate), Usage { calls: want, ingress_bytes: 0, egress_bytes: bytes, ..Usage::NONE })
+        else {
             break;
         };
         let used = want.min(*lease.allowance.get(Meter::Calls).unwrap());
-        let usage = Usage { calls: used, ingress_bytes: 7 * used, egress_bytes: used << 19 };
+        let usage = Usage { calls: used, ingress_bytes: 7 * used, egress_bytes: used << 19, ..Usage::NONE };
         book.settle(lease.id, usage, Some(usage));
         want -= used;
     }
@@ -128,7 +130,10 @@ fn a_year_agrees_with_a_spreadsheet_and_its_chain_holds() {
     assert_eq!(recomputed(&json), i128::from(book.account.balance().get()));
     assert!(statement.charges.len() >= 6 && statement.charges.iter().any(|charge| charge.tiers.len() == 4));
     let used: u64 = (0..366).map(|day| 40 + day % 7 * 60).sum();
-    assert_eq!(statement.usage["p"], Usage { calls: used, ingress_bytes: 7 * used, egress_bytes: used << 19 });
+    assert_eq!(
+        statement.usage["p"],
+        Usage { calls: used, ingress_bytes: 7 * used, egress_bytes: used << 19, ..Usage::NONE }
+    );
     assert_eq!(verify(0, Default::default(), &book.entries), Ok(book.account.head()));
 }
 
@@ -155,7 +160,7 @@ fn what_was_lost_and_what_ran_over_is_on_the_statement() {
     let mut book = Book::with_balance("1.00");
     book.run(&Command::Purchase(package("0.00", &[(Meter::EgressBytes, 1_000), (Meter::Calls, 90)]))).unwrap();
     let lease = book.lease(None, calls(20)).unwrap();
-    let usage = Usage { calls: 3, ingress_bytes: 0, egress_bytes: 1_500 };
+    let usage = Usage { calls: 3, ingress_bytes: 0, egress_bytes: 1_500, ..Usage::NONE };
     book.settle(lease.id, usage, None);
     book.wait(30 * SECOND + LAPSE_AFTER);
     book.seal();

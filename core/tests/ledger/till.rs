@@ -281,6 +281,7 @@ fn a_command_that_needs_the_register_says_so() {
         writer: id("w"),
         rate: None,
         want: calls(1),
+        units_of_call: 0,
         lasting: SECOND,
         while_plenty: 0,
     };

@@ -16,7 +16,7 @@ use farebox_core::{
     request::Facts,
     time::{Millis, SECOND, Timestamp},
 };
-use farebox_gateway::{ASKS_EVERY, CallKey, Flow, Flowed, Gateway, Outcome};
+use farebox_gateway::{ASKS_EVERY, CallKey, Flow, Flowed, Gateway, Outcome, WAITS_FOR_UNITS};
 use farebox_ports::Host;
 use farebox_spin::{
     Platform,
@@ -42,7 +42,7 @@ const SILENCE: Millis = SECOND;
 /// that still goes through.
 pub(super) struct Call {
     gateway: Rc<Gateway<Platform>>,
-    id: CallKey,
+    pub(super) id: CallKey,
     /// How many bytes may go each way at first; `None` where nobody limits them.
     pub(super) room: Option<Usage>,
     outcome: Cell<Outcome>,
@@ -53,6 +53,8 @@ pub(super) struct Call {
     pub(super) is_abandoned: Cell<bool>,
     /// Why the request's body was not let through to its end.
     pub(super) stopped: RefCell<Option<Rejection>>,
+    /// The answer says units, and is read for them as it goes through.
+    pub(super) is_read: Cell<bool>,
 }
 
 impl Call {
@@ -67,6 +69,7 @@ impl Call {
             egress: Cell::new(0),
             is_abandoned: Cell::new(false),
             stopped: RefCell::new(None),
+            is_read: Cell::new(false),
         })
     }
 
@@ -161,12 +164,17 @@ pub(super) fn counted((contents, ending): Incoming, first: Vec<u8>, call: &Rc<Ca
         let ending: Ending = match stream.pump(&mut contents, &mut to, first).await {
             Ok(()) => {
                 let ending = ending.await;
-                if matches!(stream.way, Way::In) && ending.is_err() {
-                    stream.call.is_abandoned.set(true);
+                match stream.way {
+                    Way::In if ending.is_err() => stream.call.is_abandoned.set(true),
+                    // One that breaks off before its first byte is no answer.
+                    Way::Out if ending.is_err() && stream.call.egress.get() == 0 => {
+                        stream.call.came_out(Outcome::Unanswered);
+                    }
+                    Way::In | Way::Out => {}
                 }
                 ending
             }
-            Err(Stop::Left) => return,
+            Err(Stop::Left) => return stream.read_on(&mut contents).await,
             Err(Stop::Unpaid(rejection)) => {
                 if matches!(stream.way, Way::In) {
                     stream.call.stopped.replace(Some(rejection));
@@ -212,6 +220,9 @@ impl Stream {
 
     /// Writes a piece, as there is room for it. Gives back what held it.
     async fn pass(&mut self, to: &mut StreamWriter<u8>, mut piece: Vec<u8>) -> Result<Vec<u8>, Stop> {
+        if self.is_read() {
+            self.call.gateway.read_units(self.call.id, &piece);
+        }
         while !piece.is_empty() {
             let now = self.call.gateway.ports().now();
             if self.room == 0 || now.since(self.asked) >= ASKS_EVERY {
@@ -235,6 +246,28 @@ impl Stream {
             piece = rest.unwrap_or(unsent);
         }
         Ok(piece)
+    }
+
+    /// Whether it is an answer that is read for its units.
+    fn is_read(&self) -> bool {
+        matches!(self.way, Way::Out) && self.call.is_read.get()
+    }
+
+    /// Reads an answer whose caller has left for the units that it may still say, for a while.
+    async fn read_on(&self, from: &mut StreamReader<u8>) {
+        if !self.is_read() {
+            return;
+        }
+        let gateway = &self.call.gateway;
+        let mut waits = pin!(gateway.ports().sleep(WAITS_FOR_UNITS));
+        loop {
+            let reading = pin!(from.read(Vec::with_capacity(PIECE)));
+            match select(reading, waits.as_mut()).await {
+                Either::Left(((StreamResult::Dropped, read), _)) if read.is_empty() => return,
+                Either::Left(((_, read), _)) => gateway.read_units(self.call.id, &read),
+                Either::Right(_) => return gateway.left_units(self.call.id),
+            }
+        }
     }
 
     /// Reads on. Writing nothing shows, while nothing comes, whether the other side has gone: no more can be learnt of it.

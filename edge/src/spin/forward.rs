@@ -7,8 +7,9 @@ use farebox_core::{
     request::HOP_BY_HOP,
     signature::BODY_WHERE_NONE_GOES,
     time::Millis,
+    units,
 };
-use farebox_gateway::{Forward, Gateway, How, MOST_ANNOUNCED, Outcome};
+use farebox_gateway::{Forward, Gateway, How, MOST_ANNOUNCED, Outcome, UnitsFrom};
 use farebox_ports::log::tell;
 use farebox_spin::{
     Platform,
@@ -79,7 +80,7 @@ async fn carried(
         Err(()) => Err(ErrorCode::HttpRequestUriInvalid),
     };
     match answer {
-        Ok(upstream) => deliver(head, upstream, to, call),
+        Ok(upstream) => deliver(gateway, head, upstream, to, call),
         Err(_) if call.stopped.borrow().is_some() => Err(call.stopped.take().unwrap_or(Rejection::LedgerUnavailable)),
         // A caller who went away in the middle of its body has used what went through until then.
         Err(_) if call.is_abandoned.get() => {
@@ -196,7 +197,13 @@ fn timeout(millis: Millis) -> RequestOptions {
 ///
 /// # Errors
 /// Its lengths differ, or its status is none of an answer: the runtime refuses to set some, and would leave 200.
-fn deliver(head: &Head, upstream: Response, to: &Forward, call: &Rc<Call>) -> Result<Response, Rejection> {
+fn deliver(
+    gateway: &Gateway<Platform>,
+    head: &Head,
+    upstream: Response,
+    to: &Forward,
+    call: &Rc<Call>,
+) -> Result<Response, Rejection> {
     let status = upstream.get_status_code();
     if !(200..=599).contains(&status) {
         return Err(Rejection::UpstreamMalformed);
@@ -208,8 +215,10 @@ fn deliver(head: &Head, upstream: Response, to: &Forward, call: &Rc<Call>) -> Re
         205 => Some(0),
         _ => announced(&list)?,
     };
+    listen(gateway, &list, to.units, call);
     // The runtime lets nobody set these; trailers come through neither runtime, so none are announced.
-    list.retain(|(name, _)| !HOP_BY_HOP.contains(&name.as_str()) && name != LENGTH);
+    let is_of_units = |name: &str| to.units != UnitsFrom::Nowhere && name == units::FIELD;
+    list.retain(|(name, _)| !HOP_BY_HOP.contains(&name.as_str()) && name != LENGTH && !is_of_units(name));
     change(&mut list, head, to, call);
     list.extend(announced.map(|length| (LENGTH.to_owned(), length.to_string().into_bytes())));
     let incoming = Response::consume_body(upstream, success());
@@ -217,7 +226,7 @@ fn deliver(head: &Head, upstream: Response, to: &Forward, call: &Rc<Call>) -> Re
     let (contents, ending) = match announced {
         _ if status == 205 => (None, no_trailers()),
         _ if has_none => some(incoming),
-        Some(length) if length <= COUNTED_BY_LENGTH && call.room.is_none() => {
+        Some(length) if length <= COUNTED_BY_LENGTH && call.room.is_none() && !call.is_read.get() => {
             call.egress.set(length);
             some(incoming)
         }
@@ -227,6 +236,24 @@ fn deliver(head: &Head, upstream: Response, to: &Forward, call: &Rc<Call>) -> Re
     response.set_status_code(status).map_err(|()| Rejection::UpstreamMalformed)?;
     call.came_out(Outcome::Answered(status));
     Ok(response)
+}
+
+/// Lets the gateway hear how many units the upstream says that the call came to: from its field, or from the body as it goes
+/// through. One that is coded all the same says nothing that could be read.
+fn listen(gateway: &Gateway<Platform>, fields: &[(String, Vec<u8>)], from: UnitsFrom, call: &Call) {
+    let field = |name: &str| {
+        let value = fields.iter().find(|(have, _)| have == name).map(|(_, value)| value);
+        value.and_then(|value| std::str::from_utf8(value).ok())
+    };
+    match from {
+        UnitsFrom::Nowhere => {}
+        UnitsFrom::Header => gateway.said_units(call.id, field(units::FIELD).unwrap_or_default()),
+        UnitsFrom::Body if field("content-encoding").is_some() => {}
+        UnitsFrom::Body => {
+            gateway.begin_units(call.id, field("content-type").unwrap_or_default());
+            call.is_read.set(true);
+        }
+    }
 }
 
 /// Has the answer's fields as the gateway and the catalog want them.

@@ -6,7 +6,8 @@
 //! ```text
 //! every message   verdict, address and bytes of the text, background
 //! Forward         call, generation, timeout in ms (0: none), bytes that may go in and out at first (-1: not limited),
-//!                 which fields of the caller go along (bit n of 4 × 32: the nth), then the texts:
+//!                 which fields of the caller go along (bit n of 4 × 32: the nth), where the answer says units (0: nowhere,
+//!                 1: in the field, 2: in the body), then the texts:
 //!                 URL, the n names of fields for the upstream, the m names of fields for the caller, n values, m values
 //! Reject          status, n, then the texts: n × (name, value), body
 //! ReadBody        limit: the body is to be read, of at most so many bytes, and asked with again
@@ -53,7 +54,8 @@ pub(super) mod place {
     pub(crate) const ROOM_IN: usize = 7;
     pub(crate) const ROOM_OUT: usize = 8;
     pub(crate) const GOES: usize = 9;
-    pub(crate) const FORWARD_TEXTS: usize = 13;
+    pub(crate) const UNITS: usize = 13;
+    pub(crate) const FORWARD_TEXTS: usize = 14;
 
     pub(crate) const STATUS: usize = 4;
     pub(crate) const FIELDS: usize = 5;
@@ -237,7 +239,7 @@ impl Message {
     }
 
     fn forward(&mut self, forward: &Forward) {
-        let Forward { call, url, goes, set, respond, timeout, background, room } = forward;
+        let Forward { call, url, goes, set, respond, timeout, background, room, units } = forward;
         self.begin(Verdict::Forward, *background, place::FORWARD_TEXTS);
         let [call, generation] = call.numbers();
         self.numbers[place::CALL] = f64::from(call);
@@ -246,9 +248,10 @@ impl Message {
         let limited = |bytes: u64| number(bytes.min(MOST_ANNOUNCED));
         self.numbers[place::ROOM_IN] = room.map_or(-1.0, |room| limited(room.ingress_bytes));
         self.numbers[place::ROOM_OUT] = room.map_or(-1.0, |room| limited(room.egress_bytes));
-        for (word, goes) in self.numbers[place::GOES..place::FORWARD_TEXTS].iter_mut().zip(words(goes)) {
+        for (word, goes) in self.numbers[place::GOES..place::UNITS].iter_mut().zip(words(goes)) {
             *word = f64::from(goes);
         }
+        self.numbers[place::UNITS] = f64::from(*units as u8);
         self.beginning(url);
         self.names(set.iter().map(|(name, _)| ("", &**name)));
         self.names(respond.iter().map(|shown| (mark(shown.how), &*shown.name)));
@@ -355,8 +358,8 @@ const fn number(number: u64) -> f64 {
 }
 
 /// Flags as bits, the first of them the lowest of the first word.
-fn words(flags: &[bool]) -> [u32; place::FORWARD_TEXTS - place::GOES] {
-    let mut words = [0; place::FORWARD_TEXTS - place::GOES];
+fn words(flags: &[bool]) -> [u32; place::UNITS - place::GOES] {
+    let mut words = [0; place::UNITS - place::GOES];
     for (at, _) in flags.iter().enumerate().filter(|(_, flag)| **flag) {
         words[at / WORD] |= 1 << (at % WORD);
     }

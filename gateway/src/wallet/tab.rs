@@ -44,16 +44,19 @@ impl Tab {
 }
 
 impl Wallet {
-    /// Begins the tab of a call that was admitted on `lease`, with what it is likely to need, and at least `known`.
+    /// Begins the tab of a call that was admitted on `lease` for the units of `known`, with what it is likely to need, and at least
+    /// `known`.
     pub(crate) fn open(&mut self, lease: LeaseId, known: &Usage) -> Tab {
         let mut tab = Tab { lease, booked: Usage::NONE, granted: Usage::NONE, is_metered: false, is_away: false };
         let Some(pocket) = self.pocket(lease) else { return tab };
         tab.is_metered = [Meter::IngressBytes, Meter::EgressBytes].into_iter().any(|way| pocket.held.limits(way));
         if tab.is_metered {
-            let mut want = self.bytes_per_call();
+            let mut want = self.per_call();
             want.add(known);
             tab.granted = self.pocket(lease).map(|pocket| pocket.held.set_aside(&want)).unwrap_or_default();
         }
+        // Its units were set aside when it was admitted.
+        tab.granted.units = known.units;
         tab
     }
 
@@ -78,7 +81,7 @@ impl Wallet {
                 return Some(room);
             }
             // It is spent; another may be in use, or stand by.
-            if let Some(next) = self.in_use(now).filter(|next| *next != tab.lease) {
+            if let Some(next) = self.in_use(tab, now).filter(|next| *next != tab.lease) {
                 self.carry(tab, credential, flowed, next);
                 if let Some(room) = self.extend(tab, flowed, way) {
                     return Some(room);
@@ -115,20 +118,21 @@ impl Wallet {
         if !tab.is_away && self.pocket(tab.lease).is_some_and(|pocket| pocket.held.lasts(now)) {
             return;
         }
-        if let Some(next) = self.in_use(now) {
+        if let Some(next) = self.in_use(tab, now) {
             self.carry(tab, credential, flowed, next);
         }
     }
 
-    /// The lease that pays for more.
-    fn in_use(&mut self, now: Timestamp) -> Option<LeaseId> {
-        self.turn(now);
-        self.current.as_ref().filter(|pocket| pocket.held.pays(now)).map(|pocket| pocket.held.lease().id)
+    /// The lease that pays for more, and has room for the units that the call may still come to.
+    fn in_use(&mut self, tab: &Tab, now: Timestamp) -> Option<LeaseId> {
+        let units = tab.granted.units;
+        self.turn(units, now);
+        self.current.as_ref().filter(|pocket| pocket.held.pays_for(units, now)).map(|pocket| pocket.held.lease().id)
     }
 
     fn carry(&mut self, tab: &mut Tab, credential: &CredentialKey, flowed: &Usage, next: LeaseId) {
         let with_place = tab.booked.calls == 0;
-        let unbooked = Usage { calls: 0, ..flowed.less(&tab.booked) };
+        let unbooked = Usage { calls: 0, units: tab.granted.units, uncharged: 0, ..flowed.less(&tab.booked) };
         if let Some(pocket) = self.pocket(tab.lease).filter(|_| !tab.is_away) {
             pocket.held.release(&tab.granted.less(&tab.booked));
             pocket.held.leave(with_place);
@@ -139,7 +143,7 @@ impl Wallet {
             is_full = [Meter::IngressBytes, Meter::TotalBytes].iter().any(|way| pocket.held.left(*way) == Some(0));
         }
         (tab.lease, tab.is_away) = (next, false);
-        tab.granted = Usage { calls: 0, ..*flowed };
+        tab.granted = Usage { calls: 0, units: tab.granted.units, uncharged: 0, ..*flowed };
         // No lease has room for all of an upload that is not answered: it would eat up one after the other.
         if is_full {
             self.note(tab, credential, flowed);

@@ -35,7 +35,7 @@ fn a_long_lease_that_was_used_is_renewed_before_it_ends() {
     for (lasts, is_used) in [(LEASE_LASTS_WHILE_PLENTY, true), (LEASE_LASTS_WHILE_PLENTY, false), (LEASE_LASTS, true)] {
         let mut wallet = with_lease(lasts);
         if is_used {
-            assert!(matches!(wallet.pay(Timestamp::default()), Pay::Lease { refill: false, .. }));
+            assert!(matches!(wallet.pay(0, Timestamp::default()), Pay::Lease { refill: false, .. }));
         }
         let due = Timestamp::default().plus(lasts - RENEWED_BEFORE);
         let is_long = lasts == LEASE_LASTS_WHILE_PLENTY;

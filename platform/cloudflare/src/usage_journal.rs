@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     fn batch(lines: usize) -> Batch {
-        let usage = Usage { calls: 1, ingress_bytes: 2, egress_bytes: 300 };
+        let usage = Usage { calls: 1, ingress_bytes: 2, egress_bytes: 300, ..Usage::NONE };
         let line = Line {
             account: "acc_a".parse().unwrap(),
             credential: "ak_b".parse().unwrap(),

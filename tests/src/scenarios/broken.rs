@@ -37,16 +37,23 @@ upstream = "ORIGIN"
 auth = ["x-ca", "appcode"]
 routes = [{ path = "/bytes/{*rest}" }]
 packages = [{ id = "mib", price = "0.01", egress_bytes = "1 MiB" }]
+
+[[products]]
+id = "tokens"
+upstream = "ORIGIN"
+auth = ["x-ca", "appcode"]
+routes = [{ path = "/tokens/{*rest}", units = "/usage/total", max_units = 100 }]
+rate = { per_unit = "0.001" }
 "#;
 
 /// A gateway of its own that sells an origin of its own.
-struct World {
-    farebox: Farebox,
-    origin: Origin,
+pub(super) struct World {
+    pub(super) farebox: Farebox,
+    pub(super) origin: Origin,
 }
 
 impl World {
-    async fn make(farebox: &Farebox, name: &str) -> Result<Self> {
+    pub(super) async fn make(farebox: &Farebox, name: &str) -> Result<Self> {
         let (farebox, origin) = (farebox.another(name)?, Origin::start()?);
         let catalog = CATALOG.replace("ORIGIN", &origin.address);
         let answer = farebox.admin().send_as("", Method::PUT, "catalog", &catalog).await?;
@@ -190,7 +197,13 @@ pub async fn a_crowd_of_downloads_gets_the_bytes_it_paid_for(farebox: &Farebox) 
 }
 
 /// Begins a request on a connection of its own, with whose body a test does as it likes.
-fn connect(farebox: &Farebox, caller: &Caller, method: &str, target: &str, field: &str) -> Result<TcpStream> {
+pub(super) fn connect(
+    farebox: &Farebox,
+    caller: &Caller,
+    method: &str,
+    target: &str,
+    field: &str,
+) -> Result<TcpStream> {
     let address = farebox.gateway().strip_prefix("http://").context("not http")?;
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(PATIENCE))?;
@@ -209,10 +222,12 @@ struct Seen {
     uploads: Vec<(String, bool)>,
     /// How many silent streams were left.
     left: usize,
+    /// Whether streams that wait for it may end.
+    may_end: bool,
 }
 
 /// An origin that answers what its path says, byte for byte. It runs until the process ends.
-struct Origin {
+pub(super) struct Origin {
     address: String,
     seen: Arc<Mutex<Seen>>,
 }
@@ -239,6 +254,11 @@ impl Origin {
 
     fn has_begun(&self, target: &str) -> bool {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).begun.iter().any(|begun| begun == target)
+    }
+
+    /// Lets the streams end that wait for it.
+    pub(super) fn end_streams(&self) {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).may_end = true;
     }
 
     fn left(&self) -> usize {
@@ -283,7 +303,13 @@ fn serve(mut stream: TcpStream, seen: &Mutex<Seen>) -> Result<()> {
             "twice" => ("200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello", true),
             "short" => ("200 OK\r\nContent-Length: 10000\r\n\r\n0123456789", false),
             "cut" => ("200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\n0123456789\r\n", false),
-            "silent" => (
+            "said" => (
+                "200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n\
+                 1d\r\ndata: {\"usage\":{\"total\":7}}\n\n\r\n1d\r\ndata: {\"usage\":",
+                false,
+            ),
+            "nothing" => ("200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", false),
+            "silent" | "late" => (
                 "200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n9\r\ndata: 1\n\n\r\n",
                 false,
             ),
@@ -296,6 +322,12 @@ fn serve(mut stream: TcpStream, seen: &Mutex<Seen>) -> Result<()> {
                 stream.write_all(&vec![b'x'; 10_000_000])?;
             }
             _ => stream.write_all(answer.as_bytes())?,
+        }
+        if wanted == "late" {
+            while !seen().may_end {
+                thread::park_timeout(Duration::from_millis(10));
+            }
+            stream.write_all(b"1e\r\ndata: {\"usage\":{\"total\":11}}\n\n\r\n0\r\n\r\n")?;
         }
         if wanted == "silent" {
             // Nothing more is sent to us, so this ends when the connection does.

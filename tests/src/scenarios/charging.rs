@@ -1,7 +1,7 @@
 //! What is charged: the statuses that the product says, counted at the upstream and in the book.
 
 use anyhow::{Result, ensure};
-use farebox_core::money::Micros;
+use farebox_core::{meter::Usage, money::Micros};
 use hyper::Method;
 
 use crate::{Farebox, account::Account};
@@ -19,7 +19,7 @@ const ANSWERS: &[(u16, bool, bool)] = &[
     (503, false, false),
 ];
 
-/// Every status but 5xx is charged, or those that the product names; the upstream saw each call, charged or not.
+/// Every status but 5xx is charged, or those that the product names; the upstream saw each call, charged or not, and the book counts both.
 pub async fn only_what_the_product_says_is_charged(farebox: &Farebox) -> Result<()> {
     for (product, is_picky) in [("charged", false), ("charged-2xx", true)] {
         let (account, caller) = Account::with_balance(farebox, "1.00").await?;
@@ -36,7 +36,9 @@ pub async fn only_what_the_product_says_is_charged(farebox: &Farebox) -> Result<
         }
         let seen = farebox.forwarded(product).await? - before;
         ensure!(seen == sent, "the upstream saw {seen} of {sent} calls of {product}");
-        account.settled(product, charged).await?;
+        let counted = Usage { calls: charged, uncharged: sent - charged, ..Usage::NONE };
+        let usage = account.settled_to(product, counted).await?;
+        ensure!(usage.uncharged == counted.uncharged, "{usage:?} where {counted:?} came");
         // 2.00 for a thousand: exactly what is charged is gone, and nothing is held for the rest.
         let left = Micros::new(1_000_000 - 2_000 * i64::try_from(charged)?);
         let (balance, _) = account.settled_balance().await?;

@@ -45,6 +45,8 @@ macro_rules! every_scenario_on {
             stage::a_test_call_reaches_nothing_real_and_costs_nothing,
             streams::a_client_that_disconnects_is_metered_for_what_was_sent,
             streams::a_client_that_disconnects_while_it_sends_is_metered_for_what_went_through,
+            units::a_stream_that_breaks_off_is_charged_what_its_upstream_said,
+            units::each_way_to_say_units_is_charged_as_it_is_said,
             webhooks::a_receiver_that_is_down_for_a_day_gets_everything_in_order,
         }
         $crate::scenarios_on! { $runtime; Alone:
@@ -60,6 +62,8 @@ macro_rules! every_scenario_on {
             signatures::the_pypi_library_signs_what_is_accepted,
             streams::a_large_answer_streams_in_constant_memory,
             streams::a_large_request_streams_in_constant_memory,
+            units::a_crowd_uses_up_a_balance_by_units_and_no_more_money,
+            units::a_crowd_uses_up_a_package_of_units_and_no_unit_more,
             wire::raw_requests_break_nothing_and_pass_only_as_they_were_signed,
         }
     };
@@ -88,6 +92,7 @@ pub mod several;
 pub mod signatures;
 pub mod stage;
 pub mod streams;
+pub mod units;
 pub mod webhooks;
 pub mod wire;
 pub mod year;

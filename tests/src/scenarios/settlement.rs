@@ -51,7 +51,12 @@ async fn use_up(caller: &Caller) -> Result<Usage> {
         let call = caller.call(Method::POST, "/settled/call", &[("content-type", "text/plain")], &body)?;
         let answer = caller.send(call).await?;
         ensure!(answer.status == 200, "{answer:?}");
-        counted.add(&Usage { calls: 1, ingress_bytes: body.len() as u64, egress_bytes: answer.body.len() as u64 });
+        counted.add(&Usage {
+            calls: 1,
+            ingress_bytes: body.len() as u64,
+            egress_bytes: answer.body.len() as u64,
+            ..Usage::NONE
+        });
     }
     Ok(counted)
 }

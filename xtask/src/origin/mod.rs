@@ -10,6 +10,7 @@
 //! | `/{p}/slow/{millis}` | an echo, late |
 //! | `/{p}/status/{code}` | an echo with that status |
 //! | `/{p}/moved/{there}` | a redirect to `/{p}/{there}` of its own address, with cookies of its own |
+//! | `/{p}/units/{n}` | says in `Farebox-Units`, and at `/usage/total` of its body, that it comes to so many units |
 //! | `/{p}/v1/chat/completions`, `/{p}/v1/messages`, `/{p}/v1/models` | a model that says what reached it (`models.rs`) |
 //! | anything else | an echo: method, path, query, headers and body as JSON |
 //! | `/_origin/seen/{p}` | not counted: what came in under `/{p}/` so far, `{"calls", "ingress_bytes"}` |
@@ -109,6 +110,12 @@ async fn answer(request: Request<Incoming>, book: Book) -> Result<Response<Body>
             echo(request, StatusCode::OK, &book, &prefix).await
         }
         (Some("moved"), ..) => Ok(moved(&request, &prefix, segments.get(2).copied().unwrap_or_default())),
+        (Some("units"), Some(units), _) => {
+            drain(request.into_body(), &book, &prefix).await?;
+            let mut response = json_response(StatusCode::OK, &json!({ "usage": { "total": units } }));
+            response.headers_mut().insert("farebox-units", units.into());
+            Ok(response)
+        }
         (Some("status"), Some(code), _) => {
             let code = u16::try_from(code).ok().and_then(|code| StatusCode::from_u16(code).ok());
             echo(request, code.unwrap_or(StatusCode::BAD_REQUEST), &book, &prefix).await

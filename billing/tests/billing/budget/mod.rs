@@ -138,7 +138,15 @@ fn lease(memory: &Memory, account: &AccountId, writer: &WriterId) -> LeaseId {
     let rate = Rate { prices: [(Meter::Calls, price)].into_iter().collect(), ..Rate::default() };
     let want = Usage { calls: 32, ..Usage::default() };
     let (product, writer) = ("use".parse().unwrap(), writer.clone());
-    let ask = Command::Lease { product, writer, rate: Some(rate), want, lasting: LONGEST_LEASE, while_plenty: 0 };
+    let ask = Command::Lease {
+        product,
+        writer,
+        rate: Some(rate),
+        want,
+        units_of_call: 0,
+        lasting: LONGEST_LEASE,
+        while_plenty: 0,
+    };
     match now(memory.execute(account, None, &ask)).unwrap() {
         Ok(Answer::Leased(lease)) => lease.id,
         other => panic!("{other:?}"),

@@ -28,9 +28,15 @@ pub(super) fn of(statement: &Statement) -> String {
     }
     let used = statement.usage.iter().map(|(product, usage)| {
         json!({ "product": product, "calls": usage.calls, "ingress_bytes": usage.ingress_bytes,
-            "egress_bytes": usage.egress_bytes })
+            "egress_bytes": usage.egress_bytes, "units": usage.units })
     });
-    section(&mut page, "Usage", used.collect(), &["product", "calls", "ingress_bytes", "egress_bytes"]);
+    let columns = ["product", "calls", "ingress_bytes", "egress_bytes", "units"];
+    let counts_units = statement.usage.values().any(|usage| usage.units > 0);
+    section(&mut page, "Usage", used.collect(), &columns[..columns.len() - usize::from(!counts_units)]);
+    for (product, usage) in statement.usage.iter().filter(|(_, usage)| usage.uncharged > 0) {
+        let calls = if usage.uncharged == 1 { "call" } else { "calls" };
+        let _ = writeln!(page, "{} {calls} of {product} not charged", usage.uncharged);
+    }
     let charges = statement.charges.iter().map(|charge| charge_row(charge, currency)).collect();
     section(&mut page, "Charges", charges, &["product", "month", "cost", "charged", "forgiven"]);
     let tiers = statement.charges.iter().flat_map(|charge| tier_rows(charge, currency)).collect();

@@ -82,7 +82,15 @@ impl World {
         let rate = catalog.product(&product).unwrap().rate.clone();
         let want = Usage { calls: 1, ..Usage::default() };
         let writer: WriterId = "w".parse().unwrap();
-        match self.execute(&Command::Lease { product, writer, rate, want, lasting: 30 * SECOND, while_plenty: 0 }) {
+        match self.execute(&Command::Lease {
+            product,
+            writer,
+            rate,
+            want,
+            units_of_call: 0,
+            lasting: 30 * SECOND,
+            while_plenty: 0,
+        }) {
             Answer::Leased(lease) => lease.id,
             other => panic!("{other:?}"),
         }

@@ -6,7 +6,7 @@ use farebox_core::{
     id::{AccountId, ProductId},
     meter::Usage,
 };
-use farebox_gateway::{CallKey, Shown};
+use farebox_gateway::{CallKey, Shown, UnitsFrom};
 use serde_json::{Value, json};
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -27,6 +27,7 @@ fn forward(goes: &[bool], room: Option<Usage>) -> Forward {
         timeout: room.map(|_| 1_500),
         background: room.is_some(),
         room,
+        units: if room.is_some() { UnitsFrom::Body } else { UnitsFrom::Nowhere },
     }
 }
 
@@ -48,7 +49,7 @@ fn messages() -> Vec<Value> {
         write(&mut message);
         all.push(shown(&message));
     };
-    let room = Usage { calls: 0, ingress_bytes: u64::MAX, egress_bytes: 4_096 };
+    let room = Usage { calls: 0, ingress_bytes: u64::MAX, egress_bytes: 4_096, ..Usage::NONE };
     let mut many = vec![false; 100];
     (many[0], many[31], many[32], many[99]) = (true, true, true, true);
     let reject = Reject {
@@ -93,7 +94,7 @@ fn places_verdicts_and_codes_are_as_the_golden_file_has_them() {
         "VERDICT": place::VERDICT, "TEXT_AT": place::TEXT_AT, "TEXT_BYTES": place::TEXT_BYTES,
         "BACKGROUND": place::BACKGROUND, "CALL": place::CALL, "GENERATION": place::GENERATION,
         "TIMEOUT": place::TIMEOUT, "ROOM_IN": place::ROOM_IN, "ROOM_OUT": place::ROOM_OUT, "GOES": place::GOES,
-        "FORWARD_TEXTS": place::FORWARD_TEXTS, "STATUS": place::STATUS, "FIELDS": place::FIELDS,
+        "UNITS": place::UNITS, "FORWARD_TEXTS": place::FORWARD_TEXTS, "STATUS": place::STATUS, "FIELDS": place::FIELDS,
         "REJECT_TEXTS": place::REJECT_TEXTS, "LIMIT": place::LIMIT, "ROOM": place::ROOM, "CODE": place::CODE,
     });
     let verdicts = json!({

@@ -106,6 +106,29 @@ auth = ["x-ca"]
 routes = [{ path = "/mib" }]
 packages = [{ id = "one", price = "0.01", egress_bytes = "1 MiB" }]
 [[products]]
+id = "tokens"
+upstream = "http://origin.test"
+auth = ["x-ca"]
+units = "header"
+max_units = 500
+packages = [{ id = "tokens-10k", price = "0.01", units = 10_000 }]
+rate = { per_1000_units = "1.00" }
+  [[products.routes]]
+  path = "/tokens/said"
+  [[products.routes]]
+  path = "/tokens/five"
+  units = 5
+  [[products.routes]]
+  path = "/tokens/read"
+  units = { "/usage/in" = 1, "/usage/out" = 3 }
+[[products]]
+id = "tokens-strict"
+upstream = "http://origin.test"
+auth = ["x-ca"]
+admission = "strict"
+routes = [{ path = "/tokens-strict", units = "header", max_units = 500 }]
+packages = [{ id = "strict-10k", price = "0.01", units = 10_000 }]
+[[products]]
 id = "plain"
 upstream = "http://origin.test"
 auth = ["x-ca"]

@@ -58,3 +58,19 @@ fn a_package_is_worth_as_many_charged_calls_as_it_says_however_many_are_not() {
     }
     assert_eq!(passed, [18, 10]);
 }
+
+#[test]
+fn what_is_not_charged_is_counted_once_whatever_the_order_of_its_batches() {
+    let deployment = Deployment::new("10.00");
+    let instance = deployment.instance(1);
+    for outcome in [Outcome::Unanswered, Outcome::Answered(503), Outcome::Answered(200), Outcome::Answered(599)] {
+        let forward = send(&instance, &deployment.signed("/leased", "hush")).unwrap();
+        instance.finish(forward.call, outcome, 0, 0, START);
+        now(instance.flush());
+    }
+    deployment.settle();
+    deployment.settle();
+    let Usage { calls, uncharged, .. } = deployment.used();
+    assert_eq!((calls, uncharged), (1, 3));
+    assert_eq!(deployment.balance().0, "9.998", "nobody pays for them");
+}

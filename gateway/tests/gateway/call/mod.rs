@@ -26,6 +26,8 @@
 //! | no caller says from where a call came | `going` that lets `x-forwarded-for` along; a prefix that is stripped as text | `exchange::*` |
 //! | only what the product says is charged | `is_charged` that looks at no status | `charging::*` |
 //! | what cannot be used goes back at once | `leased` that keeps what came too late; a batch that is forgotten before its ledger is told | `told::*` |
+//! | no unit is sold twice, and none beyond what was set aside | `Held::admit` that sets no units aside; `units_due` that charges what was said; `in_use` that looks at no units | `units::*` |
+//! | a call that is not charged is counted | `finish` that counts none | `what_is_not_charged_is_counted…` |
 //! | strict admission takes nonces over all instances | `admit` that skips `take_nonce` | `strict_admission_sees_a_nonce_on_every_instance` |
 
 mod abandoned;
@@ -45,6 +47,7 @@ mod stage;
 mod streams;
 mod strict;
 mod told;
+mod units;
 mod upstream_auth;
 mod used_up;
 
@@ -62,6 +65,7 @@ use farebox_core::{
     credential::{Credential, MasterKey, Secret, credential_entry},
     id::{AccountId, LeaseId},
     ledger::{BookedLease, Command, IdempotencyKey},
+    meter::Usage,
     request::Facts,
     signature::{Body, Signer, xca},
     time::{DAY, SECOND, Timestamp},
@@ -171,10 +175,18 @@ impl Deployment {
     }
 
     fn usage(&self) -> (u64, u64, u64) {
+        let used = self.used();
+        (used.calls, used.ingress_bytes, used.egress_bytes)
+    }
+
+    /// What was booked as used of all products.
+    fn used(&self) -> Usage {
         let query = Query::Usage { from: Timestamp::default(), until: Timestamp::from_millis(i64::MAX) };
         let Report::Usage(rows) = now(self.memory.report(&self.account, &query)).unwrap().unwrap() else { panic!() };
-        let sum = |of: fn(&farebox_core::meter::Usage) -> u64| rows.iter().map(|row| of(&row.usage)).sum();
-        (sum(|usage| usage.calls), sum(|usage| usage.ingress_bytes), sum(|usage| usage.egress_bytes))
+        rows.iter().fold(Usage::NONE, |mut sum, row| {
+            sum.add(&row.usage);
+            sum
+        })
     }
 
     fn balance(&self) -> (String, String) {
@@ -236,7 +248,7 @@ fn what_is_settled_is_what_was_forwarded_and_settling_again_changes_nothing() {
     now(instance.flush());
     let report = deployment.settle();
     // A lease that was given back while it ran has had its batch settled already.
-    assert_eq!((report.applied + report.known, report.refused, report.left), (7, 0, 0));
+    assert_eq!((report.applied + report.known, report.refused, report.left), (8, 0, 0));
     assert_eq!(deployment.usage(), (40, 400, 40_000));
     assert_eq!(deployment.balance().0, "9.92");
     let again = deployment.settle();

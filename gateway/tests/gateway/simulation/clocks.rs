@@ -24,7 +24,7 @@ use super::{
     opening::{BEGIN, open, publish},
 };
 
-const ANSWER: Usage = Usage { calls: 1, ingress_bytes: 0, egress_bytes: 0 };
+const ANSWER: Usage = Usage { calls: 1, ingress_bytes: 0, egress_bytes: 0, ..Usage::NONE };
 
 /// A deployment on which nothing fails, with accounts that have bought 100 calls each.
 fn deployment(accounts: &[&str]) -> (Faulty, Vec<AccountId>) {

@@ -41,8 +41,15 @@ fn lease(ports: &Faulty, account: &AccountId, writer: &WriterId) -> LeaseId {
     let (product, key) = (terms.product.clone(), IdempotencyKey("buy".to_owned()));
     now(ports.execute(account, Some(&key), &Command::Purchase(terms))).unwrap().unwrap();
     let want = Usage { calls: 1, ..Usage::default() };
-    let ask =
-        Command::Lease { product, writer: writer.clone(), rate: None, want, lasting: 20 * SECOND, while_plenty: 0 };
+    let ask = Command::Lease {
+        product,
+        writer: writer.clone(),
+        rate: None,
+        want,
+        units_of_call: 0,
+        lasting: 20 * SECOND,
+        while_plenty: 0,
+    };
     match now(ports.execute(account, None, &ask)).unwrap() {
         Ok(Answer::Leased(lease)) => lease.id,
         other => panic!("{other:?}"),

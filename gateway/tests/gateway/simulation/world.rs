@@ -157,7 +157,8 @@ impl World {
         let index = self.rng.usize(0..INSTANCES);
         let rng = &mut self.rng;
         self.instances[index].answer(|| {
-            let bytes = Usage { calls: 1, ingress_bytes: rng.u64(0..1_000), egress_bytes: rng.u64(0..400_000) };
+            let bytes =
+                Usage { calls: 1, ingress_bytes: rng.u64(0..1_000), egress_bytes: rng.u64(0..400_000), ..Usage::NONE };
             let outcome = if rng.u32(0..10) > 0 { bytes } else { Usage::default() };
             (rng.u32(0..9) > 0).then_some(outcome)
         });
@@ -183,7 +184,8 @@ impl World {
             let minute = self.ports.real().minutes();
             self.ports.pass(SECOND, 0);
             for instance in &mut self.instances {
-                instance.answer_after(LONGEST_ANSWER, Usage { calls: 1, ingress_bytes: 3, egress_bytes: 9 });
+                instance
+                    .answer_after(LONGEST_ANSWER, Usage { calls: 1, ingress_bytes: 3, egress_bytes: 9, ..Usage::NONE });
                 instance.work();
             }
             if self.ports.real().minutes() > minute {
@@ -270,7 +272,7 @@ impl World {
         self.ports.memory.fail_next_write(None);
         for instance in &mut self.instances {
             while instance.is_calling() {
-                instance.answer(|| Some(Usage { calls: 1, ingress_bytes: 5, egress_bytes: 7 }));
+                instance.answer(|| Some(Usage { calls: 1, ingress_bytes: 5, egress_bytes: 7, ..Usage::NONE }));
             }
         }
         self.ports.pass(LONGEST_LEASE, 0);
