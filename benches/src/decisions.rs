@@ -193,5 +193,7 @@ fn package() -> Result<PackageTerms> {
         quantities: PerMeter::from_iter([(Meter::Calls, 1_000_000)]),
         valid: Some(90 * DAY),
         priority: 0,
+        also_for: Vec::new(),
+        once: false,
     })
 }

@@ -118,6 +118,8 @@ pub async fn check_crowd_of_leases<L: Ledger>(instances: &[L], account: &Account
         quantities: [(Meter::Calls, CROWD_CALLS)].into_iter().collect(),
         valid: None,
         priority: 0,
+        also_for: Vec::new(),
+        once: false,
     });
     for command in [Command::Open { currency: Currency::NONE }, bought] {
         let key = IdempotencyKey("begin".to_owned());

@@ -68,7 +68,7 @@ pub async fn report<S: EntryStore>(
         Query::Reprice { from, until, catalog } => {
             let catalog: Catalog = serde_json::from_str(catalog).map_err(|error| unreadable(&error))?;
             seal(store, accounts, id, *until).await?;
-            let mut repricing = Repricing::new(&catalog, *from, *until);
+            let mut repricing = Repricing::new(&catalog, *from, *until).of(id.clone());
             read(store, id, 0, |entry| repricing.add(entry)).await?;
             let rows = repricing.finish().into_iter().map(repriced).collect();
             ask_open(store, accounts, id, |_, _| Report::Repriced(rows)).await

@@ -150,7 +150,7 @@ fn call(
                 let mut about = named.get(path.as_str()).into_iter().flatten();
                 about.any(|it| it.kind == kind && (it.methods.is_empty() || it.methods.contains(&method)))
             };
-            let found = router.route(&method, &sample(path)?).ok();
+            let found = router.route(&method, &sample(path)?, None).ok();
             let upstream = found.map(|target| catalog.products[target.product].upstream.as_str());
             let addresses = addresses(root, item, operation);
             let is_own = upstream.is_some_and(|it| addresses.iter().any(|address| address == it))

@@ -137,7 +137,7 @@ fn the_compiled_form_travels_as_json() {
     let json = serde_json::to_string(&good()).unwrap();
     let back: Catalog = serde_json::from_str(&json).unwrap();
     assert_eq!(back, good());
-    let target = Router::new(&back).unwrap().route("POST", "/v1/translate/en/de").unwrap();
+    let target = Router::new(&back).unwrap().route("POST", "/v1/translate/en/de", None).unwrap();
     assert_eq!((target.product, target.route), (0, 0));
 }
 
@@ -233,7 +233,7 @@ const BAD: &[(&str, &str, usize, &str)] = &[
     ("every = \"1 month\"", "", 57, "`every` is missing"),
     ("beyond = \"rate\"", "beyond = \"never\"", 64, "use rate or reject"),
     ("rate = { per_1000_calls = \"0.50\" }", "", 64, "the product has no `rate`"),
-    ("calls = 50_000\n  egress_bytes = \"1 GiB\"", "", 57, "at least one of `calls`"),
+    ("calls = 50_000\n  egress_bytes = \"1 GiB\"\n  beyond = \"rate\"", "", 57, "at least one of `calls`"),
     ("[provider]", "[provider", 1, ""),
 ];
 
@@ -346,15 +346,16 @@ fn the_schema_has_the_keys_that_are_understood() {
         object["properties"].as_object().unwrap().keys().cloned().collect()
     };
     let everywhere = "unheard_of = 1\nprovider = { unheard_of = 1 }\n[[products]]\nunheard_of = 1\n\
-        routes = [{ unheard_of = 1 }]\npackages = [{ unheard_of = 1 }]\nsubscriptions = [{ unheard_of = 1 }]\n\
+        routes = [{ unheard_of = 1 }]\nprices = [{ unheard_of = 1 }]\npackages = [{ unheard_of = 1 }]\nsubscriptions = [{ unheard_of = 1 }]\n\
         limits = { unheard_of = 1 }\ncors = { unheard_of = 1 }\n\
         stages = { unheard_of = 1, test = { unheard_of = 1 } }\n\
-        rate = { unheard_of = 1, calls = [{ unheard_of = 1 }], egress = [{ unheard_of = 1 }] }";
+        rate = { unheard_of = 1, calls = [{ unheard_of = 1 }], egress = [{ unheard_of = 1 }], units = [{ unheard_of = 1 }] }";
     let places = [
         ("", &schema),
         ("provider", &schema["$defs"]["provider"]),
         ("products[0]", &schema["$defs"]["product"]),
         ("products[0].routes[0]", &schema["$defs"]["route"]),
+        ("products[0].prices[0]", &schema["$defs"]["agreed_price"]),
         ("products[0].packages[0]", &schema["$defs"]["package"]),
         ("products[0].subscriptions[0]", &schema["$defs"]["plan"]),
         ("products[0].limits", &schema["$defs"]["limits"]),
@@ -364,6 +365,7 @@ fn the_schema_has_the_keys_that_are_understood() {
         ("products[0].rate", &schema["$defs"]["rate"]),
         ("products[0].rate.calls[0]", &schema["$defs"]["calls_tier"]),
         ("products[0].rate.egress[0]", &schema["$defs"]["bytes_tier"]),
+        ("products[0].rate.units[0]", &schema["$defs"]["units_tier"]),
     ];
     let problems = compile(everywhere).unwrap_err();
     for (path, object) in places {

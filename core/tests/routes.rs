@@ -136,7 +136,7 @@ fn check(routes: &[Route], requests: &[(&str, String)]) -> Result<(), TestCaseEr
             prop_assert_eq!(refused, Vec::<usize>::new());
             let router = Router::new(&catalog).unwrap();
             for (method, path) in requests {
-                let found = router.route(method, path).map(|target| target.route);
+                let found = router.route(method, path, None).map(|target| target.route);
                 let found = found.map_err(|rejection| match rejection {
                     Rejection::RouteUnknown => 404,
                     Rejection::MethodUnsupported { .. } => 405,

@@ -231,7 +231,7 @@ impl State {
         now: Timestamp,
     ) -> Result<Pass<'a>, Stop> {
         let shop = self.shop(now).cloned().ok_or(Need::Catalog)?;
-        let routed = shop.router.route(facts.method, facts.path);
+        let routed = shop.router.route(facts.method, facts.path, facts.query);
         let sold = routed.as_ref().ok().map(|target| &shop.catalog.products[target.product]);
         // Before it is looked up: what the product does not take, such as a token for its upstream, is not for us.
         if sold.is_some_and(|product| !product.auth.contains(&presented.scheme())) {
@@ -272,7 +272,7 @@ impl State {
     /// Why a call does not pass that brings nothing which its product takes.
     fn nobody(&self, facts: &Facts<'_>, now: Timestamp) -> Stop {
         let Some(shop) = self.shop(now) else { return Need::Catalog.into() };
-        let target = shop.router.route(facts.method, facts.path);
+        let target = shop.router.route(facts.method, facts.path, facts.query);
         let takes = target.map(|target| shop.catalog.products[target.product].auth.clone());
         Rejection::CredentialMissing(takes.unwrap_or_default()).into()
     }

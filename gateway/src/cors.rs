@@ -27,7 +27,7 @@ impl State {
             return None;
         }
         let (origin, method) = (facts.header("origin")?, facts.header("access-control-request-method")?);
-        let cors = self.cors(method, facts.path, now)?;
+        let cors = self.cors(method, facts, now)?;
         let mut fields = vec![("vary", ASKED.to_owned())];
         if cors.allows(origin) {
             fields.push(("access-control-allow-origin", cors.allow(origin).to_owned()));
@@ -44,15 +44,15 @@ impl State {
     /// Lets the page that asked read why its call did not pass, where it may call at all.
     pub(crate) fn expose(&self, reject: &mut Reject, facts: &Facts<'_>, now: Timestamp) {
         let Some(origin) = facts.header("origin") else { return };
-        if let Some(cors) = self.cors(facts.method, facts.path, now) {
+        if let Some(cors) = self.cors(facts.method, facts, now) {
             reject.fields.extend(fields(cors, Some(origin)));
         }
     }
 
-    /// Which pages may call what takes this method and path.
-    fn cors(&self, method: &str, path: &str, now: Timestamp) -> Option<&Cors> {
+    /// Which pages may call what takes this request by `method`.
+    fn cors(&self, method: &str, facts: &Facts<'_>, now: Timestamp) -> Option<&Cors> {
         let shop = self.shop(now)?;
-        let target = shop.router.route(method, path).ok()?;
+        let target = shop.router.route(method, facts.path, facts.query).ok()?;
         shop.catalog.products[target.product].cors.as_ref()
     }
 }

@@ -233,7 +233,7 @@ impl<P: EdgePorts> Gateway<P> {
         let has_changed = self.state().heard.may_have_changed(account.as_str(), asked);
         let is_short = self.settings.lifetime.is_some() || has_changed;
         let while_plenty = if is_short { LEASE_LASTS } else { LEASE_LASTS_WHILE_PLENTY };
-        let command = self.lease_command(product, want, units_of_call, [LEASE_LASTS, while_plenty]);
+        let command = self.lease_command((account, product), want, units_of_call, [LEASE_LASTS, while_plenty]);
         (self.ports.execute(account, None, &command).await, asked)
     }
 
@@ -259,7 +259,7 @@ impl<P: EdgePorts> Gateway<P> {
         let command = match call {
             Some(OneCall { product, units }) => {
                 let want = Usage { calls: 1, units: *units, ..Usage::NONE };
-                self.lease_command(product, want, *units, [WORD_LASTS; 2])
+                self.lease_command((account, product), want, *units, [WORD_LASTS; 2])
             }
             // A nonce alone goes along with what every account agrees to and what changes nothing.
             None => Command::Settle { batches: Vec::new() },
@@ -277,14 +277,14 @@ impl<P: EdgePorts> Gateway<P> {
 
     fn lease_command(
         &self,
-        product: &ProductId,
+        (account, product): (&AccountId, &ProductId),
         want: Usage,
         units_of_call: u64,
         [lasting, while_plenty]: [Millis; 2],
     ) -> Command {
         let state = self.state();
         let sold = state.shop.as_ref().and_then(|shop| shop.catalog.product(product));
-        let rate = sold.and_then(|product| product.rate.clone());
+        let rate = sold.and_then(|product| product.rate_for(Some(account)).cloned());
         let (product, writer) = (product.clone(), state.writer.clone());
         Command::Lease { product, writer, rate, want, units_of_call, lasting, while_plenty }
     }

@@ -35,7 +35,7 @@ impl State {
     fn key_in_query<'a>(&self, facts: &Facts<'a>, now: Timestamp) -> Option<Cow<'a, str>> {
         facts.query?;
         let shop = self.shop(now)?;
-        let target = shop.router.route(facts.method, facts.path).ok()?;
+        let target = shop.router.route(facts.method, facts.path, facts.query).ok()?;
         plain::in_query(facts, shop.catalog.products[target.product].key_parameter.as_deref()?)
     }
 

@@ -92,6 +92,8 @@ async fn a_first_till_is_made_once<S: EntryStore>(one: &S, other: &S, id: &Accou
         quantities: [(Meter::Calls, 1_000_000)].into_iter().collect(),
         valid: None,
         priority: 0,
+        also_for: Vec::new(),
+        once: false,
     });
     let done = execute(one, &Accounts::default(), id, None, &bought, time(2 * ENTRIES)).await;
     assert!(matches!(done, Ok(Ok(_))), "a package is bought: {done:?}");

@@ -230,8 +230,12 @@ fn assembled(products: &[(&str, Vec<Route>)]) -> Option<Catalog> {
     let route = Route { methods: Vec::new(), path: "/".to_owned() };
     let mut catalog = compile(&text::least(std::iter::once(("https://o.example", &[route][..])))).ok()?;
     let least = catalog.products.pop()?;
-    let route =
-        |route: &Route| catalog::Route { methods: route.methods.clone(), path: route.path.clone(), units: None };
+    let route = |route: &Route| catalog::Route {
+        methods: route.methods.clone(),
+        path: route.path.clone(),
+        query: Vec::new(),
+        units: None,
+    };
     catalog.products = products
         .iter()
         .map(|(address, routes)| catalog::Product {
@@ -313,10 +317,10 @@ fn look_up(seekers: &mut [Seeker<'_>], catalog: &Catalog, router: &Router, addre
 
 /// Where a call goes: whether its route takes its method, the route's address and its pattern.
 fn called<'a>(router: &Router, catalog: &'a Catalog, method: &str, path: &str) -> Option<(bool, &'a str, &'a str)> {
-    let (takes, target) = match router.route(method, path) {
+    let (takes, target) = match router.route(method, path, None) {
         Ok(target) => (true, target),
         Err(Rejection::MethodUnsupported { allow }) => {
-            (false, allow.split(", ").find_map(|method| router.route(method, path).ok())?)
+            (false, allow.split(", ").find_map(|method| router.route(method, path, None).ok())?)
         }
         Err(_) => return None,
     };

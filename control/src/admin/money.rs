@@ -104,10 +104,10 @@ impl<P: Ports> Call<'_, P> {
         let account = account_id(account)?;
         let key = self.idempotency_key()?;
         let Purchase { product, package } = self.body()?;
-        let terms = self
-            .sold_to(&account, &product)
-            .await
-            .and_then(|sold| sold.package_terms(&package).ok_or_else(|| unsold(&package, &sold)));
+        let terms = self.sold_to(&account, &product).await.and_then(|sold| {
+            let terms = sold.package_terms(&package).filter(|_| sold.sells_to(&package, &account));
+            terms.ok_or_else(|| unsold(&package, &sold, &account))
+        });
         let sale = Sale::Purchase { product, offer: package };
         Response::json(201, &self.sell(&account, &key, terms.map(Command::Purchase), sale).await?)
     }
@@ -182,7 +182,8 @@ pub(crate) fn unheard(product: &ProductId, catalog: &Catalog) -> Failure {
     Failure::ProductUnknown(product.to_string(), catalog.products.iter().map(|product| &product.id).collect())
 }
 
-/// The product has no such package.
-pub(crate) fn unsold(package: &OfferId, sold: &Product) -> Failure {
-    Failure::PackageUnknown(package.to_string(), sold.packages.iter().map(|package| &package.id).collect())
+/// The product has no such package for this account.
+pub(crate) fn unsold(package: &OfferId, sold: &Product, account: &AccountId) -> Failure {
+    let offers = sold.packages.iter().map(|package| &package.id).filter(|offer| sold.sells_to(offer, account));
+    Failure::PackageUnknown(package.to_string(), offers.collect())
 }

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Admission, AnswerStyle, AuthScheme, Catalog, ChargeOn, Cors, Product, Provider, Route, Stages, TestStage,
-    UpstreamAuth,
+    Admission, AgreedPrice, AnswerStyle, AuthScheme, Catalog, ChargeOn, Cors, Product, Provider, Route, Stages,
+    TestStage, UpstreamAuth,
     charging::statuses,
     cors::{origin, remembered},
     exchange::{self, exchange},
@@ -20,7 +20,7 @@ use super::{
     units, value,
 };
 use crate::{
-    id::{OfferId, ProductId},
+    id::{AccountId, OfferId, ProductId},
     limit::Limits,
     money::Currency,
 };
@@ -78,6 +78,10 @@ fn catalog(top: &Table<'_>, version: String) -> Option<(Catalog, Storefront)> {
     // A currency that was refused has no digits to hold prices to.
     seen.currency = provider.as_ref().map(|provider| provider.currency);
     let products: Vec<_> = tables.iter().enumerate().map(|(index, table)| product(table, index, &mut seen)).collect();
+    let bundled = products.iter().flatten().flat_map(bundled);
+    for (id, also) in bundled.filter(|(_, also)| !seen.products.contains_key(*also)) {
+        top.refuse(format!("{id} pays for `{also}` too, and there is no such product"));
+    }
     let storefront = storefront(top);
     let products: Option<Vec<Product>> = products.into_iter().collect();
     if let (Some(storefront), Some(products)) = (&storefront, &products) {
@@ -86,6 +90,11 @@ fn catalog(top: &Table<'_>, version: String) -> Option<(Catalog, Storefront)> {
     top.finish();
     let storefront = Storefront { products: seen.texts, ..storefront? };
     Some((Catalog { version, provider: provider?, products: products? }, storefront))
+}
+
+/// The packages of a product that pay for others too, with each of those.
+fn bundled(product: &Product) -> impl Iterator<Item = (&OfferId, &ProductId)> {
+    product.packages.iter().flat_map(|package| package.also_for.iter().map(|also| (&package.id, also)))
 }
 
 fn provider(table: &Table<'_>) -> Option<Provider> {
@@ -122,10 +131,11 @@ fn product(table: &Table<'_>, index: usize, seen: &mut Seen) -> Option<Product> 
     let rate = table.maybe("rate", |item| item.table().and_then(|table| rate(&table, currency)));
     let packages = offers(table, "packages", seen, |table, id| package(table, id, currency));
     let has_rate = rate != Some(None);
+    let prices = prices(table, currency);
     let subscriptions = offers(table, "subscriptions", seen, |table, id| plan(table, id, currency, has_rate));
     table.finish();
     let has_none = packages.as_ref().is_some_and(Vec::is_empty) && subscriptions.as_ref().is_some_and(Vec::is_empty);
-    if !has_rate && has_none {
+    if !has_rate && has_none && prices.as_ref().is_some_and(Vec::is_empty) {
         table.refuse("nothing pays for it: give it a `rate`, `packages` or `subscriptions`".to_owned());
     }
     if let (Some(routes), Some(rate), Some(packages), Some(plans)) = (&routes, &rate, &packages, &subscriptions) {
@@ -168,6 +178,7 @@ fn product(table: &Table<'_>, index: usize, seen: &mut Seen) -> Option<Product> 
         accounts: accounts?,
         routes: routes?,
         rate: rate?,
+        prices: prices?,
         packages: packages?,
         subscriptions: subscriptions?,
     })
@@ -225,16 +236,50 @@ fn routes(table: &Table<'_>, product: usize, units: &units::Said, seen: &mut See
         let methods = table.maybe("methods", |item| list(item, |item| item.read(value::method)));
         let path = table.required("path");
         let text = path.as_ref().and_then(|item| item.read(value::path));
+        let query = table.maybe("query", |item| item.table().and_then(|table| asked(&table)));
         let units = units::said(table).and_then(|said| units::of_route(table, said, units));
         table.finish();
-        let route = methods.zip(text).zip(units);
-        let route = route.map(|((methods, path), units)| Route { methods: methods.unwrap_or_default(), path, units });
+        let route = methods.zip(text).zip(query.zip(units)).map(|((methods, path), (query, units))| {
+            let (methods, query) = (methods.unwrap_or_default(), query.unwrap_or_default());
+            Route { methods, path, query, units }
+        });
         if let (Some(route), Some(item)) = (&route, &path) {
             seen.add(item, route, Target { product, route: index });
         }
         routes.push(route);
     }
     routes.into_iter().collect()
+}
+
+/// The parameters that a route asks for. Each has one value, as a request that has two is for nobody.
+fn asked(table: &Table<'_>) -> Option<Vec<(String, String)>> {
+    let pairs = table.pairs();
+    if pairs.is_empty() {
+        table.refuse("it asks for no parameter".to_owned());
+    }
+    let pair = |(name, value): &(&str, Item<'_>)| Some(((*name).to_owned(), value.text()?.to_owned()));
+    pairs.iter().map(pair).collect::<Vec<_>>().into_iter().collect()
+}
+
+/// Rates that were agreed with some accounts, each of which has one.
+fn prices(table: &Table<'_>, currency: Currency) -> Option<Vec<AgreedPrice>> {
+    let mut known: Vec<AccountId> = Vec::new();
+    let prices: Vec<_> = table
+        .tables("prices")
+        .iter()
+        .map(|table| {
+            let accounts: Option<Vec<AccountId>> =
+                table.required("accounts").and_then(|item| list(&item, |item| item.parse()));
+            let rate = table.required("rate").and_then(|item| item.table()).and_then(|table| rate(&table, currency));
+            table.finish();
+            if let Some(twice) = accounts.iter().flatten().find(|account| known.contains(account)) {
+                table.refuse(format!("another price was agreed with {twice}"));
+            }
+            known.extend(accounts.iter().flatten().cloned());
+            Some(AgreedPrice { accounts: accounts?, rate: rate? })
+        })
+        .collect();
+    prices.into_iter().collect()
 }
 
 impl Seen {
@@ -253,7 +298,7 @@ impl Seen {
 }
 
 /// A list that is not empty and holds nothing twice.
-fn list<T: PartialEq>(item: &Item<'_>, read: impl Fn(&Item<'_>) -> Option<T>) -> Option<Vec<T>> {
+pub(super) fn list<T: PartialEq>(item: &Item<'_>, read: impl Fn(&Item<'_>) -> Option<T>) -> Option<Vec<T>> {
     let items = item.items()?;
     if items.is_empty() {
         item.refuse("the list is empty".to_owned());

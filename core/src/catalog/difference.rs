@@ -8,8 +8,8 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Admission, AnswerStyle, AuthScheme, Catalog, ChargeOn, Cors, Exchange, FieldChanges, Forwarded, Package, Plan,
-    Product, Provider, Route, TestStage, Units, UpstreamAuth,
+    Admission, AgreedPrice, AnswerStyle, AuthScheme, Catalog, ChargeOn, Cors, Exchange, FieldChanges, Forwarded,
+    Package, Plan, Product, Provider, Route, TestStage, Units, UpstreamAuth,
 };
 use crate::{
     ledger::Beyond,
@@ -152,6 +152,7 @@ fn describe_product(product: &Product) -> Aspects {
         accounts,
         routes,
         rate,
+        prices,
         packages: _,
         subscriptions: _,
     } = product;
@@ -184,6 +185,7 @@ fn describe_product(product: &Product) -> Aspects {
         ("test stage", stages.test.as_ref().map(describe_test_stage).unwrap_or_default()),
         ("accounts", accounts.iter().flatten().map(ToString::to_string).collect::<Vec<_>>().join(" ")),
         ("routes", routes.join("; ")),
+        ("agreed prices", describe_prices(prices)),
         ("minimum", minimum.map(|minimum| minimum.to_string()).unwrap_or_default()),
     ]);
     aspects.extend(describe_exchange(&exchange.clone().unwrap_or_default()));
@@ -246,34 +248,36 @@ fn describe_limits(limits: Limits) -> String {
 }
 
 fn describe_package(package: &Package) -> Aspects {
-    let Package { id: _, title, price, quantities, valid, priority, once } = package;
-    let mut aspects = Aspects::from([
+    let Package { id: _, title, price, quantities, valid, priority, also_for, once, accounts } = package;
+    Aspects::from([
         ("title", title.clone()),
         ("price", price.to_string()),
         ("quantity", describe_quantities(quantities)),
         ("valid", valid.map_or_else(|| "for ever".to_owned(), duration)),
         ("priority", priority.to_string()),
-    ]);
-    if *once {
-        aspects.insert("once", "yes".to_owned());
-    }
-    aspects
+        ("also for", also_for.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")),
+        ("once", flag(*once)),
+        ("for", accounts.iter().flatten().map(ToString::to_string).collect::<Vec<_>>().join(" ")),
+    ])
 }
 
 fn describe_plan(plan: &Plan) -> Aspects {
-    let Plan { id: _, title, price, every, quantities, beyond, priority, grace } = plan;
+    let Plan { id: _, title, price, every, quantities, beyond, priority, grace, setup_fee, trial } = plan;
     let beyond = match beyond {
-        Beyond::Rate => "rate",
-        Beyond::Reject => "reject",
+        Beyond::Rate => "rate".to_owned(),
+        Beyond::Reject => "reject".to_owned(),
+        Beyond::At(rate) => describe_rate(rate),
     };
     Aspects::from([
         ("title", title.clone()),
         ("price", price.to_string()),
         ("every", every.to_string()),
-        ("quantity", describe_quantities(quantities)),
-        ("beyond", beyond.to_owned()),
+        ("quantity", if quantities.is_empty() { "unlimited".to_owned() } else { describe_quantities(quantities) }),
+        ("beyond", beyond),
         ("priority", priority.to_string()),
         ("grace", duration(*grace)),
+        ("setup fee", if setup_fee.is_positive() { setup_fee.to_string() } else { String::new() }),
+        ("trial", trial.map(duration).unwrap_or_default()),
     ])
 }
 
@@ -292,6 +296,22 @@ const fn rate_aspect(meter: Meter) -> &'static str {
     }
 }
 
+/// A whole rate in a line.
+fn describe_rate(rate: &Rate) -> String {
+    let Rate { prices, minimum } = rate;
+    let each = prices.iter().map(|(meter, price)| format!("{} {}", rate_aspect(meter), describe_price(price)));
+    let minimum = minimum.is_positive().then(|| format!("minimum {minimum}"));
+    each.chain(minimum).collect::<Vec<_>>().join("; ")
+}
+
+fn describe_prices(prices: &[AgreedPrice]) -> String {
+    let each = prices.iter().map(|AgreedPrice { accounts, rate }| {
+        let accounts = accounts.iter().map(ToString::to_string).collect::<Vec<_>>();
+        format!("{} for {}", describe_rate(rate), accounts.join(" "))
+    });
+    each.collect::<Vec<_>>().join(", ")
+}
+
 fn describe_price(price: &Price) -> String {
     let tiers = price.tiers.iter().map(|tier| match tier.up_to {
         Some(up_to) => format!("{} up to {up_to}", tier.per_block),
@@ -305,7 +325,9 @@ fn describe_price(price: &Price) -> String {
 }
 
 fn route(route: &Route) -> String {
-    let Route { methods, path, units } = route;
+    let Route { methods, path, query, units } = route;
+    let asked = query.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&");
+    let query = if asked.is_empty() { asked } else { format!("?{asked}") };
     let methods = if methods.is_empty() { "all methods".to_owned() } else { methods.join(" ") };
     let units = match units {
         None => String::new(),
@@ -316,7 +338,7 @@ fn route(route: &Route) -> String {
             format!(" for {} units, {most} at most", each.join(" + "))
         }
     };
-    format!("{methods} {path}{units}")
+    format!("{methods} {path}{query}{units}")
 }
 
 fn flag(on: bool) -> String {

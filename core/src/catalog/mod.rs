@@ -167,12 +167,24 @@ pub struct Product {
     /// What a call costs from the balance; `None` when it is sold by package only.
     #[serde(default)]
     pub rate: Option<Rate>,
+    /// Rates that were agreed with some accounts.
+    #[serde(default)]
+    pub prices: Vec<AgreedPrice>,
     /// What can be bought ahead.
     #[serde(default)]
     pub packages: Vec<Package>,
     /// What can be subscribed to.
     #[serde(default)]
     pub subscriptions: Vec<Plan>,
+}
+
+/// A rate that was agreed with some accounts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgreedPrice {
+    /// With which. None of them has another.
+    pub accounts: Vec<AccountId>,
+    /// What they pay in place of the product's rate.
+    pub rate: Rate,
 }
 
 /// A method set and a path pattern.
@@ -182,6 +194,9 @@ pub struct Route {
     pub methods: Vec<String>,
     /// A pattern such as `/v1/{id}/{*rest}`; [`router`] says which paths it takes.
     pub path: String,
+    /// Parameters that the query must have, with their values.
+    #[serde(default)]
+    pub query: Vec<(String, String)>,
     /// How many units its calls come to; `None` where nobody counts them.
     #[serde(default)]
     pub units: Option<Units>,
@@ -202,9 +217,15 @@ pub struct Package {
     pub valid: Option<Millis>,
     /// Lower burns down first.
     pub priority: i32,
-    /// Whether a customer buys it once and not again.
+    /// Other products that it pays for too.
+    #[serde(default)]
+    pub also_for: Vec<ProductId>,
+    /// Whether an account can buy it once only.
     #[serde(default)]
     pub once: bool,
+    /// The accounts that can buy it; `None` for all.
+    #[serde(default)]
+    pub accounts: Option<Vec<AccountId>>,
 }
 
 impl Package {
@@ -225,7 +246,7 @@ pub struct Plan {
     pub price: Micros,
     /// How long a period is.
     pub every: Every,
-    /// How much of which meter a period includes.
+    /// How much of which meter a period includes. Without any it is unlimited.
     pub quantities: PerMeter<u64>,
     /// What happens beyond that.
     pub beyond: Beyond,
@@ -233,6 +254,12 @@ pub struct Plan {
     pub priority: i32,
     /// How long a renewal that the balance does not cover is tried again.
     pub grace: Millis,
+    /// What is paid once, at the beginning.
+    #[serde(default)]
+    pub setup_fee: Micros,
+    /// How long the first period lasts and costs nothing, once for each account.
+    #[serde(default)]
+    pub trial: Option<Millis>,
 }
 
 /// The JSON Schema (draft 2020-12) of the source, for editors to complete and check it by.
@@ -280,6 +307,8 @@ impl Product {
             quantities: package.quantities.clone(),
             valid: package.valid,
             priority: package.priority,
+            also_for: package.also_for.clone(),
+            once: package.once,
         })
     }
 
@@ -292,10 +321,25 @@ impl Product {
             price: plan.price,
             every: plan.every,
             quantities: plan.quantities.clone(),
-            beyond: plan.beyond,
+            beyond: plan.beyond.clone(),
             priority: plan.priority,
             grace: plan.grace,
+            setup_fee: plan.setup_fee,
+            trial: plan.trial,
         })
+    }
+
+    /// What `account` pays for what nothing else does: the rate that was agreed with it, or else the product's.
+    pub fn rate_for(&self, account: Option<&AccountId>) -> Option<&Rate> {
+        let is_theirs = |price: &&AgreedPrice| account.is_some_and(|account| price.accounts.contains(account));
+        self.prices.iter().find(is_theirs).map(|price| &price.rate).or(self.rate.as_ref())
+    }
+
+    /// Whether `account` may buy one of its offers.
+    pub fn sells_to(&self, offer: &OfferId, account: &AccountId) -> bool {
+        let package = self.packages.iter().find(|package| package.id == *offer);
+        let accounts = package.and_then(|package| package.accounts.as_ref());
+        accounts.is_none_or(|accounts| accounts.contains(account))
     }
 
     /// Whether `account` may use it.

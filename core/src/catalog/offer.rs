@@ -1,11 +1,13 @@
 //! The part of the source that is about money: rates, packages and plans.
 //!
 //! Invariant: every price is exact in micro-units and not below nothing, and what is paid as it stands can be paid; tiers rise and end in one without an end; a
-//! package sells exactly one meter, a plan at least one; only a product with a rate has plans that go beyond into it.
+//! package sells exactly one meter, a plan at least one unless it is unlimited or a base fee; only a product with a rate has plans
+//! that go beyond into it.
 #![deny(clippy::float_arithmetic)]
 
 use super::{
     Package, Plan,
+    compile::list,
     source::{Item, Table},
     value,
 };
@@ -105,7 +107,9 @@ pub(super) fn package(table: &Table<'_>, id: Option<OfferId>, currency: Currency
     let price = table.required("price").and_then(|item| paid(&item, currency));
     let valid = table.maybe("valid", |item| item.read(value::duration));
     let priority = table.maybe("priority", Item::integer);
+    let also_for = table.maybe("also_for", |item| list(item, |item| item.parse()));
     let once = table.flag("once", false);
+    let accounts = table.maybe("for", |item| list(item, |item| item.parse()));
     let quantities = quantities(table);
     table.finish();
     if quantities.as_ref().is_some_and(|quantities| quantities.iter().count() != 1) {
@@ -119,7 +123,9 @@ pub(super) fn package(table: &Table<'_>, id: Option<OfferId>, currency: Currency
         quantities: quantities?,
         valid: valid?,
         priority: priority?.unwrap_or(0),
+        also_for: also_for?.unwrap_or_default(),
         once: once?,
+        accounts: accounts?,
     })
 }
 
@@ -129,23 +135,45 @@ pub(super) fn plan(table: &Table<'_>, id: Option<OfferId>, currency: Currency, h
     let price = table.required("price").and_then(|item| paid(&item, currency));
     let every = table.required("every").and_then(|item| item.read(value::every));
     let beyond = table.maybe("beyond", |item| beyond(item, has_rate));
+    let own = table.maybe("rate", |item| item.table().and_then(|table| rate(&table, currency)));
+    let setup_fee = table.maybe("setup_fee", |item| paid(item, currency));
+    let trial = table.maybe("trial", |item| item.read(value::duration));
+    let is_unlimited = table.flag("unlimited", false);
     let grace = table.maybe("grace", |item| item.read(value::duration));
     let priority = table.maybe("priority", Item::integer);
     let quantities = quantities(table);
     table.finish();
-    if quantities.as_ref().is_some_and(PerMeter::is_empty) {
-        table.refuse(format!("it must include at least one of {}", quantity_keys()));
+    let (own, beyond, is_unlimited, quantities) = (own?, beyond?, is_unlimited?, quantities?);
+    let goes_on = own.is_some() || beyond == Some(Beyond::Rate);
+    match (is_unlimited, quantities.is_empty()) {
+        (true, false) => table.refuse("it is `unlimited` and includes a quantity: keep one".to_owned()),
+        (true, true) if goes_on => {
+            table.refuse("nothing is beyond it, as it is `unlimited`: leave out the rate".to_owned())
+        }
+        (false, true) if !goes_on => table.refuse(format!(
+            "it must include at least one of {}, be `unlimited`, or be a base fee with a `rate`",
+            quantity_keys()
+        )),
+        _ => {}
     }
+    if own.is_some() && beyond.is_some() {
+        table.refuse("it goes on at its own `rate`: leave out `beyond`".to_owned());
+    }
+    // A base fee includes nothing: its grant is used up from the beginning.
+    let is_base_fee = quantities.is_empty() && !is_unlimited;
+    let quantities = if is_base_fee { [(Meter::Calls, 0)].into_iter().collect() } else { quantities };
     let id = id?;
     Some(Plan {
         title: title?.unwrap_or_else(|| id.to_string()),
         id,
         price: price?,
         every: every?,
-        quantities: quantities?,
-        beyond: beyond?.unwrap_or(Beyond::Reject),
+        quantities,
+        beyond: own.map(Beyond::At).or(beyond).unwrap_or(Beyond::Reject),
         priority: priority?.unwrap_or(0),
         grace: grace?.unwrap_or(DEFAULT_GRACE),
+        setup_fee: setup_fee?.unwrap_or(Micros::ZERO),
+        trial: trial?,
     })
 }
 

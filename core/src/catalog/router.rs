@@ -5,7 +5,8 @@
 //! Where several patterns take a path, the most specific wins, whatever methods it takes: from the left, the first segment in
 //! which two of them differ decides. There text goes before a parameter, and of parameters the one with more text before it,
 //! then `{name}` before `{*name}`, then the one with more text after it. Two patterns that are left equal by this take the
-//! same paths; they conflict where they take the same methods, and nothing else conflicts.
+//! same paths; they conflict where they take the same methods, and nothing else conflicts. Of several that ask for parameters of the
+//! query and are left equal otherwise, the one that asks for most goes before.
 
 use std::collections::BTreeMap;
 
@@ -60,6 +61,8 @@ struct Node {
 struct Entry {
     /// In upper case; empty for all.
     methods: Vec<String>,
+    /// Parameters that the query must have, with their values.
+    query: Vec<(String, String)>,
     target: Target,
 }
 
@@ -82,7 +85,7 @@ impl Router {
             self.nodes.push(Node::default());
         }
         let end = segments.into_iter().fold(0, |at, segment| self.below(at, segment));
-        let entry = Entry { methods: route.methods.clone(), target };
+        let entry = Entry { methods: route.methods.clone(), query: route.query.clone(), target };
         let entries = &mut self.nodes[end].entries;
         let other = entries.iter().find(|other| other.overlaps(&entry)).map(|other| other.target);
         entries.push(entry);
@@ -110,20 +113,32 @@ impl Router {
         found
     }
 
-    /// The route that takes `method` and `path`. The path is as sent, percent-encoded, without the query.
+    /// The route that takes `method`, `path` and `query`. Both are as sent, percent-encoded. Where the price depends on a parameter
+    /// that comes twice, upstreams differ in which of them they take: such a query leads nowhere.
     ///
     /// A route that takes GET takes HEAD as well (RFC 9110, section 9.3.2), unless another of the same pattern does.
     ///
     /// # Errors
     /// [`Rejection::RouteUnknown`] and [`Rejection::MethodUnsupported`].
-    pub fn route(&self, method: &str, path: &str) -> Result<Target, Rejection> {
+    pub fn route(&self, method: &str, path: &str, query: Option<&str>) -> Result<Target, Rejection> {
         let path = pattern::canonical(path);
         let inner = path.strip_prefix('/').filter(|inner| !pattern::is_own(inner));
         let found = inner.and_then(|inner| self.find(0, inner)).ok_or(Rejection::RouteUnknown)?;
         let entries = &found.entries;
-        let taking = |method: &str| entries.iter().find(|entry| entry.takes(method));
+        // Most routes ask nothing of the query, which is not taken apart then.
+        let asked = entries.iter().any(|entry| !entry.query.is_empty());
+        let sent = if asked { parameters(query.unwrap_or_default()) } else { Vec::new() };
+        let taking = |method: &str| {
+            let taking = entries.iter().filter(|entry| entry.takes(method) && entry.is_met(&sent));
+            taking.max_by_key(|entry| entry.query.len())
+        };
         let entry = taking(method).or_else(|| if method == "HEAD" { taking("GET") } else { None });
-        entry.map(|entry| entry.target).ok_or_else(|| Rejection::MethodUnsupported { allow: allow(entries) })
+        match entry {
+            Some(_) if entries.iter().any(|entry| entry.is_asked_twice(&sent)) => Err(Rejection::RouteUnknown),
+            Some(entry) => Ok(entry.target),
+            None if entries.iter().any(|entry| entry.takes(method)) => Err(Rejection::RouteUnknown),
+            None => Err(Rejection::MethodUnsupported { allow: allow(entries) }),
+        }
     }
 
     /// The end of the most specific pattern that goes on from the node at `at` and takes `path`. Each node is met at most
@@ -156,9 +171,32 @@ impl Entry {
         self.methods.is_empty() || self.methods.iter().any(|taken| taken == method)
     }
 
-    fn overlaps(&self, other: &Self) -> bool {
-        self.methods.is_empty() || other.methods.is_empty() || self.methods.iter().any(|method| other.takes(method))
+    /// Whether a query with these parameters has all that it asks for.
+    fn is_met(&self, sent: &[(String, String)]) -> bool {
+        self.query.iter().all(|asked| sent.contains(asked))
     }
+
+    /// Whether a parameter that it asks for comes more than once.
+    fn is_asked_twice(&self, sent: &[(String, String)]) -> bool {
+        self.query.iter().any(|(asked, _)| sent.iter().filter(|(name, _)| name == asked).nth(1).is_some())
+    }
+
+    /// Whether both take a request in common with nothing to say which of them goes first.
+    fn overlaps(&self, other: &Self) -> bool {
+        let shares = self.methods.is_empty()
+            || other.methods.is_empty()
+            || self.methods.iter().any(|method| other.takes(method));
+        let excludes = |(name, value): &(String, String)| {
+            other.query.iter().any(|(theirs, other)| theirs == name && other != value)
+        };
+        shares && self.query.len() == other.query.len() && !self.query.iter().any(excludes)
+    }
+}
+
+/// The parameters of a query as they were meant (the URL standard's `application/x-www-form-urlencoded`).
+fn parameters(query: &str) -> Vec<(String, String)> {
+    let parameters = url::form_urlencoded::parse(query.as_bytes());
+    parameters.map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
 }
 
 /// The methods that some routes take, for `Allow` (RFC 9110, section 10.2.1).
@@ -178,13 +216,16 @@ mod tests {
         let mut router = Router::default();
         for (route, (methods, path)) in routes.iter().enumerate() {
             let methods = methods.iter().map(|method| (*method).to_owned()).collect();
-            router.add(&Route { methods, path: (*path).to_owned(), units: None }, Target { product: 0, route })?;
+            router.add(
+                &Route { methods, path: (*path).to_owned(), query: Vec::new(), units: None },
+                Target { product: 0, route },
+            )?;
         }
         Ok(router)
     }
 
     fn to(router: &Router, method: &str, path: &str) -> Result<usize, Rejection> {
-        router.route(method, path).map(|target| target.route)
+        router.route(method, path, None).map(|target| target.route)
     }
 
     #[test]
@@ -315,6 +356,35 @@ mod tests {
         for path in ["/x%2Fy", "/x%2fy", "/%2F", "/%2f", "/F"] {
             assert_eq!(to(&router, "GET", path), Err(Rejection::RouteUnknown), "{path}");
         }
+    }
+
+    #[test]
+    fn a_route_that_asks_for_a_parameter_goes_before_one_that_does_not() {
+        let queries: [&[(&str, &str)]; 4] =
+            [&[], &[("size", "large")], &[("size", "huge")], &[("size", "large"), ("fmt", "a b")]];
+        let mut router = Router::default();
+        for (route, query) in queries.iter().enumerate() {
+            let query = query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            let taken = Route { methods: Vec::new(), path: "/p".to_owned(), query, units: None };
+            router.add(&taken, Target { product: 0, route }).unwrap();
+        }
+        for (query, route) in [
+            (None, Ok(0)),
+            (Some("size=small"), Ok(0)),
+            (Some("x=1&size=large"), Ok(1)),
+            (Some("si%7Ae=l%61rge"), Ok(1)),
+            (Some("size=huge"), Ok(2)),
+            (Some("fmt=a+b&size=large"), Ok(3)),
+            (Some("size=small&size=large"), Err(Rejection::RouteUnknown)),
+            (Some("size=small&s%69ze=huge"), Err(Rejection::RouteUnknown)),
+        ] {
+            assert_eq!(router.route("GET", "/p", query).map(|target| target.route), route, "{query:?}");
+        }
+        let one = Route { methods: Vec::new(), path: "/q".into(), query: vec![("a".into(), "1".into())], units: None };
+        let other = Route { query: vec![("b".into(), "1".into())], ..one.clone() };
+        router.add(&one, Target { product: 0, route: 4 }).unwrap();
+        assert_eq!(router.route("GET", "/q", Some("a=2")), Err(Rejection::RouteUnknown));
+        assert!(router.add(&other, Target { product: 0, route: 5 }).is_err(), "a query may have both");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::{
     source::{Item, Table},
 };
 use crate::{
+    ledger::Beyond,
     meter::{Meter, PerMeter},
     rate::Rate,
     units::{DEEPEST, LONGEST_NAME, MOST_POINTERS},
@@ -92,7 +93,11 @@ pub(super) fn of_route(table: &Table<'_>, route: Said, product: &Said) -> Option
 /// Checks that a product whose units cost something counts them, and that what it sells pays for a call.
 pub(super) fn check(table: &Table<'_>, routes: &[Route], rate: Option<&Rate>, packages: &[Package], plans: &[Plan]) {
     let sold = |quantities: &PerMeter<u64>| quantities.get(Meter::Units).copied();
-    let is_rated = rate.is_some_and(|rate| rate.prices.get(Meter::Units).is_some());
+    let own = plans.iter().filter_map(|plan| match &plan.beyond {
+        Beyond::At(rate) => Some(rate),
+        Beyond::Rate | Beyond::Reject => None,
+    });
+    let is_rated = rate.into_iter().chain(own).any(|rate| rate.prices.get(Meter::Units).is_some());
     let in_packages = packages.iter().map(|package| (&package.id, sold(&package.quantities)));
     let offers: Vec<_> = in_packages.chain(plans.iter().map(|plan| (&plan.id, sold(&plan.quantities)))).collect();
     if !is_rated && offers.iter().all(|(_, units)| units.is_none()) {

@@ -3,7 +3,7 @@
 //! Invariant: the state is a function of the entries and of the till that is laid on them: a replay of all entries, or of a
 //! snapshot and those after it, gives the same. Money that is available is the balance less what open leases may cost at most.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +23,7 @@ use super::{
     usage::Source,
 };
 use crate::{
-    id::{GrantId, LeaseId, LineId, ProductId, SubscriptionId, WriterId},
+    id::{GrantId, LeaseId, LineId, OfferId, ProductId, SubscriptionId, WriterId},
     meter::{Meter, PerMeter, Usage},
     money::{Currency, Micros},
     time::{Month, Timestamp},
@@ -50,6 +50,8 @@ pub struct Account {
     /// The last month whose statement was closed.
     pub(super) closed: Option<Month>,
     pub(super) keys: Keys,
+    /// The plans that it has tried out: each account has one trial of each.
+    pub(super) tried: BTreeSet<OfferId>,
     /// The last number that a lease or a rating line was given, as far as entries say. `None` while there was no till.
     pub(super) issued: Option<u64>,
     /// The till that is laid on the book, and the register. No part of a snapshot, unless they come of entries alone.

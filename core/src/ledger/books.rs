@@ -69,7 +69,11 @@ pub fn postings(event: &Event) -> Vec<Posting> {
         | Event::TillBegun { .. } => Vec::new(),
         Event::Refunded { amount, .. } => transfer(Book::Balance, Book::Payments, *amount),
         Event::Adjusted { amount, .. } => transfer(Book::Adjustments, Book::Balance, *amount),
-        Event::Subscribed(began) => transfer(Book::Balance, Book::DeferredRevenue, began.terms.price),
+        Event::Subscribed(began) => {
+            let mut postings = transfer(Book::Balance, Book::DeferredRevenue, began.terms.first_price());
+            postings.extend(transfer(Book::Balance, Book::Revenue, began.terms.setup_fee));
+            postings
+        }
         Event::Renewed { price, .. } => transfer(Book::Balance, Book::DeferredRevenue, *price),
         Event::SubscriptionEnded { closed, .. } => closing(closed.as_ref()),
         Event::PlanChanged(change) => {

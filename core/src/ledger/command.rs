@@ -19,7 +19,7 @@ use crate::{
 pub struct IdempotencyKey(pub String);
 
 /// A package as it was when it was bought: a later change of the catalog does not touch it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PackageTerms {
     /// The product it pays for.
     pub product: ProductId,
@@ -33,6 +33,10 @@ pub struct PackageTerms {
     pub valid: Option<Millis>,
     /// Lower burns down first.
     pub priority: i32,
+    /// Other products that it pays for too.
+    pub also_for: Vec<ProductId>,
+    /// Whether an account can buy it once only.
+    pub once: bool,
 }
 
 /// What was agreed with an account.
@@ -302,6 +306,9 @@ pub enum Refusal {
         /// Whether something is leased out that may come back.
         leased: bool,
     },
+    /// The account has had this package, of which each account gets one.
+    #[error("each account can have this package once, and this one has had it")]
+    SoldOnce,
     /// The provider has suspended the account.
     #[error("the account is suspended")]
     Suspended,

@@ -262,6 +262,9 @@ fn purchase(account: &Account, terms: &PackageTerms, at: Timestamp) -> Result<Ev
     if terms.price < Micros::ZERO || terms.quantities.is_empty() {
         return Err(Refusal::Amount);
     }
+    if terms.once && account.grants.values().any(|grant| grant.offer == terms.offer) {
+        return Err(Refusal::SoldOnce);
+    }
     account.covers(terms.price)?;
     Ok(Event::Purchased { terms: terms.clone(), until: terms.valid.map(|valid| at.plus(valid)) })
 }

@@ -53,6 +53,8 @@ pub struct Grant {
     pub id: GrantId,
     /// What it pays for.
     pub product: ProductId,
+    /// Other products that it pays for too.
+    pub also_for: Vec<ProductId>,
     /// The package or plan it came from.
     pub offer: OfferId,
     /// What was paid for it.
@@ -81,10 +83,11 @@ pub(super) type BurnOrder = (i32, bool, Option<Timestamp>, GrantId);
 impl Grant {
     /// What the purchase in `entry` made.
     pub(super) fn of_package(entry: &Entry, terms: &PackageTerms, until: Option<Timestamp>) -> Self {
-        let PackageTerms { product, offer, price, quantities, priority, .. } = terms;
+        let PackageTerms { product, offer, price, quantities, priority, also_for, .. } = terms;
         Self {
             id: GrantId(entry.seq),
             product: product.clone(),
+            also_for: also_for.clone(),
             offer: offer.clone(),
             price: *price,
             priority: *priority,
@@ -109,6 +112,7 @@ impl Grant {
         Self {
             id,
             product: terms.product.clone(),
+            also_for: Vec::new(),
             offer: terms.offer.clone(),
             price,
             priority: terms.priority,
@@ -120,6 +124,11 @@ impl Grant {
             noticed: false,
             exhausted: false,
         }
+    }
+
+    /// Whether it pays for `product`.
+    pub fn is_for(&self, product: &ProductId) -> bool {
+        self.product == *product || self.also_for.contains(product)
     }
 
     /// Whether it pays at `now`, if anything is left.

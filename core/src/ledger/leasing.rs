@@ -82,7 +82,7 @@ pub(super) fn offer(account: &Account, wish: Wish<'_>, at: Timestamp) -> Result<
     let until = at.plus(while_plenty.max(lasting).clamp(SHORTEST_LEASE, LONGEST_LEASE));
     let mut free = PerMeter::default();
     let mut first: Option<&Grant> = None;
-    for grant in account.grants.values().filter(|grant| grant.product == *wish.product && grant.is_current(at)) {
+    for grant in account.grants.values().filter(|grant| grant.is_for(wish.product) && grant.is_current(at)) {
         for (meter, quota) in grant.quotas.iter() {
             free.set(meter, free.get(meter).copied().unwrap_or(0u64).saturating_add(quota.free()));
         }
@@ -90,7 +90,7 @@ pub(super) fn offer(account: &Account, wish: Wish<'_>, at: Timestamp) -> Result<
             first = Some(grant);
         }
     }
-    let wish = Wish { rate: wish.rate.filter(|_| !rejects_beyond(account, wish.product)), ..wish };
+    let wish = Wish { rate: beyond(account, wish), ..wish };
     let offer = match first {
         Some(first) => from_grant(first, &free, wish, until),
         None => wish
@@ -105,10 +105,19 @@ pub(super) fn offer(account: &Account, wish: Wish<'_>, at: Timestamp) -> Result<
     Ok(Offer { until: offer.until.min(until), ..offer })
 }
 
-/// Whether the account has subscribed to a plan that keeps calls beyond it off the balance.
-fn rejects_beyond(account: &Account, product: &ProductId) -> bool {
-    let mut plans = account.subscriptions.values().map(|subscription| &subscription.terms);
-    plans.any(|terms| terms.product == *product && terms.beyond == Beyond::Reject)
+/// The rate at which the balance pays for what no grant does: that of a plan where the account has one with a rate of its own, none
+/// where one keeps calls beyond it off the balance.
+fn beyond<'a>(account: &'a Account, wish: Wish<'a>) -> Option<&'a Rate> {
+    let plans = account.subscriptions.values().map(|subscription| &subscription.terms);
+    let mut rate = wish.rate;
+    for terms in plans.filter(|terms| terms.product == *wish.product) {
+        match &terms.beyond {
+            Beyond::Reject => return None,
+            Beyond::At(own) => rate = Some(own),
+            Beyond::Rate => {}
+        }
+    }
+    rate
 }
 
 /// A lease of the first grant, where `free` is what all current grants have free together.
@@ -245,7 +254,7 @@ fn largest(most: u64, holds: impl Fn(u64) -> bool) -> Option<u64> {
 /// Why there is nothing to lease: what the caller should buy. Whoever has bought ahead is told about that; whoever has
 /// let it expire and went on paying by use is told about the balance.
 fn refusal(account: &Account, wish: Wish<'_>, at: Timestamp) -> Refusal {
-    let mut bought = account.grants.values().filter(|grant| grant.product == *wish.product).peekable();
+    let mut bought = account.grants.values().filter(|grant| grant.is_for(wish.product)).peekable();
     let ever = bought.peek().is_some();
     let current: Vec<&Grant> = bought.filter(|grant| grant.is_current(at)).collect();
     let by_use = wish.rate.is_some();

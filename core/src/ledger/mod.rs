@@ -27,6 +27,7 @@ mod settling;
 mod snapshot;
 mod statement;
 mod subscription;
+mod terms_stored;
 mod ticking;
 mod till;
 mod usage;

@@ -99,10 +99,15 @@ pub(super) fn of_gone<'a>(account: &'a Account, gone: &'a [ProductId]) -> impl I
 
 pub(super) fn subscribe(account: &Account, terms: &PlanTerms, at: Timestamp) -> Result<Event, Refusal> {
     valid(terms)?;
-    account.covers(terms.price)?;
+    let trial = terms.trial.filter(|_| !account.tried.contains(&terms.offer));
+    let terms = PlanTerms { trial, ..terms.clone() };
+    account.covers(terms.first_price().saturating_add(terms.setup_fee))?;
     let zone = account.terms.time_zone.clone();
-    let until = end_of(at, terms.every, 1, zone.as_deref()).ok_or(Refusal::Calendar)?;
-    Ok(Event::Subscribed(Subscribed { terms: terms.clone(), zone, period: Period { from: at, until } }))
+    let until = match trial {
+        Some(trial) => at.plus(trial),
+        None => end_of(at, terms.every, 1, zone.as_deref()).ok_or(Refusal::Calendar)?,
+    };
+    Ok(Event::Subscribed(Subscribed { terms, zone, period: Period { from: at, until } }))
 }
 
 pub(super) fn cancel(account: &Account, id: SubscriptionId, at_once: bool, at: Timestamp) -> Result<Event, Refusal> {
@@ -156,7 +161,7 @@ pub(super) fn changed(
 }
 
 fn valid(terms: &PlanTerms) -> Result<(), Refusal> {
-    if terms.price < Micros::ZERO || terms.quantities.is_empty() { Err(Refusal::Amount) } else { Ok(()) }
+    if terms.price < Micros::ZERO || terms.setup_fee < Micros::ZERO { Err(Refusal::Amount) } else { Ok(()) }
 }
 
 /// Takes a grant off the books before its end.
@@ -201,7 +206,8 @@ impl Account {
 
     fn begin(&mut self, seq: u64, began: &Subscribed) {
         let Subscribed { terms, period, .. } = began;
-        self.add_grant(Grant::of_plan(GrantId(seq), terms, terms.price, &terms.quantities, *period));
+        self.add_grant(Grant::of_plan(GrantId(seq), terms, terms.first_price(), &terms.quantities, *period));
+        self.tried.extend(terms.trial.map(|_| terms.offer.clone()));
         self.subscriptions.insert(SubscriptionId(seq), Subscription::begun(seq, began));
     }
 

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     catalog::Catalog,
-    id::{GrantId, LeaseId, LineId, OfferId, ProductId, SubscriptionId},
+    id::{AccountId, GrantId, LeaseId, LineId, OfferId, ProductId, SubscriptionId},
     meter::{Meter, Usage},
     money::Micros,
     time::{Month, Timestamp},
@@ -51,6 +51,8 @@ pub struct Repriced {
 #[derive(Debug)]
 pub struct Repricing<'a> {
     catalog: &'a Catalog,
+    /// Whose book it is, where prices may be agreed with it.
+    account: Option<AccountId>,
     from: Timestamp,
     until: Timestamp,
     /// What the account would have.
@@ -70,6 +72,7 @@ impl<'a> Repricing<'a> {
     pub const fn new(catalog: &'a Catalog, from: Timestamp, until: Timestamp) -> Self {
         Self {
             catalog,
+            account: None,
             from,
             until,
             grants: BTreeMap::new(),
@@ -79,6 +82,12 @@ impl<'a> Repricing<'a> {
             lines: BTreeMap::new(),
             products: BTreeMap::new(),
         }
+    }
+
+    /// The same for the book of `account`, with which prices may be agreed.
+    #[must_use]
+    pub fn of(self, account: AccountId) -> Self {
+        Self { account: Some(account), ..self }
     }
 
     /// Reads the next entry. False when it and all that follow are after the period.
@@ -153,10 +162,13 @@ impl<'a> Repricing<'a> {
     }
 
     fn subscribe(&mut self, entry: &Entry, sold: &Subscribed) {
-        let began = Subscribed { terms: self.plan(entry, &sold.terms), ..sold.clone() };
+        // Whether the first period is a trial, and how long, is as it was.
+        let terms = PlanTerms { trial: sold.terms.trial, ..self.plan(entry, &sold.terms) };
+        let began = Subscribed { terms, ..sold.clone() };
         let Subscribed { terms, period, .. } = &began;
-        self.grant(Grant::of_plan(GrantId(entry.seq), terms, terms.price, &terms.quantities, *period));
-        self.pay(entry, &sold.terms.product, sold.terms.price, terms.price);
+        self.grant(Grant::of_plan(GrantId(entry.seq), terms, terms.first_price(), &terms.quantities, *period));
+        let begins_with = |terms: &PlanTerms| terms.first_price().saturating_add(terms.setup_fee);
+        self.pay(entry, &sold.terms.product, begins_with(&sold.terms), begins_with(terms));
         self.subscriptions.insert(SubscriptionId(entry.seq), Subscription::begun(entry.seq, &began));
     }
 
@@ -234,7 +246,7 @@ impl<'a> Repricing<'a> {
         }
         let mut rest = *usage;
         while !rest.is_zero() {
-            let paying = |grant: &&mut Grant| grant.product == *product && grant.is_current(at) && grant.has_free();
+            let paying = |grant: &&mut Grant| grant.is_for(product) && grant.is_current(at) && grant.has_free();
             let first = self.grants.values_mut().filter(paying).min_by_key(|grant| grant.burn_order());
             let Some(grant) = first else { break };
             let part = payable(grant, &rest);
@@ -248,10 +260,20 @@ impl<'a> Repricing<'a> {
 
     /// What the balance would pay for.
     fn rate(&mut self, entry: &Entry, product: &ProductId, at: Timestamp, rest: &Usage) {
-        let mut plans = self.subscriptions.values().map(|subscription| &subscription.terms);
-        let rejects = plans.any(|terms| terms.product == *product && terms.beyond == Beyond::Reject);
-        let rate = self.catalog.product(product).and_then(|product| product.rate.as_ref());
-        let Some(rate) = rate.filter(|_| !rejects) else {
+        let plans = self.subscriptions.values().map(|subscription| &subscription.terms);
+        let plan = plans.filter(|terms| terms.product == *product).map(|terms| &terms.beyond);
+        let beyond = plan.max_by_key(|beyond| match beyond {
+            Beyond::Rate => 0,
+            Beyond::At(_) => 1,
+            Beyond::Reject => 2,
+        });
+        let sold = self.catalog.product(product);
+        let rate = match beyond {
+            Some(Beyond::Reject) => None,
+            Some(Beyond::At(own)) => Some(own.clone()),
+            Some(Beyond::Rate) | None => sold.and_then(|product| product.rate_for(self.account.as_ref()).cloned()),
+        };
+        let Some(rate) = rate else {
             if let Some(row) = self.row(entry, product) {
                 row.unsold.add(rest);
             }
@@ -277,7 +299,8 @@ fn payable(grant: &Grant, usage: &Usage) -> Usage {
             }
         },
     };
-    let calls = grant.quotas.iter().map(fits).min().unwrap_or(0);
+    // One without quantities is unlimited.
+    let calls = grant.quotas.iter().map(fits).min().unwrap_or(u64::MAX);
     if calls >= usage.calls {
         return *usage;
     }

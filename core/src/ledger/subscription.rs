@@ -14,6 +14,7 @@ use crate::{
     id::{GrantId, OfferId, ProductId, SubscriptionId},
     meter::PerMeter,
     money::Micros,
+    rate::Rate,
     time::{Millis, Timestamp},
 };
 
@@ -28,17 +29,19 @@ pub enum Every {
 }
 
 /// What happens when what a period includes is used up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Beyond {
     /// The balance pays, at the product's rate.
     Rate,
     /// Calls are rejected, unless the account has bought a package too.
     Reject,
+    /// The balance pays, at the plan's own rate.
+    At(Rate),
 }
 
 /// A plan as it was when it was subscribed to: a later change of the catalog does not touch it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlanTerms {
     /// The product it pays for.
     pub product: ProductId,
@@ -48,7 +51,7 @@ pub struct PlanTerms {
     pub price: Micros,
     /// How long a period is.
     pub every: Every,
-    /// How much of which meter a period includes.
+    /// How much of which meter a period includes. Without any it is unlimited.
     pub quantities: PerMeter<u64>,
     /// What happens beyond that.
     pub beyond: Beyond,
@@ -56,6 +59,17 @@ pub struct PlanTerms {
     pub priority: i32,
     /// How long a renewal that the balance does not cover is tried again before the subscription ends.
     pub grace: Millis,
+    /// What is paid once, when the subscription begins, and is earned by that.
+    pub setup_fee: Micros,
+    /// How long the first period lasts and costs nothing; `None` where the first is paid for as the others are.
+    pub trial: Option<Millis>,
+}
+
+impl PlanTerms {
+    /// What is paid for the first period.
+    pub fn first_price(&self) -> Micros {
+        if self.trial.is_some() { Micros::ZERO } else { self.price }
+    }
 }
 
 /// A stretch of time: `from` belongs to it, `until` does not.
@@ -110,12 +124,14 @@ impl Period {
 impl Subscription {
     /// One that began with entry `seq`.
     pub(super) fn begun(seq: u64, Subscribed { terms, zone, period }: &Subscribed) -> Self {
+        // Periods that are paid for are counted from the end of a trial.
+        let (anchor, periods) = if terms.trial.is_some() { (period.until, 0) } else { (period.from, 1) };
         Self {
             id: SubscriptionId(seq),
             terms: terms.clone(),
             zone: zone.clone(),
-            anchor: period.from,
-            periods: 1,
+            anchor,
+            periods,
             period: *period,
             grant: GrantId(seq),
             grace_until: None,

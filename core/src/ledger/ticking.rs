@@ -106,7 +106,7 @@ fn closed(account: &Account, at: Timestamp) -> impl Iterator<Item = Event> {
 fn exhausted(account: &Account, at: Timestamp) -> impl Iterator<Item = Notice> {
     let running = account.grants.values().filter(move |grant| !grant.exhausted && grant.is_current(at));
     let quotas = running.filter_map(|grant| {
-        let (meter, _) = grant.quotas.iter().find(|(_, quota)| quota.remaining() == 0)?;
+        let (meter, _) = grant.quotas.iter().find(|(_, quota)| quota.quantity > 0 && quota.remaining() == 0)?;
         Some(Notice::QuotaExhausted { grant: grant.id, meter })
     });
     let dry = !account.exhausted && leasing::is_dry(account, at);

@@ -183,7 +183,16 @@ pub(crate) fn recharge(amount: &str) -> Command {
 pub(crate) fn package(price: &str, quantities: &[(Meter, u64)]) -> PackageTerms {
     let quantities: PerMeter<u64> = quantities.iter().copied().collect();
     let (product, offer): (ProductId, _) = (id("p"), id("offer"));
-    PackageTerms { product, offer, price: money(price), quantities, valid: Some(30 * DAY), priority: 0 }
+    PackageTerms {
+        product,
+        offer,
+        price: money(price),
+        quantities,
+        valid: Some(30 * DAY),
+        priority: 0,
+        also_for: Vec::new(),
+        once: false,
+    }
 }
 
 pub(crate) fn line(lease: LeaseId, usage: Usage) -> Line {

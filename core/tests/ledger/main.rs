@@ -55,6 +55,7 @@ mod events;
 mod leases;
 mod messages;
 mod money;
+mod offers;
 mod repricing;
 mod settlement;
 mod size;

@@ -29,6 +29,8 @@ fn plan() -> PlanTerms {
         beyond: Beyond::Rate,
         priority: 0,
         grace: DAY,
+        setup_fee: money("0"),
+        trial: None,
     }
 }
 

@@ -34,6 +34,8 @@ fn plan(offer: &str, price: &str, calls: u64) -> PlanTerms {
         beyond: Beyond::Rate,
         priority: 0,
         grace: 0,
+        setup_fee: Micros::ZERO,
+        trial: None,
     }
 }
 

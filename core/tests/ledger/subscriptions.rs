@@ -24,6 +24,8 @@ fn plan(offer: &str, price: &str, calls: u64) -> PlanTerms {
         beyond: Beyond::Reject,
         priority: 0,
         grace: 3 * DAY,
+        setup_fee: Micros::ZERO,
+        trial: None,
     }
 }
 

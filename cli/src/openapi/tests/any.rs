@@ -50,7 +50,7 @@ fn check(text: &str, api: &Api) {
             let address = server(operation).or_else(|| server(item)).or_else(|| server(&root)).expect("an address");
             let sample =
                 Url::parse(&format!("https://h.example{}", path.replace(['{', '}'], "q"))).expect("an address");
-            let found = router.route(&method, sample.path()).ok();
+            let found = router.route(&method, sample.path(), None).ok();
             let found = found.map(|target| catalog.products[target.product].upstream.clone());
             assert!(
                 is_named || found.as_deref() == Some(address.as_str()),

@@ -89,6 +89,8 @@ pub(crate) fn package(rng: &mut Rng) -> PackageTerms {
         quantities: [(meter, rng.u64(1..most))].into_iter().collect(),
         valid: rng.bool().then(|| rng.i64(1..10) * HOUR),
         priority: rng.i32(0..2),
+        also_for: Vec::new(),
+        once: false,
     }
 }
 
@@ -107,5 +109,7 @@ pub(crate) fn plan(rng: &mut Rng) -> PlanTerms {
         beyond: if rng.bool() { Beyond::Rate } else { Beyond::Reject },
         priority: 0,
         grace: rng.i64(0..30) * HOUR,
+        setup_fee: Micros::ZERO,
+        trial: None,
     }
 }

@@ -41,6 +41,8 @@ fn deployment(accounts: &[&str]) -> (Faulty, Vec<AccountId>) {
             quantities: [(Meter::Calls, 100)].into_iter().collect(),
             valid: None,
             priority: 0,
+            also_for: Vec::new(),
+            once: false,
         };
         let key = IdempotencyKey("buy".to_owned());
         now(ports.execute(account, Some(&key), &Command::Purchase(terms))).unwrap().unwrap();

@@ -37,6 +37,8 @@ fn lease(ports: &Faulty, account: &AccountId, writer: &WriterId) -> LeaseId {
         quantities: [(Meter::Calls, PAGES * 1_000)].into_iter().collect(),
         valid: None,
         priority: 0,
+        also_for: Vec::new(),
+        once: false,
     };
     let (product, key) = (terms.product.clone(), IdempotencyKey("buy".to_owned()));
     now(ports.execute(account, Some(&key), &Command::Purchase(terms))).unwrap().unwrap();

@@ -1,0 +1,222 @@
+//! What is bought and used of each list in a month, and what somebody who read the list wrote down that it comes to.
+
+use super::{Month, Use};
+
+/// Some calls of a route, which have no bodies and whose upstream says nothing.
+const CALLS: Use = Use { product: "", path: "", query: "", calls: 0, says: &[], ingress: 0, egress: 0 };
+
+pub(super) const MONTHS: &[Month] = &[
+    Month {
+        list: "geocoding",
+        account: "acc_1",
+        buys: &[],
+        uses: &[
+            Use { product: "geocoding", path: "/geocode", calls: 600_000, ..CALLS },
+            Use { product: "geocoding", path: "/reverse", calls: 12_345, ..CALLS },
+        ],
+        comes_to: "2409.504",
+    },
+    Month {
+        list: "tokens",
+        account: "acc_1",
+        buys: &[],
+        uses: &[Use { product: "tokens", path: "/v1/chat/completions", calls: 5_000, says: &[1_234, 567], ..CALLS }],
+        comes_to: "2.6265",
+    },
+    Month {
+        list: "characters",
+        account: "acc_1",
+        buys: &[],
+        uses: &[Use { product: "characters", path: "/v2/translate", calls: 900, says: &[1_234], ..CALLS }],
+        comes_to: "12.212",
+    },
+    Month {
+        list: "credits",
+        account: "acc_1",
+        buys: &[("credits", "credits-1k"), ("credits", "credits-10k")],
+        uses: &[
+            Use { product: "credits", path: "/search", calls: 700, ..CALLS },
+            Use { product: "credits", path: "/images", calls: 150, ..CALLS },
+            Use { product: "credits", path: "/crawl", calls: 200, ..CALLS },
+        ],
+        comes_to: "90",
+    },
+    Month {
+        list: "three-plans",
+        account: "acc_1",
+        buys: &[("three-plans", "starter")],
+        uses: &[Use { product: "three-plans", path: "/check", calls: 12_345, ..CALLS }],
+        comes_to: "38.38",
+    },
+    Month {
+        list: "three-plans",
+        account: "acc_1",
+        buys: &[("three-plans", "pro")],
+        uses: &[Use { product: "three-plans", path: "/check", calls: 49_999, ..CALLS }],
+        comes_to: "99",
+    },
+    Month {
+        list: "three-plans",
+        account: "acc_1",
+        buys: &[("three-plans", "business")],
+        uses: &[Use { product: "three-plans", path: "/check", calls: 281_000, ..CALLS }],
+        comes_to: "336.2",
+    },
+    Month {
+        list: "delivery",
+        account: "acc_1",
+        buys: &[],
+        uses: &[Use { product: "delivery", path: "/{*file}", calls: 20_000, egress: 3 << 30, ..CALLS }],
+        comes_to: "4675.215",
+    },
+    Month {
+        list: "yuan",
+        account: "acc_1",
+        buys: &[("yuan", "try-100"), ("yuan", "thousand")],
+        uses: &[Use { product: "yuan", path: "/idcard", calls: 1_050, ..CALLS }],
+        comes_to: "9.9",
+    },
+    Month {
+        list: "student",
+        account: "acc_student",
+        buys: &[("student", "pages-1000-student")],
+        uses: &[Use { product: "student", path: "/check", calls: 6, says: &[120], ..CALLS }],
+        comes_to: "20",
+    },
+    Month {
+        list: "yen",
+        account: "acc_1",
+        buys: &[],
+        uses: &[Use { product: "yen", path: "/timetable/{station}", calls: 5_000, ..CALLS }],
+        comes_to: "1000",
+    },
+    Month {
+        list: "dinar",
+        account: "acc_1",
+        buys: &[("dinar", "ten-thousand")],
+        uses: &[Use { product: "dinar", path: "/latest", calls: 10_000, ..CALLS }],
+        comes_to: "3.125",
+    },
+    Month {
+        list: "volume",
+        account: "acc_1",
+        buys: &[],
+        uses: &[Use { product: "volume", path: "/lookup", calls: 54_321, ..CALLS }],
+        comes_to: "1358.025",
+    },
+    Month {
+        list: "minimum",
+        account: "acc_1",
+        buys: &[],
+        uses: &[Use { product: "minimum", path: "/companies/{id}", calls: 1_000, ..CALLS }],
+        comes_to: "25",
+    },
+    Month {
+        list: "unlimited",
+        account: "acc_1",
+        buys: &[("unlimited", "flat")],
+        uses: &[Use { product: "unlimited", path: "/headlines", calls: 100_000, ..CALLS }],
+        comes_to: "49",
+    },
+    Month {
+        list: "base-fee",
+        account: "acc_1",
+        buys: &[("base-fee", "base")],
+        uses: &[Use { product: "base-fee", path: "/rates/{zip}", calls: 7_777, ..CALLS }],
+        comes_to: "31.6655",
+    },
+    Month {
+        list: "annual",
+        account: "acc_1",
+        buys: &[("annual", "year")],
+        uses: &[Use { product: "annual", path: "/results/{*league}", calls: 123_456, ..CALLS }],
+        comes_to: "990",
+    },
+    Month {
+        list: "weekly",
+        account: "acc_1",
+        buys: &[("weekly", "week")],
+        uses: &[Use { product: "weekly", path: "/pollen/{zip}", calls: 2_345, ..CALLS }],
+        comes_to: "6.035",
+    },
+    Month {
+        list: "setup",
+        account: "acc_1",
+        buys: &[("setup", "reports")],
+        uses: &[Use { product: "setup", path: "/reports/{company}", calls: 1_234, ..CALLS }],
+        comes_to: "734.1",
+    },
+    Month {
+        list: "trial",
+        account: "acc_1",
+        buys: &[("trial", "shots")],
+        uses: &[Use { product: "trial", path: "/shot", calls: 4_999, ..CALLS }],
+        comes_to: "0",
+    },
+    Month {
+        list: "bundle",
+        account: "acc_1",
+        buys: &[("maps", "atlas-50k")],
+        uses: &[
+            Use { product: "maps", path: "/tiles/{*tile}", calls: 20_000, ..CALLS },
+            Use { product: "maps", path: "/route", calls: 1_000, ..CALLS },
+            Use { product: "weather", path: "/forecast/{place}", calls: 8_000, ..CALLS },
+        ],
+        comes_to: "47.2011",
+    },
+    Month {
+        list: "negotiated",
+        account: "acc_1",
+        buys: &[],
+        uses: &[Use { product: "flights", path: "/flights/{number}", calls: 10_001, ..CALLS }],
+        comes_to: "80.008",
+    },
+    Month {
+        list: "negotiated",
+        account: "acc_bigtravel",
+        buys: &[],
+        uses: &[Use { product: "flights", path: "/flights/{number}", calls: 10_001, ..CALLS }],
+        comes_to: "55.0055",
+    },
+    Month {
+        list: "messages",
+        account: "acc_1",
+        buys: &[],
+        uses: &[
+            Use { product: "messages", path: "/messages/domestic", calls: 1_000, ..CALLS },
+            Use { product: "messages", path: "/messages/abroad", calls: 250, ..CALLS },
+        ],
+        comes_to: "19.75",
+    },
+    Month {
+        list: "images",
+        account: "acc_1",
+        buys: &[],
+        uses: &[
+            Use { product: "pictures", path: "/picture", calls: 300, ..CALLS },
+            Use { product: "pictures", path: "/picture", calls: 50, query: "size=large", ..CALLS },
+        ],
+        comes_to: "5",
+    },
+    Month {
+        list: "storage",
+        account: "acc_1",
+        buys: &[],
+        uses: &[Use {
+            product: "storage",
+            path: "/objects/{*key}",
+            calls: 3_000,
+            ingress: 5_000_000,
+            egress: 40_000_000,
+            ..CALLS
+        }],
+        comes_to: "10.338879",
+    },
+    Month {
+        list: "speech",
+        account: "acc_1",
+        buys: &[("speech", "ten-hours")],
+        uses: &[Use { product: "speech", path: "/transcribe", calls: 100, says: &[431], ..CALLS }],
+        comes_to: "3.7327",
+    },
+];
