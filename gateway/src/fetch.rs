@@ -270,7 +270,10 @@ impl<P: EdgePorts> Gateway<P> {
             match self.ports.admit(account, nonce, &command).await {
                 Ok(Ok(Answer::Settled(_))) => return Ok(None),
                 answer if comes_back(&answer) && self.waits(&mut patience).await => {}
-                answer => return self.leased(account, product, answer, asked).await.map(Some),
+                answer => {
+                    let product = call.map(|call| &call.product);
+                    return self.leased(account, product, answer, asked).await.map(Some);
+                }
             }
         }
     }

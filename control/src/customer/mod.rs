@@ -113,7 +113,7 @@ impl Admitted {
             Name::RevokeCredential => call.revoke_credential(id, part).await,
             Name::RotateCredential => call.rotate_credential(id, part).await,
             Name::ListOffers => call.offers(&account()?).await,
-            Name::Purchase => call.buy(&account()?).await,
+            Name::Purchase => call.purchase(account()?.as_str()).await,
             Name::Subscribe => call.subscribe(id).await,
             Name::CancelSubscription => call.cancel(id, part).await,
             Name::ListRechargeRequests => call.recharge_requests_of(&account()?).await,

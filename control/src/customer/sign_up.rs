@@ -6,13 +6,12 @@
 use farebox_core::{
     catalog::SignUpMode,
     id::AccountId,
-    ledger::{Command, Refusal},
+    ledger::{Command, IdempotencyKey, Refusal},
 };
 use farebox_ports::keys::{Status, account_entry};
 
 use super::{
     directory::{self, After},
-    offers::once,
     records::{Member, Members, Person, SignIn, members_key, own_account, person_key},
 };
 use crate::{
@@ -84,10 +83,10 @@ impl<P: Ports> Call<'_, P> {
         if let Some(grant) = &published.storefront.sign_up.grant {
             let terms = published.catalog.products.iter().find_map(|product| product.package_terms(grant));
             if let Some(terms) = terms {
-                let key = once(grant);
+                let key = IdempotencyKey(format!("once/{grant}"));
                 match self.ports.execute(&account, Some(&key), &Command::Purchase(terms)).await? {
                     // It was given before, by another catalog.
-                    Ok(_) | Err(Refusal::KeyReused) => self.mark(&account).await,
+                    Ok(_) | Err(Refusal::KeyReused | Refusal::SoldOnce) => self.mark(&account).await,
                     Err(refusal) => return Err(refusal.into()),
                 }
             }

@@ -125,6 +125,8 @@ pub(super) struct MonthOfUse {
     ingress_bytes: u64,
     #[serde(default)]
     egress_bytes: u64,
+    #[serde(default)]
+    units: u64,
 }
 
 /// What a month of use would cost.
@@ -233,15 +235,15 @@ impl<P: Ports> Call<'_, P> {
             schemes: product.auth.clone(),
             routes: product.routes.clone(),
             rate: serde_json::to_value(&product.rate).map_err(unwritable)?,
-            packages: product.packages.iter().map(|package| Offer::of_package(product, package, currency)).collect(),
+            packages: for_everybody(product).map(|package| Offer::of_package(product, package, currency)).collect(),
             plans: product.subscriptions.iter().map(|plan| Offer::of_plan(product, plan, currency)).collect(),
         };
         Response::json(200, &page)
     }
 
     pub(super) async fn quote(&self, id: &str) -> Answered {
-        let MonthOfUse { calls, ingress_bytes, egress_bytes } = self.body()?;
-        let usage = Usage { calls, ingress_bytes, egress_bytes };
+        let MonthOfUse { calls, ingress_bytes, egress_bytes, units } = self.body()?;
+        let usage = Usage { calls, ingress_bytes, egress_bytes, units, ..Usage::NONE };
         let published = self.published().await?.ok_or(Failure::CatalogMissing)?;
         let product = public(&published.catalog, id)?;
         let currency = published.catalog.provider.currency;
@@ -254,6 +256,11 @@ impl<P: Ports> Call<'_, P> {
     }
 }
 
+/// The packages that are not kept for some accounts.
+fn for_everybody(product: &Product) -> impl Iterator<Item = &Package> {
+    product.packages.iter().filter(|package| package.accounts.is_none())
+}
+
 /// Every way to pay for a month of this use.
 fn ways(product: &Product, usage: &Usage) -> impl Iterator<Item = (OfferKind, Option<OfferId>, u64, Micros)> {
     let at_rate = |usage: &Usage| {
@@ -261,7 +268,7 @@ fn ways(product: &Product, usage: &Usage) -> impl Iterator<Item = (OfferKind, Op
         Some(if usage.is_zero() { Micros::ZERO } else { rate.charge(usage).max(rate.minimum) })
     };
     let rate = at_rate(usage).map(|price| (OfferKind::Rate, None, 1, price));
-    let packages = product.packages.iter().filter(|package| !package.once).filter_map(move |package| {
+    let packages = for_everybody(product).filter(|package| !package.once).filter_map(move |package| {
         let (meter, quantity) = package.quantities.iter().next()?;
         let count = usage.get(meter).div_ceil(*quantity);
         let price = i64::try_from(count).ok().and_then(|count| package.price.get().checked_mul(count))?;
@@ -276,6 +283,8 @@ fn ways(product: &Product, usage: &Usage) -> impl Iterator<Item = (OfferKind, Op
             calls: beyond(Meter::Calls),
             ingress_bytes: beyond(Meter::IngressBytes),
             egress_bytes: beyond(Meter::EgressBytes),
+            units: beyond(Meter::Units),
+            ..Usage::NONE
         };
         let more = if beyond.is_zero() {
             Micros::ZERO

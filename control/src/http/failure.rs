@@ -55,8 +55,6 @@ pub(crate) enum Failure {
     MembersFull(usize),
     #[error("This link was opened before, or is too old. Ask for another where you got it.")]
     EntryOver,
-    #[error("The account has bought `{0}`, which is sold once.")]
-    OfferOnce(String),
     #[error("There is no recharge request with this reference.")]
     RechargeRequestUnknown,
     #[error("This exists in development only.")]
@@ -191,7 +189,6 @@ impl Failure {
             Self::InvitationUnknown => (404, "invitation.unknown", "No such invitation"),
             Self::MembersFull(_) => (409, "member.too_many", "Too many members"),
             Self::EntryOver => (404, "portal_session.over", "Link is over"),
-            Self::OfferOnce(_) => (409, "offer.once", "Sold once"),
             Self::RechargeRequestUnknown => (404, "recharge_request.unknown", "No such recharge request"),
             Self::DevelopmentOnly => (404, "development.only", "In development only"),
             Self::Malformed(_) => (400, "request.malformed", "Malformed request"),
@@ -233,6 +230,7 @@ impl Failure {
             Self::Refused(Refusal::Amount | Refusal::TooFine(_)) => {
                 (422, "amount.invalid", "Not an amount that can be booked")
             }
+            Self::Refused(Refusal::SoldOnce) => (409, "offer.once", "Sold once"),
             Self::Refused(Refusal::OtherBook(_)) => (409, "entries.conflict", "Not the entries that follow"),
             Self::Refused(Refusal::Currency(_)) => (422, "currency.mismatch", "Another currency"),
             Self::Refused(_) => (409, "account.refused", "The account does not allow it"),
