@@ -1,7 +1,7 @@
 //! Members of an account, and invitations: an account always has an owner, and only owners make owners.
 //!
 //! Broken on purpose, each seen to fail here: a manager made an owner; the last owner left; an invitation that was taken back let
-//! somebody in.
+//! somebody in, and one that somebody else holds.
 
 use serde_json::{Value, json};
 

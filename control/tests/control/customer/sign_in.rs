@@ -1,7 +1,7 @@
 //! Signing in and up: what proves an address does so once, in the browser that asked, and however many come there is one of each.
 //!
-//! Broken on purpose, each seen to fail here: a proof that is not used up; a guess that is not counted; a sign-in that is found by
-//! its address and not by the browser's cookie; an account whose id is random.
+//! Broken on purpose, each seen to fail here: a proof that is not used up; a guess that is not counted; a grant that is booked under
+//! another key with each sign-up.
 
 use farebox_core::time::{DAY, HOUR, MINUTE, SECOND};
 use farebox_ports::Host;

@@ -1,7 +1,6 @@
 //! The customer API's table, walked row by row: whoever may not ask sees nothing and changes nothing.
 //!
-//! Broken on purpose, each seen to fail here: the check of `Origin`; a row whose role was a viewer's; a row for which this test
-//! has no request.
+//! Broken on purpose, each seen to fail here: a change by cookie whose `Origin` is not looked at.
 
 use std::collections::BTreeMap;
 
