@@ -43,7 +43,7 @@ pub(crate) struct Settings {
     kept: Option<String>,
 }
 
-/// A client of the admin API.
+/// A client of the admin API, or of the customer API.
 pub(crate) struct Admin {
     http: Client,
     base: Url,
@@ -114,6 +114,16 @@ impl Admin {
     pub(crate) fn new(gateway: &Url, token: &str) -> anyhow::Result<Self> {
         let base = gateway.join("/_farebox/admin/v1/").context("the gateway's address cannot have a path")?;
         Ok(Self { http: Client::default(), base, token: token.trim().to_owned() })
+    }
+
+    /// The customer API of a gateway, by a call credential's plain key. It answers as the admin API does.
+    ///
+    /// # Errors
+    ///
+    /// When the address cannot have a path.
+    pub(crate) fn of_customer(gateway: &Url, key: &str) -> anyhow::Result<Self> {
+        let base = gateway.join("/_farebox/v1/").context("the gateway's address cannot have a path")?;
+        Ok(Self { http: Client::default(), base, token: key.trim().to_owned() })
     }
 
     /// What is at `path`, which is relative to the API's root.

@@ -11,6 +11,7 @@ mod drafted;
 mod entries;
 mod explain;
 mod init;
+mod me;
 mod pay;
 mod product;
 mod profile;
@@ -91,6 +92,8 @@ enum Command {
     Audit(watch::Audit),
     Metrics(watch::Metrics),
     Call(call::Call),
+    #[command(subcommand)]
+    Me(me::Me),
     Explain(explain::Explain),
     #[command(subcommand)]
     Clock(clock::Clock),
@@ -146,6 +149,7 @@ impl Cli {
             Command::Audit(audit) => audit.run(connection),
             Command::Metrics(metrics) => metrics.run(connection),
             Command::Call(call) => call.run(connection),
+            Command::Me(me) => me.run(connection),
             Command::Explain(explain) => explain.run(connection),
             Command::Clock(clock) => clock.run(connection),
             Command::Profile(profile) => profile.run(),
