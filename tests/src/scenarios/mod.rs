@@ -30,6 +30,7 @@ macro_rules! every_scenario_on {
             limits::a_rate_limit_holds_however_many_call_at_once,
             limits::a_strictly_signed_call_passes_once,
             observed::a_trace_goes_on_at_the_upstream,
+            market::a_customer_signs_up_calls_runs_out_recharges_and_goes_on,
             origins::an_origin_knows_the_gateways_calls,
             origins::no_field_of_a_caller_passes_for_the_gateways,
             pages::a_page_of_another_origin_calls_and_reads,
@@ -82,6 +83,7 @@ pub mod examples;
 pub mod guide;
 pub mod keys;
 pub mod limits;
+pub mod market;
 pub mod observed;
 pub mod origins;
 pub mod pages;
