@@ -14,7 +14,7 @@ use farebox_core::{
         router::{RouteError, Router},
     },
     credential::{MasterKey, Secret},
-    id::{AccountId, BatchId, ProductId, UpstreamCredentialName, WriterId},
+    id::{AccountId, BatchId, ProductId, WriterId},
     journal::{Batch, Window},
     meter::Usage,
     time::{Millis, SECOND, Timestamp},
@@ -317,13 +317,6 @@ impl Shop {
             Rc::new(Self { catalog, router, upstream_secrets, test: None })
         });
         Ok(Self { catalog, router, upstream_secrets, test })
-    }
-
-    /// Whether the upstream of any product, or of its test stage, demands the secret of this name.
-    pub(crate) fn names(&self, name: &UpstreamCredentialName) -> bool {
-        let of_tests = self.test.iter().flat_map(|test| &test.catalog.products);
-        let exchanges = self.catalog.products.iter().chain(of_tests).filter_map(|product| product.exchange.as_ref());
-        exchanges.filter_map(|exchange| exchange.upstream_auth.as_ref()).any(|auth| auth.secret == *name)
     }
 
     /// What there is before a catalog is published: nothing.

@@ -91,11 +91,6 @@ impl UpstreamCredentials {
         let due = self.0.iter().filter(|(_, kept)| is_secret(kept) && now.since(kept.read) >= READ_AGAIN);
         due.map(|(name, _)| name.clone()).collect()
     }
-
-    /// Forgets those of which `is_named` is not true.
-    pub(crate) fn keep_named(&mut self, is_named: impl Fn(&UpstreamCredentialName) -> bool) {
-        self.0.retain(|name, _| is_named(name));
-    }
 }
 
 impl<P: EdgePorts> Gateway<P> {
@@ -128,7 +123,11 @@ impl<P: EdgePorts> Gateway<P> {
         let due = {
             let now = self.ports.now();
             let State { shop, upstream_credentials, .. } = &mut *self.state();
-            upstream_credentials.keep_named(|name| shop.as_ref().is_some_and(|shop| shop.names(name)));
+            // Most catalogs name none, and there is nothing to keep.
+            if !upstream_credentials.0.is_empty() {
+                let named = shop.as_ref().map(|shop| shop.catalog.upstream_credentials()).unwrap_or_default();
+                upstream_credentials.0.retain(|name, _| named.contains(name));
+            }
             upstream_credentials.due(now)
         };
         for name in due {

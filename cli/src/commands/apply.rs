@@ -95,7 +95,7 @@ impl Apply {
         let tag = tried["replaces"].as_str().map(|version| format!("\"{version}\""));
         let published = send(&admin, path, tag.as_deref(), &self.file, source)?;
         if asks && !self.format.json {
-            println!("{}", line(&published, "published"));
+            println!("{}{}", missing(&published), line(&published, "published"));
             return Ok(());
         }
         self.tell(&published, "published")
@@ -105,7 +105,7 @@ impl Apply {
         if self.format.json {
             println!("{answer}");
         } else {
-            println!("{}{}{}", changes(answer), held(answer), line(answer, done));
+            println!("{}{}{}{}", changes(answer), held(answer), missing(answer), line(answer, done));
         }
         Ok(())
     }
@@ -163,6 +163,12 @@ fn ask(question: &str, instead: &str) -> anyhow::Result<()> {
 
 fn line(answer: &Value, done: &str) -> String {
     format!("catalog {} {done}", answer["version"].as_str().unwrap_or_default())
+}
+
+/// The secrets that upstreams demand and nobody has set, a command a line.
+fn missing(answer: &Value) -> String {
+    let names = answer["missing_credentials"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    names.map(|name| format!("! calls are answered 503 until you run: farebox secret put {name}\n")).collect()
 }
 
 /// What customers hold of what is removed, a product a line.

@@ -6,9 +6,10 @@
 
 use farebox_core::{
     catalog::{CATALOG_ENTRY, Catalog, Storefront, compile_with_storefront, difference},
-    id::ProductId,
+    id::{ProductId, UpstreamCredentialName},
+    upstream_credential::upstream_credential_entry,
 };
-use farebox_ports::{Fault, keys::RECENT_CHANGES, recent_changes::RecentChanges};
+use farebox_ports::{Fault, keys::RECENT_CHANGES, recent_changes::RecentChanges, schema::Id};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -25,6 +26,9 @@ use crate::{
 
 /// How often a catalog is compared anew because another was published meanwhile.
 const ATTEMPTS: u32 = 8;
+
+/// How many secrets of upstreams are looked for: each is an operation, of which a request has fewer than 900 on Workers.
+const MOST_CREDENTIALS: usize = 100;
 
 /// What publishing did, or would do.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -43,6 +47,10 @@ pub(crate) struct Publication {
     /// True when there are more accounts than were asked, so that customers may hold more.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     held_by_others: bool,
+    /// The secrets that upstreams demand and nobody has set: calls that need one are turned away. The first 100 are looked for.
+    #[schemars(with = "Vec<Id>")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing_credentials: Vec<UpstreamCredentialName>,
 }
 
 /// The published catalog.
@@ -100,12 +108,25 @@ impl<P: Ports> Call<'_, P> {
                     continue;
                 }
             }
-            let (version, held_by_others) = (catalog.version, !is_all);
-            let answer = Publication { version, replaces, published: !dry_run, changes, held, held_by_others };
+            let missing_credentials = self.missing_credentials(&catalog).await?;
+            let (version, published, held_by_others) = (catalog.version, !dry_run, !is_all);
+            let answer =
+                Publication { version, replaces, published, changes, held, held_by_others, missing_credentials };
             return Response::json(200, &answer);
         }
         let detail = format!("{ATTEMPTS} other catalogs were published meanwhile");
         Err(Failure::Port(Fault::Unavailable { port: "documents", detail }))
+    }
+
+    /// The secrets that upstreams demand and nobody has set.
+    async fn missing_credentials(&self, catalog: &Catalog) -> Result<Vec<UpstreamCredentialName>, Failure> {
+        let mut missing = Vec::new();
+        for name in catalog.upstream_credentials().into_iter().take(MOST_CREDENTIALS) {
+            if self.ports.get(&upstream_credential_entry(name)).await?.is_none() {
+                missing.push(name.clone());
+            }
+        }
+        Ok(missing)
     }
 
     /// Refuses to replace what the sender cannot have seen: another version than it names, or, where it names none, what

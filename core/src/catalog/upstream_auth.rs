@@ -2,9 +2,11 @@
 //!
 //! Invariant: a catalog names the secret and never holds it, as a catalog lies in a repository and is shown to whoever may read it.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
-use super::{field, source::Item};
+use super::{Catalog, field, source::Item};
 use crate::id::UpstreamCredentialName;
 
 /// Stands for `Authorization: Bearer …`.
@@ -47,6 +49,15 @@ impl UpstreamAuth {
         let header = header?.unwrap_or_else(|| AUTHORIZATION.to_owned());
         let usual = if header == AUTHORIZATION { BEARER_PREFIX } else { "" };
         Some(Self { prefix: prefix?.unwrap_or_else(|| usual.to_owned()), header, secret: secret? })
+    }
+}
+
+impl Catalog {
+    /// The secrets that upstreams of products and of their test stages demand, by name, each once.
+    pub fn upstream_credentials(&self) -> BTreeSet<&UpstreamCredentialName> {
+        let of_products = self.products.iter().filter_map(|product| product.exchange.as_ref()?.upstream_auth.as_ref());
+        let of_tests = self.products.iter().filter_map(|product| product.stages.test.as_ref()?.upstream_auth.as_ref());
+        of_products.chain(of_tests).map(|auth| &auth.secret).collect()
     }
 }
 

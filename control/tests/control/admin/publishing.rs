@@ -204,6 +204,24 @@ fn a_secret_of_an_upstream_goes_in_and_never_comes_out() {
 }
 
 #[test]
+fn publishing_names_the_secrets_that_nobody_has_set() {
+    let shop = Shop::open();
+    let more = "upstream_auth = \"bearer\"\n[products.stages.test]\nupstream = \"https://s.example\"\n\
+        limits = { per_account = \"1/minute\" }\nupstream_auth = \"bearer\"\n";
+    let product = "[[products]]\nid = \"resold\"\nupstream = \"https://r.example\"\nauth = [\"key\"]\n\
+        rate = { per_1000_calls = \"1.00\" }\nroutes = [{ path = \"/resold\" }]\n";
+    let missing = |lines: &str| {
+        let answer = shop.put_catalog("", &format!("{CATALOG}\n{product}{lines}"));
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.body["missing_credentials"].clone()
+    };
+    assert_eq!(missing(""), Value::Null);
+    assert_eq!(missing(more), json!(["resold", "resold.test"]));
+    shop.call("PUT", "upstream-credentials/resold", None, &json!({ "secret": "hush" }));
+    assert_eq!(missing(more), json!(["resold.test"]));
+}
+
+#[test]
 fn nobodys_body_is_read_who_may_not_send_it() {
     let shop = Shop::open();
     let reader = shop.call("POST", "admin-tokens", None, &json!({ "name": "R", "role": "read-only" })).body;
