@@ -13,7 +13,7 @@ const LONGEST_FILE: usize = 400;
 
 /// Which crates of the workspace each one may use, besides in its tests: the table in ARCHITECTURE.md. Arrows point down only, and
 /// none leads from the way of a call to what only settlement or the control plane may do.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     ("core", &[]),
     ("ports", &["farebox-core"]),
     ("books", &["farebox-core", "farebox-ports"]),
@@ -43,6 +43,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ),
     ("tests", &["farebox-core"]),
     ("tests/conformance", &["farebox-core", "farebox-ports", "farebox-books", "farebox-cloudflare", "farebox-spin"]),
+    ("portal/verifier", &["farebox-core"]),
     ("xtask", &[]),
 ];
 
@@ -50,8 +51,16 @@ const ARROWS: [(&str, &[&str]); 16] = [
 const PLATFORMS_USE: [&str; 3] = ["farebox-core", "farebox-ports", "farebox-books"];
 
 /// The crates that may see a platform's SDK.
-const PLATFORM_CRATES: [&str; 7] =
-    ["platform/cloudflare", "platform/spin", "edge", "billing-worker", "benches/", "tests/host/", "tests/conformance"];
+const PLATFORM_CRATES: [&str; 8] = [
+    "platform/cloudflare",
+    "platform/spin",
+    "edge",
+    "billing-worker",
+    "portal/verifier",
+    "benches/",
+    "tests/host/",
+    "tests/conformance",
+];
 
 /// What only platform crates may depend on.
 const SDKS: [&str; 4] = ["worker", "wasm-bindgen", "js-sys", "spin-sdk"];
@@ -84,18 +93,19 @@ fn shape(file: &str, text: &str) -> Vec<String> {
     let extension = Path::new(file).extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     let mut wrong = Vec::new();
     let lines = text.lines().count();
-    if matches!(extension, "rs" | "js" | "mjs") && lines > LONGEST_FILE {
+    if matches!(extension, "rs" | "js" | "mjs" | "ts" | "tsx" | "css") && lines > LONGEST_FILE {
         wrong.push(format!("{lines} lines, more than {LONGEST_FILE}"));
     }
     let header = match extension {
         "rs" => Some("//!"),
-        "js" | "mjs" => Some("//"),
+        "js" | "mjs" | "ts" | "tsx" => Some("//"),
+        "css" => Some("/*"),
         _ => None,
     };
     if let Some(header) = header.filter(|header| !text.starts_with(*header)) {
         wrong.push(format!("does not begin with `{header}` and what it decides"));
     }
-    if file == "package-lock.json" && text.contains("\"resolved\"") {
+    if file == "package-lock.json" && text.contains("\"resolved\": \"http") {
         wrong.push("names the registry it was made with; see .npmrc".to_owned());
     }
     if file == "Cargo.lock"
