@@ -1,0 +1,89 @@
+// What pages make of the documents that they are given.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Grant, UsagePoint } from "../../src/kit/types.ts";
+import { running } from "../../src/portal/grants.ts";
+import { tokenOf } from "../../src/portal/link.ts";
+import { added, calls, daysBack } from "../../src/portal/points.ts";
+import { standing } from "../../src/portal/standing.ts";
+import { operations } from "../../src/storefront/openapi.ts";
+import { matches } from "../../src/storefront/search.ts";
+
+const NOW = Date.parse("2026-11-30T13:00:00Z");
+
+test("grants that are over or used up pay for nothing; what ends first stands first", () => {
+  const grant = (id: string, remaining: number, until: string | null) => ({ id, remaining, until }) as Grant;
+  const all = [
+    grant("1", 5, null),
+    grant("2", 5, "2026-12-01T00:00:00Z"),
+    grant("3", 0, null),
+    grant("4", 5, "2026-11-30T12:59:59Z"),
+  ];
+  assert.deepEqual(
+    running(all, NOW).map(({ id }) => id),
+    ["2", "1"],
+  );
+});
+
+test("a token is taken from the link of a mail only", () => {
+  assert.equal(tokenOf("#/sign-in?token=abc-_1"), "abc-_1");
+  for (const other of ["", "#/sign-in", "#/keys?token=abc", "#token=abc"]) assert.equal(tokenOf(other), null, other);
+});
+
+test("days begin at midnight in UTC, and sums are by product, the busiest first", () => {
+  assert.deepEqual(daysBack(2, NOW), ["2026-11-29T00:00:00Z", "2026-11-30T00:00:00Z"]);
+  const row = (product: string, calls: number) => ({ product, calls, ingress_bytes: 1, egress_bytes: 2 });
+  const points: UsagePoint[] = [
+    { at: "2026-11-29T00:00:00Z", rows: [row("a", 3)] },
+    { at: "2026-11-30T00:00:00Z", rows: [row("a", 4), row("b", 9)] },
+  ];
+  assert.deepEqual(points.map(calls), [3, 13]);
+  assert.deepEqual(
+    added(points).map((sum) => [sum.product, sum.calls, sum.egress_bytes]),
+    [
+      ["b", 9, 2],
+      ["a", 7, 4],
+    ],
+  );
+});
+
+test("a key stands as its document says", () => {
+  assert.equal(standing({ revoked: null, expires: null }, NOW), "active");
+  assert.equal(standing({ revoked: "2026-11-01T00:00:00Z", expires: null }, NOW), "revoked");
+  assert.equal(standing({ revoked: null, expires: "2026-11-30T13:00:00Z" }, NOW), "expired");
+});
+
+test("a search finds products by each of its words", () => {
+  const product = { id: "fx", name: "Exchange rates", summary: "170 currencies", tags: ["money"] };
+  assert.ok(matches(product, "") && matches(product, "RATES money"));
+  assert.ok(!matches(product, "rates weather"));
+});
+
+test("an OpenAPI document becomes operations with examples, and one that refers to itself ends", () => {
+  const document = {
+    paths: {
+      "/a/{id}": {
+        parameters: [{ name: "id", in: "path", schema: { type: "string", example: "7" } }],
+        post: {
+          requestBody: { content: { "application/json": { schema: { $ref: "#/components/schemas/Tree" } } } },
+          responses: { 200: { description: "Done." }, 404: { $ref: "#/nowhere" } },
+        },
+      },
+    },
+    components: { schemas: { Tree: { type: "object", properties: { left: { $ref: "#/components/schemas/Tree" } } } } },
+  };
+  const [operation] = operations(document);
+  assert.equal(operation?.method, "POST");
+  assert.deepEqual(operation?.parameters[0], {
+    name: "id",
+    in: "path",
+    required: true,
+    type: "string",
+    description: "",
+    example: "7",
+  });
+  assert.match(operation?.body ?? "", /"left"/);
+  assert.equal(operation?.responses[1]?.description, "");
+  for (const none of [null, "text", { paths: 5 }]) assert.deepEqual(operations(none), []);
+});
