@@ -1,5 +1,5 @@
 //! Building a Worker: Rust to wasm, bindings, optimiser, and our own entry beside them. A component for Spin is what cargo
-//! makes.
+//! makes. What the billing worker shows people is built by [`pages`].
 //!
 //! The scripts of a Worker are written by hand because the way of a call through them is: see ARCHITECTURE.md.
 //! Invariant: what is in a build directory was made from the sources that are there now. When nothing changed, nothing is
@@ -20,6 +20,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     jobs::{self, Job, Log},
+    pages,
     process::{cargo, npm_tool, root},
     setup::{SPIN_TARGET, Tool, WASM_BINDGEN, WASM_TARGET},
 };
@@ -117,11 +118,6 @@ impl Worker {
             Self::BillingWorker => "farebox-billing-worker",
         }
     }
-
-    /// The file that cargo makes of it for Workers.
-    fn module(self) -> String {
-        format!("{}.wasm", self.package().replace('-', "_"))
-    }
 }
 
 impl Profile {
@@ -166,12 +162,18 @@ pub(crate) fn workers_of(workers: &[Worker], profile: Profile) -> Vec<Job<'stati
     jobs.push(Job::new("packing the Workers", &["Workers", "wasm-bindgen", "npm packages"], move |log| {
         pack_all(&packed, profile, &wasm_bindgen(log)?, log)
     }));
+    if workers.contains(&Worker::BillingWorker) {
+        jobs.extend(pages::jobs(profile));
+    }
     jobs
 }
 
 /// The jobs that build components for Spin, as `spin build` does by `spin.toml`, and install what they need.
 pub(crate) fn components(workers: &[Worker], profile: Profile) -> Vec<Job<'static, ()>> {
-    let mut jobs = missing(&[Tool::Targets]);
+    let mut jobs = missing(&[Tool::Targets, Tool::Npm]);
+    if workers.contains(&Worker::BillingWorker) {
+        jobs.extend(pages::jobs(profile));
+    }
     let workers = workers.to_vec();
     jobs.push(Job::new("components", &["Rust targets"], move |log| compile_components(&workers, profile, log)));
     jobs
@@ -201,13 +203,36 @@ pub(crate) fn missing(tools: &[Tool]) -> Vec<Job<'static, ()>> {
     tools.iter().filter(|tool| !tool.is_there()).map(|tool| tool.job()).collect()
 }
 
-/// Compiles Workers and gives the module that cargo made of each. Always both, so that what both use is compiled once,
-/// whichever is asked for.
+/// Compiles Workers and gives the module that cargo made of each.
 pub(crate) fn compile(workers: &[Worker], profile: Profile, log: &Log) -> Result<Vec<PathBuf>> {
+    modules_of(&workers.iter().map(|worker| worker.package()).collect::<Vec<_>>(), profile, log)
+}
+
+/// Compiles the pages' verifier, which is optimised in `dev` too: there alone, else with the Workers.
+pub(crate) fn verifier(profile: Profile, log: &Log) -> Result<PathBuf> {
+    if profile == Profile::Release {
+        return Ok(modules_of(&[pages::VERIFIER], profile, log)?.remove(0));
+    }
+    let mut build = cargo();
+    build.args(["build", "--profile", Profile::Release.of_workers(), "--target", WASM_TARGET]);
+    Ok(made(build.args(["--package", pages::VERIFIER]), &[module_of(pages::VERIFIER)], log)?.remove(0))
+}
+
+/// Compiles what runs in a Worker or a browser, and gives the modules of these `packages`. Always all of them, so that what they
+/// share is compiled once, whichever is asked for.
+fn modules_of(packages: &[&str], profile: Profile, log: &Log) -> Result<Vec<PathBuf>> {
     let mut build = cargo();
     build.args(["build", "--profile", profile.of_workers(), "--target", WASM_TARGET]);
     build.args(Worker::ALL.iter().flat_map(|worker| ["--package", worker.package()]));
-    made(&mut build, &workers.iter().map(|worker| worker.module()).collect::<Vec<_>>(), log)
+    if profile == Profile::Release {
+        build.args(["--package", pages::VERIFIER]);
+    }
+    made(&mut build, &packages.iter().map(|package| module_of(package)).collect::<Vec<_>>(), log)
+}
+
+/// The file that cargo makes of a package for Workers and browsers.
+fn module_of(package: &str) -> String {
+    format!("{}.wasm", package.replace('-', "_"))
 }
 
 /// The program `wasm-bindgen` of our lock file; the one that the environment's `FAREBOX_WASM_BINDGEN` names, where the tests
@@ -280,7 +305,7 @@ fn strip(script: &Path, build: &Path, log: &Log) -> Result<()> {
 }
 
 /// Makes `wasm` smaller and faster, in place.
-fn optimise(wasm: &Path, effort: &str, log: &Log) -> Result<()> {
+pub(crate) fn optimise(wasm: &Path, effort: &str, log: &Log) -> Result<()> {
     log.run(npm_tool("wasm-opt")?.arg(effort).args(WASM_FEATURES).arg(wasm).arg("-o").arg(wasm))
 }
 
@@ -327,7 +352,7 @@ fn modules(build: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// A digest of the names and contents of `files`.
-fn fingerprint<'a>(files: impl Iterator<Item = &'a PathBuf>) -> Result<String> {
+pub(crate) fn fingerprint<'a>(files: impl Iterator<Item = &'a PathBuf>) -> Result<String> {
     let mut digest = Sha256::new();
     for file in files {
         digest.update(file.file_name().unwrap_or_default().as_encoded_bytes());

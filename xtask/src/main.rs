@@ -19,6 +19,7 @@ mod guard;
 mod jobs;
 mod openapi_sweep;
 mod origin;
+mod pages;
 mod process;
 mod setup;
 mod test;

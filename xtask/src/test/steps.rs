@@ -20,6 +20,7 @@ use crate::{
     build::{self, Profile, Worker},
     conformance,
     jobs::{Job, Log},
+    pages,
     process::{cargo, npm_tool, path_with, root},
     setup::{self, SPIN_TARGET, WASM_BINDGEN, WASM_TARGET},
     tidy,
@@ -55,6 +56,9 @@ const END_TO_END_TESTS: [&str; 4] = ["workers", "spin", "conformance", "parity"]
 
 /// The step that builds the scenarios and what they start. It comes before all else for the host, because scenarios take longest.
 const SCENARIOS_BUILD: &str = "build, programs of the scenarios";
+
+/// The step that builds the pages, which both runtimes serve.
+const PAGES: &str = "pages as they are deployed";
 
 /// The tests of what is written in JavaScript, for Node's own runner.
 const JAVASCRIPT_TESTS: &str = "edge/tests/*.test.mjs";
@@ -96,6 +100,7 @@ pub(super) fn always<'a>(fast: bool, thorough: bool, programs: &'a Programs) -> 
         Job::new("tests, JavaScript", &["npm packages"], |log| {
             run(log, npm_tool("node")?.args(["--test", "--test-reporter=tap", JAVASCRIPT_TESTS]), &mut |_| {})
         }),
+        Job::new("tests, pages' units", &["npm packages"], |log| run(log, &mut pages::units()?, &mut |_| {})),
         // After what the scenarios wait for, which would wait for cargo's lock.
         Job::new("build, Workers", &["Rust targets", "build, host", "Workers as they are deployed"], |log| {
             built_all(log, &mut wasm_crates(&BUILD))
@@ -120,6 +125,10 @@ pub(super) fn always<'a>(fast: bool, thorough: bool, programs: &'a Programs) -> 
         }),
     ];
     if !fast {
+        steps.push(Job::new(PAGES, &[SCENARIOS_BUILD, "npm packages", "Workers as they are deployed"], |log| {
+            pages::build(&built(WASM_BINDGEN), Profile::Release, log).map(|()| Found::one())
+        }));
+        steps.push(Job::new("tests, pages in a browser", &[PAGES], |log| run(log, &mut pages::looks()?, &mut |_| {})));
         steps.push(Job::new("licences and sources", &["cargo-deny"], |log| {
             check(log, Command::new(setup::deny()).args(DENY).current_dir(root()))
         }));
@@ -145,7 +154,7 @@ pub(super) fn workers<'a>(table: &'a Mutex<Table>, thorough: bool, programs: &'a
                 Ok(Found::one())
             },
         ),
-        Job::new("deployment, dry", &["Workers as they are deployed"], |log| {
+        Job::new("deployment, dry", &["Workers as they are deployed", PAGES], |log| {
             for config in ["billing-worker/wrangler.toml", "wrangler.toml"] {
                 let mut wrangler = npm_tool("wrangler")?;
                 wrangler.env(build::WASM_BINDGEN_VARIABLE, built(WASM_BINDGEN));
@@ -158,7 +167,7 @@ pub(super) fn workers<'a>(table: &'a Mutex<Table>, thorough: bool, programs: &'a
         }),
         Job::new(
             "scenarios, Workers",
-            &["Workers as they are deployed", SCENARIOS_BUILD, "npm packages", "Python packages", "Chromium"],
+            &["Workers as they are deployed", PAGES, SCENARIOS_BUILD, "npm packages", "Python packages", "Chromium"],
             move |log| scenarios("workers", table, thorough, programs, log),
         ),
     ]
@@ -180,6 +189,7 @@ pub(super) fn spin<'a>(table: &'a Mutex<Table>, thorough: bool, programs: &'a Pr
             &[
                 SCENARIOS_BUILD,
                 "components as they are deployed",
+                PAGES,
                 "npm packages",
                 "Python packages",
                 "Redis and PostgreSQL",
@@ -192,7 +202,7 @@ pub(super) fn spin<'a>(table: &'a Mutex<Table>, thorough: bool, programs: &'a Pr
 
 /// What needs both.
 pub(super) fn parity(programs: &Programs) -> Step<'_> {
-    let built = &[SCENARIOS_BUILD, "components as they are deployed", "Workers as they are deployed"];
+    let built = &[SCENARIOS_BUILD, PAGES, "components as they are deployed", "Workers as they are deployed"];
     Job::new("parity", built, |log| end_to_end("parity", false, programs, log, &mut |_| {}))
 }
 
