@@ -1,10 +1,13 @@
-//! The billing worker on Spin: the admin API. Spin has no schedule, so that the settlement is asked for:
+//! The billing worker on Spin: the pages and the admin API. Spin has no schedule, so that the settlement is asked for:
 //! `POST /_farebox/admin/v1/settlements`.
 #![allow(unsafe_code)] // what `export!` expands to
 
 use std::{cell::OnceCell, rc::Rc};
 
-use farebox_control::{self as control, LocalHosts, MailService, MailSettings, Settings};
+use farebox_control::{
+    self as control, LocalHosts, MailService, MailSettings, Settings,
+    pages::{self, PageRequest},
+};
 use farebox_core::credential::MasterKey;
 use farebox_ports::{Fault, Host, log::tell};
 use farebox_spin::{
@@ -76,6 +79,17 @@ impl Billing {
         }
         let head = Head::new(&request);
         let facts = head.facts();
+        let page = PageRequest {
+            method: facts.method,
+            path: facts.path,
+            origin: &format!("{}://{}", facts.scheme, facts.authority),
+            accept_encoding: facts.header("accept-encoding"),
+            if_none_match: facts.header("if-none-match"),
+            is_development: self.platform.has_movable_clock(),
+        };
+        if let Some(page) = pages::handle(&self.platform, &page).await {
+            return respond(page.status, page.headers, page.body);
+        }
         let asked = control::Request {
             method: facts.method,
             path: facts.path,
@@ -98,5 +112,5 @@ impl Billing {
 }
 
 fn answered(answer: control::Response) -> Response {
-    respond(answer.status, answer.headers, &answer.body)
+    respond(answer.status, answer.headers, answer.body)
 }

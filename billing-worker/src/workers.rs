@@ -1,15 +1,24 @@
-//! The billing worker on Workers: the cron trigger settles, `fetch` is the admin API.
+//! The billing worker on Workers: the cron trigger settles, `fetch` is the pages and the admin API.
 
 use farebox_cloudflare::{Platform, random};
-use farebox_control::{self as control, LocalHosts, MailService, MailSettings, Settings};
+use farebox_control::{
+    self as control, LocalHosts, MailService, MailSettings, Settings,
+    pages::{self, PageRequest, PageResponse},
+};
 use farebox_core::credential::MasterKey;
 use farebox_ports::{Host, Unread, log::tell};
 use futures_util::StreamExt;
-use worker::{Context, Env, Headers, Request, Response, Result, ScheduleContext, ScheduledEvent, event};
+use worker::{
+    Context, EncodeBody, Env, Headers, Request, Response, ResponseBuilder, Result, ScheduleContext, ScheduledEvent,
+    event,
+};
 
 #[event(fetch)]
 async fn fetch(mut request: Request, env: Env, _context: Context) -> Result<Response> {
     let platform = platform(&env).await?;
+    if let Some(page) = page(&platform, &request).await? {
+        return Ok(page);
+    }
     let settings = Settings {
         token: env.secret("ADMIN_TOKEN")?.to_string(),
         master_key: master_key(&env)?,
@@ -42,6 +51,31 @@ async fn fetch(mut request: Request, env: Env, _context: Context) -> Result<Resp
     };
     let read = async |limit| read_at_most(&mut request, limit).await;
     answered(control::handle_head(&platform, &settings, asked, read, platform.now(), random()).await)
+}
+
+/// The page that is asked for; `None` where none is.
+async fn page(platform: &Platform, request: &Request) -> Result<Option<Response>> {
+    let Ok(url) = request.url() else { return Ok(None) };
+    let method = request.method().to_string();
+    let header = |name: &str| request.headers().get(name).ok().flatten();
+    let (accept_encoding, if_none_match) = (header("accept-encoding"), header("if-none-match"));
+    let asked = PageRequest {
+        method: &method,
+        path: url.path(),
+        origin: &url.origin().ascii_serialization(),
+        accept_encoding: accept_encoding.as_deref(),
+        if_none_match: if_none_match.as_deref(),
+        is_development: platform.has_movable_clock(),
+    };
+    pages::handle(platform, &asked).await.map(shown).transpose()
+}
+
+fn shown(page: PageResponse) -> Result<Response> {
+    let mut response = ResponseBuilder::new().with_status(page.status).with_encode_body(EncodeBody::Manual);
+    for (name, value) in &page.headers {
+        response = response.with_header(name, value)?;
+    }
+    Ok(if page.body.is_empty() { response.empty() } else { response.fixed(page.body) })
 }
 
 fn answered(answer: control::Response) -> Result<Response> {

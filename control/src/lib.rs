@@ -10,6 +10,7 @@ mod admin;
 mod customer;
 mod http;
 mod mail;
+pub mod pages;
 mod prometheus;
 mod schema;
 mod store;

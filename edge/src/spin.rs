@@ -128,7 +128,7 @@ async fn decided(gateway: &Rc<Gateway<Platform>>, facts: &Facts<'_>, body: Body<
 }
 
 fn rejected(reject: Reject) -> Response {
-    respond(reject.status, reject.fields, &reject.body)
+    respond(reject.status, reject.fields, reject.body.as_str())
 }
 
 /// Does the work behind the calls: batches, leases, configuration. It outlives the call.

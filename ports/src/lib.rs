@@ -6,6 +6,7 @@
 //! Boundary: nothing is decided here, and nothing here knows who calls it.
 #![allow(async_fn_in_trait)]
 
+mod assets;
 mod body;
 pub mod clock;
 pub mod counters;
@@ -27,6 +28,7 @@ pub mod stored;
 mod usage_journal;
 mod web;
 
+pub use assets::Assets;
 pub use body::Unread;
 pub use directory::Directory;
 pub use documents::Documents;

@@ -5,6 +5,7 @@
 //! decided by in `farebox-core`. It builds for `wasm32-unknown-unknown` only.
 #![cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 
+mod assets;
 mod directory;
 mod documents;
 mod due_index;
@@ -20,7 +21,7 @@ mod usage_journal;
 mod web;
 
 use farebox_ports::{Fault, clock::Clock};
-use worker::{Env, ObjectNamespace, kv::KvStore};
+use worker::{Env, Fetcher, ObjectNamespace, kv::KvStore};
 
 pub use directory::SqlRecord;
 pub use documents::SqlDocument;
@@ -35,6 +36,7 @@ mod binding {
     pub(crate) const CONFIG: &str = "CONFIG";
     pub(crate) const USAGE: &str = "USAGE";
     pub(crate) const ACCOUNTS: &str = "ACCOUNTS";
+    pub(crate) const ASSETS: &str = "ASSETS";
     pub(crate) const DEV_CLOCK: &str = "DEV_CLOCK";
     pub(crate) const RUN_OPERATIONS: &str = "RUN_OPERATIONS";
 }
@@ -44,6 +46,8 @@ pub struct Platform {
     config: KvStore,
     usage: KvStore,
     accounts: ObjectNamespace,
+    /// The pages; the edge has none.
+    assets: Option<Fetcher>,
     flights: single_flight::Flights,
     clock: Clock,
     operations: u32,
@@ -65,6 +69,7 @@ impl Platform {
             config: env.kv(binding::CONFIG)?,
             usage: env.kv(binding::USAGE)?,
             accounts: env.durable_object(binding::ACCOUNTS)?,
+            assets: env.assets(binding::ASSETS).ok(),
             flights: single_flight::Flights::default(),
             operations: env
                 .var(binding::RUN_OPERATIONS)

@@ -1,5 +1,6 @@
 //! The ports in memory, deterministic, with faults.
 
+mod assets;
 mod directory;
 mod documents;
 mod due_index;
@@ -35,6 +36,7 @@ pub struct Memory(Rc<Stores>);
 #[derive(Debug, Default)]
 pub struct Stores {
     key_value: RefCell<BTreeMap<String, Vec<u8>>>,
+    assets: RefCell<BTreeMap<String, Vec<u8>>>,
     /// What the key-value store shows, where that is not what it holds.
     late: RefCell<Option<BTreeMap<String, Vec<u8>>>>,
     /// The documents that were removed.

@@ -216,14 +216,15 @@ pub fn contents(bytes: Vec<u8>) -> Option<StreamReader<u8>> {
 pub fn respond<N: ToString, V: ToString>(
     status: u16,
     headers: impl IntoIterator<Item = (N, V)>,
-    body: &str,
+    body: impl Into<Vec<u8>>,
 ) -> Response {
     let mut list: Vec<(String, Vec<u8>)> =
         headers.into_iter().map(|(name, value)| (name.to_string(), value.to_string().into_bytes())).collect();
+    let body = body.into();
     if !body.is_empty() {
         list.push(("content-length".to_owned(), body.len().to_string().into_bytes()));
     }
-    let (response, _sent) = Response::new(fields(&list), contents(body.as_bytes().to_vec()), no_trailers());
+    let (response, _sent) = Response::new(fields(&list), contents(body), no_trailers());
     // A status that is refused leaves 200, and an answer of our own is none of success.
     if response.set_status_code(status).is_err() {
         let _ = response.set_status_code(500);

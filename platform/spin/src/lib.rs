@@ -5,6 +5,7 @@
 //! `farebox-core`. It builds for `wasm32-wasip2` only.
 #![cfg(all(target_arch = "wasm32", target_os = "wasi"))]
 
+mod assets;
 mod database;
 mod directory;
 mod documents;

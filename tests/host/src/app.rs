@@ -94,6 +94,9 @@ impl Common<'_> {
         let variables = variables.collect::<anyhow::Result<_>>()?;
         let databases = component.sqlite_databases.iter().map(|label| Ok((label.clone(), self.database(label)?)));
         let databases = databases.collect::<anyhow::Result<_>>()?;
+        for mount in &component.files {
+            ensure!(mount.source.is_dir(), "there is no directory {} to mount", mount.source.display());
+        }
         let stores = component.key_value_stores.iter().map(|label| Ok((label.clone(), self.store(label)?)));
         Ok(Component {
             id: id.to_owned(),
@@ -101,6 +104,7 @@ impl Common<'_> {
             hosts: AllowedHosts::parse(&hosts)?,
             stores: stores.collect::<anyhow::Result<_>>()?,
             databases,
+            files: component.files.clone(),
             client: self.client.clone(),
             // Each component has its own, so an application may need 64 connections for each.
             pools: postgres::Pools::default(),

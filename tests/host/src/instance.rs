@@ -18,7 +18,7 @@ use wasmtime::{
     Store, StoreContextMut,
     component::{GuestTaskId, ResourceTable},
 };
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{
     Error, WasiHttpCtx, WasiHttpCtxView, WasiHttpView,
     handler::{HandlerState, Instance, Proxy, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus},
@@ -28,6 +28,7 @@ use wasmtime_wasi_http::{
 use crate::{
     hosts::AllowedHosts,
     key_value::Backend,
+    manifest::Mount,
     outbound::{Client, Hooks},
     postgres,
 };
@@ -55,6 +56,8 @@ pub(crate) struct Component {
     pub(crate) stores: BTreeMap<String, Arc<Backend>>,
     /// The SQLite databases it may open, by label.
     pub(crate) databases: BTreeMap<String, PathBuf>,
+    /// Directories that it may read, and nothing of them write.
+    pub(crate) files: Vec<Mount>,
     /// Connections to others.
     pub(crate) client: Client,
     /// Connections to PostgreSQL servers.
@@ -90,16 +93,21 @@ pub(crate) struct State {
 }
 
 impl State {
-    fn new(component: Arc<Component>) -> Self {
-        Self {
+    fn new(component: Arc<Component>) -> wasmtime::Result<Self> {
+        let mut wasi = WasiCtx::builder();
+        wasi.inherit_stdout().inherit_stderr();
+        for mount in &component.files {
+            wasi.preopened_dir(&mount.source, &mount.destination, FsPerms::ReadOnly)?;
+        }
+        Ok(Self {
             table: ResourceTable::new(),
             open_stores: 0,
             open_connections: 0,
-            wasi: WasiCtx::builder().inherit_stdout().inherit_stderr().build(),
+            wasi: wasi.build(),
             http: WasiHttpCtx::new(),
             hooks: Hooks(component.clone()),
             component,
-        }
+        })
     }
 }
 
@@ -131,7 +139,7 @@ impl HandlerState for Maker {
     type WorkerState = Worker;
 
     async fn instantiate(&self) -> wasmtime::Result<Instance<State, Expiration, Worker>> {
-        let mut store = Store::new(self.service.engine(), State::new(self.component.clone()));
+        let mut store = Store::new(self.service.engine(), State::new(self.component.clone())?);
         // Nobody moves the epoch: the checks in the compiled code are there because Spin's has them.
         store.set_epoch_deadline(1);
         let service = self.service.instantiate_async(&mut store).await?;

@@ -87,12 +87,23 @@ pub(crate) struct Component {
     pub(crate) sqlite_databases: Vec<String>,
     #[serde(default)]
     pub(crate) variables: BTreeMap<String, String>,
+    /// Directories that it may read. Of Spin's forms of a mount, the one with a source and a destination.
+    #[serde(default)]
+    pub(crate) files: Vec<Mount>,
     /// How `spin build` makes it: nothing to run with.
     #[serde(rename = "build")]
     _build: Option<toml::Table>,
     /// What other tools keep there: nothing to run with.
     #[serde(rename = "tool")]
     _tool: Option<toml::Table>,
+}
+
+/// A directory of this machine, and where a component finds it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Mount {
+    pub(crate) source: PathBuf,
+    pub(crate) destination: String,
 }
 
 impl Manifest {
@@ -106,6 +117,9 @@ impl Manifest {
         let directory = path.parent().unwrap_or(Path::new(""));
         for component in manifest.component.values_mut() {
             component.source = directory.join(&component.source);
+            for mount in &mut component.files {
+                mount.source = directory.join(&mount.source);
+            }
         }
         Ok(manifest)
     }
@@ -171,6 +185,7 @@ mod tests {
         key_value_stores = ["default"]
         sqlite_databases = ["default"]
         variables = { key = "{{ master_key }}" }
+        files = [{ source = "pages", destination = "/pages" }]
         [component.edge.build]
         command = "cargo build"
         watch = ["src"]
@@ -187,6 +202,7 @@ mod tests {
         let manifest = Manifest::parse(WHOLE).expect("the manifest is fine");
         assert_eq!(manifest.variables["greeting"].default.as_deref(), Some("hello"));
         assert_eq!(manifest.component["edge"].variables["key"], "{{ master_key }}");
+        assert_eq!(manifest.component["edge"].files[0].destination, "/pages");
     }
 
     #[test]
@@ -195,6 +211,7 @@ mod tests {
             ("key_value_stores", "ai_models = []\nkey_value_stores", "ai_models"),
             ("[[trigger.http]]", "[[trigger.cron]]\nroute = \"\"\n[[trigger.http]]", "cron"),
             ("route = \"/...\"", "route = \"/...\"\nexecutor = { type = \"wagi\" }", "executor"),
+            ("{ source = \"pages\", destination = \"/pages\" }", "\"pages/*\"", "files"),
             ("source = \"edge.wasm\"", "source = { url = \"http://x\", digest = \"y\" }", "source"),
             ("manifest_version = 2", "manifest_version = 1", "only 2"),
         ] {

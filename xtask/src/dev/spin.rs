@@ -161,7 +161,9 @@ fn manifest(profile: Profile) -> Result<PathBuf> {
     let text = fs::read_to_string(&ours).context("spin.toml")?;
     let copy = root().join("target/dev/spin.toml");
     fs::create_dir_all(root().join("target/dev"))?;
-    fs::write(&copy, text.replace(&release, &format!("{}/debug/", built.display())))?;
+    let (debug, pages) = (format!("{}/debug/", built.display()), root().join("portal/dist"));
+    let text = text.replace(&release, &debug).replace("\"portal/dist\"", &format!("\"{}\"", pages.display()));
+    fs::write(&copy, text)?;
     Ok(copy)
 }
 
