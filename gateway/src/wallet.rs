@@ -1,9 +1,8 @@
 //! The leases an instance holds for one account and product, and what was used of them since the last batch.
 //!
-//! Decides which lease pays for a call, when the next one is asked for, and how large. Invariant: usage is counted on
-//! the lease that admitted the call, or on the one that took it over once that was spent or had ended; a lease is closed only
-//! when no call is in flight on it and all its usage has been handed to a batch together with the closing line. Of a lease that
-//! has ended the ledger hears within seconds, because who is not heard of is taken for gone (`heard_by` in `core`).
+//! Decides which lease pays for a call, when the next one is asked for, and how large. Invariant: usage is counted on the lease that
+//! admitted the call, or on the one that took it over. A lease is closed only when no call is in flight on it and a batch has all its
+//! usage. The ledger hears of its end within seconds: who is not heard of is taken for gone.
 
 mod pocket;
 mod refused;
@@ -33,8 +32,7 @@ pub(crate) const LEASE_LASTS_WHILE_PLENTY: Millis = LONGEST_LEASE;
 /// How long before its end a long lease that is in use is renewed: some looks of the loop behind the calls, and an answer.
 const RENEWED_BEFORE: Millis = 10 * SECOND;
 
-/// How long the end of a long lease waits to be told of: until the batch that is due, and well below
-/// [`HEARD_WITHIN_OF_LONG`](farebox_core::ledger::HEARD_WITHIN_OF_LONG).
+/// How long the end of a long lease waits to be told of: until the batch that is due, well below `HEARD_WITHIN_OF_LONG`.
 const LONG_GATHERS_FOR: Millis = 20 * SECOND;
 
 /// The spending time a lease should be enough for: then a busy instance asks about once in as long.
