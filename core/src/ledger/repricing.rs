@@ -245,7 +245,7 @@ impl<'a> Repricing<'a> {
             row.usage.add(usage);
         }
         let mut rest = *usage;
-        while !rest.is_zero() {
+        while !rest.is_free() {
             let paying = |grant: &&mut Grant| grant.is_for(product) && grant.is_current(at) && grant.has_free();
             let first = self.grants.values_mut().filter(paying).min_by_key(|grant| grant.burn_order());
             let Some(grant) = first else { break };
@@ -253,7 +253,7 @@ impl<'a> Repricing<'a> {
             grant.burn(&part);
             rest = rest.less(&part);
         }
-        if !rest.is_zero() {
+        if !rest.is_free() {
             self.rate(entry, product, at, &rest);
         }
     }

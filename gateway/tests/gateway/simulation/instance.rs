@@ -122,9 +122,9 @@ impl Instance {
         let Flying { call, account, product, .. } = flying;
         let outcome = if usage.calls > 0 { Outcome::Answered(200) } else { Outcome::Unanswered };
         let (ingress, egress) = (usage.ingress_bytes, usage.egress_bytes);
-        if usage.calls > 0 {
-            self.answered.entry((account, product)).or_default().add(&usage);
-        }
+        // What is not charged is counted as that, and nothing else of it.
+        let counted = if usage.calls > 0 { usage } else { Usage { uncharged: 1, ..Usage::NONE } };
+        self.answered.entry((account, product)).or_default().add(&counted);
         if self.gateway.finish(call, outcome, ingress, egress, self.desk.now()) {
             self.keep_up();
         }

@@ -283,5 +283,5 @@ fn unit_by_unit(rate: &Rate, usage: &Usage) -> i64 {
         i64::try_from(sum / i128::from(block(meter))).unwrap()
     };
     let sum: i64 = rate.prices.iter().map(cost).sum();
-    if usage.is_zero() { 0 } else { sum.max(rate.minimum.get()) }
+    if usage.is_free() { 0 } else { sum.max(rate.minimum.get()) }
 }
