@@ -56,7 +56,9 @@ export function Portal() {
   useEffect(() => {
     const link = /^#\/?sign-in\?token[=:]?/.test(location.hash);
     // Who was never signed in here has no session: no question is asked that can only be answered by an error.
-    const isKnown = localStorage.getItem(SIGNED_IN) !== null || new URLSearchParams(location.search).has("entered");
+    const hasEntered = new URLSearchParams(location.search).has("entered");
+    if (hasEntered) history.replaceState(null, "", location.pathname);
+    const isKnown = localStorage.getItem(SIGNED_IN) !== null || hasEntered;
     if (isKnown && !link) look();
     else setSession({ state: "out", over: false });
   }, []);

@@ -71,6 +71,7 @@ export const VIEWS: View[] = [
       await page.locator(".banner.bad").waitFor();
     },
   },
+  { name: "entered", path: "portal/?entered", isKnown: false },
   { name: "session-over", path: "portal/keys", set: { signedIn: false }, isKnown: true, fails: true },
   { name: "overview", path: "portal/" },
   { name: "overview-empty", path: "portal/", set: { state: "empty" } },
