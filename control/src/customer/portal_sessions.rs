@@ -14,8 +14,8 @@ use super::{
 };
 use crate::http::{Answered, Call, Ports, Response, failure::Failure, permission::Membership};
 
-/// Where an opened link leads.
-const PORTAL: &str = "/_farebox/portal/";
+/// Where an opened link leads. No script sees the session, so the address says that there is one.
+const PORTAL: &str = "/_farebox/portal/?entered";
 
 /// Who is to come in.
 #[derive(Debug, Deserialize, JsonSchema)]
