@@ -72,6 +72,13 @@ pub(crate) fn looks() -> Result<Command> {
     tests("tests/pages/*.test.ts")
 }
 
+/// What goes through the real pages on a runtime, as it was built before, by the program `xtask`.
+pub(crate) fn journey(runtime: &str, xtask: &Path) -> Result<Command> {
+    let mut node = tests("tests/journey/*.test.ts")?;
+    node.env("FAREBOX_RUNTIME", runtime).env("FAREBOX_XTASK", xtask).env("FAREBOX_DEV", "--release --no-build");
+    Ok(node)
+}
+
 fn tests(files: &str) -> Result<Command> {
     let mut node = tool("node")?;
     node.args(["--test", "--test-reporter=tap", files]);

@@ -162,6 +162,9 @@ pub(super) fn workers<'a>(table: &'a Mutex<Table>, thorough: bool, programs: &'a
             }
             Ok(Found::one())
         }),
+        Job::new("journey, Workers", &["Workers as they are deployed", PAGES], |log| {
+            run(log, &mut pages::journey("workers", &built("xtask"))?, &mut |_| {})
+        }),
         Job::new("conformance, Workers", &["build, Workers", "npm packages"], |log| {
             conformance::durable_object(&built(WASM_BINDGEN), log).map(|()| Found::one())
         }),
@@ -178,6 +181,9 @@ pub(super) fn spin<'a>(table: &'a Mutex<Table>, thorough: bool, programs: &'a Pr
     vec![
         Job::new("components as they are deployed", &["Rust targets"], |log| {
             built_all(log, &mut deployed_components())
+        }),
+        Job::new("journey, Spin", &["components as they are deployed", PAGES], |log| {
+            run(log, &mut pages::journey("spin", &built("xtask"))?, &mut |_| {})
         }),
         Job::new(
             "conformance, Spin",
