@@ -3,3 +3,4 @@
 
 mod budget;
 mod quiet;
+mod upgrade;

@@ -39,10 +39,10 @@ pub struct Written {
 /// The book of one account.
 #[derive(Debug, Default)]
 pub(crate) struct Book {
-    entries: Vec<Vec<u8>>,
-    till: Option<Vec<u8>>,
-    register: Option<Vec<u8>>,
-    snapshot: Option<Vec<u8>>,
+    pub(crate) entries: Vec<Vec<u8>>,
+    pub(crate) till: Option<Vec<u8>>,
+    pub(crate) register: Option<Vec<u8>>,
+    pub(crate) snapshot: Option<Vec<u8>>,
     /// Where they are looked at afterwards.
     writes: Vec<Written>,
     nonces: HashMap<String, Timestamp>,

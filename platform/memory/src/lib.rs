@@ -8,6 +8,7 @@ mod host;
 mod key_value;
 mod ledger;
 mod rate_limits;
+mod rows;
 mod single_flight;
 mod usage_journal;
 mod web;
@@ -25,6 +26,7 @@ use farebox_books::Accounts;
 use farebox_core::{id::AccountId, journal::Batch, limit::Bucket, time::Timestamp};
 
 pub use ledger::{WriteFault, Written};
+pub use rows::Rows;
 pub use web::Posted;
 
 /// A platform that is nothing but this value: stores that are empty at first, and a clock that stands still. Clones share
