@@ -4,6 +4,7 @@
 //! admitted the call, or on the one that took it over. A lease is closed only when no call is in flight on it and a batch has all its
 //! usage. The ledger hears of its end within seconds: who is not heard of is taken for gone.
 
+mod pace;
 mod pocket;
 mod refused;
 mod tab;
@@ -21,7 +22,7 @@ use farebox_core::{
 };
 
 pub(crate) use self::tab::Tab;
-use self::{pocket::Pocket, refused::Refused};
+use self::{pace::Pace, pocket::Pocket, refused::Refused};
 
 /// How long a lease is asked for where others may soon need what it holds, and where instances end soon.
 pub(crate) const LEASE_LASTS: Millis = 20 * SECOND;
@@ -85,6 +86,7 @@ pub(crate) struct Wallet {
     seen: Usage,
     /// Calls that were counted and not handed to a batch.
     unsent: u64,
+    pace: Pace,
 }
 
 /// What a wallet says to one more call.
@@ -106,6 +108,7 @@ impl Wallet {
             && pocket.held.admit(units, now)
         {
             let id = pocket.held.lease().id;
+            self.pace.note(now);
             return Pay::Lease { id, refill: self.needs_refill(now) };
         }
         if let Some(refused) = self.refused.as_ref().filter(|refused| refused.is_of(units, now)) {
@@ -126,14 +129,16 @@ impl Wallet {
         (is_low || self.ends_soon(now)) && self.may_ask_ahead()
     }
 
-    /// The same where nobody calls at the moment: of a long lease that was used, so that who calls seldom does not wait either.
+    /// The same where nobody calls at the moment: of a long lease that was used, or will be, so that who calls seldom does not wait.
     pub(crate) fn needs_renewal(&self, now: Timestamp) -> bool {
         self.ends_soon(now) && self.may_ask_ahead()
     }
 
     fn ends_soon(&self, now: Timestamp) -> bool {
-        let is_used = |pocket: &&Pocket| pocket.is_long() && pocket.held.spent().calls > 0;
-        self.current.as_ref().filter(is_used).is_some_and(|pocket| !pocket.held.lasts(now.plus(RENEWED_BEFORE)))
+        self.current.as_ref().is_some_and(|pocket| {
+            let is_wanted = pocket.held.spent().calls > 0 || self.pace.goes_on(now);
+            pocket.is_long() && is_wanted && !pocket.held.lasts(now.plus(RENEWED_BEFORE))
+        })
     }
 
     fn may_ask_ahead(&self) -> bool {
@@ -261,6 +266,7 @@ impl Wallet {
         for slot in [&mut self.current, &mut self.standby] {
             self.retired.extend(slot.take_if(|pocket| !pocket.held.pays(now)));
         }
+        self.current = self.current.take().or_else(|| self.standby.take());
         self.refused.take_if(|refused| refused.until <= now);
         self.postponed.take_if(|until| *until <= now);
     }

@@ -1,6 +1,6 @@
-//! A lease in use, and what was used of it and not handed to a batch yet.
+//! One lease in the hands of an instance, with what was used of it since the last batch.
 //!
-//! Invariant: what is kept here goes into exactly one batch.
+//! Invariant: what is noted here is handed to a batch once, and the ledger is told once that calls outlast the lease.
 
 use farebox_core::{
     id::{AccountId, CredentialKey},
@@ -19,7 +19,7 @@ pub(super) struct Pocket {
     pub(super) unsent: Vec<(CredentialKey, Usage)>,
     pub(super) since: Timestamp,
     /// Whether the ledger was told that calls are under way on it beyond its end.
-    pub(super) is_told: bool,
+    is_told: bool,
 }
 
 impl Pocket {

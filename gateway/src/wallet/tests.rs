@@ -7,17 +7,20 @@ use super::*;
 /// A wallet with a lease that `lasts` from the beginning of time.
 fn with_lease(lasts: Millis) -> Wallet {
     let mut wallet = Wallet::default();
-    let lease = Lease {
-        id: LeaseId(1),
+    wallet.take(lease(1, lasts, Timestamp::default()), Timestamp::default(), Timestamp::default());
+    wallet
+}
+
+fn lease(id: u64, lasts: Millis, since: Timestamp) -> Lease {
+    Lease {
+        id: LeaseId(id),
         allowance: [(Meter::Calls, 32)].into_iter().collect(),
-        until: Timestamp::default().plus(lasts),
+        until: since.plus(lasts),
         lasts,
         beside: PerMeter::default(),
         policy: "balance".to_owned(),
         quantity: None,
-    };
-    wallet.take(lease, Timestamp::default(), Timestamp::default());
-    wallet
+    }
 }
 
 #[test]
@@ -43,5 +46,20 @@ fn a_long_lease_that_was_used_is_renewed_before_it_ends() {
         assert_eq!(wallet.needs_renewal(due), is_used && is_long, "used: {is_used}, {lasts} ms");
         wallet.ask(None, due);
         assert!(!wallet.needs_renewal(due), "it is asked for once");
+    }
+}
+
+#[test]
+fn a_long_lease_that_saw_no_call_is_renewed_while_one_is_likely_to_come() {
+    let at = |seconds: i64| Timestamp::default().plus(seconds * SECOND);
+    for (calls, is_likely) in [(&[0, 60, 120, 180][..], true), (&[0, 180][..], false)] {
+        let mut wallet = with_lease(LEASE_LASTS_WHILE_PLENTY);
+        calls.iter().for_each(|second| assert!(matches!(wallet.pay(at(*second)), Pay::Lease { .. })));
+        assert!(wallet.needs_renewal(at(290)), "it was used");
+        wallet.ask(None, at(290));
+        wallet.take(lease(2, LEASE_LASTS_WHILE_PLENTY, at(290)), at(290), at(290));
+        wallet.expire(at(301));
+        assert!(!wallet.needs_renewal(at(579)));
+        assert_eq!(wallet.needs_renewal(at(580)), is_likely, "calls at {calls:?}");
     }
 }
