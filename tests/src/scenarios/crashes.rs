@@ -36,15 +36,12 @@ const PAID_BEFORE_EACH: u64 = 500;
 
 const CALLERS: usize = 20;
 
-/// How long it may take until some hundred calls have passed.
+/// How long it may take until some hundred calls have passed, or the last call is used: each try may leave some on leases, which come
+/// back within 28 s.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// By then the last call of a lease is settled if it ever will be: the bounds of ARCHITECTURE.md, with a minute to spare.
 const LEASES_LAPSE_AFTER: i64 = 15 * MINUTE;
-
-/// How long it takes until the last call is used. Each try may leave some on leases, which come back within 28 s. On Workers a call
-/// of which nothing more is heard keeps its place for 125 s.
-const USED_UP_WITHIN: Duration = Duration::from_secs(180);
 
 /// Calls that pass before it is looked whether they are in the book.
 const SOME: u64 = 200;
@@ -240,7 +237,7 @@ async fn on_the_statements(account: &Account) -> Result<BTreeMap<String, u64>> {
 async fn use_up(farebox: &Farebox, account: &Account, caller: &Caller, paid: u64) -> Result<()> {
     let admin = farebox.admin();
     let now = admin.now().await?;
-    eventually("all that was paid for to be used up", USED_UP_WITHIN, async || {
+    eventually("all that was paid for to be used up", PATIENCE, async || {
         // Whoever finds everything leased to others stops: what those give back is there for the next try.
         outcomes(&mut load(caller, now, "/crash/call")).await?;
         settle_all(&admin).await?;
