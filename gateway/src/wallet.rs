@@ -22,7 +22,11 @@ use farebox_core::{
 };
 
 pub(crate) use self::tab::Tab;
-use self::{pace::Pace, pocket::Pocket, refused::Refused};
+use self::{
+    pace::{LEASE_COVERS, Pace, RENEWED_BEFORE},
+    pocket::Pocket,
+    refused::{REFUSAL_HOLDS, Refused},
+};
 
 /// How long a lease is asked for where others may soon need what it holds, and where instances end soon.
 pub(crate) const LEASE_LASTS: Millis = 20 * SECOND;
@@ -30,20 +34,13 @@ pub(crate) const LEASE_LASTS: Millis = 20 * SECOND;
 /// How long one is asked for where instances last and the account has plenty: who calls seldom asks seldom.
 pub(crate) const LEASE_LASTS_WHILE_PLENTY: Millis = LONGEST_LEASE;
 
-/// How long before its end a long lease that is in use is renewed: some looks of the loop behind the calls, and an answer.
-const RENEWED_BEFORE: Millis = 10 * SECOND;
-
 /// How long the end of a long lease waits to be told of: until the batch that is due, well below `HEARD_WITHIN_OF_LONG`.
 const LONG_GATHERS_FOR: Millis = 20 * SECOND;
-
-/// The spending time a lease should be enough for: then a busy instance asks about once in as long.
-const LEASE_COVERS: Millis = 10 * SECOND;
 
 /// How many calls the least lease is asked for, and the most that one is.
 const WANT: std::ops::RangeInclusive<u64> = 32..=1_000_000;
 
-/// The most calls that a first lease is asked for, while nothing is known of how fast it is spent: however long an instance
-/// lives, many of them that end at once take no more with them.
+/// The most calls that a first lease is asked for: many instances that end at once, however long they live, take no more with them.
 const FIRST_WANT_AT_MOST: u64 = 192;
 
 /// How many calls the first lease is asked for where an instance serves `calls` in its life: so many that it is not low
@@ -57,9 +54,6 @@ const FIRST_BYTES: u64 = 4 * 1024;
 
 /// The bytes that a lease is asked for beside that for each call that waits for it: they may be streams that found none left.
 const BYTES_PER_WAITING: u64 = 256 * 1024;
-
-/// How long a refusal is believed before the ledger is asked again.
-const REFUSAL_HOLDS: Millis = 250;
 
 /// The leases for one account and product.
 #[derive(Debug, Default)]

@@ -72,9 +72,11 @@ impl Me {
                 asked.format.record(&balance, &["balance", "available", "leased", "currency"]);
                 Ok(())
             }
-            Self::Grants(asked) => {
-                asked.list(connection, "grants", &["id", "product", "package", "meter", "quantity", "remaining", "until"])
-            }
+            Self::Grants(asked) => asked.list(
+                connection,
+                "grants",
+                &["id", "product", "package", "meter", "quantity", "remaining", "until"],
+            ),
             Self::Usage(asked) => {
                 asked.list(connection, "usage", &["product", "calls", "ingress_bytes", "egress_bytes"])
             }

@@ -6,8 +6,14 @@
 
 use farebox_core::{
     ledger::LONGEST_LEASE,
-    time::{MINUTE, Millis, Timestamp},
+    time::{MINUTE, Millis, SECOND, Timestamp},
 };
+
+/// How long before its end a long lease that is in use is renewed: some looks of the loop behind the calls, and an answer.
+pub(super) const RENEWED_BEFORE: Millis = 10 * SECOND;
+
+/// The spending time a lease should be enough for: then a busy instance asks about once in as long.
+pub(super) const LEASE_COVERS: Millis = 10 * SECOND;
 
 /// From so many gaps on they say how often calls come.
 const GAPS_THAT_TELL: i64 = 3;

@@ -19,7 +19,7 @@ pub(super) struct Pocket {
     pub(super) unsent: Vec<(CredentialKey, Usage)>,
     pub(super) since: Timestamp,
     /// Whether the ledger was told that calls are under way on it beyond its end.
-    is_told: bool,
+    pub(super) is_told: bool,
 }
 
 impl Pocket {

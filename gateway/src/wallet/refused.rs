@@ -2,7 +2,13 @@
 //!
 //! Invariant: a refusal turns away only calls that would be refused for the same reason.
 
-use farebox_core::{rejection::Rejection, time::Timestamp};
+use farebox_core::{
+    rejection::Rejection,
+    time::{Millis, Timestamp},
+};
+
+/// How long a refusal is believed before the ledger is asked again.
+pub(super) const REFUSAL_HOLDS: Millis = 250;
 
 /// Why the ledger gave no lease a moment ago.
 #[derive(Debug)]

@@ -115,7 +115,8 @@ pub async fn a_stream_that_breaks_off_is_charged_what_its_upstream_said(farebox:
 /// What an answer comes to: prompt and four times the completion, whole or in the last event that says so.
 fn tokens(answer: &str) -> Option<u64> {
     let documents = answer.lines().map(|line| line.strip_prefix("data: ").unwrap_or(line));
-    let mut usages = documents.filter_map(|line| serde_json::from_str::<Value>(line).ok()).map(|it| it["usage"].clone());
+    let mut usages =
+        documents.filter_map(|line| serde_json::from_str::<Value>(line).ok()).map(|it| it["usage"].clone());
     let usage = usages.rfind(Value::is_object)?;
     Some(usage["prompt_tokens"].as_u64()? + 4 * usage["completion_tokens"].as_u64()?)
 }
