@@ -22,7 +22,7 @@ const CHANGED_WITHIN: Duration = Duration::from_secs(90);
 pub async fn an_upstream_gets_the_credential_that_it_demands(farebox: &Farebox) -> Result<()> {
     let (account, caller) = Account::with_balance(farebox, "1.00").await?;
     let shell = Shell::at(farebox.directory().join("secret-home"))?;
-    let profile = format!("farebox profile set dev {} --from-file -", farebox.gateway());
+    let profile = format!("farebox profile set dev {}", farebox.gateway());
     shell.run(&profile, farebox.admin_token())?;
     let url = format!("{}/secured/x", farebox.gateway());
     let call = async || -> Result<Answer> {
