@@ -90,7 +90,7 @@ fn a_long_lease_that_is_in_use_is_renewed_behind_the_calls() {
     deployment.memory.set_now(START.plus(LONGEST_LEASE - 15 * SECOND));
     now(Rc::clone(&instance).background());
     let renewed = deployment.leases().values().map(|lease| lease.since).max();
-    assert_eq!(renewed, Some(START.plus(LONGEST_LEASE - 9 * SECOND)), "at the first look within its last 10 s");
+    assert_eq!(renewed, Some(START.plus(LONGEST_LEASE - 5 * SECOND)), "at the first look within its last 6 s");
 }
 
 #[test]
