@@ -6,7 +6,7 @@
 use std::rc::Rc;
 
 use farebox_core::{
-    catalog::{CATALOG_ENTRY, Catalog},
+    catalog::{CATALOG_ENTRY, Served},
     credential::{Credential, credential_entry, plain_key_entry},
     id::CredentialKey,
 };
@@ -22,14 +22,15 @@ use crate::{
 /// The part of the published catalog that an instance needs.
 #[derive(Deserialize)]
 struct Published {
-    catalog: Catalog,
+    catalog: Served,
 }
 
 impl<P: EdgePorts> Gateway<P> {
     /// Reads the catalog. One that cannot be read leaves the last good one in place.
     pub(crate) async fn read_catalog(&self) {
         let read = self.read::<Published>(CATALOG_ENTRY).await;
-        let shop = read.map(|found| found.map(|published| Shop::new(published.catalog, &self.settings.master_key)));
+        let shop =
+            read.map(|found| found.map(|published| Shop::new(published.catalog.into(), &self.settings.master_key)));
         let now = self.ports.now();
         let mut state = self.state();
         state.shop_read = now;

@@ -116,7 +116,7 @@ pub(crate) struct State {
     pub(crate) metrics: Metrics,
     pub(crate) skew: Skew,
     /// When the operator was last told that the upstream of a product does not count as it should.
-    pub(crate) flaws_told: FxHashMap<ProductId, Timestamp>,
+    pub(crate) flaws_told: Vec<(ProductId, Timestamp)>,
 }
 
 /// The catalog with what is made of it once.
@@ -220,7 +220,7 @@ impl<P> Gateway<P> {
             upkeep_since: None,
             metrics: Metrics::new(now),
             skew: Skew::new(now),
-            flaws_told: FxHashMap::default(),
+            flaws_told: Vec::new(),
         };
         Self { ports, settings, state: RefCell::new(state) }
     }

@@ -135,11 +135,11 @@ impl<P: Host> Gateway<P> {
     /// Tells the operator that an upstream does not count as its product has it, once in a while.
     pub(crate) fn tell_flaw(&self, state: &mut State, call: &Call, flaw: Flaw, now: Timestamp) {
         let product = &product_of(call).id;
-        let told = state.flaws_told.entry(product.clone()).or_default();
-        if now.since(*told) < TOLD_EVERY {
+        state.flaws_told.retain(|(_, told)| now.since(*told) < TOLD_EVERY);
+        if state.flaws_told.iter().any(|(of, _)| of == product) {
             return;
         }
-        *told = now;
+        state.flaws_told.push((product.clone(), now));
         match flaw {
             Flaw::TooMany { said, most } => {
                 let detail = "the upstream said more units than the product's max_units, which is what is charged";
