@@ -33,7 +33,11 @@ export function Overview({ account }: PageProps) {
           const isNew = keys.length === 0;
           return (
             <>
-              {isNew ? <FirstSteps /> : <Standing account={account} balance={balance} grants={grants} />}
+              {isNew && account.status === "active" ? (
+                <FirstSteps />
+              ) : (
+                <Standing account={account} balance={balance} grants={grants} />
+              )}
               <div class="figures">
                 <section class="card">
                   <h2>{t("overview.balance")}</h2>
