@@ -124,7 +124,7 @@ impl Manifest {
         Ok(manifest)
     }
 
-    fn parse(text: &str) -> anyhow::Result<Self> {
+    pub(crate) fn parse(text: &str) -> anyhow::Result<Self> {
         let manifest: Self = toml::from_str(text)?;
         ensure!(
             manifest.spin_manifest_version == 2,
