@@ -2,6 +2,8 @@
 //!
 //! Nothing in this crate reads a clock. RFC 3339 is the only text form.
 
+mod rfc3339;
+
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
@@ -74,20 +76,19 @@ impl Month {
     }
 
     fn start(self) -> Timestamp {
-        let (year, month) = (self.0.div_euclid(12), self.0.rem_euclid(12) + 1);
-        let date = i16::try_from(year).ok().zip(i8::try_from(month).ok());
-        let midnight = date.and_then(|(year, month)| jiff::civil::DateTime::new(year, month, 1, 0, 0, 0, 0).ok());
-        let time = midnight.and_then(|midnight| jiff::tz::Offset::UTC.to_timestamp(midnight).ok());
-        time.map_or(if year < 0 { Timestamp(i64::MIN) } else { Timestamp::MAX }, |time| {
-            Timestamp(time.as_millisecond())
-        })
+        let (year, month) = (i64::from(self.0.div_euclid(12)), i64::from(self.0.rem_euclid(12)) + 1);
+        match year {
+            ..=-1 => Timestamp(i64::MIN),
+            0..=9999 => Timestamp(rfc3339::days_until(year, month) * DAY),
+            _ => Timestamp::MAX,
+        }
     }
 
-    /// The month that holds `time`. Times that the calendar does not reach (the year 9999) are held at its ends.
+    /// The month that holds `time`. Times that the calendar does not reach (it has the years 0 to 9999) are held at its ends.
     pub fn of(time: Timestamp) -> Self {
-        let end = if time.0 < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
-        let date = jiff::tz::Offset::UTC.to_datetime(jiff::Timestamp::from_millisecond(time.0).unwrap_or(end));
-        Self(i32::from(date.year()) * 12 + i32::from(date.month()) - 1)
+        let (year, month, _) = rfc3339::date(time.0.div_euclid(DAY));
+        let month = (year * 12 + month - 1).clamp(0, 9999 * 12 + 11);
+        Self(i32::try_from(month).unwrap_or_default())
     }
 }
 
@@ -113,18 +114,24 @@ impl fmt::Display for Month {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_millisecond(self.0) {
-            Ok(time) => write!(f, "{time}"),
-            Err(_) => write!(f, "{}ms", self.0),
+        match rfc3339::written(self.0).filter(|_| *self <= Self::MAX) {
+            Some(text) => f.write_str(&text),
+            None => write!(f, "{}ms", self.0),
         }
     }
 }
 
-impl FromStr for Timestamp {
-    type Err = jiff::Error;
+/// A text that is no time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no time, such as 2026-11-30T12:00:00Z")]
+pub struct InvalidTimestamp(pub String);
 
-    fn from_str(text: &str) -> Result<Self, jiff::Error> {
-        Ok(Self(text.parse::<jiff::Timestamp>()?.as_millisecond()))
+impl FromStr for Timestamp {
+    type Err = InvalidTimestamp;
+
+    fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
+        let time = rfc3339::read(text).map(Self).filter(|time| *time <= Self::MAX);
+        time.ok_or_else(|| InvalidTimestamp(text.to_owned()))
     }
 }
 

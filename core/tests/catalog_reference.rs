@@ -1,5 +1,6 @@
 //! The reference page of the catalog is what the schema says: `FAREBOX_WRITE=1 cargo test -p farebox-core --test catalog_reference`
 //! writes it.
+#![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect must fail")]
 
 use std::{env, fmt::Write, fs};
 

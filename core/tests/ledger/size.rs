@@ -118,15 +118,22 @@ fn quiet_hour(book: &mut Book, rate: &Rate, hour: u64) {
     const LEASED: Millis = 5 * MINUTE;
     for turn in 0..12 {
         let (product, writer, rate) = (id("p"), id("0123456789abc"), Some(rate.clone()));
-        let command =
-            Command::Lease { product, writer, rate, want: calls(32), lasting: 20 * SECOND, while_plenty: LEASED };
+        let command = Command::Lease {
+            product,
+            writer,
+            rate,
+            want: calls(32),
+            units_of_call: 0,
+            lasting: 20 * SECOND,
+            while_plenty: LEASED,
+        };
         let Ok(Answer::Leased(lease)) = book.run(&command) else { panic!("no lease in hour {hour}") };
         let mut batches = Vec::new();
         for minute in 0..5 {
             let sequence = 60 * hour + 5 * turn + minute;
-            let usage = Usage { calls: 1, ingress_bytes: 200, egress_bytes: 2_000 };
+            let usage = Usage { calls: 1, ingress_bytes: 200, egress_bytes: 2_000, ..Usage::NONE };
             let mut batch = batch("0123456789abc", sequence, book, lease.id, usage);
-            let total = Usage { calls: 5, ingress_bytes: 1_000, egress_bytes: 10_000 };
+            let total = Usage { calls: 5, ingress_bytes: 1_000, egress_bytes: 10_000, ..Usage::NONE };
             batch.closings.iter_mut().for_each(|closing| closing.total = total);
             batches.push(batch);
             book.now = book.now.plus(MINUTE);

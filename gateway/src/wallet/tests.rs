@@ -54,7 +54,7 @@ fn a_long_lease_that_saw_no_call_is_renewed_while_one_is_likely_to_come() {
     let at = |seconds: i64| Timestamp::default().plus(seconds * SECOND);
     for (calls, is_likely) in [(&[0, 60, 120, 180][..], true), (&[0, 180][..], false)] {
         let mut wallet = with_lease(LEASE_LASTS_WHILE_PLENTY);
-        calls.iter().for_each(|second| assert!(matches!(wallet.pay(at(*second)), Pay::Lease { .. })));
+        calls.iter().for_each(|second| assert!(matches!(wallet.pay(0, at(*second)), Pay::Lease { .. })));
         assert!(wallet.needs_renewal(at(294)), "it was used");
         wallet.ask(None, at(294));
         wallet.take(lease(2, LEASE_LASTS_WHILE_PLENTY, at(294)), at(294), at(294));

@@ -46,7 +46,7 @@ fn account() -> AccountId {
 }
 
 fn usage(calls: u64) -> Usage {
-    Usage { calls, ingress_bytes: 100 * calls, egress_bytes: 1_000 * calls }
+    Usage { calls, ingress_bytes: 100 * calls, egress_bytes: 1_000 * calls, ..Usage::NONE }
 }
 
 fn run(memory: &Memory) -> Report {
@@ -64,11 +64,30 @@ fn written() -> Memory {
     let terms = AccountTerms { credit_limit: money("5.00"), low_quota: Some(10), ..AccountTerms::default() };
     let (product, offer) = ("packed".parse().unwrap(), "hundred".parse().unwrap());
     let (price, valid) = (money("10.00"), Some(30 * DAY));
-    let package = PackageTerms { product, offer, price, quantities: quantities(100), valid, priority: 0 };
+    let package = PackageTerms {
+        product,
+        offer,
+        price,
+        quantities: quantities(100),
+        valid,
+        priority: 0,
+        also_for: Vec::new(),
+        once: false,
+    };
     let (product, offer, every) = ("planned".parse().unwrap(), "pro".parse().unwrap(), Every::Days(30));
     let (price, beyond) = (money("20.00"), Beyond::Reject);
-    let plan =
-        PlanTerms { product, offer, price, every, quantities: quantities(1_000), beyond, priority: 0, grace: 3 * DAY };
+    let plan = PlanTerms {
+        product,
+        offer,
+        price,
+        every,
+        quantities: quantities(1_000),
+        beyond,
+        priority: 0,
+        grace: 3 * DAY,
+        setup_fee: Micros::ZERO,
+        trial: None,
+    };
     let sold = [
         Command::Open { currency },
         Command::Recharge { amount: money("100.00"), currency, reference: Some("invoice 1".to_owned()) },
@@ -116,7 +135,7 @@ fn lease(memory: &Memory, product: &str) -> LeaseId {
     let rate =
         (product == "used").then(|| Rate { prices: [(Meter::Calls, price)].into_iter().collect(), ..Rate::default() });
     let (product, writer, want) = (product.parse().unwrap(), "w".parse().unwrap(), Usage { calls: 20, ..Usage::NONE });
-    let ask = Command::Lease { product, writer, rate, want, lasting: 20 * SECOND, while_plenty: 0 };
+    let ask = Command::Lease { product, writer, rate, want, units_of_call: 0, lasting: 20 * SECOND, while_plenty: 0 };
     match now(memory.execute(&account(), None, &ask)).unwrap() {
         Ok(Answer::Leased(lease)) => lease.id,
         other => panic!("{other:?}"),
