@@ -31,6 +31,10 @@ const TABLES: &[(&str, &str)] = &[
     ("cors", "`[products.cors]`"),
     ("stages", "`[products.stages]`"),
     ("test_stage", "`[products.stages.test]`"),
+    ("field_changes", "`[products.request_headers]` and `[products.response_headers]`"),
+    ("storefront", "`[storefront]`"),
+    ("link", "A link of `storefront.links`"),
+    ("sign_up", "`[sign_up]`"),
 ];
 
 fn page() -> String {

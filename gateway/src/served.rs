@@ -20,6 +20,9 @@ pub(crate) fn served(facts: &Facts<'_>) -> Result<(), Rejection> {
     if facts.header("host").is_some_and(|host| !is_host(host)) {
         return Err(Rejection::RequestMalformed("its Host is not one name with at most a port"));
     }
+    if facts.is_bodiless() && facts.header("transfer-encoding").is_some() {
+        return Err(BODY_WHERE_NONE_GOES);
+    }
     match facts.content_length() {
         Some(length) if length > MOST_ANNOUNCED => {
             Err(Rejection::RequestMalformed("no body is as long as its Content-Length says"))

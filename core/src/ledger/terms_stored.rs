@@ -59,7 +59,7 @@ struct ShownPlan {
     trial: Option<Millis>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference, and on wasm32 it is as large")]
 fn is_nothing(amount: &Micros) -> bool {
     *amount == Micros::ZERO
 }

@@ -159,8 +159,6 @@ pub fn present<'a>(facts: &Facts<'a>) -> Result<Presented<'a>, Rejection> {
         } else if name == "sec-websocket-key" {
             // What asks for an upgrade, `Upgrade` itself, is taken away by some platforms.
             return Err(Rejection::UpgradeUnsupported);
-        } else if name == "transfer-encoding" && facts.is_bodiless() {
-            return Err(BODY_WHERE_NONE_GOES);
         } else if name == "x-api-key" {
             api_key = api_key.or(plain::api_key(value));
         } else {
@@ -241,7 +239,6 @@ mod tests {
         assert_eq!(presented("x-api-key: k\nauthorization: Bearer t"), Ok((AuthScheme::Key, "t".into())));
         assert_eq!(presented("x-api-key: k\nauthorization: Basic t"), Ok((AuthScheme::Key, "k".into())));
         assert_eq!(presented("sec-websocket-key: x\nx-api-key: k"), Err(Rejection::UpgradeUnsupported));
-        assert_eq!(presented("transfer-encoding: chunked\nx-api-key: k"), Err(BODY_WHERE_NONE_GOES));
         assert_eq!(presented("authorization: Basic t"), Err(Rejection::CredentialMissing(Vec::new())));
         assert_eq!(presented("accept: */*"), Err(Rejection::CredentialMissing(Vec::new())));
     }

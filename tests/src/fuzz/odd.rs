@@ -293,9 +293,12 @@ pub(super) fn pipelined(world: &World, rng: &mut Rng, marker: Marker) -> Result<
     Ok(Sample { shape, bytes, ends: Ends::Alone, answers: 2, is_open: false, claims })
 }
 
+/// Pages, which are there for everybody.
+const PAGES: [&str; 2] = ["/_farebox", "/_farebox/"];
+
 const ADMIN: [&str; 16] = [
-    "/_farebox",
-    "/_farebox/",
+    PAGES[0],
+    PAGES[1],
     "/_farebox/admin",
     "/_farebox/admin/v1/accounts",
     "/_farebox/admin/v1/catalog",
@@ -344,7 +347,8 @@ pub(super) fn admin(world: &World, rng: &mut Rng, marker: Marker) -> Sample {
         _ => {}
     }
     let shape = if ends == Ends::BrokenOff { "the admin API, broken off" } else { "the admin API without a token" };
-    Sample::one(shape, draft.bytes(), ends, marker.may(May::Never))
+    let is_open = PAGES.contains(&target.as_str()) && matches!(method, "GET" | "HEAD");
+    Sample { is_open, ..Sample::one(shape, draft.bytes(), ends, marker.may(May::Never)) }
 }
 
 /// Bytes that are no HTTP.

@@ -16,6 +16,8 @@ pub async fn what_the_catalog_changes_is_changed_and_nothing_else(farebox: &Fare
     let call = async |path: &str| -> Result<Answer> {
         let request = Request::get(format!("{}{path}", farebox.gateway())).header("x-api-key", &caller.app_code);
         let request = request.header("x-forwarded-for", "10.9.9.9").header("forwarded", "for=10.9.9.9");
+        // What Cloudflare says of the caller, which nobody does where workerd runs alone.
+        let request = request.header("cf-connecting-ip", "127.0.0.1");
         let request = request.header("x-tenant", "forged").header("accept-language", "de").header("x-internal", "1");
         Http::new().send(request.body(bytes(""))?).await
     };
