@@ -17,13 +17,13 @@ use hyper::{
 
 use crate::{Farebox, account::Account, call::Caller, eventually};
 
-const LARGE: u64 = 200 << 20;
+const LARGE: u64 = 400 << 20;
 
 /// How much the runtime may grow while a large body passes: some buffers and a garbage collector that is late, a quarter of
 /// the body at most.
-const GROWTH: u64 = 50 << 20;
+const GROWTH: u64 = LARGE / 4;
 
-/// 200 MiB from the upstream.
+/// 400 MiB from the upstream.
 pub async fn a_large_answer_streams_in_constant_memory(farebox: &Farebox) -> Result<()> {
     let (account, caller) = Account::with_balance(farebox, "1.00").await?;
     let idle = warm_up(farebox, &caller).await?;
@@ -42,7 +42,7 @@ pub async fn a_large_answer_streams_in_constant_memory(farebox: &Farebox) -> Res
     Ok(())
 }
 
-/// 200 MiB to the upstream.
+/// 400 MiB to the upstream.
 pub async fn a_large_request_streams_in_constant_memory(farebox: &Farebox) -> Result<()> {
     let (account, caller) = Account::with_balance(farebox, "1.00").await?;
     let idle = warm_up(farebox, &caller).await?;
