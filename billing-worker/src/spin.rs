@@ -60,6 +60,7 @@ async fn billing() -> Result<Rc<Billing>, Fault> {
         from: variable::get("mail_from").await?,
         token: variable::get("mail_token").await?,
         url: variable::get("mail_url").await?,
+        origin: variable::get("mail_origin").await?,
     };
     let settings = Settings {
         token: variable::get("admin_token").await?,

@@ -127,8 +127,9 @@ fn local_hosts(env: &Env, platform: &Platform) -> LocalHosts {
 fn mail(env: &Env) -> Result<Option<MailService>> {
     let set = |name: &str| env.var(name).map(|var| var.to_string()).unwrap_or_default();
     let token = env.secret("MAIL_TOKEN").map(|secret| secret.to_string()).unwrap_or_default();
-    let (service, from, url) = (set("MAIL_SERVICE"), set("MAIL_FROM"), set("MAIL_URL"));
-    MailService::of(MailSettings { service, from, token, url }).map_err(worker::Error::RustError)
+    let (service, from) = (set("MAIL_SERVICE"), set("MAIL_FROM"));
+    let (url, origin) = (set("MAIL_URL"), set("MAIL_ORIGIN"));
+    MailService::of(MailSettings { service, from, token, url, origin }).map_err(worker::Error::RustError)
 }
 
 fn master_key(env: &Env) -> Result<MasterKey> {

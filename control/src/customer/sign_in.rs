@@ -2,7 +2,7 @@
 //!
 //! Invariants: who asks is answered the same whether or not anybody has the address, because nobody looks before it is proved.
 //! What proves it is good for 15 minutes, once, for five guesses, and in the browser that asked: the record of it is found by
-//! that browser's cookie only. A guess is counted before it is said whether it was right.
+//! that browser's cookie only. A letter's link leads to the origin that the deployment names, whatever host was asked. A guess is counted before it is said whether it was right.
 
 use farebox_core::{
     catalog::Language,
@@ -174,8 +174,12 @@ impl<P: Ports> Call<'_, P> {
         })
     }
 
-    /// The origin that the request was sent to, as letters name it.
+    /// The gateway's origin, as links name it. Without mail, that which the request was sent to: in development, and where a link goes to
+    /// nobody but the provider who asks.
     pub(super) fn own_origin(&self) -> String {
+        if let Some(mail) = &self.settings.mail {
+            return mail.origin().to_owned();
+        }
         let scheme = if self.settings.clock_moves { "http" } else { "https" };
         format!("{scheme}://{}", self.request.host)
     }

@@ -20,6 +20,8 @@ pub struct MailSettings {
     pub token: String,
     /// Where the webhook is.
     pub url: String,
+    /// Scheme and host by which customers reach the gateway: `https://api.acme.example`.
+    pub origin: String,
 }
 
 /// How mail goes out.
@@ -29,6 +31,7 @@ pub struct MailService {
     from: String,
     token: String,
     url: String,
+    origin: String,
 }
 
 impl std::fmt::Debug for MailService {
@@ -57,7 +60,7 @@ impl MailService {
     /// # Errors
     /// What of the settings is missing or wrong, in words.
     pub fn of(settings: MailSettings) -> Result<Option<Self>, String> {
-        let MailSettings { service, from, token, url } = settings;
+        let MailSettings { service, from, token, url, origin } = settings;
         let kind = match service.as_str() {
             "" => return Ok(None),
             "resend" => Kind::Resend,
@@ -73,7 +76,17 @@ impl MailService {
         if from.is_empty() || token.is_empty() || url.is_empty() {
             return Err(format!("mail by {service} needs who writes and a token, and a webhook its URL"));
         }
-        Ok(Some(Self { kind, from, token, url }))
+        let host = origin.strip_prefix("https://").unwrap_or_default();
+        if host.is_empty() || host.contains(['/', '?', '#', '@']) {
+            return Err("mail needs the origin that its links lead to, such as https://api.acme.example".to_owned());
+        }
+        Ok(Some(Self { kind, from, token, url, origin }))
+    }
+
+    /// Where the links in letters lead. What a request says of its host does not count: a link to the sender's own host would hand them
+    /// the token of whoever follows it.
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin
     }
 
     pub(super) const fn name(&self) -> &'static str {

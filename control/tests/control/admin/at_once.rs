@@ -1,9 +1,9 @@
 //! Changes that are made at once, or from what a store shows late: none of them is lost, and nothing comes back that was
 //! revoked, removed, suspended or restricted.
 
-use std::{future::Future, pin::Pin, task::Context};
+use std::task::Context;
 
-use farebox_control::{Request, Response};
+use farebox_control::Request;
 use farebox_core::{
     credential::{Credential, credential_entry},
     time::HOUR,
@@ -30,34 +30,13 @@ fn asked(method: &'static str, path: &str, body: &Value) -> Asked {
     Asked { method, path: format!("/_farebox/admin/v1/{path}"), key: None, if_match: None, body }
 }
 
-/// A request that is being answered.
-type Answering<'a> = Pin<Box<dyn Future<Output = Response> + 'a>>;
-
-/// Lets the requests go on in an order that `seed` makes: each is at work until it asks a store, then another may be.
+/// The statuses of the requests, which go on in an order that `seed` makes.
 fn at_once(shop: &Shop, seed: u64, requests: &[Asked]) -> Vec<u16> {
-    shop.memory.take_turns(true);
-    let mut waker = Context::from_waker(std::task::Waker::noop());
-    let mut waiting: Vec<(usize, Answering<'_>)> = Vec::new();
-    for (at, asked) in requests.iter().enumerate() {
+    let requests = requests.iter().map(|asked| {
         let request = shop.request(asked.method, &asked.path, asked.body.as_bytes());
-        let request = Request { idempotency_key: asked.key, if_match: asked.if_match.as_deref(), ..request };
-        waiting.push((at, Box::pin(shop.asking(request))));
-    }
-    let mut statuses = vec![0; requests.len()];
-    let mut random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    while !waiting.is_empty() {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        let next = (random >> 32) as usize % waiting.len();
-        let (at, future) = &mut waiting[next];
-        if let std::task::Poll::Ready(answer) = future.as_mut().poll(&mut waker) {
-            statuses[*at] = answer.status;
-            drop(waiting.swap_remove(next));
-        }
-    }
-    shop.memory.take_turns(false);
-    statuses
+        Request { idempotency_key: asked.key, if_match: asked.if_match.as_deref(), ..request }
+    });
+    shop.at_once(seed, requests.collect()).iter().map(|answer| answer.status).collect()
 }
 
 fn stored(shop: &Shop, key: &Value) -> Credential {

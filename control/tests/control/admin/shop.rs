@@ -5,7 +5,7 @@
 use std::{
     cell::Cell,
     future::Future,
-    pin::pin,
+    pin::{Pin, pin},
     task::{Context, Poll, Waker},
 };
 
@@ -14,6 +14,9 @@ use farebox_core::credential::MasterKey;
 use farebox_memory::Memory;
 use farebox_ports::Host;
 use serde_json::{Value, json};
+
+/// A request on its way to its answer.
+type Answering<'a> = Pin<Box<dyn Future<Output = Response> + 'a>>;
 
 pub(crate) const CATALOG: &str = r#"
 [provider]
@@ -146,6 +149,32 @@ impl Shop {
         let mut random = [0; RANDOM_BYTES];
         random.chunks_mut(4).for_each(|part| part.copy_from_slice(&self.requests.get().to_be_bytes()));
         handle(&self.memory, &self.settings, request, self.memory.now(), random)
+    }
+
+    /// Lets the requests go on in an order that `seed` makes: each is at work until it asks a store, then another may be.
+    pub(crate) fn at_once(&self, seed: u64, requests: Vec<Request<'_>>) -> Vec<Response> {
+        self.memory.take_turns(true);
+        let mut context = Context::from_waker(Waker::noop());
+        let mut waiting: Vec<(usize, Answering<'_>)> = Vec::new();
+        let count = requests.len();
+        for (at, request) in requests.into_iter().enumerate() {
+            waiting.push((at, Box::pin(self.asking(request))));
+        }
+        let mut answers: Vec<Option<Response>> = vec![None; count];
+        let mut random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        while !waiting.is_empty() {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            let next = (random >> 32) as usize % waiting.len();
+            let (at, future) = &mut waiting[next];
+            if let Poll::Ready(answer) = future.as_mut().poll(&mut context) {
+                answers[*at] = Some(answer);
+                drop(waiting.swap_remove(next));
+            }
+        }
+        self.memory.take_turns(false);
+        answers.into_iter().flatten().collect()
     }
 
     pub(crate) fn send(&self, request: Request<'_>) -> Got {

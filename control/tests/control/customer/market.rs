@@ -3,8 +3,6 @@
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
-    pin::Pin,
-    task::Context,
 };
 
 use farebox_control::{MailService, MailSettings, Request, Response};
@@ -29,9 +27,6 @@ pub(crate) struct Browser {
     cookies: RefCell<BTreeMap<String, String>>,
 }
 
-/// A request on its way to its answer.
-type Answering<'a> = Pin<Box<dyn Future<Output = Response> + 'a>>;
-
 /// What a request to the customer API says beside its path.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sent<'a> {
@@ -39,6 +34,8 @@ pub(crate) struct Sent<'a> {
     pub(crate) bearer: Option<&'a str>,
     pub(crate) origin: Option<&'a str>,
     pub(crate) address: Option<&'a str>,
+    /// Another host than the gateway's own.
+    pub(crate) host: Option<&'a str>,
     pub(crate) body: Value,
 }
 
@@ -110,6 +107,7 @@ impl Market {
             from: text("Acme <hello@acme.example>"),
             token: text("a mail secret"),
             url: text("https://mail.acme.example/"),
+            origin: text(ORIGIN),
         };
         shop.settings.mail = MailService::of(mail).unwrap();
         assert_eq!(shop.put_catalog("", &catalog(mode)).status, 200);
@@ -139,7 +137,8 @@ impl Market {
         let cookie = Some(cookie).filter(|cookie| !cookie.is_empty());
         let (idempotency_key, origin, address) = (sent.key, sent.origin, sent.address);
         let request = self.shop.request(method, path, body);
-        Request { authorization, cookie, idempotency_key, origin, address, host: HOST, ..request }
+        let host = sent.host.unwrap_or(HOST);
+        Request { authorization, cookie, idempotency_key, origin, address, host, ..request }
     }
 
     fn got(&self, method: &str, path: &str, answer: &Response) -> Got {
@@ -207,31 +206,5 @@ impl Market {
         let code = self.letters().pop().unwrap().code;
         assert_eq!(self.post(&browser, "sign-ins/finish", json!({ "code": code })).status, 200);
         browser
-    }
-
-    /// Lets the requests go on in an order that `seed` makes: each is at work until it asks a store, then another may be.
-    pub(crate) fn at_once(&self, seed: u64, requests: Vec<Request<'_>>) -> Vec<Response> {
-        self.shop.memory.take_turns(true);
-        let mut context = Context::from_waker(std::task::Waker::noop());
-        let mut waiting: Vec<(usize, Answering<'_>)> = Vec::new();
-        let count = requests.len();
-        for (at, request) in requests.into_iter().enumerate() {
-            waiting.push((at, Box::pin(self.shop.asking(request))));
-        }
-        let mut answers: Vec<Option<Response>> = vec![None; count];
-        let mut random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-        while !waiting.is_empty() {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            let next = (random >> 32) as usize % waiting.len();
-            let (at, future) = &mut waiting[next];
-            if let std::task::Poll::Ready(answer) = future.as_mut().poll(&mut context) {
-                answers[*at] = Some(answer);
-                drop(waiting.swap_remove(next));
-            }
-        }
-        self.shop.memory.take_turns(false);
-        answers.into_iter().flatten().collect()
     }
 }

@@ -112,7 +112,7 @@ fn of_two_owners_who_leave_at_once_one_stays() {
         let requests = paths.iter().zip(&cookies);
         let requests =
             requests.map(|(path, cookie)| market.request("DELETE", path, &said, (cookie, None, b""))).collect();
-        let mut statuses: Vec<u16> = market.at_once(seed, requests).iter().map(|answer| answer.status).collect();
+        let mut statuses: Vec<u16> = market.shop.at_once(seed, requests).iter().map(|answer| answer.status).collect();
         statuses.sort_unstable();
         assert_eq!(statuses, [204, 409], "seed {seed}");
     }

@@ -1,7 +1,7 @@
 //! Signing in and up: what proves an address does so once, in the browser that asked, and however many come there is one of each.
 //!
 //! Broken on purpose, each seen to fail here: a proof that is not used up; a guess that is not counted; a grant that is booked under
-//! another key with each sign-up.
+//! another key with each sign-up; a link to the host that the request names.
 
 use farebox_core::time::{DAY, HOUR, MINUTE, SECOND};
 use farebox_ports::Host;
@@ -54,6 +54,20 @@ fn a_code_and_a_link_are_good_once_in_one_browser_for_a_quarter_of_an_hour() {
 }
 
 #[test]
+fn a_letters_link_leads_to_the_gateway_whatever_host_was_asked() {
+    let market = Market::open();
+    let asked = Sent {
+        host: Some("evil.example"),
+        origin: Some("https://evil.example"),
+        body: json!({ "email": "ann@example.com" }),
+        ..Sent::default()
+    };
+    assert_eq!(market.send(&Browser::default(), "POST", "sign-ins", &asked).status, 202);
+    let text = market.letters().pop().unwrap().text;
+    assert!(text.contains(&format!("{ORIGIN}/_farebox/portal/")) && !text.contains("evil"), "{text}");
+}
+
+#[test]
 fn the_sixth_guess_is_refused_though_it_be_right() {
     let market = Market::open();
     let browser = Browser::default();
@@ -86,7 +100,7 @@ fn guesses_that_come_at_once_are_counted_as_well() {
             .iter()
             .map(|body| market.request("POST", "/_farebox/v1/sign-ins/finish", &said, (&cookie, None, body)))
             .collect();
-        let answers = market.at_once(seed, requests);
+        let answers = market.shop.at_once(seed, requests);
         let is_in = answers.iter().filter(|answer| answer.status == 200).count();
         assert!(is_in <= 1, "seed {seed}");
         let left = market.post(&browser, "sign-ins/finish", json!({ "code": letter.code }));
@@ -102,7 +116,7 @@ fn two_hundred_sign_ups_of_one_address_make_one_person_one_account_and_one_grant
         let body = json!({ "email": "ann@example.com" }).to_string().into_bytes();
         let said = sent(json!(null));
         let ask = || market.request("POST", "/_farebox/v1/sign-ins", &said, ("", None, &body));
-        let asked = market.at_once(seed, (0..200).map(|_| ask()).collect());
+        let asked = market.shop.at_once(seed, (0..200).map(|_| ask()).collect());
         let cookies: Vec<String> = asked
             .iter()
             .filter(|answer| answer.status == 202)
@@ -124,7 +138,7 @@ fn two_hundred_sign_ups_of_one_address_make_one_person_one_account_and_one_grant
                 }
             }
         }
-        let answers = market.at_once(seed, requests);
+        let answers = market.shop.at_once(seed, requests);
         assert!(answers.iter().any(|answer| answer.status == 200), "seed {seed}");
         let records = market.shop.memory.directory();
         let count = |prefix: &str| records.iter().filter(|(key, _)| key.starts_with(prefix)).count();
