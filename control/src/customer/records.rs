@@ -1,7 +1,7 @@
 //! What the directory holds of persons, and where.
 //!
-//! Invariant: of what proves who somebody is (a code, a token) only a hash under the master key is kept, and the key of a record that
-//! a token names is made of such a hash: who reads the whole directory can sign in as nobody.
+//! Invariant: who reads the whole directory can sign in as nobody. Of a code or a token it keeps a hash under the master key, and the key
+//! of a record that a token names is made of such a hash.
 
 use farebox_core::{
     catalog::Language,

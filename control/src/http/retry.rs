@@ -1,8 +1,8 @@
 //! Making things once, however often the request is sent: for what the ledger does not book.
 //!
-//! Invariant: what a request makes under an idempotency key (ids, secrets) is derived from that key, who sends it (an admin token, a person, a
-//! credential) and the master key, so that a repetition makes the same thing again, also when both come at once and neither sees what the
-//! other wrote. Another who sends the same key makes another thing: nobody is shown a secret by guessing a key.
+//! Invariant: ids and secrets that a request makes under an idempotency key are derived from that key, the master key, and who sends it:
+//! an admin token, a person or a credential. So a repetition makes the same thing again, also when both come at once and neither sees
+//! what the other wrote. Another who sends the same key makes another thing: nobody is shown a secret by guessing a key.
 
 use farebox_core::{
     ledger::{IdempotencyKey, Refusal},

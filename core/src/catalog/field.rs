@@ -1,7 +1,7 @@
 //! Names and values of header fields that a catalog may set.
 //!
-//! Invariant: a name that is accepted here is no field of the connection (RFC 9110, section 7.6.1), none by which a body is
-//! framed, and none by which Farebox or a platform says something of its own.
+//! Invariant: a name that is accepted here is no field of the connection (RFC 9110, section 7.6.1), and frames no body. Neither
+//! Farebox nor a platform says something of its own by it.
 
 use crate::request::HOP_BY_HOP;
 
