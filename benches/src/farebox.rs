@@ -124,14 +124,14 @@ impl Farebox {
         peers: &Path,
         origin: SocketAddr,
     ) -> Result<(Self, Stores, Runtime)> {
-        let stores = Stores { config: Namespace::start()?, usage: Namespace::start()? };
-        let parts = Parts {
-            environment: &[("MASTER_KEY", MASTER_KEY.to_owned()), ("ADMIN_TOKEN", ADMIN_TOKEN.to_owned())],
-            externals: &[("config", stores.config.address), ("usage", stores.usage.address)],
-            disk: Some("accounts"),
-        };
-        let runtime = Runtime::workerd(workerd, &peers.join("farebox.capnp"), &parts)?;
+        let stores = Stores::start()?;
+        let runtime = stores.serve(workerd, peers, Rc::new(TempDir::new()?))?;
         Ok((Self::provision(&runtime, peers, origin).await?, stores, runtime))
+    }
+
+    /// Who calls with a credential of one more account that can pay for everything.
+    pub(crate) async fn another_caller(&self) -> Result<Rc<Caller>> {
+        Ok(self.api.account("100000.00").await?.1)
     }
 
     /// Starts Farebox in front of `origin` on Miniflare, as `cargo xtask dev` does.
@@ -139,7 +139,7 @@ impl Farebox {
         let local_hosts = origin.ip().to_string();
         let bindings = json!({"MASTER_KEY": MASTER_KEY, "ADMIN_TOKEN": ADMIN_TOKEN, "LOCAL_HOSTS": local_hosts});
         let builds = json!({"edge": root.join("edge/build"), "billing": root.join("billing-worker/build")});
-        let order = json!({"root": root, "port": 0, "builds": builds, "bindings": bindings});
+        let order = json!({"root": root, "port": 0, "builds": builds, "bindings": bindings, "operations": 1_000});
         let runtime = Runtime::node(node, &root.join("xtask/js/dev.mjs"), order)?;
         Ok((Self::provision(&runtime, &root.join("benches/peers"), origin).await?, runtime))
     }
@@ -175,7 +175,8 @@ impl Farebox {
         Runtime::spin(spin, &root.join("spin.toml"), &flags, &variables, state)
     }
 
-    async fn provision(runtime: &Runtime, peers: &Path, origin: SocketAddr) -> Result<Self> {
+    /// Sells for next to nothing, to an account that can pay for everything.
+    pub(crate) async fn provision(runtime: &Runtime, peers: &Path, origin: SocketAddr) -> Result<Self> {
         Self::that_can_pay(runtime, peers, origin, Purse { per_1000_calls: "0.01", amount: "100000.00" }).await
     }
 
@@ -191,12 +192,7 @@ impl Farebox {
         let catalog = catalog.replace("http://127.0.0.1:9", &format!("http://{origin}"));
         let rate = |price: &str| format!("per_1000_calls = \"{price}\"");
         api.ask("PUT", "catalog", catalog.replace(&rate("0.01"), &rate(purse.per_1000_calls))).await?;
-        let account = api.ask("POST", "accounts", json!({"name": "Bench"}).to_string()).await?;
-        let account = member(&account, "id")?;
-        let recharge = json!({"amount": purse.amount, "currency": "USD"}).to_string();
-        api.ask("POST", &format!("accounts/{account}/recharges"), recharge).await?;
-        let credential = api.ask("POST", &format!("accounts/{account}/credentials"), "{}".to_owned()).await?;
-        let caller = Rc::new(Caller::new(member(&credential, "key")?, member(&credential, "secret")?));
+        let (account, caller) = api.account(purse.amount).await?;
         Ok(Self { caller, api, account })
     }
 
@@ -220,7 +216,34 @@ impl Farebox {
     }
 }
 
+impl Stores {
+    /// Serves empty namespaces.
+    pub(crate) fn start() -> Result<Self> {
+        Ok(Self { config: Namespace::start()?, usage: Namespace::start()? })
+    }
+
+    /// Starts a Farebox on workerd that has these namespaces, and its accounts' objects in `state`.
+    pub(crate) fn serve(&self, workerd: &Path, peers: &Path, state: Rc<TempDir>) -> Result<Runtime> {
+        let parts = Parts {
+            environment: &[("MASTER_KEY", MASTER_KEY.to_owned()), ("ADMIN_TOKEN", ADMIN_TOKEN.to_owned())],
+            externals: &[("config", self.config.address), ("usage", self.usage.address)],
+            disk: Some(("accounts", state)),
+        };
+        Runtime::workerd(workerd, &peers.join("farebox.capnp"), &parts)
+    }
+}
+
 impl Admin {
+    /// Makes an account with `amount` and a credential: its id, and who calls with it.
+    async fn account(&self, amount: &str) -> Result<(String, Rc<Caller>)> {
+        let account = self.ask("POST", "accounts", json!({"name": "Bench"}).to_string()).await?;
+        let account = member(&account, "id")?;
+        let recharge = json!({"amount": amount, "currency": "USD"}).to_string();
+        self.ask("POST", &format!("accounts/{account}/recharges"), recharge).await?;
+        let credential = self.ask("POST", &format!("accounts/{account}/credentials"), "{}".to_owned()).await?;
+        Ok((account, Rc::new(Caller::new(member(&credential, "key")?, member(&credential, "secret")?))))
+    }
+
     async fn ask(&self, method: &str, path: &str, body: String) -> Result<Value> {
         let stream = TcpStream::connect(self.address).await?;
         let (mut sender, connection) = handshake(TokioIo::new(stream)).await?;

@@ -10,6 +10,7 @@ use clap::{Parser, ValueEnum};
 use self::rounds::Length;
 
 mod chart;
+mod cold;
 mod decisions;
 mod duel;
 mod farebox;
@@ -73,6 +74,8 @@ enum Part {
     Workers,
     /// Beside what somebody would host themselves.
     Hosted,
+    /// From nothing to the first answer.
+    Cold,
     /// Who oversells.
     Duel,
     /// On Spin, or the host for its components.
@@ -97,6 +100,10 @@ async fn run(options: &Options) -> Result<()> {
     let turn = Duration::from_millis(options.turn);
     if measured(Part::Workers) {
         on_workers(options, origin, turn).await?;
+    }
+    if measured(Part::Cold) {
+        let Options { workerd, root, json, .. } = options;
+        cold::measure(workerd, &root.join("benches/peers"), origin, options.rounds, *json).await?;
     }
     if measured(Part::Hosted) {
         beside_hosted(options, origin, turn).await?;

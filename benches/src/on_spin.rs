@@ -1,6 +1,6 @@
-//! Farebox on Spin beside a component that only passes on, both on Spin or on the host for tests; the same with a journal that
-//! has piled up, and with instances that are kept for more calls than Spin keeps them by itself. What a component reaches
-//! that only exchanges header fields, as every gateway must, is the most that is to be had.
+//! Farebox on Spin beside a component that only passes on, both on Spin or on the host for tests. The same is measured with a
+//! full journal, and with instances that live for more calls than Spin's own number. What a component reaches that only exchanges
+//! header fields, as every gateway must, is the most that is to be had.
 //!
 //! A peer waits for longer than Spin keeps an instance until its turn comes again. So each turn begins with instances that start. What
 //! a gateway does that is called all the time is measured once they have started, in turns of [`STEADY`] at least. What starts cost is a table

@@ -29,8 +29,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) environment: &'a [(&'a str, String)],
     /// External services and their addresses.
     pub(crate) externals: &'a [(&'a str, SocketAddr)],
-    /// The disk service, where there is one: it gets a directory of its own.
-    pub(crate) disk: Option<&'a str>,
+    /// The disk service, where there is one, and its directory.
+    pub(crate) disk: Option<(&'a str, Rc<TempDir>)>,
 }
 
 /// What runs Spin applications.
@@ -62,15 +62,20 @@ impl Runtime {
         let mut command = Command::new(binary);
         command.arg("serve").arg("--control-fd=1").args(["--socket-addr", "http=127.0.0.1:0"]).arg(config);
         command.args(parts.externals.iter().map(|(name, address)| format!("--external-addr={name}={address}")));
-        let state = TempDir::new()?;
-        command.args(parts.disk.map(|name| format!("--directory-path={name}={}", state.path().display())));
+        let state = match &parts.disk {
+            Some((name, state)) => {
+                command.arg(format!("--directory-path={name}={}", state.path().display()));
+                Rc::clone(state)
+            }
+            None => Rc::new(TempDir::new()?),
+        };
         command.envs(parts.environment.iter().map(|(name, value)| (name, value)));
         let listening = |line: &str| {
             let event: Value = serde_json::from_str(line).ok()?;
             let port = event["port"].as_u64().filter(|_| event["event"] == "listen" && event["socket"] == "http");
             Some((Ipv4Addr::LOCALHOST, u16::try_from(port?).ok()?).into())
         };
-        Self::start(command, None, Rc::new(state), listening)
+        Self::start(command, None, state, listening)
     }
 
     /// Runs `script`, which runs a peer on Miniflare, on Node. It gets `order` on its standard input, with a directory to

@@ -112,7 +112,9 @@ async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) 
         Ok(master_key) => master_key,
         Err(error) => return worker::console_error!("the settlement did not run: {error}"),
     };
-    if let Err(fault) = farebox_billing::run(&platform, &master_key, platform.now(), false).await {
+    if let Err(fault) =
+        farebox_billing::run(&platform, &master_key, platform.now(), farebox_billing::Trigger::Clock).await
+    {
         tell(&platform, "settlement.stopped", &[], &fault);
     }
 }

@@ -22,8 +22,17 @@ pub trait BillingPorts: KeyValue + Documents + UsageJournal + Ledger + DueIndex 
 
 impl<P: KeyValue + Documents + UsageJournal + Ledger + DueIndex + Reports + Web + Host> BillingPorts for P {}
 
+/// What starts a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trigger {
+    /// The clock: a run that finds nothing to do is skipped, or leaves no report.
+    Clock,
+    /// Somebody who waits for the report: the run is never skipped, and its report is kept.
+    Request,
+}
+
 /// Settles everything that can be seen, and sends what the provider's endpoints do not have yet: first of the accounts that
-/// had usage, or of which something was due. `asked`: somebody waits for the report, so the run is never skipped and its report is kept.
+/// had usage, or of which something was due.
 ///
 /// # Errors
 /// As [`settlement::run`].
@@ -31,13 +40,13 @@ pub async fn run<P: BillingPorts>(
     ports: &P,
     master_key: &MasterKey,
     now: Timestamp,
-    asked: bool,
+    trigger: Trigger,
 ) -> Result<Report, Fault> {
     let ports = &Counted::new(ports);
-    if !asked && quiet::is_quiet(ports, now).await {
+    if trigger == Trigger::Clock && quiet::is_quiet(ports, now).await {
         return Ok(Report { at: now, operations: ports.spent(), ..Report::default() });
     }
-    let settled = settlement::settle(ports, now, asked).await;
+    let settled = settlement::settle(ports, now, trigger).await;
     let used = settled.as_ref().map_or(&[][..], |(_, used)| used);
     if let Err(fault) = webhooks::deliver(ports, master_key, now, used).await {
         tell(ports, "webhooks.stopped", &[], &fault);

@@ -13,8 +13,8 @@ use farebox_ports::{Documents, DueIndex, Fault, Host, UsageJournal, log::tell};
 
 use crate::{settlement, webhooks};
 
-/// How far ahead something is due where a lease may be out: the longest lasts 5 min, its holder says within 45 s what became of it,
-/// and what waits for a last batch is looked at again within 10 min.
+/// How far ahead something is due where a lease may be out: 5 min of the longest lease, 45 s until its holder is heard of, and 10
+/// min until a wait for a last batch is looked at again.
 const LOOKS_AHEAD: Millis = 16 * MINUTE;
 const _: () = assert!(LOOKS_AHEAD > LONGEST_LEASE + HEARD_WITHIN_OF_LONG + 10 * MINUTE);
 

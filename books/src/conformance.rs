@@ -21,6 +21,7 @@ use futures_util::future::join_all;
 use super::{Accounts, Asked, Change, EntryStore, WriteError, ask, attempt, execute, last_before};
 
 mod directory;
+mod statements;
 mod tills;
 
 pub use directory::check_directory;
@@ -44,6 +45,7 @@ pub async fn check<S: EntryStore>(mut stores: impl FnMut() -> S, account: &Accou
     a_nonce_is_taken_once_by_all(&one, &other, account).await;
     commands_of_one_write_see_those_before_them(&one, account).await;
     tills::check(&one, &other, account).await;
+    statements::check(&one, account).await;
 }
 
 /// The most rows that a command may read, however long the book is: the snapshot, the till, the two rows of the register, the last
@@ -67,6 +69,7 @@ pub async fn check_rows_read<S: EntryStore>(store: &S, account: &AccountId, rows
         let read = rows_read() - before;
         assert!(read <= ROWS_OF_A_COMMAND, "command {number} on a book of {ENTRIES} entries read {read} rows");
     }
+    statements::check_rows_read(store, account, rows_read).await;
 }
 
 /// Commands that each instance of a crowd sends at once.

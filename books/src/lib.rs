@@ -243,12 +243,19 @@ struct Drafted {
     entries: Vec<Entry>,
     till: Option<Till>,
     register: Option<Register>,
+    /// How the account stood after the last entry of a month, where one of these begins the next.
+    month_end: Option<(u64, Vec<u8>)>,
 }
 
 impl Drafted {
     /// Adds what was decided on `account`, which it brings up to date.
     fn add(&mut self, account: &mut Account, decision: Decision) -> Answer {
         let Decision { entries, till, register, answer } = decision;
+        if let Some(first) = entries.iter().position(|entry| account.ends_month(entry.at)) {
+            let mut ended = account.without_till();
+            entries[..first].iter().for_each(|entry| ended.evolve(entry));
+            self.month_end = Some((ended.version(), ended.to_snapshot()));
+        }
         if !entries.is_empty() || till.is_some() {
             account.advance(&entries, till.clone(), register.clone());
         }
@@ -260,7 +267,7 @@ impl Drafted {
 
     /// Writes it; false where another command came first.
     async fn write<S: EntryStore>(&self, store: &S, id: &AccountId, account: &Account) -> Result<bool, Fault> {
-        let Self { after, replaces, entries, till, register } = self;
+        let Self { after, replaces, entries, till, register, month_end } = self;
         if entries.is_empty() && till.is_none() {
             return Ok(true);
         }
@@ -269,6 +276,10 @@ impl Drafted {
             Ok(()) => {}
             Err(WriteError::Conflict) => return Ok(false),
             Err(WriteError::Fault(fault)) => return Err(fault),
+        }
+        if let Some((seq, snapshot)) = month_end {
+            // Without it a statement reads on from the month before.
+            let _ = store.save_month_end(id, *seq, snapshot).await;
         }
         // A seal can be long, so that nobody should have to read many of them.
         let is_long = entries.iter().any(|entry| matches!(entry.event, Event::UsageSealed(_)));

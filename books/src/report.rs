@@ -79,12 +79,27 @@ pub async fn report<S: EntryStore>(
         }
         Query::Statement { from, until } => {
             seal(store, accounts, id, *until).await?;
-            let mut statement = StatementWriter::new(*from, *until);
-            read(store, id, 0, |entry| statement.add(entry)).await?;
+            let carried = carried(store, accounts, id, *from).await?;
+            let after = carried.version();
+            let mut statement = StatementWriter::carried(carried, *from, *until);
+            read(store, id, after, |entry| statement.add(entry)).await?;
             let statement = statement.finish(id.clone()).map(|statement| Report::Statement(Box::new(statement)));
             Ok(statement.ok_or(Refusal::NotOpen))
         }
     }
+}
+
+/// How the account stood at the end of a month before `from`: a statement reads the month that follows, and not the whole book. Of
+/// a book that has no such month, or none that this version reads, it is an account that is not open.
+async fn carried<S: EntryStore>(
+    store: &S,
+    accounts: &Accounts,
+    id: &AccountId,
+    from: Timestamp,
+) -> Result<Account, Fault> {
+    let before = last_before(store, accounts, id, from).await?;
+    let month_end = store.month_end(id, before).await?;
+    Ok(month_end.and_then(|bytes| Account::from_snapshot(&bytes)).unwrap_or_default())
 }
 
 /// Seals the usage that is not sealed yet, where it was booked before `until`.

@@ -61,6 +61,13 @@ pub trait EntryStore {
     /// Saves a snapshot of the account as it is after entry number `seq`. A store may keep only the last one, or none.
     async fn save_snapshot(&self, account: &AccountId, seq: u64, snapshot: &[u8]) -> Result<(), Fault>;
 
+    /// How the account stood at the end of a month: the latest that was saved after entry number `until` or one before it.
+    async fn month_end(&self, account: &AccountId, until: u64) -> Result<Option<Vec<u8>>, Fault>;
+
+    /// Keeps for good how the account stood after entry number `seq`, the last of a month. Each instance that saves it saves the
+    /// same. A store may leave out what is too large for it.
+    async fn save_month_end(&self, account: &AccountId, seq: u64, snapshot: &[u8]) -> Result<(), Fault>;
+
     /// All that an instance begins with that knows nothing of an account: the snapshot, where there is one of this format, and
     /// what came after it.
     async fn opening(&self, account: &AccountId) -> Result<(Account, News), Fault> {
@@ -105,6 +112,14 @@ impl<S: EntryStore> EntryStore for &S {
 
     async fn save_snapshot(&self, account: &AccountId, seq: u64, snapshot: &[u8]) -> Result<(), Fault> {
         (**self).save_snapshot(account, seq, snapshot).await
+    }
+
+    async fn month_end(&self, account: &AccountId, until: u64) -> Result<Option<Vec<u8>>, Fault> {
+        (**self).month_end(account, until).await
+    }
+
+    async fn save_month_end(&self, account: &AccountId, seq: u64, snapshot: &[u8]) -> Result<(), Fault> {
+        (**self).save_month_end(account, seq, snapshot).await
     }
 
     async fn opening(&self, account: &AccountId) -> Result<(Account, News), Fault> {

@@ -1,5 +1,5 @@
-//! What the command line does that other programs can use too: requests, signed as a caller signs them, and the HTTP
-//! client that sends them; what a catalog takes from an OpenAPI document, and the text of that catalog.
+//! What other programs can use of the command line: requests, signed as a caller signs them, the HTTP client that sends them, and
+//! the catalog that is made of an OpenAPI document.
 
 pub mod draft;
 pub mod http;

@@ -1,7 +1,7 @@
 //! Answers, as tables for people.
 //!
-//! Invariant: nothing an answer holds is left out silently: what is not a column by name is shown when no name fits, and
-//! what is too wide for the terminal is shown as one block per item, so that no id is ever cut.
+//! Invariant: no member of an answer is left out silently, and no id is ever cut. Where no name of a column fits, all members are
+//! shown. A row that is too wide for the terminal becomes a block per item.
 
 use serde_json::Value;
 

@@ -1,7 +1,7 @@
 //! Ranges of network addresses that a credential may be used from.
 //!
-//! Invariant: an IPv4 address is the same caller however it is written, also as an IPv4-mapped IPv6 address (RFC 4291,
-//! section 2.5.5.2); a range is kept without the bits below its prefix, so that two ways to write it are one.
+//! Invariant: an IPv4 address is the same caller in each spelling, also as an IPv4-mapped IPv6 address (RFC 4291, section
+//! 2.5.5.2). A range is kept without the bits below its prefix, so two spellings of it are equal.
 
 use std::{
     fmt,
@@ -34,9 +34,9 @@ pub fn address(text: &str) -> Option<IpAddr> {
     text.parse().ok().or_else(|| Some(text.parse::<SocketAddr>().ok()?.ip()))
 }
 
-/// Whether `host`, as a URL has it, is this machine or one that only this machine reaches: loopback (RFC 1122, RFC 4291),
-/// link-local (RFC 3927, RFC 4291), where clouds tell a machine its secrets, or no address at all. A name that somebody lets lead
-/// there is not seen to.
+/// Whether `host`, as a URL has it, is this machine or one that only this machine reaches: loopback (RFC 1122, RFC 4291), the
+/// unspecified address, or link-local (RFC 3927, RFC 4291), where clouds tell a machine its secrets. A name that somebody lets
+/// lead there is not seen to.
 pub fn is_local(host: &str) -> bool {
     let name = host.trim_end_matches('.').to_ascii_lowercase();
     let bare = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(&name);

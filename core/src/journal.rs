@@ -28,10 +28,9 @@ pub struct Line {
 
 /// An instance admits nothing more on a lease.
 ///
-/// Batches can be settled in any order, so the closing says how much was used of the lease in all: what the lease has
-/// left goes back once the lines that were settled add up to that. While calls are under way on it, a closing says so by a
-/// total of one call more than there can be in the end: it shows that the instance lives, and the one that is written when the last call has ended
-/// corrects it.
+/// Batches can be settled in any order, so the closing says how much was used of the lease in all: what the lease has left goes
+/// back once the lines that were settled add up to that. While calls are under way on it, a closing says so by a total of one
+/// call more than there can be in the end. It shows that the instance lives, and the closing after the last call corrects it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closing {
     /// Whose lease it is.

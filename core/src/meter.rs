@@ -92,8 +92,8 @@ impl Usage {
         }
     }
 
-    /// What two totals of the same calls come to, whichever was written first: the earlier one counts calls that were under way
-    /// and may not be answered, and does not have their bytes and units yet.
+    /// What two totals of the same calls come to, whichever was written first. The earlier one counts calls under way that may
+    /// not be answered, and lacks their bytes and units.
     pub fn corrected_by(&self, other: &Usage) -> Usage {
         Usage {
             calls: self.calls.min(other.calls),

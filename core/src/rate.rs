@@ -1,8 +1,8 @@
 //! What usage costs when it is paid for as it comes.
 //!
-//! Invariant (no drift): a charge is a function of the cumulative usage of a billing period, so that however the usage
-//! was split into batches, and in whatever order they came, the sum of what was charged is the same to the micro-unit.
-//! Each meter is rounded down on its own, once, on its cumulative cost.
+//! Invariant (no drift): a charge is a function of the cumulative usage of a billing period. So the sum of all charges is the
+//! same to the micro-unit, however usage was split into batches and in whatever order they came. Each meter is rounded down on
+//! its own, once, on its cumulative cost.
 #![deny(clippy::float_arithmetic)]
 
 use serde::{Deserialize, Serialize};

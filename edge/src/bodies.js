@@ -24,8 +24,8 @@ const READ_AT_FIRST = 16 * 1024;
 const ASKS_EVERY = 5_000;
 // How long an event stream may be silent, in milliseconds, before it is tried whether its caller is there.
 const SILENCE = 2_000;
-// How long the runtime may take, in milliseconds, to send the last piece that it took before a body is broken off: it says
-// only when it has taken one, and what is broken off loses what was not sent.
+// How long the runtime may take, in milliseconds, to send the last piece before a body is broken off. The runtime says only that
+// it has taken a piece, and breaking off loses what it has not sent.
 const LAST_PIECE_WITHIN = 200;
 // A line that a client of an event stream passes over (HTML, section 9.2.6).
 const COMMENT = new TextEncoder().encode(":\n");

@@ -1,7 +1,7 @@
 //! Getting what a decision needs, from the configuration or from the ledger.
 //!
-//! Invariant: however many calls need the same thing, it is asked for once at a time; and a port that does not answer
-//! leaves a trace in memory that turns the waiting calls away, so nobody waits for ever and nothing unpaid passes.
+//! Invariant: however many calls need the same thing, it is asked for once at a time. A port that does not answer leaves a trace
+//! in memory that turns the waiting calls away. So nobody waits for ever, and nothing unpaid passes.
 
 use std::rc::Rc;
 
@@ -11,6 +11,7 @@ use farebox_core::{
     lease::Lease,
     ledger::{Answer, Command, Refusal},
     meter::Usage,
+    money::Micros,
     rejection::Rejection,
     request::Facts,
     signature::Body,
@@ -35,6 +36,9 @@ type Answered = Result<Result<Answer, Refusal>, Fault>;
 /// How often a request looks up credentials. With several signatures, what was found for the first can be too old again when
 /// that for the second has come, where the store is slow.
 const MOST_LOOK_UPS: u32 = 16;
+
+/// What is counted is written down before it is worth more than this, 1.00 of the catalog's currency: a crash should not cost more.
+pub(crate) const MOST_UNWRITTEN: Micros = Micros::new(1_000_000);
 
 /// How long the lease for one call lasts. It is used as soon as it is given, and counts from when it was asked for, which in a
 /// crowd is long before.
@@ -229,7 +233,14 @@ impl<P: EdgePorts> Gateway<P> {
     async fn ask(&self, account: &AccountId, product: &ProductId) -> (Answered, Timestamp) {
         let asked = self.ports.now();
         let first = self.settings.lifetime.map(|lifetime| first_want(lifetime.calls));
-        let (want, units_of_call) = self.state().wallet(account, product).ask(first, asked);
+        let (want, units_of_call) = {
+            let mut state = self.state();
+            let sold = state.shop.as_ref().and_then(|shop| shop.catalog.product(product));
+            let worth = sold.map(|product| product.worth(account, MOST_UNWRITTEN)).unwrap_or_default();
+            let wallet = state.wallet(account, product);
+            wallet.set_worth(worth);
+            wallet.ask(first, asked)
+        };
         let has_changed = self.state().heard.may_have_changed(account.as_str(), asked);
         let is_short = self.settings.lifetime.is_some() || has_changed;
         let while_plenty = if is_short { LEASE_LASTS } else { LEASE_LASTS_WHILE_PLENTY };

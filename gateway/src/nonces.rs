@@ -2,9 +2,9 @@
 //!
 //! Invariant: a nonce that was taken is known for at least [`NONCE_KNOWN_FOR`] after, or until [`MOST`] more have been taken. Two
 //! generations of 64-bit fingerprints are kept; the older is dropped when the younger is as old as a nonce must be known, or
-//! full. What must not come twice at any price is asked of the ledger. A fingerprint is keyed with the
-//! instance's random seed, so nobody can choose nonces that collide; by chance two of a million do once in a hundred
-//! million years of calls, and the call is then refused, never let through.
+//! full. What must not come twice at any price is asked of the ledger. A fingerprint is keyed with the instance's random seed, so
+//! nobody can choose nonces that collide. By chance two of a million do once in a hundred million years of calls; the second call
+//! is then refused.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 

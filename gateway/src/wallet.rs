@@ -10,13 +10,14 @@ mod refused;
 mod tab;
 #[cfg(test)]
 mod tests;
+mod unsent;
 
 use farebox_core::{
     id::{AccountId, LeaseId, ProductId},
     journal::{Batch, Closing, Line},
     lease::{Held, Lease},
     ledger::LONGEST_LEASE,
-    meter::{Meter, Usage},
+    meter::{Meter, PerMeter, Usage},
     rejection::Rejection,
     time::{Millis, SECOND, Timestamp},
 };
@@ -80,6 +81,8 @@ pub(crate) struct Wallet {
     seen: Usage,
     /// Calls that were counted and not handed to a batch.
     unsent: u64,
+    /// How much of each meter is worth what a crash should not take. Nothing until a lease is asked for.
+    worth: PerMeter<u64>,
     pace: Pace,
 }
 
@@ -318,19 +321,6 @@ impl Wallet {
         if long.map(|pocket| pocket.held.end(now)).count() > 0 {
             (self.refused, self.postponed) = (None, None);
         }
-    }
-
-    /// Whether something was counted that was not handed to a batch.
-    pub(crate) fn has_unsent(&self) -> bool {
-        let mut pockets = self.current.iter().chain(&self.standby).chain(&self.retired);
-        pockets.any(|pocket| !pocket.unsent.is_empty())
-    }
-
-    /// Whether so much was counted since the last batch that a crash should not take it: half of a lease, and not a trifle.
-    pub(crate) fn owes_much(&self) -> bool {
-        let lease = self.current.as_ref().or(self.retired.last()).map(|pocket| pocket.held.lease());
-        let allowed = lease.and_then(|lease| lease.allowance.get(Meter::Calls)).copied().unwrap_or(self.want);
-        self.unsent >= (allowed / 2).max(*WANT.start())
     }
 
     /// Whether the end of a lease should be told without waiting for the next batch's time: `gathers_for` after it, and of a long

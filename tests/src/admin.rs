@@ -31,6 +31,7 @@ pub(crate) struct Settlement {
     pub(crate) known: u64,
     pub(crate) refused: u64,
     pub(crate) left: u64,
+    pub(crate) operations: u64,
 }
 
 /// How long it may take until what a gateway counted is settled: a flush and some runs.

@@ -1,14 +1,14 @@
 // Runs both Workers on Miniflare for `cargo xtask dev`, and nothing else: building, the demo origin and the demo account
 // are xtask's.
 //
-// In: one line of JSON on standard input: {root, port, state, builds, bindings}; `builds` names the directory that each Worker
-// was built into. Out: one line of JSON on standard output when the
+// In: one line of JSON on standard input: {root, port, state, builds, bindings, operations}; `builds` names the directory that each
+// Worker was built into, `operations` how many the billing Worker may ask for at an event. Out: one line of JSON on standard output when the
 // gateway serves: {gateway}. Everything else that anybody prints goes to standard error.
 // Invariant: ends, with workerd, when standard input ends. So it cannot outlive the xtask that started it, however that died.
 
 import { createInterface } from "node:readline";
 import { once } from "node:events";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 
 console.log = console.error;
@@ -35,6 +35,20 @@ function worker(config, build, bindings) {
   };
 }
 
+/** The same Worker behind `limited.mjs`: it may ask for `operations` at each event. */
+function behindLimit(worker, operations) {
+  const [{ path: main }] = worker.modules;
+  const module = (name, contents) => ({ type: "ESModule", path: join(worker.rootPath, name), contents });
+  const entry = `
+import worker from "./${basename(main)}";
+import { limited } from "./limited.mjs";
+export * from "./${basename(main)}";
+export default limited(worker, ${operations});
+`;
+  const limited = readFileSync(join(root, "xtask/js/limited.mjs"), "utf8");
+  return { ...worker, modules: [module("behind-limit.mjs", entry), module("limited.mjs", limited), ...worker.modules] };
+}
+
 /** Fires `worker`'s cron triggers as Cloudflare does: at the turn of each minute. All of ours run every minute. */
 function startScheduler(miniflare, worker, crons) {
   const wait = () => 60_000 - (Date.now() % 60_000);
@@ -53,11 +67,11 @@ function startScheduler(miniflare, worker, crons) {
 
 const input = createInterface({ input: process.stdin });
 const [line] = await once(input, "line");
-const { root, port, state, builds, bindings } = JSON.parse(line);
+const { root, port, state, builds, bindings, operations } = JSON.parse(line);
 
 const billingConfig = join(root, "billing-worker/wrangler.toml");
 const edge = worker(join(root, "wrangler.toml"), builds.edge, bindings);
-const billing = worker(billingConfig, builds.billing, bindings);
+const billing = behindLimit(worker(billingConfig, builds.billing, bindings), operations);
 
 const miniflare = new Miniflare(
   convertV4MiniflareOptions({

@@ -29,7 +29,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 250)]
     turn: u32,
     /// Measure a part only
-    #[arg(long, value_parser = ["core", "cost", "workers", "hosted", "duel", "spin"])]
+    #[arg(long, value_parser = ["core", "cost", "workers", "cold", "hosted", "duel", "spin"])]
     only: Option<String>,
     /// One line of JSON for each cell of the cost bench, and for each row of the tables of peers
     #[arg(long)]
@@ -49,7 +49,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         return Ok(());
     }
     let mut tools = vec![Tool::Targets, Tool::Npm];
-    let on_workerd = measured("workers") || measured("hosted");
+    let on_workerd = ["workers", "cold", "hosted"].into_iter().any(measured);
     if on_workerd {
         tools.push(Tool::WorkerBuild);
     }

@@ -142,7 +142,12 @@ impl World {
                 self.work();
             }
             self.desk.count(For::Settlement, Kind::Request, 1);
-            now(farebox_billing::run(&self.desk, &self.master_key, farebox_ports::Host::now(&self.desk), false))?;
+            now(farebox_billing::run(
+                &self.desk,
+                &self.master_key,
+                farebox_ports::Host::now(&self.desk),
+                farebox_billing::Trigger::Clock,
+            ))?;
         }
         Ok(())
     }

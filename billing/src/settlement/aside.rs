@@ -1,8 +1,8 @@
 //! What a run has read and could not hand in: it is set aside in the store, so that the journal may go on.
 //!
-//! An account whose ledger does not answer holds up no other so, and neither do more accounts than one run can ask. Invariant:
-//! a part that is set aside is in the store before its batch counts as answered for, and is removed only once a checkpoint was
-//! kept that does without it. A key is never written twice with two contents.
+//! An account whose ledger does not answer holds up no other so, and neither do more accounts than one run can ask. Invariant: a
+//! part that is set aside is in the store before its batch counts as answered for. It is removed only once a checkpoint is kept
+//! that does without it. A key is never written twice with two contents.
 
 use std::{
     collections::BTreeSet,

@@ -38,7 +38,7 @@ use self::{
     time::Time,
     walk::Walked,
 };
-use crate::{counted::Counted, counters_sweep, webhooks::leave_notice};
+use crate::{Trigger, counted::Counted, counters_sweep, webhooks::leave_notice};
 
 /// How far ahead of ours the clock of an instance may be.
 const CLOCKS_DIFFER: Millis = 2 * MINUTE;
@@ -129,18 +129,18 @@ pub struct Refused {
 /// # Errors
 /// [`Fault`] when the journal or the checkpoint cannot be read; what was handed in by then stays.
 pub async fn run<P: SettlementPorts>(ports: &P, now: Timestamp) -> Result<Report, Fault> {
-    Ok(settle(&Counted::new(ports), now, true).await?.0)
+    Ok(settle(&Counted::new(ports), now, Trigger::Request).await?.0)
 }
 
-/// The same, with the accounts that had usage or of which something was due. Where nobody `asked` for it, the report is kept only when there was something
-/// to settle, so that a quiet gateway writes next to nothing.
+/// The same, with the accounts that had usage or of which something was due. A run that the clock starts keeps its report only when
+/// there was something to settle, so that a quiet gateway writes next to nothing.
 pub(crate) async fn settle<P: SettlementPorts>(
     ports: &Counted<'_, P>,
     now: Timestamp,
-    asked: bool,
+    trigger: Trigger,
 ) -> Result<(Report, Vec<AccountId>), Fault> {
     let (report, accounts) = watched(ports, now).await?;
-    if asked || report.batches > 0 {
+    if trigger == Trigger::Request || report.batches > 0 {
         keep(ports, &report).await?;
     }
     Ok((report, accounts))

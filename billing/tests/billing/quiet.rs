@@ -51,7 +51,9 @@ impl Shop {
         let key = MasterKey::from_base64("BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=").unwrap();
         let minute = |_| {
             self.memory.set_now(self.memory.now().plus(MINUTE));
-            now(farebox_billing::run(&self.memory, &key, self.memory.now(), false)).unwrap().operations
+            now(farebox_billing::run(&self.memory, &key, self.memory.now(), farebox_billing::Trigger::Clock))
+                .unwrap()
+                .operations
         };
         (0..minutes).map(minute).collect()
     }

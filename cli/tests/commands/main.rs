@@ -1,6 +1,7 @@
 //! The `farebox` binary against an HTTP server of the test's own: what it sends, what it prints, how it fails.
 
 mod guides;
+mod help;
 mod openapi;
 mod server;
 mod settle;

@@ -1,7 +1,7 @@
 //! `farebox init --openapi`: from a file, from standard input and from an address, and what it prints of each.
 //!
-//! What each would catch: an operation that vanishes without a word; a document that is fetched from where it must not be; a
-//! reference that reaches a file above the document's folder; a summary that scripts cannot read.
+//! They catch an operation that vanishes without a word, and a document that is fetched from where it must not be. They catch a
+//! reference to a file above the document's folder, and a summary that scripts cannot read.
 
 use std::{
     fs,

@@ -7,7 +7,11 @@ use crate::http::{Answered, Call, Ports, Response, paging::latest_first};
 
 impl<P: Ports> Call<'_, P> {
     pub(crate) async fn run_settlement(&self) -> Answered {
-        Response::json(200, &farebox_billing::run(self.ports, &self.settings.master_key, self.now, true).await?)
+        Response::json(
+            200,
+            &farebox_billing::run(self.ports, &self.settings.master_key, self.now, farebox_billing::Trigger::Request)
+                .await?,
+        )
     }
 
     pub(crate) async fn list_settlements(&self) -> Answered {

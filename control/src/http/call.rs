@@ -1,7 +1,7 @@
 //! One request on its way to its answer, and what every handler asks of it.
 //!
-//! Invariant: what is not read is not taken for what was done: a query with a parameter that the operation does not take, or a
-//! body with a member that it does not know, is refused.
+//! Invariant: nothing is passed over in silence. A query with a parameter that the operation does not take is refused, and so is
+//! a body with a member that it does not know.
 
 use std::cell::{Cell, OnceCell};
 

@@ -1,8 +1,8 @@
 //! What people see: the storefront, the portal, and what search engines and models read of what is for sale.
 //!
 //! The documents are built by `portal`; here their head is filled in from the published catalog, and all of it is served alike on
-//! both runtimes. Invariants: nothing here needs a session or shows what needs one; every text of the catalog is escaped for where
-//! it stands; no document may run, show or ask for what does not come from this host.
+//! both runtimes. Invariants: nothing here needs a session, or shows what needs one. Every text of the catalog is escaped for its
+//! place. No document runs, shows or asks for anything of another host.
 
 mod document;
 mod files;

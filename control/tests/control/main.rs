@@ -3,4 +3,5 @@
 
 mod admin;
 mod customer;
+mod descriptions;
 mod pages;

@@ -20,6 +20,7 @@ mod storefront;
 mod units;
 mod upstream_auth;
 mod value;
+mod worth;
 
 pub use charging::ChargeOn;
 pub use compile::{compile, compile_with_storefront};

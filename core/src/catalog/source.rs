@@ -1,8 +1,8 @@
 //! Reading a catalog's TOML so that nothing that is wrong with it stays unsaid.
 //!
-//! A deserializer would stop at the first fault; here every key is asked for by name, every answer that does not fit is
-//! noted with its place, and keys that nobody asked for are noted too. Invariant: whoever gets `None` from here can be
-//! sure that a [`Problem`] was noted, unless the key was optional and is not there.
+//! A deserializer would stop at the first fault. Here every key is asked for by name. Each value that does not fit is noted with
+//! its place, and so is each key that nobody asked for. Invariant: whoever gets `None` from here can be sure that a [`Problem`]
+//! was noted, unless the key was optional and is not there.
 
 use std::{cell::RefCell, fmt, ops::Range, str::FromStr};
 

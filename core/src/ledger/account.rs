@@ -159,6 +159,11 @@ impl Account {
             && !self.terms.has_amounts()
     }
 
+    /// Whether an entry of `at` is the first of its month, in UTC, and not the first of the book.
+    pub fn ends_month(&self, at: Timestamp) -> bool {
+        self.version > 0 && Month::of(at) > Month::of(self.last)
+    }
+
     /// The hash of its last entry.
     pub const fn head(&self) -> Hash {
         self.head

@@ -1,7 +1,7 @@
 //! What an account got by buying: quantities that are used up, and the part of the price that is earned by it.
 //!
-//! Invariant: what is free to lease is what was neither used nor leased out; used, leased and free never add up to more
-//! than the quantity, but for bytes that were in flight when it ran out. What was earned never exceeds the price.
+//! Invariant: free to lease is what was neither used nor leased out. Used, leased and free never add up to more than the
+//! quantity, but for bytes that were in flight when it ran out. What was earned never exceeds the price.
 #![deny(clippy::float_arithmetic)]
 
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,8 @@
 //! How a till is laid on the book that it belongs to, and lifted off it again.
 //!
 //! An account is used with its till laid on it: what the till added up counts, and what its leases hold is set aside. Entries are
-//! booked on the book alone. Invariant: lifting gives back exactly the book, because what the till covers is kept as it was; so
-//! the book is always what a replay of its entries gives.
+//! booked on the book alone. Invariant: lifting the till gives back exactly the book, because what it covers is kept unchanged.
+//! So the book is always what a replay of its entries gives.
 #![deny(clippy::float_arithmetic)]
 
 use std::{collections::BTreeMap, mem};

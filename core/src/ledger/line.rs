@@ -1,8 +1,8 @@
 //! A rating line: everything that is rated together, on its cumulative usage. One per product, billing period and rate.
 //!
-//! Invariant: `charged + forgiven` is what the rate says the settled usage costs, and `reserved` is the most that the
-//! open leases of the line can add to it. Money is reserved per line and not per lease, because the price of a call
-//! depends on how many came before it: two leases of one call each may cost less, or more, than one lease of two.
+//! Invariant: `charged + forgiven` is what the rate says the settled usage costs, and `reserved` is the most that the open leases
+//! of the line can add to it. Money is reserved per line and not per lease, because a call's price depends on how many came
+//! before it. Two leases of one call each may cost less, or more, than one lease of two.
 #![deny(clippy::float_arithmetic)]
 
 use serde::{Deserialize, Serialize};

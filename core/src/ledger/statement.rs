@@ -155,7 +155,7 @@ pub enum BadStatement {
     Seal,
 }
 
-/// Makes a statement while it reads a book from its beginning.
+/// Makes a statement while it reads a book: from its beginning, or on from how the account stood before the period.
 #[derive(Debug)]
 pub struct StatementWriter {
     account: Account,
@@ -170,10 +170,15 @@ pub struct StatementWriter {
 }
 
 impl StatementWriter {
-    /// A statement of what was booked in `[from, until)`.
+    /// A statement of what was booked in `[from, until)`, for who reads the book from its beginning.
     pub fn new(from: Timestamp, until: Timestamp) -> Self {
+        Self::carried(Account::default(), from, until)
+    }
+
+    /// The same, for who reads on from how the account stood after an entry that was booked before `from`.
+    pub fn carried(account: Account, from: Timestamp, until: Timestamp) -> Self {
         Self {
-            account: Account::default(),
+            account,
             before: None,
             from,
             until,

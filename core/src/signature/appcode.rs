@@ -1,7 +1,7 @@
 //! The app code scheme: `Authorization: APPCODE <code>`, unsigned.
 //!
-//! The code is a bearer's token. Only its hash is stored ([`crate::plain_key::hash`]), and the look-up under
-//! that hash is the comparison, so that no timing tells how much of a guess was right.
+//! The code is a bearer's token. Only its hash is stored ([`crate::plain_key::hash`]). The look-up under that hash is the
+//! comparison, so no timing tells how much of a guess was right.
 
 /// The code in the value of an `Authorization` header, when it is of this scheme. The scheme's name is taken in any
 /// case (RFC 9110, section 11.1).

@@ -1,9 +1,8 @@
 //! The plain key scheme: `Authorization: Bearer <key>` (RFC 6750, section 2.1), `X-API-Key: <key>`, or a query parameter where the
 //! product names one.
 //!
-//! Who knows the key is who it belongs to: only its hash is stored ([`crate::plain_key::hash`]), and the look-up under that hash
-//! is the comparison, so that no timing tells how much of a guess was right. Invariant: what carries a key stays here, whichever
-//! way it came.
+//! Whoever knows the key is its owner. Only its hash is stored ([`crate::plain_key::hash`]). The look-up under that hash is the
+//! comparison, so no timing tells how much of a guess was right. Invariant: what carries a key stays here, whichever way it came.
 
 use std::borrow::Cow;
 

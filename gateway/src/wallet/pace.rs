@@ -1,8 +1,8 @@
 //! How often calls come to a wallet, and whether the next one is likely to find its lease over.
 //!
-//! Decides for whom a long lease is renewed that nobody has used: of calls that come every 100 s by chance, one lease of 300 s in
-//! twenty sees none, and then the next call would wait. Invariant: who calls seldom, or has fallen silent, is renewed for no longer
-//! than [`SILENT_AT_MOST`].
+//! Decides for whom an unused long lease is renewed. Of calls that come every 100 s by chance, one lease of 300 s in twenty sees
+//! none, and then the next call would wait. Invariant: who calls seldom, or has fallen silent, is renewed for no longer than
+//! [`SILENT_AT_MOST`].
 
 use farebox_core::{
     ledger::LONGEST_LEASE,

@@ -1,7 +1,5 @@
 //! When a lease is renewed, and when the ledger is told of one that has ended.
 
-use farebox_core::meter::PerMeter;
-
 use super::*;
 
 /// A wallet with a lease that `lasts` from the beginning of time.
@@ -62,4 +60,21 @@ fn a_long_lease_that_saw_no_call_is_renewed_while_one_is_likely_to_come() {
         assert!(!wallet.needs_renewal(at(587)));
         assert_eq!(wallet.needs_renewal(at(588)), is_likely, "calls at {calls:?}");
     }
+}
+
+#[test]
+fn what_is_counted_is_urgent_once_it_is_worth_much() {
+    let mut wallet = with_lease(LEASE_LASTS);
+    wallet.set_worth([(Meter::Calls, 20), (Meter::TotalBytes, 1_000)].into_iter().collect());
+    let credential = "ak_1".parse().unwrap();
+    let mut counted = |calls, egress_bytes| {
+        let usage = Usage { calls, egress_bytes, ..Usage::NONE };
+        wallet.current.as_mut().unwrap().note(&credential, &usage);
+        let is_urgent = wallet.owes_much();
+        wallet.current.as_mut().unwrap().unsent.clear();
+        is_urgent
+    };
+    assert!(!counted(19, 999));
+    assert!(counted(20, 0), "20 calls are worth it");
+    assert!(counted(0, 1_000), "and so are the bytes of a stream that has not ended");
 }

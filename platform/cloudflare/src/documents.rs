@@ -1,9 +1,9 @@
 //! Documents that several may change at once: each in a Durable Object of its own, which also puts it into Workers KV.
 //!
 //! KV alone cannot hold them. It answers from a cache for half a minute and compares nothing, so that whoever writes back what
-//! was read undoes what another wrote meanwhile. An object runs one turn at a time, and between comparing and writing there is
-//! no await. Invariant: a document is in KV as its object has it, once no more changes come: whoever put one there looks whether
-//! it is still the last one, and an alarm does it again for whoever was ended before.
+//! was read undoes what another wrote meanwhile. An object runs one turn at a time, and between comparing and writing there is no
+//! await. Invariant: once no more changes come, a document is in KV as its object has it. Each request looks after its write
+//! whether the object has a newer one. An alarm does it again for a request that was ended before.
 
 use farebox_core::time::{Millis, SECOND};
 use farebox_ports::{Documents, Fault, Host, KeyValue};

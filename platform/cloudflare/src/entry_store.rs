@@ -30,12 +30,13 @@ const INSERTED_AT_ONCE: usize = 25;
 const PART: usize = 1 << 20;
 
 /// Creates the tables, where they are missing. `body` is an entry's bytes, or those of the till or of a part of the register;
-/// `state` a part of the account's snapshot.
+/// `state` a part of the account's snapshot, or the whole of the one after the last entry of a month.
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS entries (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
     DROP INDEX IF EXISTS entries_at;
     CREATE TABLE IF NOT EXISTS nonces (nonce TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS nonces_at ON nonces (at);
+    CREATE TABLE IF NOT EXISTS month_ends (seq INTEGER PRIMARY KEY, state BLOB NOT NULL) STRICT;
     CREATE TABLE IF NOT EXISTS snapshot_parts (part INTEGER PRIMARY KEY, state BLOB NOT NULL) STRICT;
     DROP TABLE IF EXISTS snapshot;
 ";
@@ -114,6 +115,20 @@ impl EntryStore for SqlEntryStore {
         for (part, state) in (0u64..).zip(snapshot.chunks(PART)) {
             let row = vec![number(part), state.to_vec().into()];
             self.rows("INSERT INTO snapshot_parts (part, state) VALUES (?, ?)", row)?;
+        }
+        Ok(())
+    }
+
+    async fn month_end(&self, _account: &AccountId, until: u64) -> Result<Option<Vec<u8>>, Fault> {
+        let statement = "SELECT state FROM month_ends WHERE seq <= ? ORDER BY seq DESC LIMIT 1";
+        Ok(self.blobs(statement, vec![number(until)])?.pop())
+    }
+
+    /// One that is too large for a row is left out: a statement then reads on from a month before.
+    async fn save_month_end(&self, _account: &AccountId, seq: u64, snapshot: &[u8]) -> Result<(), Fault> {
+        if snapshot.len() <= PART {
+            let values = vec![number(seq), snapshot.to_vec().into()];
+            self.rows("INSERT INTO month_ends (seq, state) VALUES (?, ?) ON CONFLICT DO NOTHING", values)?;
         }
         Ok(())
     }

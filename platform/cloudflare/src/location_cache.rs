@@ -1,8 +1,8 @@
 //! What a Cloudflare location has read of the configuration a moment ago: its Cache API, which is free where each read of KV is not.
 //!
 //! It stands before KV for the edge, whose instances read the same few values again every few seconds. Invariants: an answer is
-//! at most [`LOCATION_HOLDS`] old; that nothing is there is never kept, so a new credential is used at once; who writes a value
-//! removes it here, which its own location then shows. Where there is no cache (`*.workers.dev`), all is read from KV.
+//! at most [`LOCATION_HOLDS`] old. A missing value is never kept, so a new credential works at once. Who writes a value removes
+//! it from the cache of its own location. Where there is no cache (`*.workers.dev`), all is read from KV.
 
 use farebox_core::time::SECOND;
 use farebox_ports::LOCATION_HOLDS;

@@ -1,7 +1,7 @@
 //! The ledger in memory. Entries, tills and registers are kept as the bytes that other platforms keep. A write can be made to
 //! fail, before or after it took effect, and all of them can be looked at afterwards.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use farebox_books::{Change, EntryStore, News, PAGE, WriteError, admit, announce, execute, report};
 use farebox_core::{
@@ -43,6 +43,7 @@ pub(crate) struct Book {
     pub(crate) till: Option<Vec<u8>>,
     pub(crate) register: Option<Vec<u8>>,
     pub(crate) snapshot: Option<Vec<u8>>,
+    pub(crate) month_ends: BTreeMap<u64, Vec<u8>>,
     /// Where they are looked at afterwards.
     writes: Vec<Written>,
     nonces: HashMap<String, Timestamp>,
@@ -112,6 +113,20 @@ impl EntryStore for Memory {
     async fn save_snapshot(&self, account: &AccountId, _seq: u64, snapshot: &[u8]) -> Result<(), Fault> {
         self.up("ledger")?;
         self.books.borrow_mut().entry(account.clone()).or_default().snapshot = Some(snapshot.to_vec());
+        self.count_rows(1);
+        Ok(())
+    }
+
+    async fn month_end(&self, account: &AccountId, until: u64) -> Result<Option<Vec<u8>>, Fault> {
+        self.up("ledger")?;
+        let books = self.books.borrow();
+        let latest = books.get(account).and_then(|book| book.month_ends.range(..=until).next_back());
+        Ok(latest.map(|(_, snapshot)| snapshot.clone()))
+    }
+
+    async fn save_month_end(&self, account: &AccountId, seq: u64, snapshot: &[u8]) -> Result<(), Fault> {
+        self.up("ledger")?;
+        self.books.borrow_mut().entry(account.clone()).or_default().month_ends.insert(seq, snapshot.to_vec());
         self.count_rows(1);
         Ok(())
     }

@@ -56,7 +56,8 @@ impl Book {
         let entries =
             self.entries.iter().enumerate().map(|(at, entry)| (format!("entry-{:08}", at + 1), entry.clone()));
         let others = [("register", &self.register), ("snapshot", &self.snapshot), ("till", &self.till)];
-        entries.chain(others.into_iter().filter_map(|(kind, row)| Some((kind.to_owned(), row.clone()?))))
+        let months = self.month_ends.iter().map(|(seq, month)| (format!("month-{seq:08}"), month.clone()));
+        entries.chain(months).chain(others.into_iter().filter_map(|(kind, row)| Some((kind.to_owned(), row.clone()?))))
     }
 
     fn put(&mut self, kind: &str, bytes: Vec<u8>) -> Option<()> {
@@ -64,6 +65,9 @@ impl Book {
             "register" => self.register = Some(bytes),
             "snapshot" => self.snapshot = Some(bytes),
             "till" => self.till = Some(bytes),
+            month if month.starts_with("month-") => {
+                drop(self.month_ends.insert(month.strip_prefix("month-")?.parse().ok()?, bytes));
+            }
             entry if entry.starts_with("entry-") => self.entries.push(bytes),
             _ => return None,
         }

@@ -118,6 +118,19 @@ impl EntryStore for SqlEntryStore {
         self.database.query(statement, &[account.as_str().into(), seq.into(), snapshot.into()]).await.map(drop)
     }
 
+    async fn month_end(&self, account: &AccountId, until: u64) -> Result<Option<Vec<u8>>, Fault> {
+        let statement =
+            "SELECT body FROM farebox_month_ends WHERE account = $1 AND seq <= $2 ORDER BY seq DESC LIMIT 1";
+        let values = [account.as_str().into(), until.into()];
+        self.database.query(statement, &values).await?.pop().map(Value::into_blob).transpose()
+    }
+
+    async fn save_month_end(&self, account: &AccountId, seq: u64, snapshot: &[u8]) -> Result<(), Fault> {
+        let statement =
+            "INSERT INTO farebox_month_ends (account, seq, body) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+        self.database.query(statement, &[account.as_str().into(), seq.into(), snapshot.into()]).await.map(drop)
+    }
+
     /// One statement, because dozens of instances that begin at once wait for each in turns of their event loops.
     async fn opening(&self, account: &AccountId) -> Result<(Account, News), Fault> {
         let values = [account.as_str().into(), 0u64.into()];

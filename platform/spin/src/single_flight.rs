@@ -21,9 +21,10 @@ const PAUSE: std::ops::RangeInclusive<Millis> = 2..=250;
 
 /// The looks of one call that waits for another.
 ///
-/// What is waited for takes a few statements most often, so the first looks come soon. Each pause is half as long again as the one
-/// before, so a look comes late by a third of the wait at most. A thousand calls can wait for seconds where an account is nearly
-/// used up: with a pause of 20 ms they look 50,000 times a second, which takes both of two processors; with 250 ms 4,000 times.
+/// What is waited for takes a few statements most often, so the first looks come soon. Each pause is half as long again as the
+/// one before, so a look comes late by a third of the wait at most. A thousand calls can wait for seconds where an account is
+/// nearly used up. With a pause of 20 ms they look 50,000 times a second, which takes both of two processors; with 250 ms, 4,000
+/// times.
 #[derive(Debug)]
 pub(crate) struct Looks(Millis);
 

@@ -1,5 +1,5 @@
-//! The counters of instances that have ended, where a platform ends them by the dozen: each leaves what it counted, and a
-//! settlement run adds that to one sum, so that a scrape reads a few of them however many there were.
+//! The counters of instances that have ended, where a platform ends them by the dozen. Each leaves what it counted, and a
+//! settlement run adds that to one sum. So a scrape reads a few entries, however many instances there were.
 //!
 //! Invariant: what an instance leaves is counted once. The sum names what it has taken in, and is changed by comparison; what it
 //! has taken in is removed after that. So runs at once, and one that is interrupted, lose nothing and count nothing twice.

@@ -1,7 +1,7 @@
 //! On Workers: a Durable Object that runs the suite over its own SQLite, as the account object has it.
 //!
-//! One object owns an account, so the two instances of the suite are two stores on the storage of one object: what the port
-//! promises must hold between them as well, because an object can be moved while its predecessor still has work. A record of the
+//! One object owns an account, so the two instances of the suite are two stores on the storage of one object. What the port
+//! promises must hold between them too: Cloudflare can move an object while its predecessor still has work. A record of the
 //! directory is in an object of its own, so the suite of the directory asks one for each key.
 #![allow(unsafe_code, missing_docs)] // what `#[durable_object]` expands to
 

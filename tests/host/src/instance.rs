@@ -1,7 +1,7 @@
 //! What an instance of a component is made of, and how long it lives.
 //!
-//! The rules are Spin's: an instance takes up to so many calls at once and so many in all, is dropped when it was idle for
-//! a while, and lives on while a task that it spawned is not done. A trap ends the instance and every call in it.
+//! The rules are Spin's. An instance takes up to so many calls at once and so many in all. It is dropped after some idle time,
+//! and lives on while a task that it spawned runs. A trap ends the instance and every call in it.
 
 use std::{
     collections::BTreeMap,

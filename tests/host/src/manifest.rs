@@ -1,8 +1,7 @@
 //! Reads a `spin.toml` (manifest version 2): what the application is made of.
 //!
-//! It reads the subset that Farebox uses and refuses everything else by name. A key that is passed over in silence would be
-//! a promise that this host does not keep and Spin does, so *every* key is either obeyed, known to mean nothing at
-//! run time, or an error.
+//! It reads the subset that Farebox uses and refuses everything else by name. *Every* key is obeyed, known to mean nothing at run
+//! time, or an error. A key that is passed over in silence would be a promise that Spin keeps and this host does not.
 
 use std::{
     collections::BTreeMap,

@@ -1,7 +1,7 @@
 //! `spin:postgres`: connections to servers that `allowed_outbound_hosts` names.
 //!
-//! As in Spin each component has a pool of 64 connections for each address, and a connection goes back to it when the guest drops it:
-//! as it is, also with a transaction that is open on it. Without TLS: an address that insists on it is refused.
+//! As in Spin, each component has a pool of 64 connections for each address. A connection goes back to it when the guest drops
+//! it: as it is, also with an open transaction. Without TLS: an address that insists on it is refused.
 
 #![expect(clippy::result_large_err, reason = "the errors are as large as the interface has them")]
 

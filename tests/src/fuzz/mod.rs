@@ -47,8 +47,8 @@ const ROUND: u64 = 3_000;
 /// How many connections are used at once.
 const CLIENTS: u64 = 16;
 
-/// One request of so many has its processor time measured, alone, and at most so many of a round: while one is sent alone the other
-/// connections rest, which takes a third of the time where one of ten is measured.
+/// One request of so many is sent alone and has its processor time measured, and at most so many of a round. The other
+/// connections rest meanwhile: measuring one of ten takes a third of a run's time.
 const MEASURED: u64 = 10;
 const MEASURED_OF_A_ROUND: u64 = 60;
 

@@ -70,6 +70,7 @@ macro_rules! every_scenario_on {
     };
 }
 
+pub mod allowed;
 pub mod backup;
 pub mod broken;
 pub mod changed;

@@ -54,8 +54,8 @@ pub async fn a_crowd_uses_up_a_balance_by_units_and_no_more_money(farebox: &Fare
     Ok(())
 }
 
-/// A fixed number, a field, numbers in a body and in the last event of a stream: each is charged as it is said, the field is taken
-/// out, and what is not charged comes to nothing and is counted.
+/// Units come from a fixed number, a field, numbers in a body, and numbers in a stream's last event. Each is charged as said, and
+/// the field is taken out. A call that is not charged comes to no units and is counted.
 pub async fn each_way_to_say_units_is_charged_as_it_is_said(farebox: &Farebox) -> Result<()> {
     let (account, caller) = Account::with_balance(farebox, "10.00").await?;
     for status in [200, 404, 503, 503] {

@@ -1,8 +1,8 @@
 //! The demo: a catalog whose origin is ours, and an account with some money in the catalog's currency that can call it.
 //!
-//! Invariant: the catalog is published at every start, since the origin's port is another one each time; the account is
-//! made once per state directory, also when the start that made it was ended before it could remember it. What it gets,
-//! ids too, follows from the directory's secrets alone; what it can call and buy, from the catalog that was published.
+//! Invariant: each start publishes the catalog, because the origin's port is another one each time. The account is made once per
+//! state directory, also when a start is ended before it could remember the account. What it gets, ids too, follows from the
+//! directory's secrets alone; what it can call and buy, from the catalog that was published.
 
 use std::{fs, path::Path};
 

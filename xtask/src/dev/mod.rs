@@ -101,6 +101,9 @@ pub(crate) struct Options {
     /// Run what was built before, as it is
     #[arg(long, hide = true)]
     no_build: bool,
+    /// The operations of one request or run on Workers after which the next is refused, as on Cloudflare
+    #[arg(long, hide = true, default_value_t = 1_000)]
+    operations: u32,
     #[command(flatten)]
     spin: SpinOptions,
 }

@@ -51,7 +51,8 @@ fn usage(calls: u64) -> Usage {
 
 fn run(memory: &Memory) -> Report {
     let key = MasterKey::from_base64("BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=").unwrap();
-    now(farebox_billing::run(memory, &key, farebox_ports::Host::now(memory), true)).unwrap()
+    now(farebox_billing::run(memory, &key, farebox_ports::Host::now(memory), farebox_billing::Trigger::Request))
+        .unwrap()
 }
 
 /// What the version before has done: it sold a package, a plan and calls by use, sealed an hour of usage, and left usage that is not

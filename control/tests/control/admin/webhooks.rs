@@ -273,7 +273,12 @@ fn a_receiver_that_recovers_gets_what_waits_at_once() {
 fn minutes(shop: &Shop, minutes: u32) -> u32 {
     let minute = |_| {
         shop.memory.set_now(shop.memory.now().plus(MINUTE));
-        let run = farebox_billing::run(&shop.memory, &shop.settings.master_key, shop.memory.now(), false);
+        let run = farebox_billing::run(
+            &shop.memory,
+            &shop.settings.master_key,
+            shop.memory.now(),
+            farebox_billing::Trigger::Clock,
+        );
         ready(run).unwrap().operations
     };
     (0..minutes).map(minute).last().unwrap()

@@ -1,6 +1,6 @@
 //! The customer API on the platform in memory.
 
-mod market;
+pub(crate) mod market;
 mod members;
 mod money;
 mod portal;

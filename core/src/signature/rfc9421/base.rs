@@ -1,7 +1,7 @@
 //! The signature base (RFC 9421, section 2.5): one line per component, and one that says which they are.
 //!
-//! Invariant: no line holds a line feed, since neither a URL nor a header value can, so text cannot move from one line to
-//! another; and a component without a value is an error, never an empty line.
+//! Invariant: text cannot move from one line to another, because neither a URL nor a header value holds a line feed. A component
+//! without a value is an error, never an empty line.
 
 use std::borrow::Cow;
 

@@ -1,7 +1,7 @@
 //! Whether a signature of RFC 9421 holds.
 //!
-//! What is cheap to refuse is refused first, and the body is asked for last, and only when its digest is signed: so nobody
-//! without the secret makes the gateway read, and a body that need not be checked streams.
+//! The cheapest checks come first. The body is asked for last, and only when its digest is signed. So nobody without the secret
+//! makes the gateway read, and a body whose digest is not signed streams.
 
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
@@ -34,8 +34,8 @@ pub struct Demands<'p> {
 ///
 /// # Errors
 ///
-/// Each what the caller did wrong: a time that is missing or too far off, something left uncovered that the product
-/// demands, a signature that is not over this request, a body that is not the one signed.
+/// The caller's first fault: a time that is missing or too far off, a component that the product demands and the signature leaves
+/// out, or a signature or digest of another request.
 pub fn verify<'a>(
     signature: &'a Signature,
     facts: &Facts<'_>,

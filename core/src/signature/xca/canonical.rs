@@ -1,9 +1,9 @@
 //! The string to sign, and the other forms of it that clients make of the same request.
 //!
-//! It has two parts: the head (method, four fixed headers, the signed headers), which ends with a line feed, and the
-//! resource (path and parameters). Invariant: two requests that differ in what is signed never give the same string by
-//! moving text from one line to another: header names are tokens, header values hold no line feed, the path starts with
-//! a slash. What the scheme itself cannot tell apart, such as `%41` and `A` in a parameter, stays so.
+//! It has two parts: the head (method, four fixed headers, the signed headers), which ends with a line feed, and the resource
+//! (path and parameters). Invariant: no text can move from one line of the string to another: header names are tokens, header
+//! values hold no line feed, the path starts with a slash. So two requests that differ in what is signed give two strings. What
+//! the scheme itself cannot tell apart, such as `%41` and `A` in a parameter, stays so.
 
 use std::borrow::Cow;
 

@@ -1,8 +1,8 @@
 //! Whether an x-ca signature holds.
 //!
-//! What is cheap to refuse is refused first, and a body is asked for only when it decides: a form's before the
-//! signature, as it is part of it; any other after, so that nobody without the secret makes the gateway read.
-//! A good request in the documented form costs one HMAC; a bad one a bounded number, over a bounded number of bytes.
+//! The cheapest checks come first. A form's body is asked for before the signature is checked, because it is signed. Any other
+//! body is asked for after it, so nobody without the secret makes the gateway read. A good request in the documented form costs
+//! one HMAC; a bad one a bounded number, over a bounded number of bytes.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, Mac};
@@ -26,8 +26,8 @@ use crate::{
 ///
 /// # Errors
 ///
-/// Each what the caller did wrong: a timestamp that is none or too far off, a nonce or a digest that the profile
-/// demands, a signature that is not over this request, a body that is not the one signed.
+/// The caller's first fault: a timestamp that is none or too far off, a missing nonce or digest where the profile demands one, or
+/// a signature or digest of another request.
 pub fn verify<'a>(
     claim: &Claim<'a>,
     facts: &Facts<'a>,

@@ -7,8 +7,8 @@
 //! written down in [`oracle`]. One world in eight is steady: nothing fails in it but instances, so that more can be asked of it.
 //!
 //! `FAREBOX_SEEDS=1000000 cargo test --profile rig -p farebox-gateway --test gateway whatever_goes_wrong` runs that many worlds,
-//! `FAREBOX_SEED=17` replays one. A million were played once, with overflow checks and debug assertions, and kept every rule;
-//! before, one in a hundred thousand had ended too early for a batch that a clock set back and ahead had put into its future.
+//! `FAREBOX_SEED=17` replays one. A million worlds were played once, with overflow checks and debug assertions, and kept every
+//! rule. Before that, one in a hundred thousand ended too early: a clock set back and ahead had dated a batch into the future.
 
 mod catalog;
 mod clocks;

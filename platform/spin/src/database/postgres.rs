@@ -26,6 +26,8 @@ pub(super) const DIALECT: Dialect = Dialect {
         // Of a version that looked for times by an index, which a planner took for a command's statement too.
         "DROP INDEX IF EXISTS farebox_entries_at",
         "CREATE TABLE IF NOT EXISTS farebox_states (account text PRIMARY KEY, seq bigint NOT NULL, body bytea NOT NULL)",
+        "CREATE TABLE IF NOT EXISTS farebox_month_ends (account text NOT NULL, seq bigint NOT NULL, \
+         body bytea NOT NULL, PRIMARY KEY (account, seq))",
         // Of a version that did not say of which entry a snapshot is.
         "DROP TABLE IF EXISTS farebox_snapshots",
         "CREATE TABLE IF NOT EXISTS farebox_nonces (account text NOT NULL, nonce text NOT NULL, \

@@ -28,6 +28,8 @@ pub(super) const DIALECT: Dialect = Dialect {
         // Of a version that looked for times by an index, which a planner took for a command's statement too.
         "DROP INDEX IF EXISTS farebox_entries_at",
         "CREATE TABLE IF NOT EXISTS farebox_states (account TEXT PRIMARY KEY, seq INTEGER NOT NULL, body BLOB NOT NULL) STRICT",
+        "CREATE TABLE IF NOT EXISTS farebox_month_ends (account TEXT NOT NULL, seq INTEGER NOT NULL, \
+         body BLOB NOT NULL, PRIMARY KEY (account, seq)) STRICT, WITHOUT ROWID",
         // Of a version that did not say of which entry a snapshot is.
         "DROP TABLE IF EXISTS farebox_snapshots",
         "CREATE TABLE IF NOT EXISTS farebox_nonces (account TEXT NOT NULL, nonce TEXT NOT NULL, \

@@ -1,0 +1,62 @@
+//! What a caller is told for each rejection, in the words of problem documents and in those that clients of x-ca know: who changes
+//! one sees what callers will read.
+
+use farebox_core::{
+    catalog::AuthScheme,
+    rejection::{Limited, Rejection},
+    time::Timestamp,
+};
+
+fn all() -> Vec<Rejection> {
+    use Rejection::*;
+    let all_schemes = [AuthScheme::XCa, AuthScheme::Rfc9421, AuthScheme::AppCode, AuthScheme::Key];
+    vec![
+        CredentialMissing(Vec::new()),
+        CredentialMissing(all_schemes.to_vec()),
+        CredentialUnknown,
+        CredentialRevoked,
+        SignatureMissing,
+        SignatureInvalid { string_to_sign: None },
+        SignatureInvalid { string_to_sign: Some("GET\n\n/".to_owned()) },
+        SignatureUnusable("its parameter `expires` is not a number".to_owned()),
+        TimestampInvalid,
+        SignatureExpired { now: Timestamp::from_millis(1_800_000_000_000) },
+        NonceMissing,
+        NonceUsed,
+        DigestMismatch,
+        DigestMissing,
+        BodyEmpty,
+        RouteUnknown,
+        MethodUnsupported { allow: "GET, POST".to_owned() },
+        ProductForbidden,
+        StageMissing,
+        AccountSuspended,
+        AddressForbidden,
+        QuotaExhausted,
+        QuotaExpired,
+        BalanceExhausted,
+        RateLimited { limited: Limited::Product, retry_after: 3 },
+        RateLimited { limited: Limited::Account, retry_after: 3 },
+        RateLimited { limited: Limited::Credential, retry_after: 3 },
+        BodyTooLarge { limit: 1_024 },
+        RequestMalformed("its body breaks off"),
+        HeadTooLarge("it has more than 100 fields"),
+        UpgradeUnsupported,
+        UpstreamUnconfigured,
+        UpstreamUnreachable,
+        UpstreamTimeout,
+        UpstreamMalformed,
+        LedgerUnavailable,
+        LeasedOut,
+    ]
+}
+
+#[test]
+fn each_rejection_says_what_it_said_before() {
+    let told = all().into_iter().map(|rejection| {
+        let xca = rejection.xca();
+        let problem = rejection.problem(rejection.status(), "req-1");
+        format!("{} {problem}\n    x-ca: {} {} {}\n", rejection.status(), xca.status, xca.code, xca.message)
+    });
+    insta::assert_snapshot!("rejections", told.collect::<String>());
+}

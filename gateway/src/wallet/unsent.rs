@@ -1,0 +1,36 @@
+//! What was counted and not handed to a batch, and whether it should be now.
+//!
+//! Invariant: a crash takes at most what is counted in a batch's time, half of a lease, and what is worth
+//! [`MOST_UNWRITTEN`](crate::fetch::MOST_UNWRITTEN): whichever is least, and what is counted until the next look.
+
+use farebox_core::meter::{Meter, PerMeter, Usage};
+
+use super::{WANT, Wallet};
+
+impl Wallet {
+    /// Whether something was counted that was not handed to a batch.
+    pub(crate) fn has_unsent(&self) -> bool {
+        let mut pockets = self.current.iter().chain(&self.standby).chain(&self.retired);
+        pockets.any(|pocket| !pocket.unsent.is_empty())
+    }
+
+    /// How much of each meter may be counted before it is written down, from now on.
+    pub(crate) fn set_worth(&mut self, worth: PerMeter<u64>) {
+        self.worth = worth;
+    }
+
+    /// Whether so much was counted since the last batch that a crash should not take it: half of a lease, and not a trifle, or
+    /// what is worth as much money as one should not cost.
+    pub(crate) fn owes_much(&self) -> bool {
+        if !self.has_unsent() {
+            return false;
+        }
+        let lease = self.current.as_ref().or(self.retired.last()).map(|pocket| pocket.held.lease());
+        let allowed = lease.and_then(|lease| lease.allowance.get(Meter::Calls)).copied().unwrap_or(self.want);
+        let mut unsent = Usage::NONE;
+        let pockets = self.current.iter().chain(&self.standby).chain(&self.retired);
+        pockets.flat_map(|pocket| &pocket.unsent).for_each(|(_, usage)| unsent.add(usage));
+        self.unsent >= (allowed / 2).max(*WANT.start())
+            || self.worth.iter().any(|(meter, worth)| unsent.get(meter) >= *worth)
+    }
+}
