@@ -1,5 +1,6 @@
 //! What a caller is told for each rejection, in the words of problem documents and in those that clients of x-ca know: who changes
 //! one sees what callers will read.
+#![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect must fail")]
 
 use farebox_core::{
     catalog::AuthScheme,
@@ -49,6 +50,16 @@ fn all() -> Vec<Rejection> {
         LedgerUnavailable,
         LeasedOut,
     ]
+}
+
+#[test]
+fn each_code_has_a_page() {
+    let pages: Vec<&str> = Rejection::kinds().iter().map(Rejection::code).collect();
+    for rejection in all() {
+        assert!(pages.contains(&rejection.code()), "{}", rejection.code());
+        let problem: serde_json::Value = serde_json::from_str(&rejection.problem(400, "r")).unwrap();
+        assert_eq!(problem["type"], format!("/_farebox/problems/{}", rejection.code()));
+    }
 }
 
 #[test]

@@ -4,7 +4,10 @@
 
 use std::fmt::Write;
 
-use farebox_core::catalog::{Language, Product};
+use farebox_core::{
+    catalog::{Language, Product},
+    rejection::{PROBLEMS, Rejection},
+};
 use farebox_ports::Fault;
 use sha2::{Digest, Sha256};
 
@@ -106,6 +109,7 @@ impl Words {
                 Some(product) => Self::of_product(published, product, origin),
                 None => hidden(404, provider.to_owned()),
             },
+            Place::Problems(code) => Self::of_problems(published, code, origin),
             Place::Storefront => Self::of_storefront(published, origin),
             _ => hidden(200, provider.to_owned()),
         }
@@ -125,6 +129,28 @@ impl Words {
             canonical: Some(format!("{origin}/_farebox/")),
             head: String::new(),
             body: format!("<main><h1>{}</h1><ul>{}</ul></main>", escaped(provider), links.collect::<String>()),
+        }
+    }
+
+    /// Reasons why a call is turned away. Of a code that no rejection has, all are shown.
+    fn of_problems(published: &Published, code: Option<&str>, origin: &str) -> Self {
+        let provider = &published.catalog.provider.name;
+        let all = Rejection::kinds();
+        let asked = all.iter().find(|kind| code == Some(kind.code()));
+        let about =
+            |kind: &Rejection| format!("<h2>{}: {}</h2><p>{}</p>", kind.code(), kind.title(), escaped(&kind.detail()));
+        let body = match asked {
+            Some(kind) => about(kind),
+            None => all.iter().map(about).collect(),
+        };
+        let title = asked.map_or("Why a call is turned away", Rejection::title);
+        Self {
+            status: if code.is_some() && asked.is_none() { 404 } else { 200 },
+            title: format!("{title} · {provider}"),
+            description: asked.map_or_else(String::new, Rejection::detail),
+            canonical: Some(format!("{origin}{PROBLEMS}{}", asked.map_or("", Rejection::code))),
+            head: String::new(),
+            body: format!("<main><h1>{title}</h1>{body}</main>"),
         }
     }
 

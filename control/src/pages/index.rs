@@ -47,7 +47,8 @@ pub(super) fn summary(published: Option<&Published>, request: &PageRequest<'_>) 
     let _ = write!(
         text,
         "\n## Customers\n\n- [Account]({origin}/_farebox/portal/): sign up, keys, what is left\n\
-         - [API of customers]({origin}/_farebox/v1/openapi.json): OpenAPI 3.1\n"
+         - [API of customers]({origin}/_farebox/v1/openapi.json): OpenAPI 3.1\n\
+         - [Why a call is turned away]({origin}/_farebox/problems): each code, and what to do next\n"
     );
     answer("text/markdown; charset=utf-8", text)
 }

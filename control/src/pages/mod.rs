@@ -62,6 +62,8 @@ struct Published {
 enum Place<'a> {
     Storefront,
     Product(&'a str),
+    /// Why a call is turned away: all reasons, or one of them.
+    Problems(Option<&'a str>),
     Portal,
     Mailbox,
     File(&'a str),
@@ -96,6 +98,8 @@ impl<'a> Place<'a> {
             "llms.txt" => Self::Summary,
             "dev/mailbox" => Self::Mailbox,
             "portal" => Self::Portal,
+            "problems" => Self::Problems(None),
+            name if name.starts_with("problems/") => Self::Problems(name.strip_prefix("problems/")),
             name if name == "favicon.svg" || name.starts_with("assets/") => Self::File(name),
             name if name.starts_with("portal/") => Self::Portal,
             name => Self::Product(name.strip_prefix("products/")?),

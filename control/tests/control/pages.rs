@@ -1,7 +1,10 @@
 //! The pages on the platform in memory: what is shown of a catalog, how it is escaped, and how files are served.
 
 use farebox_control::pages::{PageRequest, PageResponse, handle};
-use farebox_core::catalog::{CATALOG_ENTRY, compile_with_storefront};
+use farebox_core::{
+    catalog::{CATALOG_ENTRY, compile_with_storefront},
+    rejection::Rejection,
+};
 use farebox_memory::Memory;
 use farebox_ports::KeyValue;
 use serde_json::{Value, json};
@@ -119,6 +122,18 @@ fn a_policy_lets_nothing_run_or_load_that_is_not_ours_but_the_providers_logo() {
         assert!(!policy.contains("unsafe-inline") && !policy.contains("'unsafe-eval'"), "{path}: {policy}");
         assert_eq!(header(&page, "x-content-type-options"), "nosniff", "{path}");
     }
+}
+
+#[test]
+fn the_type_of_each_rejection_is_a_page_that_says_what_to_do() {
+    let memory = deployed(Some(CATALOG));
+    for kind in Rejection::kinds() {
+        let problem: Value = serde_json::from_str(&kind.problem(kind.status(), "r")).unwrap();
+        let page = got(&memory, request(problem["type"].as_str().unwrap()));
+        assert!(page.status == 200 && text(&page).contains(kind.title()), "{problem}");
+    }
+    assert_eq!(got(&memory, request("/_farebox/problems")).status, 200);
+    assert_eq!(got(&memory, request("/_farebox/problems/none")).status, 404);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! A [`Rejection`] has a stable code, a status, and words that say what to do next. It never tells what only the
 //! operator may know: for that there are the faults of each port, which are logged and answered as `5xx`.
 
+mod kinds;
 mod xca;
 
 use serde::Serialize;
@@ -114,6 +115,9 @@ pub enum Rejection {
     LeasedOut,
 }
 
+/// Where the pages are of the codes, each under its code: what the `type` of a problem document names (RFC 9457, section 3.1.1).
+pub const PROBLEMS: &str = "/_farebox/problems/";
+
 /// After how many seconds a call is worth trying again that could not be decided on.
 const UNDECIDED_FOR: u32 = 1;
 
@@ -121,7 +125,7 @@ const UNDECIDED_FOR: u32 = 1;
 /// when the signature does not match and `now` when the timestamp is too far off.
 #[derive(Debug, Serialize)]
 struct Problem<'a> {
-    r#type: &'static str,
+    r#type: String,
     title: &'static str,
     status: u16,
     detail: String,
@@ -306,7 +310,7 @@ impl Rejection {
     /// The problem document, as JSON (RFC 9457, section 3).
     pub fn problem(&self, status: u16, request_id: &str) -> String {
         let problem = Problem {
-            r#type: "about:blank",
+            r#type: format!("{PROBLEMS}{}", self.code()),
             title: self.title(),
             status,
             detail: self.detail(),

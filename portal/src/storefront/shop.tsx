@@ -12,6 +12,7 @@ import { Switches } from "../kit/switches.tsx";
 import { tint } from "../kit/theme.ts";
 import type { Me, Storefront } from "../kit/types.ts";
 import { Mailbox } from "./mailbox.tsx";
+import { Problems } from "./problems.tsx";
 import { ProductPage } from "./product.tsx";
 import { matches } from "./search.ts";
 
@@ -25,6 +26,7 @@ export function Shop(props: { path: string }) {
   const me = useMe();
   const known = storefront.state === "there" ? storefront.value : null;
   useEffect(() => tint(known?.colour), [known]);
+  const problem = /^\/_farebox\/problems(?:\/([^/]+))?$/.exec(props.path);
   const product = /^\/_farebox\/products\/([^/]+)$/.exec(props.path)?.[1];
   return (
     <Frame storefront={known} me={me}>
@@ -32,6 +34,8 @@ export function Shop(props: { path: string }) {
         {(value) =>
           props.path === MAILBOX ? (
             <Mailbox />
+          ) : problem ? (
+            <Problems code={problem[1]} />
           ) : product ? (
             <ProductPage id={decodeURIComponent(product)} currency={value.currency} me={me} />
           ) : (

@@ -56,6 +56,7 @@ export const VIEWS: View[] = [
       await page.locator(".try").first().waitFor();
     },
   },
+  { name: "problems", path: "problems/quota.exhausted" },
   { name: "product-unknown", path: "products/none", fails: true },
   { name: "sign-in", path: "portal/", set: { signedIn: false } },
   {

@@ -43,3 +43,10 @@ test("a choice comes before what the browser prefers", () => {
   assert.equal(preferred("en", ["zh-CN"]), "en");
   assert.equal(preferred("xx", ["fr"]), "en");
 });
+
+test("each code that the gateway answers with is explained", () => {
+  const rejections = readFileSync(join(SOURCES, "../../core/src/rejection/mod.rs"), "utf8");
+  const codes = [...rejections.matchAll(/\("([a-z]+\.[a-z_]+)", \d{3}/g)].map(([, code]) => code);
+  assert.ok(codes.length > 20);
+  for (const code of codes) assert.ok(`problem.${code}` in en, code);
+});
