@@ -156,7 +156,8 @@ fn minute(book: &mut Book, written: u64) -> Result<Command> {
 fn batch(book: &Book, writer: u64, sequence: u64, lease: LeaseId, total: Option<u64>) -> Result<AccountBatch> {
     let used = |calls| Usage { calls, ingress_bytes: 0, egress_bytes: calls * 1024, ..Usage::NONE };
     let (account, product) = ("bench".parse()?, "bench".parse()?);
-    let line = Line { account, credential: "ak_bench".parse()?, product, lease, usage: used(CALLS) };
+    let line =
+        Line { account, credential: "ak_bench".parse()?, product, lease, usage: used(CALLS), shares: Vec::new() };
     let closings = total.map(|calls| Closing { account: line.account.clone(), lease, total: used(calls) });
     Ok(AccountBatch {
         id: BatchId { writer: format!("w{writer}").parse()?, sequence },

@@ -21,6 +21,7 @@ use futures_util::future::join_all;
 use super::{Accounts, Asked, Change, EntryStore, WriteError, ask, attempt, execute, last_before};
 
 mod directory;
+mod series;
 mod statements;
 mod tills;
 
@@ -46,6 +47,7 @@ pub async fn check<S: EntryStore>(mut stores: impl FnMut() -> S, account: &Accou
     commands_of_one_write_see_those_before_them(&one, account).await;
     tills::check(&one, &other, account).await;
     statements::check(&one, account).await;
+    series::check(&one, &other, account).await;
 }
 
 /// The most rows that a command may read, however long the book is: the snapshot, the till, the two rows of the register, the last
@@ -214,7 +216,7 @@ async fn an_unknown_account_is_an_empty_book<S: EntryStore>(store: &S, account: 
 async fn an_entry_follows_the_one_it_was_decided_on<S: EntryStore>(one: &S, other: &S, account: &AccountId) {
     let empty = Account::default();
     let open = decide(&empty, None, &Command::Open { currency: Currency::NONE }, time(0)).expect("an account opens");
-    let change = Change { after: 0, entries: &open.entries, till: None, replaces: 0, register: None };
+    let change = Change { after: 0, entries: &open.entries, till: None, replaces: 0, register: None, series: &[] };
     assert_eq!(one.write(account, change).await, Ok(()), "the first entry is appended");
     let again = other.write(account, change).await;
     assert_eq!(again, Err(WriteError::Conflict), "what was decided on an older book is refused");

@@ -9,13 +9,16 @@
 pub mod conformance;
 mod outbox;
 mod report;
+mod series;
 mod store;
 
 use std::{cell::RefCell, collections::HashMap};
 
 use farebox_core::{
     id::AccountId,
-    ledger::{Account, Answer, Command, Decision, Entry, Event, IdempotencyKey, Refusal, Register, Till, decide},
+    ledger::{
+        Account, Answer, Command, Decision, Entry, Event, Hours, IdempotencyKey, Refusal, Register, Till, decide,
+    },
     signature::NONCE_KNOWN_FOR,
     time::{MINUTE, Millis, Timestamp},
 };
@@ -24,6 +27,7 @@ use farebox_ports::{DueIndex, Fault, Host, log::tell};
 pub use outbox::outbox;
 use report::begins_after;
 pub use report::report;
+pub use series::{SERIES_BELOW, SeriesRow};
 pub use store::{Change, EntryStore, News, PAGE, WriteError};
 
 const PORT: &str = "ledger";
@@ -216,7 +220,7 @@ pub async fn attempt<S: EntryStore>(
         sooner.extend(next.filter(|at| due.is_none_or(|due| *at < due)));
         answers.push((nth, Ok(answer.with_due(account.next_due(asks)))));
     }
-    if !drafted.write(store, id, &account).await? {
+    if !drafted.write(store, id, &account, now).await? {
         // What was decided is not so. The account is read anew.
         return Ok(());
     }
@@ -245,12 +249,13 @@ struct Drafted {
     register: Option<Register>,
     /// How the account stood after the last entry of a month, where one of these begins the next.
     month_end: Option<(u64, Vec<u8>)>,
+    hours: Hours,
 }
 
 impl Drafted {
     /// Adds what was decided on `account`, which it brings up to date.
     fn add(&mut self, account: &mut Account, decision: Decision) -> Answer {
-        let Decision { entries, till, register, answer } = decision;
+        let Decision { entries, till, register, hours, answer } = decision;
         if let Some(first) = entries.iter().position(|entry| account.ends_month(entry.at)) {
             let mut ended = account.without_till();
             entries[..first].iter().for_each(|entry| ended.evolve(entry));
@@ -262,17 +267,28 @@ impl Drafted {
         self.entries.extend(entries);
         self.till = till.or(self.till.take());
         self.register = register.or(self.register.take());
+        for (hour, series) in hours {
+            self.hours.entry(hour).or_default().merge(&series);
+        }
         answer
     }
 
     /// Writes it; false where another command came first.
-    async fn write<S: EntryStore>(&self, store: &S, id: &AccountId, account: &Account) -> Result<bool, Fault> {
-        let Self { after, replaces, entries, till, register, month_end } = self;
+    async fn write<S: EntryStore>(
+        &self,
+        store: &S,
+        id: &AccountId,
+        account: &Account,
+        now: Timestamp,
+    ) -> Result<bool, Fault> {
+        let Self { after, replaces, entries, till, register, hours, month_end } = self;
         if entries.is_empty() && till.is_none() {
             return Ok(true);
         }
         let (till, register) = (till.as_ref(), register.as_ref());
-        match store.write(id, Change { after: *after, entries, till, replaces: *replaces, register }).await {
+        let (series, begins_day) = series::added(store, id, hours).await?;
+        let change = Change { after: *after, entries, till, replaces: *replaces, register, series: &series };
+        match store.write(id, change).await {
             Ok(()) => {}
             Err(WriteError::Conflict) => return Ok(false),
             Err(WriteError::Fault(fault)) => return Err(fault),
@@ -280,6 +296,9 @@ impl Drafted {
         if let Some((seq, snapshot)) = month_end {
             // Without it a statement reads on from the month before.
             let _ = store.save_month_end(id, *seq, snapshot).await;
+        }
+        if begins_day {
+            series::forget(store, id, now).await;
         }
         // A seal can be long, so that nobody should have to read many of them.
         let is_long = entries.iter().any(|entry| matches!(entry.event, Event::UsageSealed(_)));

@@ -20,7 +20,7 @@ use farebox_ports::{
 };
 
 use super::{Accounts, EntryStore, PAGE, PORT, ask, execute, last_before};
-use crate::outbox;
+use crate::{outbox, series};
 
 /// Answers `query`; refuses when the account is not open.
 ///
@@ -51,6 +51,10 @@ pub async fn report<S: EntryStore>(
         Query::Usage { from, until } => {
             let rows = usage(store, accounts, id, UsageReport::new(*from, *until)).await?;
             ask_open(store, accounts, id, |_, _| Report::Usage(rows)).await
+        }
+        Query::Series(asked) => {
+            let rows = series::report(store, accounts, id, asked).await?;
+            ask_open(store, accounts, id, |_, _| Report::Series(rows)).await
         }
         Query::Entries { after, from, limit, sealed } => {
             let after = begins_after(store, accounts, id, (*after, *from)).await?;

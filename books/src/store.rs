@@ -3,12 +3,16 @@
 //! Invariant: what was decided on an older book or an older till is not written, whoever writes at the same time. The suite in
 //! [`super::conformance`] holds every store to it.
 
+use std::ops::RangeInclusive;
+
 use farebox_core::{
     id::AccountId,
     ledger::{Account, Entry, Register, Till},
     time::Timestamp,
 };
 use farebox_ports::Fault;
+
+use super::series::SeriesRow;
 
 /// Entries are read in pages of this many.
 pub const PAGE: usize = 1_000;
@@ -38,6 +42,8 @@ pub struct Change<'a> {
     pub replaces: u64,
     /// What takes the place of the register. Never without a till.
     pub register: Option<&'a Register>,
+    /// Rows of usage by time, each in the place of the one of its number. Never without a register.
+    pub series: &'a [SeriesRow],
 }
 
 /// What a store holds of an account beyond what is known of it.
@@ -92,6 +98,12 @@ pub trait EntryStore {
     /// there is one: so of two changes that were decided on the same, the second finds another till.
     async fn write(&self, account: &AccountId, change: Change<'_>) -> Result<(), WriteError>;
 
+    /// The rows of usage by time with these numbers, in any order.
+    async fn series(&self, account: &AccountId, numbers: RangeInclusive<i64>) -> Result<Vec<SeriesRow>, Fault>;
+
+    /// Removes the rows of usage by time with these numbers.
+    async fn forget_series(&self, account: &AccountId, numbers: RangeInclusive<i64>) -> Result<(), Fault>;
+
     /// Takes `nonce` for the account, if it was not taken since `since`. Says whether it was free.
     async fn take_nonce(
         &self,
@@ -140,6 +152,14 @@ impl<S: EntryStore> EntryStore for &S {
 
     async fn write(&self, account: &AccountId, change: Change<'_>) -> Result<(), WriteError> {
         (**self).write(account, change).await
+    }
+
+    async fn series(&self, account: &AccountId, numbers: RangeInclusive<i64>) -> Result<Vec<SeriesRow>, Fault> {
+        (**self).series(account, numbers).await
+    }
+
+    async fn forget_series(&self, account: &AccountId, numbers: RangeInclusive<i64>) -> Result<(), Fault> {
+        (**self).forget_series(account, numbers).await
     }
 
     async fn take_nonce(

@@ -21,6 +21,7 @@ pub mod readdress;
 pub mod rejection;
 pub mod request;
 pub mod signature;
+pub mod statuses;
 pub mod time;
 pub mod units;
 pub mod upstream_credential;

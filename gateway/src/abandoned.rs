@@ -8,10 +8,14 @@ use std::rc::Rc;
 
 use farebox_core::{
     meter::Usage,
+    statuses::Statuses,
     time::{Millis, SECOND, Timestamp},
 };
 
-use crate::instance::{CallKey, Gateway, Progress, State};
+use crate::{
+    instance::{CallKey, Gateway, Progress, State},
+    wallet::User,
+};
 
 /// How much longer than its upstream may take a call may: it comes to the upstream a little after it was admitted.
 const ON_THE_WAY: Millis = 5 * SECOND;
@@ -47,9 +51,10 @@ impl State {
             let usage = Usage { calls: 1, ingress_bytes: call.announced, units, ..Usage::NONE };
             metrics.ended(&product.id, true, now.since(call.began), now);
             let credential = &call.caller.credential;
+            let user = User { credential: &credential.key, route: shop.route_name(call.product, call.route) };
             let wallet = wallets.get_mut(&credential.account).and_then(|wallets| wallets.get_mut(&product.id));
             if let Some((wallet, tab)) = wallet.zip(call.tab.as_mut()) {
-                wallet.finish(tab, &credential.key, &usage, now);
+                wallet.finish(tab, user, (&usage, &Statuses::NONE), now);
             }
             true
         });

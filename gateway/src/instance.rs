@@ -10,7 +10,7 @@ use std::{
 
 use farebox_core::{
     catalog::{
-        Catalog,
+        Catalog, Product,
         router::{RouteError, Router},
     },
     credential::{MasterKey, Secret},
@@ -34,7 +34,7 @@ use crate::{
     throttle::Throttle,
     units::Saying,
     upstream_credentials::UpstreamCredentials,
-    wallet::{Tab, Wallet},
+    wallet::{Tab, User, Wallet},
 };
 
 /// The age from which a catalog is read again beside the calls, and by a call that finds no route in it.
@@ -126,6 +126,9 @@ pub(crate) struct Shop {
     pub(crate) router: Router,
     /// For each product, what its upstream knows us by.
     pub(crate) upstream_secrets: Vec<Secret>,
+    /// For each product and each of its routes, what usage is counted by; and what is counted by no route.
+    route_names: Vec<Vec<Rc<str>>>,
+    no_route: Rc<str>,
     /// The same products as test calls see them, in the same order; `None` where none can be tried out.
     pub(crate) test: Option<Rc<Shop>>,
 }
@@ -270,7 +273,8 @@ impl<P: Host> Gateway<P> {
         let credential = &call.caller.credential;
         let wallet = state.wallets.get_mut(&credential.account).and_then(|wallets| wallets.get_mut(product));
         let is_urgent = wallet.zip(call.tab.as_mut()).is_some_and(|(wallet, tab)| {
-            wallet.finish(tab, &credential.key, &usage, now);
+            let user = User { credential: &credential.key, route: call.shop.route_name(call.product, call.route) };
+            wallet.finish(tab, user, (&usage, &outcome.statuses()), now);
             wallet.owes_much() || self.settings.lifetime.is_some() && wallet.hoards()
         });
         is_urgent || state.needs_upkeep(now)
@@ -314,14 +318,36 @@ impl Shop {
                 catalog.products.iter().map(|product| product.test_stage().unwrap_or_else(|| product.clone()));
             let catalog = Catalog { products: products.collect(), ..catalog.clone() };
             let (router, upstream_secrets) = (Router::default(), upstream_secrets.clone());
-            Rc::new(Self { catalog, router, upstream_secrets, test: None })
+            // Nobody counts a test.
+            Rc::new(Self {
+                catalog,
+                router,
+                upstream_secrets,
+                route_names: Vec::new(),
+                no_route: "".into(),
+                test: None,
+            })
         });
-        Ok(Self { catalog, router, upstream_secrets, test })
+        let names = |product: &Product| product.routes.iter().map(|route| route.name().into()).collect();
+        let route_names = catalog.products.iter().map(names).collect();
+        Ok(Self { catalog, router, upstream_secrets, route_names, no_route: "".into(), test })
+    }
+
+    /// What usage of a product's route is counted by.
+    pub(crate) fn route_name(&self, product: usize, route: usize) -> &Rc<str> {
+        self.route_names.get(product).and_then(|names| names.get(route)).unwrap_or(&self.no_route)
     }
 
     /// What there is before a catalog is published: nothing.
     pub(crate) fn empty() -> Self {
-        Self { catalog: Catalog::empty(), router: Router::default(), upstream_secrets: Vec::new(), test: None }
+        Self {
+            catalog: Catalog::empty(),
+            router: Router::default(),
+            upstream_secrets: Vec::new(),
+            route_names: Vec::new(),
+            no_route: "".into(),
+            test: None,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! Invariant: what the upstream did not answer is not charged, and neither is a status that the product leaves out. A caller who
 //! breaks off its own request is charged, or breaking off would be a way not to pay.
 
-use farebox_core::catalog::Product;
+use farebox_core::{catalog::Product, statuses::Statuses};
 
 /// How an admitted call came out, as its shell knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,15 @@ impl Outcome {
             0 => Self::Unanswered,
             1 => Self::Abandoned,
             status => Self::Answered(status),
+        }
+    }
+
+    /// What it counts as among statuses. Who left was shown none; for an upstream that does not answer, a caller is shown 502 or 504.
+    pub(crate) const fn statuses(self) -> Statuses {
+        match self {
+            Self::Unanswered => Statuses::of(502),
+            Self::Abandoned => Statuses::NONE,
+            Self::Answered(status) => Statuses::of(status),
         }
     }
 

@@ -19,6 +19,7 @@ use crate::{
     instance::{CallKey, Gateway, State},
     outcome::Outcome,
     ports::EdgePorts,
+    wallet::User,
 };
 
 /// How often a stream asks at least, while anything goes through it.
@@ -116,9 +117,11 @@ impl State {
         let Some(mut tab) = call.tab else { return Flow::Go(u64::MAX) };
         let usage = flowed.usage(product_of(call));
         let (caller, product) = (Rc::clone(&call.caller), product_of(call).id.clone());
+        let route = Rc::clone(call.shop.route_name(call.product, call.route));
         let credential = &caller.credential;
         let wallet = self.wallet(&credential.account, &product);
-        let room = wallet.flow(&mut tab, &credential.key, &usage, way, now);
+        let user = User { credential: &credential.key, route: &route };
+        let room = wallet.flow(&mut tab, user, &usage, way, now);
         let (needs_refill, refused) = (wallet.needs_refill(now), wallet.refused(now).cloned());
         if let Some(call) = self.calls.get_mut(id.0) {
             call.tab = Some(tab);

@@ -14,7 +14,7 @@ mod unsent;
 
 use farebox_core::{
     id::{AccountId, LeaseId, ProductId},
-    journal::{Batch, Closing, Line},
+    journal::{Batch, Closing},
     lease::{Held, Lease},
     ledger::LONGEST_LEASE,
     meter::{Meter, PerMeter, Usage},
@@ -22,12 +22,12 @@ use farebox_core::{
     time::{Millis, SECOND, Timestamp},
 };
 
-pub(crate) use self::tab::Tab;
 use self::{
     pace::{LEASE_COVERS, Pace, RENEWED_BEFORE},
     pocket::Pocket,
     refused::{REFUSAL_HOLDS, Refused},
 };
+pub(crate) use self::{pocket::User, tab::Tab};
 
 /// How long a lease is asked for where others may soon need what it holds, and where instances end soon.
 pub(crate) const LEASE_LASTS: Millis = 20 * SECOND;
@@ -349,14 +349,7 @@ impl Wallet {
             self.retired.extend(slot.take_if(|pocket| !pocket.held.pays(now)));
         }
         for pocket in self.current.iter_mut().chain(&mut self.standby).chain(&mut self.retired) {
-            let lease = pocket.held.lease().id;
-            batch.lines.extend(pocket.unsent.drain(..).map(|(credential, usage)| Line {
-                account: account.clone(),
-                credential,
-                product: product.clone(),
-                lease,
-                usage,
-            }));
+            batch.lines.extend(pocket.take_lines(account, product));
         }
         let mut is_awaited = false;
         let done = self.retired.extract_if(.., |pocket| pocket.held.in_flight() == 0);

@@ -3,6 +3,8 @@
 //! Questions and reports travel as JSON between the admin API and wherever the book is kept (on Workers, the account's
 //! Durable Object). Invariant: the rows are the shapes of the public API; a member is never taken away or renamed.
 
+mod series;
+
 use farebox_core::{
     id::{AccountId, OfferId, ProductId, WriterId},
     ledger::{Answer, Entry, IdempotencyKey, Refusal, Sale, Statement},
@@ -14,6 +16,7 @@ use farebox_core::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::series::{SeriesAsked, SeriesBy, SeriesPoint, StatusCounts, UsageSeries};
 use crate::{
     Fault,
     schema::{Amount, CurrencyCode, Id, MeterName, PerMeterName, Time, UsageCounts},
@@ -40,6 +43,8 @@ pub enum Query {
         /// The first moment that does not count any more.
         until: Timestamp,
     },
+    /// What was used by time?
+    Series(SeriesAsked),
     /// What was booked, entry by entry?
     Entries {
         /// Only entries with a higher number.
@@ -103,6 +108,8 @@ pub enum Report {
     Terms(TermsReport),
     /// One row per product that was used, by its id.
     Usage(Vec<UsageRow>),
+    /// One for each of what was asked to be told apart.
+    Series(Vec<UsageSeries>),
     /// Entries by their number, with all that is needed to verify their chain.
     Entries(Vec<Entry>),
     /// One row per product that was paid for or used, by its id.

@@ -167,7 +167,8 @@ impl<'a, P: SettlementPorts> Run<'a, P> {
     }
 }
 
-/// How many lines and closings a part has.
+/// How many lines and closings a part has. A route beyond a line's first takes as much as a line.
 pub(super) fn size(part: &AccountBatch) -> usize {
-    part.lines.len() + part.closings.len()
+    let lines: usize = part.lines.iter().map(|line| line.shares.len().max(1)).sum();
+    lines + part.closings.len()
 }

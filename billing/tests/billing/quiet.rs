@@ -79,6 +79,7 @@ impl Shop {
             product: "p".parse().unwrap(),
             lease,
             usage: Usage { calls: 1, ..Usage::NONE },
+            shares: Vec::new(),
         };
         let id = BatchId { writer: "w".parse().unwrap(), sequence: 0 };
         let batch = Batch { lines: vec![line], ..Batch::default() };

@@ -33,7 +33,7 @@ fn product() -> ProductId {
     "p".parse().expect("it is an id")
 }
 
-fn lease(writer: &str) -> Command {
+pub(super) fn lease(writer: &str) -> Command {
     Command::Lease {
         product: product(),
         writer: writer.parse().expect("it is an id"),
@@ -45,13 +45,14 @@ fn lease(writer: &str) -> Command {
     }
 }
 
-fn batch(writer: &str, sequence: u64, lease: LeaseId) -> AccountBatch {
+pub(super) fn batch(writer: &str, sequence: u64, lease: LeaseId) -> AccountBatch {
     let line = Line {
         account: "a".parse().expect("it is an id"),
         credential: "k".parse().expect("it is an id"),
         product: product(),
         lease,
         usage: Usage { calls: 1, ..Usage::default() },
+        shares: Vec::new(),
     };
     let writer: WriterId = writer.parse().expect("it is an id");
     let id = BatchId { writer, sequence };
@@ -70,7 +71,7 @@ fn decided(account: &Account, command: &Command) -> Decision {
 fn change<'a>(account: &Account, decision: &'a Decision) -> Change<'a> {
     let Decision { entries, till, register, .. } = decision;
     let (till, register) = (till.as_ref(), register.as_ref());
-    Change { after: account.version(), entries, till, replaces: account.till().number(), register }
+    Change { after: account.version(), entries, till, replaces: account.till().number(), register, series: &[] }
 }
 
 async fn held<S: EntryStore>(store: &S, id: &AccountId) -> (u64, Option<Till>, Option<Register>) {

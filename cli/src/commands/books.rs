@@ -2,8 +2,9 @@
 
 use clap::Args;
 use farebox_core::time::Timestamp;
+use serde_json::Value;
 
-use super::Format;
+use super::{Format, by_time::ByTime};
 use crate::{admin::Connection, given, named::Named};
 
 /// What a row of usage leaves out where there is none of it.
@@ -42,9 +43,10 @@ pub(crate) struct Leases {
 /// Show what an account has used and was settled, by product
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Example:
+Examples:
   farebox usage acc_1 --from 2026-11-01
-  farebox usage Bob --from -7d")]
+  farebox usage Bob --from -7d
+  farebox usage Bob --from -1d --every hour --by route")]
 pub(crate) struct Usage {
     /// The account: its id, or its name
     account: Named,
@@ -54,6 +56,8 @@ pub(crate) struct Usage {
     /// Up to this time, written likewise
     #[arg(long, value_name = "TIME", value_parser = given::moment, allow_hyphen_values = true)]
     to: Option<Timestamp>,
+    #[command(flatten)]
+    by_time: ByTime,
     #[command(flatten)]
     format: Format,
 }
@@ -92,11 +96,19 @@ impl Usage {
         let bounds = [("from", from.as_deref()), ("to", to.as_deref())];
         let query: Vec<_> = bounds.into_iter().filter_map(|(name, time)| Some((name, time?))).collect();
         let admin = connection.admin()?;
-        let usage = admin.list(&format!("accounts/{}/usage", self.account.id(&admin)?), &query)?;
-        let columns = ["product", "calls", "ingress_bytes", "egress_bytes", "units", "uncharged"];
-        let is_shown = |column: &&str| !LEFT_OUT.contains(column) || usage.iter().any(|row| row.get(*column).is_some());
-        let shown: Vec<_> = columns.into_iter().filter(is_shown).collect();
-        self.format.list(usage, &shown);
+        let path = format!("accounts/{}/usage", self.account.id(&admin)?);
+        if self.by_time.is_asked() {
+            return self.by_time.show(&admin, &path, query, &self.format);
+        }
+        show(admin.list(&path, &query)?, &["product", "calls", "ingress_bytes", "egress_bytes"], &self.format);
         Ok(())
     }
+}
+
+/// Shows rows of usage, with what they leave out where one of them has it.
+pub(super) fn show(usage: Vec<Value>, columns: &[&str], format: &Format) {
+    let is_there = |column: &&str| usage.iter().any(|row| row[*column].as_u64().is_some_and(|count| count > 0));
+    let left_out = LEFT_OUT.into_iter().filter(is_there);
+    let columns: Vec<&str> = columns.iter().copied().chain(left_out).collect();
+    format.list(usage, &columns);
 }

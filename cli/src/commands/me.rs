@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::{Format, read};
+use super::{Format, by_time::ByTime, read};
 use crate::admin::{Admin, Connection};
 
 /// See your own account, by a key to call with
@@ -23,9 +23,17 @@ pub(crate) enum Me {
     /// List what was bought, and what is left of it
     #[command(after_help = "Example:\n  farebox me grants --credential-file bob.json")]
     Grants(Asked),
-    /// List what was used, by product
-    #[command(after_help = "Example:\n  farebox me usage --credential-file bob.json")]
-    Usage(Asked),
+    /// List what was used, by product, or by time
+    #[command(after_help = "\
+Examples:
+  farebox me usage --credential-file bob.json
+  farebox me usage --credential-file bob.json --every day --by route")]
+    Usage {
+        #[command(flatten)]
+        asked: Asked,
+        #[command(flatten)]
+        by_time: ByTime,
+    },
     /// List what the account may buy
     #[command(after_help = "Example:\n  farebox me offers --credential-file bob.json --json")]
     Offers(Asked),
@@ -77,7 +85,10 @@ impl Me {
                 "grants",
                 &["id", "product", "package", "meter", "quantity", "remaining", "until"],
             ),
-            Self::Usage(asked) => {
+            Self::Usage { asked, by_time } if by_time.is_asked() => {
+                by_time.show(&asked.customer(connection)?, "accounts/mine/usage", Vec::new(), &asked.format)
+            }
+            Self::Usage { asked, .. } => {
                 asked.list(connection, "usage", &["product", "calls", "ingress_bytes", "egress_bytes"])
             }
             Self::Offers(asked) => {

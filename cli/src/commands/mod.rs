@@ -3,6 +3,7 @@
 mod account;
 mod apply;
 mod books;
+mod by_time;
 mod call;
 mod clock;
 mod completions;

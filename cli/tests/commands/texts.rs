@@ -239,3 +239,28 @@ fn what_explain_does_is_said_in_its_own_words() {
     let help = stdout(&at_home(&home(), &["help", "explain"], None));
     assert!(help.starts_with("Compare your string-to-sign with the server's\n"), "{help}");
 }
+
+#[test]
+fn usage_by_time_is_a_row_for_each_point() {
+    let point = |at: &str, calls: u64, failed: u64| {
+        let statuses = json!({"2xx": calls, "3xx": 0, "4xx": 0, "5xx": failed});
+        json!({"at": at, "calls": calls, "ingress_bytes": 0, "egress_bytes": 9, "units": 0, "uncharged": failed,
+            "statuses": statuses})
+    };
+    let points = [point("2026-11-01T10:00:00Z", 3, 0), point("2026-11-01T11:00:00Z", 4, 2)];
+    let series = json!({"product": "demo", "route": "GET /a", "points": points});
+    let server = Server::start(move |_| Reply::json(200, json!({ "items": [series.clone()] })));
+    let command = ["usage", "acc_1", "--from", "2026-11-01", "--every", "hour", "--by", "route", "--product", "demo"];
+    let shown = stdout(&farebox(&server, &command));
+    let asked = server.take().target;
+    let path = "/_farebox/admin/v1/accounts/acc_1/usage/series?";
+    assert!(asked.starts_with(path) && asked.contains("every=hour&by=route&product=demo"), "{asked}");
+    let table = "\
+AT                    PRODUCT  ROUTE   CALLS  INGRESS BYTES  EGRESS BYTES  2XX  3XX  4XX  5XX  UNCHARGED
+2026-11-01T10:00:00Z  demo     GET /a      3              0             9    3    0    0    0          0
+2026-11-01T11:00:00Z  demo     GET /a      4              0             9    4    0    0    2          2
+";
+    assert_eq!(shown, table);
+    let unread = misread(&farebox(&server, &["usage", "acc_1", "--by", "route"]));
+    assert!(unread.contains("--every"), "{unread}");
+}

@@ -17,6 +17,7 @@ mod operations;
 pub(crate) mod reports;
 mod repricings;
 mod restoring;
+mod series;
 mod settlements;
 pub(crate) mod statements;
 pub(crate) mod subscriptions;
@@ -107,6 +108,7 @@ impl Admitted<'_> {
             Name::ListEntries => call.entries(id).await,
             Name::RestoreEntries => call.restore(id).await,
             Name::ShowUsage => call.usage(id).await,
+            Name::ShowUsageSeries => call.usage_series(id).await,
             Name::ListUsageEvents => call.usage_events(id).await,
             Name::ListStatements => call.statements(id).await,
             Name::ShowStatement => call.statement(id, part).await,

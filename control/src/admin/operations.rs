@@ -4,7 +4,7 @@
 //! role and of the key, the audit log and the API's description read it, and [`Admitted::carry_out`](super::Admitted) has an arm for each
 //! name. Invariant: what GET asks for changes nothing.
 
-use farebox_ports::reports::{BalanceReport, GrantRow, LeaseRow, SubscriptionRow, TermsReport, UsageRow};
+use farebox_ports::reports::{BalanceReport, GrantRow, LeaseRow, SubscriptionRow, TermsReport, UsageRow, UsageSeries};
 
 mod name;
 
@@ -257,6 +257,11 @@ static OPERATIONS: [(Subject, &[Operation<Name>]); 10] = [
                 .with(Parameter::To)
                 .paged()
                 .gives::<Items<UsageRow>>(200)
+                .fails(&[404]),
+            get(Name::ShowUsageSeries, "accounts/{id}/usage/series", "What was used, by the hour or by the day")
+                .by_time()
+                .paged()
+                .gives::<Items<UsageSeries>>(200)
                 .fails(&[404]),
             get(
                 Name::ListUsageEvents,

@@ -105,6 +105,7 @@ impl Admitted {
             Name::ListSubscriptions => call.subscriptions(id).await,
             Name::ListEntries => call.entries(id).await,
             Name::ShowUsage => call.usage(id).await,
+            Name::ShowUsageSeries => call.usage_series(id).await,
             Name::ListStatements => call.statements(id).await,
             Name::ShowStatement => call.statement(id, part).await,
             Name::ListCredentials => call.list_credentials(id).await,

@@ -3,7 +3,7 @@
 //! A row says method, path, who may ask, idempotency key, what the operation takes, gives and fails with. The router, the check of
 //! the sender and the API's description read it, and [`Admitted::carry_out`](super::Admitted) has an arm for each name.
 
-use farebox_ports::reports::{BalanceReport, GrantRow, SubscriptionRow, UsageRow};
+use farebox_ports::reports::{BalanceReport, GrantRow, SubscriptionRow, UsageRow, UsageSeries};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -42,6 +42,7 @@ pub(super) enum Name {
     ListSubscriptions,
     ListEntries,
     ShowUsage,
+    ShowUsageSeries,
     ListStatements,
     ShowStatement,
     ListCredentials,
@@ -161,6 +162,10 @@ static OPERATIONS: [(Subject, &[Operation<Name>]); 6] = [
                 .with(Parameter::To)
                 .paged()
                 .gives::<Items<UsageRow>>(200),
+            see(Name::ShowUsageSeries, "accounts/{id}/usage/series", "What was used, by the hour or by the day")
+                .by_time()
+                .paged()
+                .gives::<Items<UsageSeries>>(200),
             see(Name::ListStatements, "accounts/{id}/statements", "The months that have a statement, the latest first")
                 .paged()
                 .gives::<Items<statements::StatedMonth>>(200),

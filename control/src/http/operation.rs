@@ -9,7 +9,7 @@ use super::permission::{Permission, Role};
 const IDEMPOTENCY_KEY: &str = "^[!-~]([ -~]{0,253}[!-~])?$";
 
 /// The most parameters that an operation takes in its query.
-const MOST_PARAMETERS: usize = 4;
+const MOST_PARAMETERS: usize = 9;
 
 /// Makes the schema of a type.
 pub(crate) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
@@ -52,12 +52,17 @@ pub(crate) enum Key {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Parameter {
     AtOnce,
+    By,
+    Credential,
     Cursor,
     DryRun,
+    Every,
     Format,
     From,
     Limit,
+    Product,
     RemoveHeld,
+    Route,
     To,
 }
 
@@ -214,6 +219,12 @@ impl<N: Copy> Operation<N> {
         self
     }
 
+    /// It asks for usage by time.
+    pub(crate) const fn by_time(self) -> Self {
+        let told_apart = self.with(Parameter::Every).with(Parameter::From).with(Parameter::To).with(Parameter::By);
+        told_apart.with(Parameter::Product).with(Parameter::Route).with(Parameter::Credential)
+    }
+
     pub(crate) const fn paged(self) -> Self {
         self.with(Parameter::Cursor).with(Parameter::Limit)
     }
@@ -276,12 +287,17 @@ impl Parameter {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::AtOnce => "at_once",
+            Self::By => "by",
+            Self::Credential => "credential",
             Self::Cursor => "cursor",
             Self::DryRun => "dry_run",
+            Self::Every => "every",
             Self::Format => "format",
             Self::From => "from",
             Self::Limit => "limit",
+            Self::Product => "product",
             Self::RemoveHeld => "remove_held",
+            Self::Route => "route",
             Self::To => "to",
         }
     }
@@ -290,16 +306,28 @@ impl Parameter {
     fn described(self) -> Value {
         let flag = || json!({ "enum": ["true", "false"] });
         let moment = || json!({ "type": "string", "format": "date-time" });
+        let text = || json!({ "type": "string" });
         let (schema, says) = match self {
             Self::AtOnce => (flag(), Some("End it now, and pay back what is left of the period.")),
-            Self::Cursor => (json!({ "type": "string" }), Some("As the page before gave it.")),
+            Self::By => {
+                let by = json!({ "enum": ["total", "product", "route", "credential"], "default": "product" });
+                (by, Some("What is told apart."))
+            }
+            Self::Credential => (text(), Some("Only of this credential.")),
+            Self::Cursor => (text(), Some("As the page before gave it.")),
             Self::DryRun => (flag(), Some("Check it and show what would change, and change nothing.")),
+            Self::Every => {
+                let every = json!({ "enum": ["hour", "day"], "default": "day" });
+                (every, Some("How long a point is. Hours are kept for 90 days; days, of UTC, for three years."))
+            }
             Self::Format => {
                 let says = "As JSON, which can be checked without the provider, or as a table.";
                 (json!({ "enum": ["json", "csv"] }), Some(says))
             }
             Self::From | Self::To => (moment(), None),
             Self::Limit => (json!({ "type": "integer", "minimum": 1, "maximum": 100, "default": 50 }), None),
+            Self::Product => (text(), Some("Only of this product.")),
+            Self::Route => (text(), Some("Only of this route, as `by=route` names it.")),
             Self::RemoveHeld => (flag(), Some("Publish it also where customers hold what it takes away.")),
         };
         let mut described = json!({ "name": self.name(), "in": "query", "schema": schema });

@@ -205,6 +205,16 @@ pub struct Route {
     pub units: Option<Units>,
 }
 
+impl Route {
+    /// What usage is shown by: its methods, pattern and query, such as `GET,POST /v1/{id}?kind=x`; `ANY` for all methods.
+    pub fn name(&self) -> String {
+        let methods = if self.methods.is_empty() { "ANY".to_owned() } else { self.methods.join(",") };
+        let query: Vec<String> = self.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mark = if query.is_empty() { "" } else { "?" };
+        format!("{methods} {}{mark}{}", self.path, query.join("&"))
+    }
+}
+
 /// A prepaid quantity, for sale.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Package {

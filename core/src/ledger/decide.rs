@@ -17,6 +17,7 @@ use super::{
     leasing::{self, Wish},
     renewal::{self, Sold},
     sale::Sale,
+    series::Hours,
     settling, subscription, ticking,
     till::{Register, Till},
     usage::Source,
@@ -46,6 +47,8 @@ pub struct Decision {
     pub till: Option<Till>,
     /// The same for the register, which is never written without the till.
     pub register: Option<Register>,
+    /// Usage of hours that are over: to be added to the store's rows of them and of their days, in one step with the rest.
+    pub hours: Hours,
     /// To be given once all is written.
     pub answer: Answer,
 }
@@ -132,11 +135,15 @@ fn carry_out(
 /// Books usage. What was used in an hour that is over is sealed first.
 fn settle(mut draft: Draft<'_>, batches: &[AccountBatch], at: Timestamp) -> Decision {
     let (settlement, settled) = settling::settle(draft.account(), batches);
-    if let Some(settlement) = settlement {
+    if let Some((settlement, hours)) = settlement {
         if draft.account().desk.till.has_older_usage(at) {
             draft.seal();
         }
-        draft.at_desk(|desk| desk.settle(&settlement, at));
+        draft.at_desk(|desk| {
+            desk.settle(&settlement, at);
+            desk.count(&hours);
+        });
+        draft.hand_over_hours();
     }
     draft.finish(Answer::Settled(settled))
 }
@@ -167,7 +174,7 @@ fn cause(key: &IdempotencyKey, command: &Command) -> Cause {
 }
 
 const fn nothing(answer: Answer) -> Decision {
-    Decision { entries: Vec::new(), till: None, register: None, answer }
+    Decision { entries: Vec::new(), till: None, register: None, hours: Hours::new(), answer }
 }
 
 fn open(mut draft: Draft<'_>, currency: Currency) -> Result<Decision, Refusal> {

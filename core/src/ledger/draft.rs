@@ -13,6 +13,7 @@ use super::{
     entry::{Cause, Entry},
     event::Event,
     leasing::LONGEST_LEASE,
+    series::Hours,
     till::{Desk, Register, Till},
 };
 use crate::time::Timestamp;
@@ -30,6 +31,8 @@ pub(super) struct Draft<'a> {
     till: Option<Till>,
     /// The register, where it changes. It may be large, so who changes the till alone does not copy it.
     register: Option<Register>,
+    /// Usage of hours that are over, for the store.
+    hours: Hours,
     /// How often the till was written so far. `None` where there is none, and none is made.
     written: Option<u64>,
 }
@@ -38,7 +41,15 @@ impl<'a> Draft<'a> {
     /// A draft of what happens to `account` at `at`.
     pub(super) fn new(account: &'a Account, at: Timestamp) -> Self {
         let written = Some(account.desk.till.number).filter(|number| *number > 0);
-        Self { account: Cow::Borrowed(account), at, entries: Vec::new(), till: None, register: None, written }
+        Self {
+            account: Cow::Borrowed(account),
+            at,
+            entries: Vec::new(),
+            till: None,
+            register: None,
+            hours: Hours::new(),
+            written,
+        }
     }
 
     /// The account with all that was appended. What else was changed shows once something is appended.
@@ -81,6 +92,14 @@ impl<'a> Draft<'a> {
             Desk { till: self.till.take().unwrap_or_default(), register: self.register.take().unwrap_or_default() };
         change(&mut desk);
         (self.till, self.register) = (Some(desk.till), Some(desk.register));
+    }
+
+    /// Takes the hours that are over out of the register.
+    pub(super) fn hand_over_hours(&mut self) {
+        let at = self.at;
+        let mut over = Hours::new();
+        self.at_desk(|desk| over = desk.take_hours(at));
+        self.hours.append(&mut over);
     }
 
     fn change_register(&mut self) {
@@ -145,7 +164,7 @@ impl<'a> Draft<'a> {
             let written = register.as_ref().map_or(changed.register, Register::number);
             till = Some(Till { number, after, register: written, at: at.max(changed.at), ..changed });
         }
-        Decision { entries: self.entries, till, register, answer }
+        Decision { entries: self.entries, till, register, hours: self.hours, answer }
     }
 }
 

@@ -23,6 +23,7 @@ mod repricing;
 mod sale;
 mod seal;
 mod seal_text;
+mod series;
 mod settling;
 mod snapshot;
 mod statement;
@@ -48,6 +49,7 @@ pub use report::UsageReport;
 pub use repricing::{Repriced, Repricing};
 pub use sale::Sale;
 pub use seal::{BegunLine, LateUsage, SealedUsage, UsageSealed, WriterRanges};
+pub use series::{Hours, MOST_TALLIES, Series, Step, Tally, UnreadableSeries};
 pub use statement::{
     BadStatement, Overrun, StatedCharge, StatedEntry, StatedTier, Statement, StatementWriter, Unaccounted,
 };

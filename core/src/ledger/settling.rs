@@ -14,6 +14,7 @@ use super::{
     account::{Account, BookedLease},
     command::{AccountBatch, Settled},
     line::RatingLine,
+    series::{Hours, Step},
     usage::{Burn, Charge, Rest, Settlement, Source, UsageLine, WriterBatches},
 };
 use crate::{
@@ -33,6 +34,7 @@ struct Sum<'a> {
     batches: BTreeMap<&'a WriterId, BTreeMap<u64, Window>>,
     usage: BTreeMap<(LeaseId, &'a CredentialKey, Window), Usage>,
     announced: BTreeMap<LeaseId, Usage>,
+    hours: Hours,
 }
 
 /// What the new usage does to the sources that pay for it.
@@ -53,9 +55,9 @@ struct OnLine {
     freed: PerMeter<u64>,
 }
 
-/// Decides about `batches`. The settlement is `None` when none of them is new.
-pub(super) fn settle(account: &Account, batches: &[AccountBatch]) -> (Option<Settlement>, Settled) {
-    let (sum, settled) = take_new(account, batches);
+/// Decides about `batches`. Beside the settlement stands what it holds by the hour. It is `None` when none of them is new.
+pub(super) fn settle(account: &Account, batches: &[AccountBatch]) -> (Option<(Settlement, Hours)>, Settled) {
+    let (mut sum, settled) = take_new(account, batches);
     if sum.batches.is_empty() {
         return (None, settled);
     }
@@ -75,6 +77,7 @@ pub(super) fn settle(account: &Account, batches: &[AccountBatch]) -> (Option<Set
             None => sources.book_late(account, id, &usage),
         }
     }
+    let hours = std::mem::take(&mut sum.hours);
     let settlement = Settlement {
         charges: charges(account, &sources.lines),
         burns: burns(account, &sources.grants),
@@ -83,7 +86,7 @@ pub(super) fn settle(account: &Account, batches: &[AccountBatch]) -> (Option<Set
         announced: sum.announced.into_iter().collect(),
         returned,
     };
-    (Some(settlement), settled)
+    (Some((settlement, hours)), settled)
 }
 
 /// Sorts out batches that are known, too old, or name a lease that this account never gave.
@@ -108,7 +111,11 @@ fn take_new<'a>(account: &Account, batches: &'a [AccountBatch]) -> (Sum<'a>, Set
         }
         settled.applied += 1;
         sum.batches.entry(writer).or_default().insert(*sequence, batch.window);
+        let hour = Step::Hour.number(batch.window.start());
         for line in &batch.lines {
+            if let Some(lease) = account.desk.lease(line.lease) {
+                sum.hours.entry(hour).or_default().count(&lease.product, line);
+            }
             sum.usage.entry((line.lease, &line.credential, batch.window)).or_default().add(&line.usage);
         }
         for closing in batch.closings.iter().filter(|closing| account.desk.lease(closing.lease).is_some()) {

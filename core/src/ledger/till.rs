@@ -14,6 +14,7 @@ use super::{
     account::BookedLease,
     applied::{Applied, Oldest},
     seal::{Batches, BegunLine, SealedUsage, UsageSealed, WriterRanges, hour_of},
+    series::{self, Hours},
     usage::{LineTerms, Rest, Settlement, Source, UsageLine, WriterBatches},
 };
 use crate::{
@@ -27,12 +28,15 @@ use crate::{
 /// takes. Every other batch has been settled before its lease lapses.
 const LAPSED_KNOWN: Millis = DAY;
 
-/// Names the fields of [`Till`] and [`Register`] and of everything in them, in the stored form.
+/// Names the fields of [`Till`] and of everything in it, in the stored form.
 const FORM: u8 = 1;
+
+/// The same of [`Register`]. Form 1 had no hours.
+const REGISTER_FORM: u8 = 2;
 
 /// A stored row that is not of a form that this version reads.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a stored till or register cannot be read: it is not of form {FORM}, or was cut")]
+#[error("a stored till or register cannot be read: it is not of form {FORM} or {REGISTER_FORM}, or was cut")]
 pub struct UnreadableTill;
 
 /// The till of one account. The default is that of an account that never had one.
@@ -68,6 +72,17 @@ pub struct Register {
     pub(super) applied: Applied,
     /// The batches of the usage that is not sealed yet.
     pub(super) unsealed: Batches,
+    /// What these and other batches hold, by the hour: those that no store was handed yet.
+    pub(super) hours: Hours,
+}
+
+/// A register as it was before hours were counted.
+#[derive(Deserialize)]
+struct RegisterOfForm1 {
+    number: u64,
+    lapsed: BTreeMap<LeaseId, BookedLease>,
+    applied: Applied,
+    unsealed: Batches,
 }
 
 /// Both, as commands change them.
@@ -77,13 +92,12 @@ pub(super) struct Desk {
     pub(super) register: Register,
 }
 
-fn written<T: Serialize>(row: &T) -> Vec<u8> {
+fn written<T: Serialize>(form: u8, row: &T) -> Vec<u8> {
     // Writing to memory cannot fail, and an empty row is not read.
-    postcard::to_extend(row, vec![FORM]).unwrap_or_default()
+    postcard::to_extend(row, vec![form]).unwrap_or_default()
 }
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, UnreadableTill> {
-    let (_, bytes) = bytes.split_first().filter(|(form, _)| **form == FORM).ok_or(UnreadableTill)?;
     postcard::from_bytes(bytes).map_err(|_| UnreadableTill)
 }
 
@@ -120,7 +134,7 @@ impl Till {
 
     /// The stored form: a number that names it, then postcard. Pinned by a test.
     pub fn to_bytes(&self) -> Vec<u8> {
-        written(self)
+        written(FORM, self)
     }
 
     /// Reads what [`Self::to_bytes`] wrote.
@@ -128,7 +142,10 @@ impl Till {
     /// # Errors
     /// The bytes are not those of a till of this form. There is nothing to take in its place: it is the only copy.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, UnreadableTill> {
-        read(bytes)
+        match bytes.split_first() {
+            Some((&FORM, bytes)) => read(bytes),
+            _ => Err(UnreadableTill),
+        }
     }
 
     /// What each source has set aside for open leases.
@@ -174,17 +191,29 @@ impl Register {
         self.number
     }
 
-    /// The stored form, as that of a till.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        written(self)
+    /// What was counted in hours that no store was handed yet.
+    pub const fn hours(&self) -> &Hours {
+        &self.hours
     }
 
-    /// Reads what [`Self::to_bytes`] wrote.
+    /// The stored form, as that of a till.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        written(REGISTER_FORM, self)
+    }
+
+    /// Reads what [`Self::to_bytes`] wrote, and a register of form 1.
     ///
     /// # Errors
-    /// The bytes are not those of a register of this form.
+    /// The bytes are not those of a register of these forms.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, UnreadableTill> {
-        read(bytes)
+        match bytes.split_first() {
+            Some((&REGISTER_FORM, bytes)) => read(bytes),
+            Some((1, bytes)) => {
+                let RegisterOfForm1 { number, lapsed, applied, unsealed } = read(bytes)?;
+                Ok(Self { number, lapsed, applied, unsealed, hours: Hours::new() })
+            }
+            _ => Err(UnreadableTill),
+        }
     }
 }
 
@@ -277,6 +306,18 @@ impl Desk {
             leased: lease.since,
             usage: line.usage,
         });
+    }
+
+    /// Counts by the hour what batches hold that are booked.
+    pub(super) fn count(&mut self, hours: &Hours) {
+        for (hour, series) in hours {
+            self.register.hours.entry(*hour).or_default().merge(series);
+        }
+    }
+
+    /// Takes out the hours that are over, for the store.
+    pub(super) fn take_hours(&mut self, at: Timestamp) -> Hours {
+        series::take_over(&mut self.register.hours, at)
     }
 
     /// Ends leases that nobody accounts for any more.

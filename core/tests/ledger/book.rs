@@ -196,5 +196,5 @@ pub(crate) fn package(price: &str, quantities: &[(Meter, u64)]) -> PackageTerms 
 }
 
 pub(crate) fn line(lease: LeaseId, usage: Usage) -> Line {
-    Line { account: id::<AccountId>("a"), credential: id("k"), product: id("p"), lease, usage }
+    Line { account: id::<AccountId>("a"), credential: id("k"), product: id("p"), lease, usage, shares: Vec::new() }
 }

@@ -57,6 +57,7 @@ mod messages;
 mod money;
 mod offers;
 mod repricing;
+mod series;
 mod settlement;
 mod size;
 mod statement;

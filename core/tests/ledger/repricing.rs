@@ -188,7 +188,8 @@ impl Sold {
     }
 
     fn settle(&mut self, product: &ProductId, lease: LeaseId, usage: Usage) {
-        let line = Line { account: id("a"), credential: id("k"), product: product.clone(), lease, usage };
+        let line =
+            Line { account: id("a"), credential: id("k"), product: product.clone(), lease, usage, shares: Vec::new() };
         let closings = vec![Closing { account: id("a"), lease, total: usage }];
         let batch = AccountBatch { closings, ..self.book.batch(vec![line]) };
         assert_eq!(self.book.settle_all(vec![batch]).applied, 1);

@@ -130,7 +130,8 @@ fn lease(book: &mut Book, product: &Product, account: &AccountId, each: &Usage, 
 fn settle(book: &mut Book, product: &Product, held: &Held) {
     let (usage, lease) = (held.spent(), held.lease().id);
     let (account, credential) = ("a".parse::<AccountId>().unwrap(), "k".parse().unwrap());
-    let line = Line { account: account.clone(), credential, product: product.id.clone(), lease, usage };
+    let line =
+        Line { account: account.clone(), credential, product: product.id.clone(), lease, usage, shares: Vec::new() };
     let id = BatchId { writer: "w".parse().unwrap(), sequence: book.written };
     let closings = vec![Closing { account, lease, total: usage }];
     let batch = AccountBatch { id, window: Window::of(START), lines: vec![line], closings };

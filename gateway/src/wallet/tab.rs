@@ -5,13 +5,14 @@
 //! place as long as that is not booked; so a lease ends in its time, however long its calls last.
 
 use farebox_core::{
-    id::{CredentialKey, LeaseId},
+    id::LeaseId,
     lease::Held,
     meter::{Meter, Usage},
+    statuses::Statuses,
     time::Timestamp,
 };
 
-use super::Wallet;
+use super::{User, Wallet};
 
 /// How many bytes are set aside for a stream at once: a part of what is left, and at least and at most so many.
 const LEAST_STEP: u64 = 64 << 10;
@@ -69,20 +70,20 @@ impl Wallet {
     pub(crate) fn flow(
         &mut self,
         tab: &mut Tab,
-        credential: &CredentialKey,
+        user: User<'_>,
         flowed: &Usage,
         way: Meter,
         now: Timestamp,
     ) -> Option<u64> {
-        self.rehome(tab, credential, flowed, now);
+        self.rehome(tab, user, flowed, now);
         if !tab.is_away && self.pocket(tab.lease).is_some_and(|pocket| pocket.held.lasts(now)) {
-            self.book(tab, credential, flowed);
+            self.book(tab, user, flowed);
             if let Some(room) = self.extend(tab, flowed, way) {
                 return Some(room);
             }
             // It is spent; another may be in use, or stand by.
             if let Some(next) = self.in_use(tab, now).filter(|next| *next != tab.lease) {
-                self.carry(tab, credential, flowed, next);
+                self.carry(tab, user, flowed, next);
                 if let Some(room) = self.extend(tab, flowed, way) {
                     return Some(room);
                 }
@@ -94,9 +95,15 @@ impl Wallet {
     }
 
     /// Books what an admitted call turned out to be: `flowed` in all. One that ends again adds what it has moved since, as far as
-    /// a lease is in use; its call is booked.
-    pub(crate) fn finish(&mut self, tab: &mut Tab, credential: &CredentialKey, flowed: &Usage, now: Timestamp) {
-        self.rehome(tab, credential, flowed, now);
+    /// a lease is in use; its call is booked. `statuses` counts how it was answered.
+    pub(crate) fn finish(
+        &mut self,
+        tab: &mut Tab,
+        user: User<'_>,
+        (flowed, statuses): (&Usage, &Statuses),
+        now: Timestamp,
+    ) {
+        self.rehome(tab, user, flowed, now);
         if tab.is_away {
             return;
         }
@@ -107,19 +114,19 @@ impl Wallet {
         if let Some(pocket) = self.pocket(tab.lease) {
             pocket.held.finish(&Usage { calls, ..fresh });
             pocket.held.release(&tab.granted.less(&tab.booked));
-            pocket.note(credential, &fresh);
+            pocket.note(user, &fresh, statuses);
         }
         tab.booked.add(&fresh);
         tab.is_away = true;
     }
 
     /// Lets a call go over to the lease in use where its own has ended, or where it goes on after all.
-    fn rehome(&mut self, tab: &mut Tab, credential: &CredentialKey, flowed: &Usage, now: Timestamp) {
+    fn rehome(&mut self, tab: &mut Tab, user: User<'_>, flowed: &Usage, now: Timestamp) {
         if !tab.is_away && self.pocket(tab.lease).is_some_and(|pocket| pocket.held.lasts(now)) {
             return;
         }
         if let Some(next) = self.in_use(tab, now) {
-            self.carry(tab, credential, flowed, next);
+            self.carry(tab, user, flowed, next);
         }
     }
 
@@ -130,7 +137,7 @@ impl Wallet {
         self.current.as_ref().filter(|pocket| pocket.held.pays_for(units, now)).map(|pocket| pocket.held.lease().id)
     }
 
-    fn carry(&mut self, tab: &mut Tab, credential: &CredentialKey, flowed: &Usage, next: LeaseId) {
+    fn carry(&mut self, tab: &mut Tab, user: User<'_>, flowed: &Usage, next: LeaseId) {
         let with_place = tab.booked.calls == 0;
         let unbooked = Usage { calls: 0, units: tab.granted.units, uncharged: 0, ..flowed.less(&tab.booked) };
         if let Some(pocket) = self.pocket(tab.lease).filter(|_| !tab.is_away) {
@@ -146,25 +153,25 @@ impl Wallet {
         tab.granted = Usage { calls: 0, units: tab.granted.units, uncharged: 0, ..*flowed };
         // No lease has room for all of an upload that is not answered: it would eat up one after the other.
         if is_full {
-            self.note(tab, credential, flowed);
+            self.note(tab, user, flowed);
         }
     }
 
     /// Books what went through since the last time, unless it may come to nothing.
-    fn book(&mut self, tab: &mut Tab, credential: &CredentialKey, flowed: &Usage) {
+    fn book(&mut self, tab: &mut Tab, user: User<'_>, flowed: &Usage) {
         let unbooked = flowed.ingress_bytes.saturating_sub(tab.booked.ingress_bytes);
         if flowed.calls > 0 || unbooked >= FREE_UPLOAD {
-            self.note(tab, credential, flowed);
+            self.note(tab, user, flowed);
         }
     }
 
-    fn note(&mut self, tab: &mut Tab, credential: &CredentialKey, flowed: &Usage) {
+    fn note(&mut self, tab: &mut Tab, user: User<'_>, flowed: &Usage) {
         let fresh = flowed.less(&tab.booked);
         self.seen.add(&fresh);
         self.unsent += fresh.calls;
         if let Some(pocket) = self.pocket(tab.lease) {
             pocket.held.book(&fresh);
-            pocket.note(credential, &fresh);
+            pocket.note(user, &fresh, &Statuses::NONE);
         }
         tab.booked.add(&fresh);
     }

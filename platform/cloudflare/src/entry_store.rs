@@ -6,10 +6,11 @@
 //!
 //! The till stands in the row of number 0, with its own number in the place of the time; the register in those of -1, -2 and so
 //! on, each with the number of the till that it was written with. So one statement writes entries, till and register, or nothing.
+//! Rows of usage by time stand far below, under numbers of their own.
 
-use std::cell::Cell;
+use std::{cell::Cell, ops::RangeInclusive};
 
-use farebox_books::{Change, EntryStore, News, PAGE, WriteError};
+use farebox_books::{Change, EntryStore, News, PAGE, SERIES_BELOW, SeriesRow, WriteError};
 use farebox_core::{
     id::AccountId,
     ledger::{Entry, Register, Till},
@@ -148,9 +149,9 @@ impl EntryStore for SqlEntryStore {
     }
 
     async fn register(&self, _account: &AccountId) -> Result<Option<Register>, Fault> {
-        let statement = "SELECT body FROM entries WHERE seq < 0 AND at = (SELECT at FROM entries WHERE seq = -1) \
-                         ORDER BY seq DESC";
-        let parts = self.blobs(statement, Vec::new())?;
+        let statement = "SELECT body FROM entries WHERE seq < 0 AND seq > ? \
+                         AND at = (SELECT at FROM entries WHERE seq = -1) ORDER BY seq DESC";
+        let parts = self.blobs(statement, vec![clamped(SERIES_BELOW)])?;
         let register = (!parts.is_empty()).then(|| Register::from_bytes(&parts.concat())).transpose();
         register.map_err(|error| unreadable("the register", &error))
     }
@@ -164,17 +165,38 @@ impl EntryStore for SqlEntryStore {
         let mut written = change.replaces;
         let mut chunks = change.entries.chunks(INSERTED_AT_ONCE);
         loop {
-            let entries = chunks.next();
-            rows.extend(entries.into_iter().flatten().map(entry));
+            let entries = chunks.next().unwrap_or_default();
+            rows.extend(entries.iter().map(entry));
             if rows.is_empty() {
-                return Ok(());
+                break;
             }
             if self.insert(std::mem::take(&mut rows), (after, written), change.till.is_some())? == 0 {
                 return Err(WriteError::Conflict);
             }
-            after += entries.map_or(0, <[Entry]>::len) as u64;
+            after += entries.len() as u64;
             written = change.till.map_or(written, Till::number);
         }
+        for series in change.series.chunks(INSERTED_AT_ONCE) {
+            if self.insert(series.iter().map(|row| series_row(row, written)).collect(), (after, written), true)? == 0 {
+                return Err(WriteError::Conflict);
+            }
+        }
+        Ok(())
+    }
+
+    async fn series(&self, _account: &AccountId, numbers: RangeInclusive<i64>) -> Result<Vec<SeriesRow>, Fault> {
+        let statement = "SELECT seq, body FROM entries WHERE seq BETWEEN ? AND ? ORDER BY seq";
+        let rows = self.rows(statement, vec![clamped(*numbers.start()), clamped(*numbers.end())])?;
+        let row = |row: Vec<SqlStorageValue>| match <[SqlStorageValue; 2]>::try_from(row) {
+            Ok([SqlStorageValue::Integer(number), SqlStorageValue::Blob(bytes)]) => Ok(SeriesRow { number, bytes }),
+            other => Err(unreadable("usage by time", &format!("{other:?} where a row should be"))),
+        };
+        rows.into_iter().map(row).collect()
+    }
+
+    async fn forget_series(&self, _account: &AccountId, numbers: RangeInclusive<i64>) -> Result<(), Fault> {
+        let statement = "DELETE FROM entries WHERE seq BETWEEN ? AND ?";
+        self.rows(statement, vec![clamped(*numbers.start()), clamped(*numbers.end())]).map(drop)
     }
 
     async fn take_nonce(
@@ -200,6 +222,11 @@ fn desk_rows(change: Change<'_>) -> Vec<Row> {
         rows.extend((1..).zip(bytes.chunks(PART)).map(part));
     }
     rows
+}
+
+/// A row of usage by time, written with the till of a number.
+fn series_row(row: &SeriesRow, till: u64) -> Row {
+    (clamped(row.number), number(till), row.bytes.clone())
 }
 
 /// The numbers that JavaScript holds exactly.

@@ -118,6 +118,7 @@ mod tests {
             product: "demo".parse().unwrap(),
             lease: LeaseId(7),
             usage,
+            shares: Vec::new(),
         };
         let closing = Closing { account: line.account.clone(), lease: line.lease, total: usage };
         Batch { lines: vec![line; lines], closings: vec![closing] }

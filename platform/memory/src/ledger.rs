@@ -1,9 +1,12 @@
 //! The ledger in memory. Entries, tills and registers are kept as the bytes that other platforms keep. A write can be made to
 //! fail, before or after it took effect, and all of them can be looked at afterwards.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::RangeInclusive,
+};
 
-use farebox_books::{Change, EntryStore, News, PAGE, WriteError, admit, announce, execute, report};
+use farebox_books::{Change, EntryStore, News, PAGE, SeriesRow, WriteError, admit, announce, execute, report};
 use farebox_core::{
     id::AccountId,
     ledger::{Answer, Command, Entry, IdempotencyKey, Refusal, Register, Till},
@@ -44,6 +47,8 @@ pub(crate) struct Book {
     pub(crate) register: Option<Vec<u8>>,
     pub(crate) snapshot: Option<Vec<u8>>,
     pub(crate) month_ends: BTreeMap<u64, Vec<u8>>,
+    /// Rows of usage by time, by their number.
+    series: BTreeMap<i64, Vec<u8>>,
     /// Where they are looked at afterwards.
     writes: Vec<Written>,
     nonces: HashMap<String, Timestamp>,
@@ -60,7 +65,8 @@ impl Memory {
         self.records_writes.set(true);
     }
 
-    /// How many rows of books were written: entries, tills, registers and snapshots are one each.
+    /// How many rows of books were written: entries, tills, registers, snapshots and rows of usage by
+    /// time are one each.
     pub fn rows_written(&self) -> u64 {
         self.rows_written.get()
     }
@@ -149,6 +155,20 @@ impl EntryStore for Memory {
         self.books.borrow().get(account).map_or(Ok(None), Book::register)
     }
 
+    async fn series(&self, account: &AccountId, numbers: RangeInclusive<i64>) -> Result<Vec<SeriesRow>, Fault> {
+        self.up("ledger")?;
+        let books = self.books.borrow();
+        let rows = books.get(account).into_iter().flat_map(|book| book.series.range(numbers.clone()));
+        Ok(rows.map(|(number, bytes)| SeriesRow { number: *number, bytes: bytes.clone() }).collect())
+    }
+
+    async fn forget_series(&self, account: &AccountId, numbers: RangeInclusive<i64>) -> Result<(), Fault> {
+        self.up("ledger")?;
+        let mut books = self.books.borrow_mut();
+        books.entry(account.clone()).or_default().series.retain(|number, _| !numbers.contains(number));
+        Ok(())
+    }
+
     async fn take_nonce(
         &self,
         account: &AccountId,
@@ -174,9 +194,8 @@ impl EntryStore for Memory {
         if !book.is_met_by(change)? {
             return Err(WriteError::Conflict);
         }
-        self.count_rows(
-            change.entries.len() + usize::from(change.till.is_some()) + usize::from(change.register.is_some()),
-        );
+        let desk = usize::from(change.till.is_some()) + usize::from(change.register.is_some());
+        self.count_rows(change.entries.len() + desk + change.series.len());
         book.entries.extend(change.entries.iter().map(Entry::to_bytes));
         if let Some(till) = change.till {
             book.till = Some(till.to_bytes());
@@ -184,6 +203,7 @@ impl EntryStore for Memory {
         if let Some(register) = change.register {
             book.register = Some(register.to_bytes());
         }
+        book.series.extend(change.series.iter().map(|row| (row.number, row.bytes.clone())));
         if self.records_writes.get() {
             let written = Written { version: book.version()?, till: book.till()?, register: book.register()? };
             book.writes.push(written);

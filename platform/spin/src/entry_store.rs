@@ -3,9 +3,11 @@
 //! Invariant: a book cannot fork. A write is one statement that inserts nothing unless the book ends where it was expected to
 //! and the till is the one that was expected. The number of an entry is part of its key, so that of two at the same moment one
 //! fails whole. The till stands in the row of number 0, with its own number in the place of the time, and the register in that of
-//! -1: so one statement writes entries, till and register on both databases.
+//! -1, and rows of usage by time far below: so one statement writes entries, till, register and those on both databases.
 
-use farebox_books::{Change, EntryStore, News, PAGE, WriteError};
+use std::ops::RangeInclusive;
+
+use farebox_books::{Change, EntryStore, News, PAGE, SeriesRow, WriteError};
 use farebox_core::{
     id::AccountId,
     ledger::{Account, Entry, Register, Till},
@@ -177,6 +179,10 @@ impl EntryStore for SqlEntryStore {
         if let Some(register) = change.register {
             values.extend([(-1i64).into(), register.number().into(), register.to_bytes().as_slice().into()]);
         }
+        let written = change.register.map_or(0, Register::number);
+        for row in change.series {
+            values.extend([row.number.into(), written.into(), row.bytes.as_slice().into()]);
+        }
         for entry in change.entries {
             values.extend([entry.seq.into(), entry.at.millis().into(), entry.to_bytes().as_slice().into()]);
         }
@@ -188,6 +194,31 @@ impl EntryStore for SqlEntryStore {
             Outcome::Rows(rows) if rows.len() == count => Ok(()),
             _ => Err(WriteError::Conflict),
         }
+    }
+
+    /// Read as one text as well: `number:digits`, one behind the other.
+    async fn series(&self, account: &AccountId, numbers: RangeInclusive<i64>) -> Result<Vec<SeriesRow>, Fault> {
+        let statement = format!(
+            "SELECT string_agg(CAST(seq AS TEXT) || ':' || {}, ',' ORDER BY seq) FROM farebox_entries \
+             WHERE account = $1 AND seq BETWEEN $2 AND $3",
+            self.database.dialect().hex_body,
+        );
+        let values = [account.as_str().into(), (*numbers.start()).into(), (*numbers.end()).into()];
+        let Some(Value::Text(page)) = self.database.query(&statement, &values).await?.pop() else {
+            return Ok(Vec::new());
+        };
+        let row = |row: &str| {
+            let (number, digits) = row.split_once(':')?;
+            Some(SeriesRow { number: number.parse().ok()?, bytes: from_hex(digits)? })
+        };
+        let rows: Option<Vec<SeriesRow>> = page.split(',').filter(|row| !row.is_empty()).map(row).collect();
+        rows.ok_or_else(|| unreadable(&"usage by time is not hexadecimal"))
+    }
+
+    async fn forget_series(&self, account: &AccountId, numbers: RangeInclusive<i64>) -> Result<(), Fault> {
+        let statement = "DELETE FROM farebox_entries WHERE account = $1 AND seq BETWEEN $2 AND $3";
+        let values = [account.as_str().into(), (*numbers.start()).into(), (*numbers.end()).into()];
+        self.database.query(statement, &values).await.map(drop)
     }
 
     async fn take_nonce(
@@ -216,11 +247,14 @@ fn page_of(page: &str) -> Result<Vec<Entry>, Fault> {
 
 /// An entry out of its bytes in hexadecimal digits.
 fn entry(digits: &str) -> Result<Entry, Fault> {
+    let bytes = from_hex(digits).ok_or_else(|| unreadable(&"it is not hexadecimal"))?;
+    Entry::from_bytes(&bytes).map_err(|error| unreadable(&error))
+}
+
+fn from_hex(digits: &str) -> Option<Vec<u8>> {
     let digit = |digit: u8| char::from(digit).to_digit(16).map(|value| value as u8);
     let pairs = digits.as_bytes().chunks(2);
-    let bytes: Option<Vec<u8>> = pairs.map(|pair| Some(digit(*pair.first()?)? << 4 | digit(*pair.get(1)?)?)).collect();
-    let bytes = bytes.ok_or_else(|| unreadable(&"it is not hexadecimal"))?;
-    Entry::from_bytes(&bytes).map_err(|error| unreadable(&error))
+    pairs.map(|pair| Some(digit(*pair.first()?)? << 4 | digit(*pair.get(1)?)?)).collect()
 }
 
 fn unreadable(detail: &impl ToString) -> Fault {

@@ -64,6 +64,11 @@ export function day(time: string): string {
   return new Intl.DateTimeFormat(language.get(), { dateStyle: "medium" }).format(new Date(time));
 }
 
+/** A day of UTC. */
+export function utcDay(time: string): string {
+  return new Intl.DateTimeFormat(language.get(), { dateStyle: "medium", timeZone: "UTC" }).format(new Date(time));
+}
+
 /** A month such as `2026-11`. */
 export function month(period: string): string {
   const options = { year: "numeric", month: "long", timeZone: "UTC" } as const;

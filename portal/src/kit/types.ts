@@ -128,17 +128,31 @@ export interface Subscription {
 }
 
 /** What was used of a product. */
-export interface UsageRow {
-  product: string;
+/** How calls were answered, by the class of their status. */
+export interface Statuses {
+  "2xx": number;
+  "3xx": number;
+  "4xx": number;
+  "5xx": number;
+}
+
+/** An hour or a day, from its first moment on. */
+export interface SeriesPoint {
+  at: Time;
   calls: number;
   ingress_bytes: number;
   egress_bytes: number;
+  units: number;
+  uncharged: number;
+  statuses: Statuses;
 }
 
-/** A day, from its first moment on. */
-export interface UsagePoint {
-  at: Time;
-  rows: UsageRow[];
+/** Usage by time, and what it is of, where that was told apart. */
+export interface UsageSeries {
+  product?: string;
+  route?: string;
+  credential?: string;
+  points: SeriesPoint[];
 }
 
 export interface Credential {

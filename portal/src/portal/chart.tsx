@@ -1,31 +1,46 @@
-// Usage as bars by uPlot, and the same as a table for who sees no bars.
+// Calls as bars by uPlot, stacked by how they were answered, and the same as a table for who sees no bars.
 
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { Table } from "../kit/controls.tsx";
-import { day, number, t } from "../kit/language.ts";
+import { language, moment, number, t, utcDay } from "../kit/language.ts";
 import { useSignal } from "../kit/signal.ts";
 import { theme } from "../kit/theme.ts";
-import type { UsagePoint } from "../kit/types.ts";
-import { calls } from "./points.ts";
+import type { SeriesPoint } from "../kit/types.ts";
+import { calls, type Every, length } from "./points.ts";
 
 /** How high the chart is, in CSS pixels. */
 const HEIGHT = 220;
 
-/** In seconds: so far beyond its first and last moment the chart goes, for the bars of both. */
-const HALF_A_DAY = 43_200;
+/** What bars are made of, from the ground up; the last is drawn first, and the others over it. */
+const PARTS = [
+  { colour: "--accent", text: "chart.well", of: (point: SeriesPoint) => calls(point) - failed(point) },
+  { colour: "--chart-4xx", text: "chart.4xx", of: (point: SeriesPoint) => point.statuses["4xx"] },
+  { colour: "--bad-fill", text: "chart.5xx", of: (point: SeriesPoint) => point.statuses["5xx"] },
+] as const;
 
-export function Chart(props: { points: UsagePoint[]; caption: string }) {
+function failed({ statuses }: SeriesPoint): number {
+  return statuses["4xx"] + statuses["5xx"];
+}
+
+interface ChartProps {
+  points: SeriesPoint[];
+  every: Every;
+  caption: string;
+}
+
+export function Chart(props: ChartProps) {
+  const { points, every } = props;
   const holder = useRef<HTMLDivElement>(null);
   const chosen = useSignal(theme);
   useEffect(() => {
     const at = holder.current;
     if (!at) return;
-    let chart = draw(at, props.points);
+    let chart = draw(at, points, every);
     const redraw = () => {
       chart.destroy();
-      chart = draw(at, props.points);
+      chart = draw(at, points, every);
     };
     const resized = new ResizeObserver(() => chart.setSize({ width: at.clientWidth, height: HEIGHT }));
     resized.observe(at);
@@ -36,10 +51,17 @@ export function Chart(props: { points: UsagePoint[]; caption: string }) {
       dark.removeEventListener("change", redraw);
       chart.destroy();
     };
-  }, [props.points, chosen]);
-  const used = props.points.filter((point) => calls(point) > 0);
+  }, [points, every, chosen]);
+  const used = points.filter((point) => calls(point) > 0);
   return (
     <>
+      <ul class="chart-parts" aria-hidden="true">
+        {PARTS.map((part, index) => (
+          <li key={part.text} class={`part-${index}`}>
+            {t(part.text)}
+          </li>
+        ))}
+      </ul>
       <div ref={holder} class="chart" aria-hidden="true" />
       <details class="chart-table">
         <summary>{t("chart.as_table")}</summary>
@@ -51,8 +73,13 @@ export function Chart(props: { points: UsagePoint[]; caption: string }) {
             rows={used}
             id={(point) => point.at}
             columns={[
-              { head: t("chart.day"), cell: (point) => day(point.at) },
+              { head: t("chart.time"), cell: (point) => (every === "hour" ? moment(point.at) : utcDay(point.at)) },
               { head: t("chart.calls"), cell: (point) => number(calls(point)), number: true },
+              ...PARTS.map((part) => ({
+                head: t(part.text),
+                cell: (point: SeriesPoint) => number(part.of(point)),
+                number: true,
+              })),
             ]}
           />
         )}
@@ -61,17 +88,22 @@ export function Chart(props: { points: UsagePoint[]; caption: string }) {
   );
 }
 
-function draw(at: HTMLElement, points: UsagePoint[]): uPlot {
-  const colour = (name: string) => resolved(at, name);
+function draw(at: HTMLElement, points: SeriesPoint[], every: Every): uPlot {
   const font = `12px ${getComputedStyle(at).fontFamily}`;
   const bars = uPlot.paths.bars?.({ size: [0.7, 28], radius: 0.15 });
-  const series = {
-    fill: colour("--accent"),
+  // Each part is drawn as high as it and all below it, the highest first.
+  const stacked = PARTS.map((_, index) => {
+    const below = PARTS.slice(0, index + 1);
+    return points.map((point) => below.reduce((sum, part) => sum + part.of(point), 0));
+  });
+  const series = PARTS.map((part) => ({
+    fill: resolved(at, part.colour),
     width: 0,
     points: { show: false },
     ...(bars ? { paths: bars } : {}),
-  };
-  const axis = { stroke: colour("--ink-soft"), font, ticks: { show: false } };
+  }));
+  const axis = { stroke: resolved(at, "--ink-soft"), font, ticks: { show: false } };
+  const half = length(every) / 2_000;
   return new uPlot(
     {
       width: at.clientWidth,
@@ -80,16 +112,16 @@ function draw(at: HTMLElement, points: UsagePoint[]): uPlot {
       cursor: { show: false },
       padding: [8, 8, 0, 0],
       scales: {
-        x: { range: (_, first, last) => [first - HALF_A_DAY, last + HALF_A_DAY] },
+        x: { range: (_, first, last) => [first - half, last + half] },
         y: { range: (_, __, most) => [0, Math.max(4, most * 1.1)] },
       },
       axes: [
-        { ...axis, size: 30, grid: { show: false }, values: (_, times) => times.map((time) => tick(time)) },
-        { ...axis, size: 56, grid: { stroke: colour("--line"), width: 1 }, values: (_, all) => all.map(count) },
+        { ...axis, size: 30, grid: { show: false }, values: (_, times) => times.map((time) => tick(time, every)) },
+        { ...axis, size: 56, grid: { stroke: resolved(at, "--line"), width: 1 }, values: (_, all) => all.map(count) },
       ],
-      series: [{}, series],
+      series: [{}, ...series.reverse()],
     },
-    [points.map((point) => Date.parse(point.at) / 1000), points.map(calls)],
+    [points.map((point) => Date.parse(point.at) / 1000), ...stacked.reverse()],
     at,
   );
 }
@@ -102,9 +134,12 @@ function resolved(at: HTMLElement, name: string): string {
   return colour;
 }
 
-function tick(time: number): string {
-  const options = { month: "numeric", day: "numeric" } as const;
-  return new Intl.DateTimeFormat(document.documentElement.lang, options).format(new Date(time * 1000));
+function tick(time: number, every: Every): string {
+  const options: Intl.DateTimeFormatOptions =
+    every === "hour"
+      ? { month: "numeric", day: "numeric", hour: "numeric" }
+      : { month: "numeric", day: "numeric", timeZone: "UTC" };
+  return new Intl.DateTimeFormat(language.get(), options).format(new Date(time * 1000));
 }
 
 function count(value: number): string {

@@ -4,20 +4,22 @@ import { get, list } from "../kit/api.ts";
 import { number, t } from "../kit/language.ts";
 import { Link } from "../kit/path.tsx";
 import { Empty, Loaded, useRemote } from "../kit/remote.tsx";
-import type { Balance, Credential, Grant, Statement, UsagePoint } from "../kit/types.ts";
+import type { Balance, Credential, Grant, SeriesPoint, Statement } from "../kit/types.ts";
 import { money } from "../kit/words.ts";
 import { Chart } from "./chart.tsx";
 import { Head } from "./frame.tsx";
 import { running } from "./grants.ts";
 import { Gauge, Money, Standing } from "./left.tsx";
-import { calls, DAYS_SHOWN, daily } from "./points.ts";
+import { ALL, calls, DAYS_SHOWN, type Stretch, total } from "./points.ts";
 import type { PageProps } from "./portal.tsx";
 import { spentIn } from "./spending.ts";
+
+const SHOWN: Stretch = { every: "day", count: DAYS_SHOWN };
 
 interface Seen {
   balance: Balance;
   grants: Grant[];
-  points: UsagePoint[];
+  points: SeriesPoint[];
   keys: Credential[];
   spent: string | null;
 }
@@ -71,7 +73,7 @@ export function Overview({ account }: PageProps) {
               </section>
               <section class="card">
                 <h2>{t("overview.chart")}</h2>
-                <Chart points={points} caption={t("overview.chart")} />
+                <Chart points={points} every={SHOWN.every} caption={t("overview.chart")} />
               </section>
             </>
           );
@@ -100,7 +102,7 @@ async function look(id: string): Promise<Seen> {
   const [balance, grants, points, keys, statement] = await Promise.all([
     get<Balance>(`${at}/balance`),
     list<Grant>(`${at}/grants`),
-    daily(id, DAYS_SHOWN, Date.now()),
+    total(id, SHOWN, ALL, Date.now()),
     list<Credential>(`${at}/credentials`),
     thisMonth(at),
   ]);

@@ -81,6 +81,16 @@ export const VIEWS: View[] = [
   { name: "overview-loading", path: "portal/", set: { silent: true } },
   { name: "overview-error", path: "portal/", set: { broken: true }, fails: true },
   { name: "usage", path: "portal/usage" },
+  {
+    name: "usage-of-a-key",
+    path: "portal/usage",
+    act: async (page) => {
+      await page.locator("header select").last().selectOption("week");
+      await page.locator(".filters select").last().selectOption({ index: 1 });
+      await page.locator(".chart-table summary").click();
+      await page.waitForFunction(() => document.querySelector(".skeleton") === null);
+    },
+  },
   { name: "usage-empty", path: "portal/usage", set: { state: "empty" } },
   { name: "keys", path: "portal/keys" },
   { name: "keys-empty", path: "portal/keys", set: { state: "empty" } },

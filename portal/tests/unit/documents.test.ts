@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Grant, UsagePoint } from "../../src/kit/types.ts";
+import type { Grant, SeriesPoint } from "../../src/kit/types.ts";
 import { running } from "../../src/portal/grants.ts";
 import { tokenOf } from "../../src/portal/link.ts";
-import { added, calls, daysBack } from "../../src/portal/points.ts";
+import { added, calls, moments, nothing } from "../../src/portal/points.ts";
 import { standing } from "../../src/portal/standing.ts";
 import { operations } from "../../src/storefront/openapi.ts";
 import { matches } from "../../src/storefront/search.ts";
@@ -31,21 +31,20 @@ test("a token is taken from the link of a mail only", () => {
   for (const other of ["", "#/sign-in", "#/keys?token=abc", "#token=abc"]) assert.equal(tokenOf(other), null, other);
 });
 
-test("days begin at midnight in UTC, and sums are by product, the busiest first", () => {
-  assert.deepEqual(daysBack(2, NOW), ["2026-11-29T00:00:00Z", "2026-11-30T00:00:00Z"]);
-  const row = (product: string, calls: number) => ({ product, calls, ingress_bytes: 1, egress_bytes: 2 });
-  const points: UsagePoint[] = [
-    { at: "2026-11-29T00:00:00Z", rows: [row("a", 3)] },
-    { at: "2026-11-30T00:00:00Z", rows: [row("a", 4), row("b", 9)] },
-  ];
-  assert.deepEqual(points.map(calls), [3, 13]);
-  assert.deepEqual(
-    added(points).map((sum) => [sum.product, sum.calls, sum.egress_bytes]),
-    [
-      ["b", 9, 2],
-      ["a", 7, 4],
-    ],
-  );
+test("hours and days are those of UTC, up to now, and each has its calls, charged or not", () => {
+  assert.deepEqual(moments({ every: "day", count: 2 }, NOW), ["2026-11-29T00:00:00Z", "2026-11-30T00:00:00Z"]);
+  assert.deepEqual(moments({ every: "hour", count: 2 }, NOW), ["2026-11-30T12:00:00Z", "2026-11-30T13:00:00Z"]);
+  const point = (charged: number, failed: number): SeriesPoint => {
+    const empty = nothing("2026-11-30T00:00:00Z");
+    return {
+      ...empty,
+      calls: charged,
+      uncharged: failed,
+      statuses: { ...empty.statuses, "2xx": charged, "5xx": failed },
+    };
+  };
+  const sum = added([point(3, 0), point(4, 2)]);
+  assert.deepEqual([calls(sum), sum.uncharged, sum.statuses["2xx"], sum.statuses["5xx"]], [9, 2, 7, 2]);
 });
 
 test("a key stands as its document says", () => {

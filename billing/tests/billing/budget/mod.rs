@@ -106,6 +106,7 @@ impl Shop {
                 product: "use".parse().unwrap(),
                 lease: held.0,
                 usage: Usage { calls, ..Usage::default() },
+                shares: Vec::new(),
             });
         }
         let id = BatchId { writer: instance.writer.clone(), sequence: instance.sequence };

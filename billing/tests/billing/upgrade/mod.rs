@@ -112,6 +112,7 @@ fn written() -> Memory {
                 product: product.parse().unwrap(),
                 lease,
                 usage: usage(10 + hour),
+                shares: Vec::new(),
             };
             let closing = Closing { account: account(), lease, total: usage(10 + hour) };
             let closings = if is_open { Vec::new() } else { vec![closing] };

@@ -42,6 +42,7 @@ pub(in crate::admin) enum Name {
     ListEntries,
     RestoreEntries,
     ShowUsage,
+    ShowUsageSeries,
     ListUsageEvents,
     ListStatements,
     ShowStatement,

@@ -10,6 +10,7 @@ mod plain_keys;
 mod prices;
 mod publishing;
 mod restore;
+mod series;
 pub(crate) mod shop;
 mod table;
 mod webhooks;
@@ -196,6 +197,7 @@ fn what_cannot_be_booked_is_refused_and_moves_nothing() {
         "/leases",
         "/entries",
         "/usage",
+        "/usage/series",
         "/credentials",
         "/subscriptions",
         "/terms",
@@ -314,6 +316,10 @@ fn what_cannot_be_understood_is_said_to_be_so() {
         ("POST", &format!("accounts/{bob}/credentials"), "{\"products\": \"echo\"}"),
         ("GET", &format!("accounts/{bob}/usage?from=yesterday"), ""),
         ("GET", &format!("accounts/{bob}/usage?from=2026-02-01T00:00:00Z&to=2026-01-01T00:00:00Z"), ""),
+        ("GET", &format!("accounts/{bob}/usage/series?every=week"), ""),
+        ("GET", &format!("accounts/{bob}/usage/series?by=colour"), ""),
+        ("GET", &format!("accounts/{bob}/usage/series?product=a+b"), ""),
+        ("GET", &format!("accounts/{bob}/usage/series?credential=a+b"), ""),
         ("GET", "accounts?limit=0", ""),
         ("GET", &format!("accounts/{bob}/entries?cursor=x"), ""),
     ] {

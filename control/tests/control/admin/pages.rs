@@ -100,7 +100,7 @@ impl World {
     fn settle(&self, product: &str, lease: LeaseId, calls: u64) {
         let (account, usage): (AccountId, _) = (self.bob.parse().unwrap(), Usage { calls, ..Usage::default() });
         let (credential, product) = ("ak_1".parse().unwrap(), product.parse().unwrap());
-        let line = Line { account: account.clone(), credential, product, lease, usage };
+        let line = Line { account: account.clone(), credential, product, lease, usage, shares: Vec::new() };
         let batch = AccountBatch {
             id: BatchId { writer: "w".parse().unwrap(), sequence: self.next() as u64 },
             window: Window::of(self.shop.memory.now()),
@@ -201,7 +201,7 @@ fn change_of(pattern: &str) -> Change {
                 world.settle("m01", LeaseId(id), 0);
             }
         },
-        "accounts/{id}/usage" => |world, _| world.use_another(),
+        "accounts/{id}/usage" | "accounts/{id}/usage/series" => |world, _| world.use_another(),
         "accounts/{id}/usage/events" => |world, _| {
             world.use_another();
             assert!(matches!(world.execute(&Command::Seal), Answer::Ticked { .. }));

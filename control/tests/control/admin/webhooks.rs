@@ -141,6 +141,7 @@ fn use_on_no_lease(shop: &Shop, account: &str) {
         product: "echo".parse().unwrap(),
         lease: LeaseId(999),
         usage: Usage { calls: 1, ..Usage::default() },
+        shares: Vec::new(),
     };
     let batch = Batch { lines: vec![line], closings: Vec::new() };
     let id = BatchId { writer: "w".parse().unwrap(), sequence: 0 };

@@ -1,5 +1,9 @@
 //! What is charged: by the answer's status, as the product says, and what is not gives its place back.
 
+use farebox_core::{ledger::Step, meter::Meter};
+use farebox_gateway::{Flow, Flowed};
+use farebox_ports::reports::{SeriesAsked, SeriesBy, StatusCounts, UsageSeries};
+
 use super::*;
 
 /// Calls `product` once for each of these outcomes; how many calls its account was charged.
@@ -73,4 +77,69 @@ fn what_is_not_charged_is_counted_once_whatever_the_order_of_its_batches() {
     let Usage { calls, uncharged, .. } = deployment.used();
     assert_eq!((calls, uncharged), (1, 3));
     assert_eq!(deployment.balance().0, "9.998", "nobody pays for them");
+}
+
+/// What is shown of a product by time: how much, and how it was answered, route by route.
+fn by_route(deployment: &Deployment) -> Vec<(String, u64, u64, [u64; 4])> {
+    let query = Query::Series(SeriesAsked {
+        every: Step::Day,
+        from: Timestamp::default(),
+        until: START.plus(DAY),
+        by: SeriesBy::Route,
+        product: None,
+        route: None,
+        credential: None,
+    });
+    let Report::Series(series) = now(deployment.memory.report(&deployment.account, &query)).unwrap().unwrap() else {
+        panic!()
+    };
+    let row = |series: UsageSeries| {
+        let [ref point] = series.points[..] else { panic!("one day: {series:?}") };
+        let StatusCounts { successful, redirected, client_errors, server_errors } = point.statuses;
+        let statuses = [successful, redirected, client_errors, server_errors];
+        (series.route.unwrap(), point.calls, point.uncharged, statuses)
+    };
+    series.into_iter().map(row).collect()
+}
+
+#[test]
+fn each_call_is_shown_once_by_its_route_and_its_answer() {
+    let deployment = Deployment::new("10.00");
+    let instance = deployment.instance(1);
+    let outcomes = [
+        Outcome::Answered(200),
+        Outcome::Answered(204),
+        Outcome::Answered(304),
+        Outcome::Answered(404),
+        Outcome::Answered(503),
+        Outcome::Unanswered,
+        Outcome::Abandoned,
+    ];
+    for path in ["/leased", "/picky", "/leased"] {
+        for outcome in outcomes {
+            let forward = send(&instance, &deployment.signed(path, "hush")).unwrap();
+            instance.finish(forward.call, outcome, 0, 0, START);
+        }
+        now(instance.flush());
+        deployment.settle();
+        deployment.settle();
+    }
+    let expected = [("ANY /leased".to_owned(), 10, 4, [4, 2, 2, 4]), ("ANY /picky".to_owned(), 3, 4, [2, 1, 1, 2])];
+    assert_eq!(by_route(&deployment), expected);
+}
+
+#[test]
+fn a_stream_that_was_booked_while_it_went_is_shown_as_one_call_with_its_answer() {
+    let deployment = Deployment::new("10.00");
+    let instance = deployment.instance(1);
+    let forward = send(&instance, &deployment.signed("/leased", "hush")).unwrap();
+    let flowed = Flowed { ingress_bytes: 0, egress_bytes: 5_000, outcome: Outcome::Answered(200) };
+    assert_eq!(instance.flow(forward.call, flowed, Meter::EgressBytes, START), Flow::Go(u64::MAX));
+    now(instance.flush());
+    deployment.settle();
+    assert_eq!(by_route(&deployment), [("ANY /leased".to_owned(), 1, 0, [0; 4])], "it has not ended");
+    instance.finish(forward.call, Outcome::Answered(200), 0, 5_000, START);
+    now(instance.flush());
+    deployment.settle();
+    assert_eq!(by_route(&deployment), [("ANY /leased".to_owned(), 1, 0, [1, 0, 0, 0])]);
 }

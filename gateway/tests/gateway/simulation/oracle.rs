@@ -22,6 +22,7 @@
 //! - an instance that lives has put all that it answered into batches, and what any instance answered is booked or on the
 //!   statement as unaccounted (rule 3);
 //! - what was charged and forgiven is what the whole usage of each rating line costs, worked out unit by unit (rule 5);
+//! - what is shown by time is what is shown in all, product by product (rule 2);
 //! - no lease is open and nothing is set aside (rule 7), and another settlement run changes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,11 +31,15 @@ use farebox_billing::settlement;
 use farebox_books::{Accounts, EntryStore, ask};
 use farebox_core::{
     id::{AccountId, LeaseId, WriterId},
-    ledger::{Answer, Command, verify},
+    ledger::{Answer, Command, Step, verify},
     meter::Usage,
     money::Micros,
+    time::{DAY, Timestamp},
 };
-use farebox_ports::{KeyValue, Ledger, UsageJournal, keys};
+use farebox_ports::{
+    KeyValue, Ledger, UsageJournal, keys,
+    reports::{Query, Report, Reports, SeriesAsked, SeriesBy, UsageRow, UsageSeries},
+};
 
 use super::{
     catalog::COUNTED,
@@ -144,6 +149,7 @@ impl Oracle {
                 self.judge_steady(&reading);
             }
             self.judge_usage(id, &reading);
+            judge_series(ports, id);
             let of = |amounts: &BTreeMap<AccountId, i64>| amounts.get(id).copied().unwrap_or(0);
             reading.judge_money(of(&self.paid), of(&self.corrected));
             assert_eq!(reading.account.leases().count(), 0, "every lease has ended");
@@ -179,6 +185,33 @@ impl Oracle {
             let (bought, back) = (of(&reading.bought), of(&reading.given_back));
             assert!(product != "pack" || total <= bought + back, "{total} answered of {bought}, {back} given back");
         }
+    }
+}
+
+/// What is shown of usage by time is what is shown of it in all.
+fn judge_series(ports: &Faulty, id: &AccountId) {
+    let ask = |query: &Query| now(ports.memory.report(id, query)).unwrap().unwrap();
+    let (from, until) = (Timestamp::default(), ports.real().plus(400 * DAY));
+    let Report::Usage(rows) = ask(&Query::Usage { from, until: Timestamp::MAX }) else { panic!() };
+    let all: BTreeMap<String, [u64; 5]> = rows
+        .iter()
+        .map(|UsageRow { product, usage: used }| {
+            (product.to_string(), [used.calls, used.ingress_bytes, used.egress_bytes, used.units, used.uncharged])
+        })
+        .collect();
+    for every in [Step::Hour, Step::Day] {
+        let by = SeriesBy::Product;
+        let asked = SeriesAsked { every, from, until, by, product: None, route: None, credential: None };
+        let Report::Series(series) = ask(&Query::Series(asked)) else { panic!() };
+        let mut shown: BTreeMap<String, [u64; 5]> = BTreeMap::new();
+        for UsageSeries { product, points, .. } in series {
+            let sum = shown.entry(product.unwrap()).or_default();
+            for used in points {
+                let used = [used.calls, used.ingress_bytes, used.egress_bytes, used.units, used.uncharged];
+                sum.iter_mut().zip(used).for_each(|(sum, more)| *sum += more);
+            }
+        }
+        assert_eq!(shown, all, "what {id} is shown by the {every:?}");
     }
 }
 

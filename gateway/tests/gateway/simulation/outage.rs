@@ -71,6 +71,7 @@ fn behind(account: &AccountId) -> Faulty {
         product: "pack".parse().unwrap(),
         lease: lease(&ports, account, &writer),
         usage: Usage { calls: 1, ..Usage::default() },
+        shares: Vec::new(),
     };
     let batch = Batch { lines: vec![line], closings: Vec::new() };
     for sequence in 0..PAGES * 1_000 {
