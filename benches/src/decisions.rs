@@ -176,6 +176,7 @@ fn lease(writer: u64) -> Result<Command> {
         units_of_call: 0,
         lasting: 2 * MINUTE,
         while_plenty: 0,
+        limited: None,
     })
 }
 

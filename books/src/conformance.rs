@@ -141,6 +141,7 @@ pub async fn check_crowd_of_leases<L: Ledger>(instances: &[L], account: &Account
             units_of_call: 0,
             lasting: MINUTE,
             while_plenty: 0,
+            limited: None,
         };
         (0..EACH).map(move |_| {
             let command = command.clone();

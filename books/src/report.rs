@@ -6,17 +6,20 @@
 
 use farebox_core::{
     catalog::Catalog,
-    id::{AccountId, ProductId},
+    id::{AccountId, CredentialKey, ProductId},
     ledger::{
-        Account, BookedLease, Command, Entry, GrantRow as Row, Refusal, Repriced, Repricing, Source, StatementWriter,
-        Subscription, UsageReport, command::AccountTerms,
+        Account, BookedLease, Command, Entry, GrantRow as Row, LimitCounter, Refusal, Repriced, Repricing, Source,
+        StatementWriter, Subscription, UsageReport, command::AccountTerms,
     },
     money::Currency,
     time::Timestamp,
 };
 use farebox_ports::{
     Fault,
-    reports::{BalanceReport, GrantRow, LeaseRow, Query, Report, RepricedRow, SubscriptionRow, TermsReport, UsageRow},
+    reports::{
+        BalanceReport, GrantRow, LeaseRow, LimitAmounts, LimitRow, Query, Report, RepricedRow, SpentAmounts,
+        SubscriptionRow, TermsReport, UsageRow,
+    },
 };
 
 use super::{Accounts, EntryStore, PAGE, PORT, ask, execute, last_before};
@@ -42,6 +45,10 @@ pub async fn report<S: EntryStore>(
         Query::Leases => {
             let rows = |account: &Account| account.leases().map(|(id, held)| lease(id.to_string(), held)).collect();
             ask_open(store, accounts, id, |account, _| Report::Leases(rows(account))).await
+        }
+        Query::Limits => {
+            let rows = |account: &Account| account.limit_counters().map(limit).collect();
+            ask_open(store, accounts, id, |account, _| Report::Limits(rows(account))).await
         }
         Query::Subscriptions => {
             let rows = |account: &Account| account.subscriptions().map(subscription).collect();
@@ -197,6 +204,18 @@ fn grant(Row { grant, meter, quota }: Row<'_>) -> GrantRow {
         priority: grant.priority,
         from: grant.from,
         until: grant.until,
+    }
+}
+
+fn limit((credential, counter): (&CredentialKey, &LimitCounter)) -> LimitRow {
+    let LimitCounter { limit, spent, from, .. } = counter;
+    LimitRow {
+        credential: credential.clone(),
+        per: limit.per,
+        from: *from,
+        renews: counter.until(),
+        limit: LimitAmounts { calls: limit.calls, units: limit.units, money: limit.money },
+        spent: SpentAmounts { calls: spent.calls, units: spent.units, money: spent.money },
     }
 }
 

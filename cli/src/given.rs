@@ -5,6 +5,7 @@
 
 use anyhow::{Context, bail, ensure};
 use farebox_core::{
+    credential_limit::{self, CredentialLimit, LimitPeriod},
     money::Micros,
     time::{Millis, Month, Timestamp},
 };
@@ -77,6 +78,39 @@ fn more_than_nothing(text: &str, instead: &str) -> anyhow::Result<Micros> {
     Ok(amount)
 }
 
+/// One amount of a credential's limit, from `calls=1000/day`.
+pub(crate) fn limit(text: &str) -> anyhow::Result<CredentialLimit> {
+    const HOW: &str = "write it like calls=1000/day, units=50000/week or money=20.00/month";
+    let (kind, (amount, per)) =
+        text.split_once('=').and_then(|(kind, rest)| Some((kind, rest.split_once('/')?))).context(HOW)?;
+    let per = [LimitPeriod::Day, LimitPeriod::Week, LimitPeriod::Month].into_iter().find(|it| it.as_str() == per);
+    let mut limit = CredentialLimit { per: per.context(HOW)?, calls: None, units: None, money: None };
+    match kind {
+        "calls" => limit.calls = Some(amount.parse().context(HOW)?),
+        "units" => limit.units = Some(amount.parse().context(HOW)?),
+        "money" => limit.money = Some(amount.parse()?),
+        _ => bail!(HOW),
+    }
+    credential_limit::check(&[limit])?;
+    Ok(limit)
+}
+
+/// The limits that several amounts make: those of one period are one limit.
+pub(crate) fn limits(amounts: &[CredentialLimit]) -> Vec<CredentialLimit> {
+    let mut limits: Vec<CredentialLimit> = Vec::new();
+    for amount in amounts {
+        match limits.iter_mut().find(|limit| limit.per == amount.per) {
+            None => limits.push(*amount),
+            Some(limit) => {
+                limit.calls = amount.calls.or(limit.calls);
+                limit.units = amount.units.or(limit.units);
+                limit.money = amount.money.or(limit.money);
+            }
+        }
+    }
+    limits
+}
+
 #[cfg(test)]
 mod tests {
     use farebox_core::time::{DAY, HOUR, MINUTE};
@@ -118,6 +152,19 @@ mod tests {
         }
         for text in ["soon", "1 month", "-1d"] {
             assert!(millis(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn amounts_of_one_period_are_one_limit() {
+        let read = |texts: &[&str]| limits(&texts.iter().map(|text| limit(text).unwrap()).collect::<Vec<_>>());
+        let [day, month] = read(&["calls=1000/day", "money=20.00/month", "units=5/day"])[..] else { panic!() };
+        assert_eq!((day.per, day.calls, day.units, day.money), (LimitPeriod::Day, Some(1_000), Some(5), None));
+        assert_eq!((month.per, month.money), (LimitPeriod::Month, Some("20.00".parse().unwrap())));
+        for text in
+            ["", "1000", "calls=1000", "calls=0/day", "calls=-1/day", "calls=9/hour", "bytes=9/day", "money=x/day"]
+        {
+            assert!(limit(text).is_err(), "{text}");
         }
     }
 

@@ -18,6 +18,7 @@ use sha2::Sha256;
 
 use crate::{
     address::{self, AddressRange},
+    credential_limit::CredentialLimit,
     id::{AccountId, CredentialKey, ProductId},
     signature::{hmac_sha256, keyed},
     time::Timestamp,
@@ -101,6 +102,9 @@ pub struct Credential {
     /// The addresses it may be used from; `None` for all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub addresses: Option<Vec<AddressRange>>,
+    /// What its calls may come to; empty where that is not limited.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<CredentialLimit>,
     /// For people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -125,6 +129,7 @@ impl Credential {
             expires: None,
             products: None,
             addresses: None,
+            limits: Vec::new(),
             name: None,
             asked: None,
         }

@@ -8,6 +8,7 @@ pub mod address;
 pub mod answered;
 pub mod catalog;
 pub mod credential;
+pub mod credential_limit;
 pub mod id;
 pub mod journal;
 pub mod lease;

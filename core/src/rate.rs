@@ -121,6 +121,26 @@ impl Price {
         let peaks = ends.filter(|_| self.mode == TierMode::Volume).map(|end| self.cost(end, block));
         peaks.fold(self.cost(last, block).max(self.cost(units, block)), Micros::max)
     }
+
+    /// The most that `more` units can add to what the period costs, whenever they are used after the first `units`. With volume tiers
+    /// that rise, the first unit of a dearer tier makes all before it dearer.
+    pub fn dearest(&self, units: u64, more: u64, block: u64) -> Micros {
+        if more == 0 {
+            return Micros::ZERO;
+        }
+        let ahead = || self.tiers.iter().filter(|tier| tier.up_to.is_none_or(|end| end >= units));
+        let dearest = ahead().map(|tier| i128::from(tier.per_block.get())).max().unwrap_or(0);
+        let rise = |(tier, next): (&Tier, &Tier)| {
+            let rise = i128::from(next.per_block.get()) - i128::from(tier.per_block.get());
+            rise.max(0) * i128::from(tier.up_to.unwrap_or(0))
+        };
+        let rises: i128 = match self.mode {
+            TierMode::Graduated => 0,
+            TierMode::Volume => ahead().zip(ahead().skip(1)).map(rise).sum(),
+        };
+        let (numerator, block) = (dearest * i128::from(more) + rises, i128::from(block));
+        Micros::new(i64::try_from((numerator + block - 1) / block).unwrap_or(i64::MAX))
+    }
 }
 
 impl Rate {
@@ -141,6 +161,16 @@ impl Rate {
         self.at_least(
             self.prices.iter().map(|(meter, price)| price.ceiling(usage.get(meter), more(meter), block(meter))),
         )
+    }
+
+    /// The most that using `more` can add to what the period costs, whenever it is used after `usage`.
+    pub fn dearest(&self, usage: &Usage, more: &PerMeter<u64>) -> Micros {
+        let more = |meter| more.get(meter).copied().unwrap_or(0);
+        let costs = self.prices.iter().map(|(meter, price)| price.dearest(usage.get(meter), more(meter), block(meter)));
+        let sum = costs.fold(0i64, |sum, cost| sum.saturating_add(cost.get()));
+        // What is used first may make the minimum due.
+        let minimum = if usage.is_free() { self.minimum } else { Micros::ZERO };
+        Micros::new(sum).saturating_add(minimum)
     }
 
     fn at_least(&self, costs: impl Iterator<Item = Micros>) -> Micros {
@@ -188,6 +218,15 @@ mod tests {
     }
 
     #[test]
+    fn the_dearest_of_one_price_is_what_it_costs() {
+        let price = price(TierMode::Graduated, &[(None, 2_000_000)]);
+        for (units, more) in [(0, 1), (7, 500)] {
+            let added = price.cost(units + more, 1_000).saturating_sub(price.cost(units, 1_000));
+            assert_eq!(price.dearest(units, more, 1_000), added);
+        }
+    }
+
+    #[test]
     fn the_largest_usage_at_the_largest_price_does_not_wrap() {
         let price = price(TierMode::Graduated, &[(Some(1), i64::MAX), (None, i64::MAX)]);
         assert_eq!(price.cost(u64::MAX, 1), Micros::new(i64::MAX));
@@ -210,6 +249,13 @@ mod tests {
         fn the_ceiling_is_the_worst_of_every_step_on_the_way(price in prices(), units in 0u64..400, more in 0u64..100) {
             let worst = (units..=units + more).map(|units| price.cost(units, 7)).max();
             prop_assert_eq!(Some(price.ceiling(units, more, 7)), worst);
+        }
+
+        #[test]
+        fn the_dearest_is_no_less_than_any_use_adds(price in prices(), units in 0u64..400, later in 0u64..300, more in 0u64..100) {
+            let from = units + later;
+            let added = price.cost(from + more, 7).saturating_sub(price.cost(from, 7));
+            prop_assert!(added <= price.dearest(units, more, 7), "{} more", added);
         }
     }
 }

@@ -16,12 +16,13 @@ use crate::{
 };
 
 /// The types of messages.
-pub const TYPES: [&str; 15] = [
+pub const TYPES: [&str; 16] = [
     "account.activated",
     "account.recharged",
     "account.suspended",
     "balance.exhausted",
     "balance.low",
+    "limit.reached",
     "package.bought",
     "package.expired",
     "quota.exhausted",
@@ -160,6 +161,14 @@ fn noticed(account: &Account, notice: &Notice) -> (&'static str, Value) {
         Notice::QuotaExhausted { grant, meter } => {
             ("quota.exhausted", with_grant(account, *grant, json!({ "meter": meter.as_str() })))
         }
+        Notice::LimitReached { credential, limit, from, spent, percent } => (
+            "limit.reached",
+            json!({
+                "credential": credential, "per": limit.per, "percent": percent, "from": from,
+                "renews": limit.per.bounds(*from).1, "spent": spent,
+                "limit": { "calls": limit.calls, "units": limit.units, "money": limit.money }
+            }),
+        ),
     }
 }
 

@@ -52,7 +52,7 @@ impl State {
             metrics.ended(&product.id, true, now.since(call.began), now);
             let credential = &call.caller.credential;
             let user = User { credential: &credential.key, route: shop.route_name(call.product, call.route) };
-            let wallet = wallets.get_mut(&credential.account).and_then(|wallets| wallets.get_mut(&product.id));
+            let wallet = wallets.get_mut(&call.caller.purse).and_then(|wallets| wallets.get_mut(&product.id));
             if let Some((wallet, tab)) = wallet.zip(call.tab.as_mut()) {
                 wallet.finish(tab, user, (&usage, &Statuses::NONE), now);
             }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use farebox_core::{
     catalog::{Admission, AuthScheme, Product, Units},
-    id::{AccountId, CredentialKey, LeaseId, ProductId, UpstreamCredentialName},
+    id::{CredentialKey, LeaseId, ProductId, UpstreamCredentialName},
     lease::Lease,
     meter::{Meter, Usage},
     rejection::{Limited, Rejection},
@@ -23,6 +23,7 @@ use crate::{
     forward::{self, Field, Forward, Name, Reject, Text, push_number},
     instance::{CATALOG_EXPIRES, CATALOG_HOLDS, Call, Gateway, Progress, Shop, State},
     nonces::Fingerprint,
+    purse::Purse,
     served::served,
     stage::{is_test, tests_of},
     throttle::{Full, Place, SharedBucket},
@@ -65,9 +66,9 @@ pub enum Need {
     /// The secret that a product's upstream demands.
     UpstreamCredential(UpstreamCredentialName),
     /// A lease.
-    Lease(AccountId, ProductId),
+    Lease(Purse, ProductId),
     /// The ledger's word for this one call, where it is asked to pay, and for its nonce.
-    Word(AccountId, Option<OneCall>, Option<String>),
+    Word(Purse, Option<OneCall>, Option<String>),
     /// A few calls off a rate limit's bucket that all instances share.
     Calls(SharedBucket),
 }
@@ -295,7 +296,7 @@ impl State {
         if product.is_test {
             return Ok(self.test_call(pass, got, shared, now));
         }
-        let wallet = self.wallet(&credential.account, &product.id);
+        let wallet = self.wallet(&pass.caller.purse, &product.id);
         if wallet.sells_bytes() && wallet.in_flight() >= MOST_STREAMS {
             return Err(Rejection::RateLimited { limited: Limited::Account, retry_after: 1 }.into());
         }
@@ -315,7 +316,7 @@ impl State {
         if let Some((_, fingerprint)) = pass.nonce {
             self.nonces.take(fingerprint, now);
         }
-        let wallet = self.wallet(&credential.account, &product.id);
+        let wallet = self.wallet(&pass.caller.purse, &product.id);
         let limits = forward::limits(wallet);
         let tab = wallet.open(lease, &Usage { ingress_bytes: read, units: pass.most_units(), ..Usage::NONE });
         let upstream_auth = pass.upstream_auth.clone();
@@ -329,23 +330,23 @@ impl State {
         let product = &pass.shop.catalog.products[pass.product];
         let nonce = || pass.nonce.map(|(nonce, _)| format!("{} {nonce}", credential.key));
         let has_nonce = got.as_ref().is_some_and(|got| got.has_nonce);
-        let wallet = self.wallet(&credential.account, &product.id);
+        let wallet = self.wallet(&pass.caller.purse, &product.id);
         let units = pass.most_units();
         if product.admission == Admission::Strict {
             let Some(lease) = got.and_then(|got| got.word.take()) else {
                 let call = OneCall { product: product.id.clone(), units };
-                return Err(Need::Word(credential.account.clone(), Some(call), nonce()).into());
+                return Err(Need::Word(pass.caller.purse.clone(), Some(call), nonce()).into());
             };
             let id = lease.id;
             wallet.take_one(lease, units, now);
             return Ok((id, false));
         }
         if product.strict_signature && !has_nonce && wallet.pays_for(units, now) && pass.nonce.is_some() {
-            return Err(Need::Word(credential.account.clone(), None, nonce()).into());
+            return Err(Need::Word(pass.caller.purse.clone(), None, nonce()).into());
         }
         match wallet.pay(units, now) {
             Pay::Lease { id, refill } => Ok((id, refill)),
-            Pay::Ask => Err(Need::Lease(credential.account.clone(), product.id.clone()).into()),
+            Pay::Ask => Err(Need::Lease(pass.caller.purse.clone(), product.id.clone()).into()),
             Pay::Refused(rejection) => Err(rejection.into()),
         }
     }

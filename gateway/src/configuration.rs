@@ -54,7 +54,7 @@ impl<P: EdgePorts> Gateway<P> {
         }
         let known = match self.read::<Credential>(&credential_entry(&key)).await {
             Ok(Some(credential)) => match self.settings.master_key.open(&key, &credential.sealed_secret) {
-                Ok(secret) => Known::Caller(Rc::new(Caller { credential, secret })),
+                Ok(secret) => Known::Caller(Rc::new(Caller::new(credential, secret))),
                 Err(error) => {
                     tell(&self.ports, "credential.unusable", &[("credential", &key)], &error);
                     Known::Unavailable
@@ -92,7 +92,10 @@ impl<P: EdgePorts> Gateway<P> {
             Ok(Some(recent)) => {
                 let state = &mut *self.state();
                 state.heard.hear(recent, now);
-                let changed = state.wallets.iter_mut().filter(|(id, _)| state.heard.may_have_changed(id.as_str(), now));
+                let changed = state
+                    .wallets
+                    .iter_mut()
+                    .filter(|(purse, _)| state.heard.may_have_changed(purse.account.as_str(), now));
                 changed.flat_map(|(_, wallets)| wallets.values_mut()).for_each(|wallet| wallet.end_long(now));
             }
             Err(fault) => tell(&self.ports, "recent_changes.unread", &[], &fault),

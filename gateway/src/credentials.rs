@@ -22,7 +22,7 @@ use farebox_core::{
 };
 use lru::LruCache;
 
-use crate::heard::Heard;
+use crate::{heard::Heard, purse::Purse};
 
 /// One in use is read again from this part of the time on for which it is believed: two looks of the loop behind the calls before
 /// it is too old.
@@ -45,6 +45,14 @@ const UNTAGGED: Limit = Limit::per_second(256);
 pub(crate) struct Caller {
     pub(crate) credential: Credential,
     pub(crate) secret: Secret,
+    /// Whose leases pay for its calls.
+    pub(crate) purse: Purse,
+}
+
+impl Caller {
+    pub(crate) fn new(credential: Credential, secret: Secret) -> Self {
+        Self { purse: Purse::of(&credential), credential, secret }
+    }
 }
 
 /// What is known of a key or of the hash of a plain key.
@@ -177,7 +185,7 @@ mod tests {
         let (mut credentials, heard) = (Credentials::new(master_key, 7), Heard::default());
         let at = |seconds| Timestamp::default().plus(seconds * SECOND);
         let name = || "ak_1".to_owned();
-        credentials.put(name(), Known::Caller(Rc::new(Caller { credential, secret })), &heard, at(0));
+        credentials.put(name(), Known::Caller(Rc::new(Caller::new(credential, secret))), &heard, at(0));
         credentials.put(name(), Known::Unavailable, &heard, at(6));
         assert!(
             matches!(credentials.get("ak_1", &heard, at(9)), Some(Known::Caller(_))),

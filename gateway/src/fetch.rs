@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use farebox_core::{
     credential::{credential_entry, plain_key_entry},
-    id::{AccountId, ProductId},
+    id::ProductId,
     lease::Lease,
     ledger::{Answer, Command, Refusal},
     meter::Usage,
@@ -25,6 +25,7 @@ use crate::{
     admit::{Got, Need, OneCall, Step},
     instance::Gateway,
     ports::EdgePorts,
+    purse::Purse,
     skew,
     throttle::SharedBucket,
     wallet::{LEASE_LASTS, LEASE_LASTS_WHILE_PLENTY, first_want},
@@ -51,9 +52,14 @@ const ASKED_AGAIN: std::ops::RangeInclusive<Millis> = 100..=800;
 const PATIENCE: Millis = 10;
 const MOST_PATIENCE: Millis = 10 * SECOND;
 
-/// Whether an account has nothing but what is leased out, of which some may come back.
+/// Whether an account or a credential has nothing but what is leased out, of which some may come back.
 fn comes_back(answer: &Answered) -> bool {
-    matches!(answer, Ok(Err(Refusal::QuotaExhausted { leased: true } | Refusal::BalanceExhausted { leased: true })))
+    use Refusal::{BalanceExhausted, LimitExhausted, QuotaExhausted};
+    let Ok(Err(refusal)) = answer else { return false };
+    matches!(
+        refusal,
+        QuotaExhausted { leased: true } | BalanceExhausted { leased: true } | LimitExhausted { leased: true, .. }
+    )
 }
 
 /// How long a call goes on asking for what others hold.
@@ -66,20 +72,20 @@ struct Patience {
 /// A call that waits for a lease; also one that is ended from outside waits no more.
 struct Waiting<P> {
     gateway: Rc<Gateway<P>>,
-    account: AccountId,
+    purse: Purse,
     product: ProductId,
 }
 
 impl<P> Waiting<P> {
-    fn new(gateway: &Rc<Gateway<P>>, account: &AccountId, product: &ProductId) -> Self {
-        gateway.state().wallet(account, product).waits(true);
-        Self { gateway: Rc::clone(gateway), account: account.clone(), product: product.clone() }
+    fn new(gateway: &Rc<Gateway<P>>, purse: &Purse, product: &ProductId) -> Self {
+        gateway.state().wallet(purse, product).waits(true);
+        Self { gateway: Rc::clone(gateway), purse: purse.clone(), product: product.clone() }
     }
 }
 
 impl<P> Drop for Waiting<P> {
     fn drop(&mut self) {
-        self.gateway.state().wallet(&self.account, &self.product).waits(false);
+        self.gateway.state().wallet(&self.purse, &self.product).waits(false);
     }
 }
 
@@ -121,8 +127,8 @@ impl<P: EdgePorts> Gateway<P> {
         loop {
             match self.admit_on(Some(&mut waiter.got), facts, body, self.ports.now()) {
                 Step::Need(need @ Need::Body(_)) => return Step::Need(need),
-                Step::Need(Need::Word(account, call, nonce)) => {
-                    match self.ask_for_one(&account, call.as_ref(), nonce.as_deref()).await {
+                Step::Need(Need::Word(purse, call, nonce)) => {
+                    match self.ask_for_one(&purse, call.as_ref(), nonce.as_deref()).await {
                         Ok(Some(lease)) => waiter.got.word = Some(lease),
                         Ok(None) => waiter.got.has_nonce = true,
                         Err(rejection) => return Step::Reject(self.reject(facts, &rejection)),
@@ -165,10 +171,10 @@ impl<P: EdgePorts> Gateway<P> {
                 let flight = upstream_credential_entry(&name);
                 self.ports.once(flight, async move { this.read_upstream_credential(name).await }).await;
             }
-            Need::Lease(account, product) => {
-                let name = format!("lease/{account}/{product}");
-                let _waiting = Waiting::new(self, &account, &product);
-                self.ports.once(name, async move { this.lease(account, product).await }).await;
+            Need::Lease(purse, product) => {
+                let name = purse.question(&product);
+                let _waiting = Waiting::new(self, &purse, &product);
+                self.ports.once(name, async move { this.lease(purse, product).await }).await;
             }
         }
     }
@@ -185,15 +191,15 @@ impl<P: EdgePorts> Gateway<P> {
 
     /// Asks the ledger for a lease, for calls that wait for it. Where instances end soon and give back what they hold, that is
     /// waited for.
-    async fn lease(&self, account: AccountId, product: ProductId) {
+    async fn lease(&self, purse: Purse, product: ProductId) {
         let mut patience = self.patience();
         loop {
-            let (answer, asked) = self.ask(&account, &product).await;
+            let (answer, asked) = self.ask(&purse, &product).await;
             if comes_back(&answer) {
-                self.state().wallet(&account, &product).give_up_rest();
+                self.state().wallet(&purse, &product).give_up_rest();
             }
             if !comes_back(&answer) || !self.waits(&mut patience).await {
-                return self.take_lease(&account, &product, answer, asked).await;
+                return self.take_lease(&purse, &product, answer, asked).await;
             }
         }
     }
@@ -220,39 +226,40 @@ impl<P: EdgePorts> Gateway<P> {
     }
 
     /// Asks the ledger for a lease before it is needed.
-    pub(crate) async fn refill(&self, account: AccountId, product: ProductId) {
-        let (answer, asked) = self.ask(&account, &product).await;
+    pub(crate) async fn refill(&self, purse: Purse, product: ProductId) {
+        let (answer, asked) = self.ask(&purse, &product).await;
         if comes_back(&answer) {
             let now = self.ports.now();
-            return self.state().wallet(&account, &product).postpone(now);
+            return self.state().wallet(&purse, &product).postpone(now);
         }
-        self.take_lease(&account, &product, answer, asked).await;
+        self.take_lease(&purse, &product, answer, asked).await;
     }
 
     /// What the ledger answered, and when it was asked.
-    async fn ask(&self, account: &AccountId, product: &ProductId) -> (Answered, Timestamp) {
+    async fn ask(&self, purse: &Purse, product: &ProductId) -> (Answered, Timestamp) {
+        let account = &purse.account;
         let asked = self.ports.now();
         let first = self.settings.lifetime.map(|lifetime| first_want(lifetime.calls));
         let (want, units_of_call) = {
             let mut state = self.state();
             let sold = state.shop.as_ref().and_then(|shop| shop.catalog.product(product));
             let worth = sold.map(|product| product.worth(account, MOST_UNWRITTEN)).unwrap_or_default();
-            let wallet = state.wallet(account, product);
+            let wallet = state.wallet(purse, product);
             wallet.set_worth(worth);
             wallet.ask(first, asked)
         };
         let has_changed = self.state().heard.may_have_changed(account.as_str(), asked);
         let is_short = self.settings.lifetime.is_some() || has_changed;
         let while_plenty = if is_short { LEASE_LASTS } else { LEASE_LASTS_WHILE_PLENTY };
-        let command = self.lease_command((account, product), want, units_of_call, [LEASE_LASTS, while_plenty]);
+        let command = self.lease_command((purse, product), want, units_of_call, [LEASE_LASTS, while_plenty]);
         (self.ports.execute(account, None, &command).await, asked)
     }
 
-    async fn take_lease(&self, account: &AccountId, product: &ProductId, answer: Answered, asked: Timestamp) {
-        let lease = self.leased(account, Some(product), answer, asked).await;
+    async fn take_lease(&self, purse: &Purse, product: &ProductId, answer: Answered, asked: Timestamp) {
+        let lease = self.leased(purse, Some(product), answer, asked).await;
         let now = self.ports.now();
         let mut state = self.state();
-        let wallet = state.wallet(account, product);
+        let wallet = state.wallet(purse, product);
         match lease {
             Ok(lease) => wallet.take(lease, asked, now),
             Err(rejection) => wallet.refuse(rejection, now),
@@ -263,14 +270,14 @@ impl<P: EdgePorts> Gateway<P> {
     /// account agrees, so it goes along however often that is asked.
     async fn ask_for_one(
         &self,
-        account: &AccountId,
+        purse: &Purse,
         call: Option<&OneCall>,
         nonce: Option<&str>,
     ) -> Result<Option<Lease>, Rejection> {
         let command = match call {
             Some(OneCall { product, units }) => {
                 let want = Usage { calls: 1, units: *units, ..Usage::NONE };
-                self.lease_command((account, product), want, *units, [WORD_LASTS; 2])
+                self.lease_command((purse, product), want, *units, [WORD_LASTS; 2])
             }
             // A nonce alone goes along with what every account agrees to and what changes nothing.
             None => Command::Settle { batches: Vec::new() },
@@ -278,12 +285,12 @@ impl<P: EdgePorts> Gateway<P> {
         let mut patience = self.patience();
         loop {
             let asked = self.ports.now();
-            match self.ports.admit(account, nonce, &command).await {
+            match self.ports.admit(&purse.account, nonce, &command).await {
                 Ok(Ok(Answer::Settled(_))) => return Ok(None),
                 answer if comes_back(&answer) && self.waits(&mut patience).await => {}
                 answer => {
                     let product = call.map(|call| &call.product);
-                    return self.leased(account, product, answer, asked).await.map(Some);
+                    return self.leased(purse, product, answer, asked).await.map(Some);
                 }
             }
         }
@@ -291,22 +298,23 @@ impl<P: EdgePorts> Gateway<P> {
 
     fn lease_command(
         &self,
-        (account, product): (&AccountId, &ProductId),
+        (purse, product): (&Purse, &ProductId),
         want: Usage,
         units_of_call: u64,
         [lasting, while_plenty]: [Millis; 2],
     ) -> Command {
         let state = self.state();
         let sold = state.shop.as_ref().and_then(|shop| shop.catalog.product(product));
-        let rate = sold.and_then(|product| product.rate_for(Some(account)).cloned());
+        let rate = sold.and_then(|product| product.rate_for(Some(&purse.account)).cloned());
         let (product, writer) = (product.clone(), state.writer.clone());
-        Command::Lease { product, writer, rate, want, units_of_call, lasting, while_plenty }
+        let limited = purse.limited.as_deref().cloned();
+        Command::Lease { product, writer, rate, want, units_of_call, lasting, while_plenty, limited }
     }
 
     /// The lease of a product that an account answered with, or what to tell the caller. Notes how far our clock is from the ledger's.
     async fn leased(
         &self,
-        account: &AccountId,
+        purse: &Purse,
         product: Option<&ProductId>,
         answer: Answered,
         asked: Timestamp,
@@ -331,7 +339,7 @@ impl<P: EdgePorts> Gateway<P> {
             Ok(Ok(Answer::Leased(lease))) => {
                 let detail = format!("{} ended at {}, before it could be used", lease.id, lease.until);
                 if let Some(product) = product {
-                    self.state().wallet(account, product).give_up(lease, asked, now);
+                    self.state().wallet(purse, product).give_up(lease, asked, now);
                     self.flush().await;
                 }
                 detail
@@ -339,12 +347,13 @@ impl<P: EdgePorts> Gateway<P> {
             Ok(Err(Refusal::QuotaExhausted { .. })) => return Err(Rejection::QuotaExhausted),
             Ok(Err(Refusal::QuotaExpired)) => return Err(Rejection::QuotaExpired),
             Ok(Err(Refusal::BalanceExhausted { .. })) => return Err(Rejection::BalanceExhausted),
+            Ok(Err(Refusal::LimitExhausted { renews, .. })) => return Err(Rejection::LimitExhausted { renews }),
             Ok(Err(Refusal::Suspended)) => return Err(Rejection::AccountSuspended),
             Ok(Err(Refusal::NonceUsed)) => return Err(Rejection::NonceUsed),
             Ok(other) => format!("asked for a lease, got {other:?}"),
             Err(fault) => fault.to_string(),
         };
-        tell(&self.ports, "lease.failed", &[("account", account)], &unusable);
+        tell(&self.ports, "lease.failed", &[("account", &purse.account)], &unusable);
         Err(Rejection::LedgerUnavailable)
     }
 }

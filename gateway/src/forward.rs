@@ -174,7 +174,7 @@ pub(crate) fn forward(
     respond.retain(|shown| shown.how == How::Add || !own.iter().any(|(name, _)| *name == shown.name));
     respond.extend(own.into_iter().map(Shown::own));
     if paid.refill {
-        state.refills.push((paid.call.caller.credential.account.clone(), product.id.clone()));
+        state.refills.push((paid.call.caller.purse.clone(), product.id.clone()));
     }
     let background = paid.refill || state.needs_upkeep(now);
     let room = paid.call.tab.as_ref().and_then(Wallet::granted);

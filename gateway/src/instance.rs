@@ -30,6 +30,7 @@ use crate::{
     metrics::Metrics,
     nonces::Nonces,
     outcome::Outcome,
+    purse::Purse,
     skew::Skew,
     throttle::Throttle,
     units::Saying,
@@ -101,10 +102,10 @@ pub(crate) struct State {
     /// The platform ends its instances soon and has many.
     pub(crate) limits_are_shared: bool,
     /// By names that the provider gives: no stranger chooses one, so a hash without a key will do.
-    pub(crate) wallets: FxHashMap<AccountId, FxHashMap<ProductId, Wallet>>,
+    pub(crate) wallets: FxHashMap<Purse, FxHashMap<ProductId, Wallet>>,
     pub(crate) calls: SlotMap<DefaultKey, Call>,
     /// Leases to be asked for before they are needed.
-    pub(crate) refills: Vec<(AccountId, ProductId)>,
+    pub(crate) refills: Vec<(Purse, ProductId)>,
     /// Batches that are not in the journal yet, or of which a ledger has not been told that hears of them at once; oldest first.
     pub(crate) untold: Vec<Untold>,
     pub(crate) next_sequence: u64,
@@ -271,7 +272,7 @@ impl<P: Host> Gateway<P> {
             state.metrics.ended(product, outcome != Outcome::Unanswered, now.since(call.began), now);
         }
         let credential = &call.caller.credential;
-        let wallet = state.wallets.get_mut(&credential.account).and_then(|wallets| wallets.get_mut(product));
+        let wallet = state.wallets.get_mut(&call.caller.purse).and_then(|wallets| wallets.get_mut(product));
         let is_urgent = wallet.zip(call.tab.as_mut()).is_some_and(|(wallet, tab)| {
             let user = User { credential: &credential.key, route: call.shop.route_name(call.product, call.route) };
             wallet.finish(tab, user, (&usage, &outcome.statuses()), now);
@@ -296,13 +297,13 @@ impl State {
         self.upkeep_since = None;
     }
 
-    /// The wallet of an account for a product, made when it is missing.
-    pub(crate) fn wallet(&mut self, account: &AccountId, product: &ProductId) -> &mut Wallet {
+    /// The wallet of a purse for a product, made when it is missing.
+    pub(crate) fn wallet(&mut self, purse: &Purse, product: &ProductId) -> &mut Wallet {
         // Looked for before it is made: an entry would take a copy of both names for each call.
-        if !self.wallets.get(account).is_some_and(|wallets| wallets.contains_key(product)) {
-            self.wallets.entry(account.clone()).or_default().insert(product.clone(), Wallet::default());
+        if !self.wallets.get(purse).is_some_and(|wallets| wallets.contains_key(product)) {
+            self.wallets.entry(purse.clone()).or_default().insert(product.clone(), Wallet::default());
         }
-        let wallet = self.wallets.get_mut(account).and_then(|wallets| wallets.get_mut(product));
+        let wallet = self.wallets.get_mut(purse).and_then(|wallets| wallets.get_mut(product));
         wallet.unwrap_or_else(|| unreachable!("it was made above"))
     }
 }

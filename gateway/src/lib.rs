@@ -6,7 +6,7 @@
 //! 1. `served`: whether any gateway can serve such a request.
 //! 2. `admit`: who calls, for which product, and whether the call is paid for. `cors` answers preflights of pages. `identify` and
 //!    `credentials` say who calls, `verify` checks the signature. `throttle` keeps the rate limits, `nonces` what came once,
-//!    `wallet` the leases. `stage` admits test calls.
+//!    `wallet` the leases, `purse` whose they are. `stage` admits test calls.
 //! 3. `fetch`: where memory lacks something, getting it; `configuration` reads the catalog and credentials, `heard` says
 //!    how long they are relied on. `upstream_credentials` holds what upstreams demand.
 //! 4. `forward`: what goes to the upstream, and what a rejection looks like. `exchange` carries out what the catalog has changed.
@@ -34,6 +34,7 @@ mod metrics;
 mod nonces;
 mod outcome;
 mod ports;
+mod purse;
 mod served;
 mod skew;
 mod stage;
@@ -50,6 +51,7 @@ pub use forward::{Field, Forward, How, Name, Reject, Shown, Text};
 pub use instance::{CallKey, Gateway, Lifetime, Settings};
 pub use outcome::Outcome;
 pub use ports::EdgePorts;
+pub use purse::Purse;
 pub use served::MOST_ANNOUNCED;
 pub use streams::{ASKS_EVERY, Flow, Flowed};
 pub use units::{UnitsFrom, WAITS_FOR_UNITS};

@@ -81,13 +81,13 @@ impl<P: EdgePorts> Gateway<P> {
         self.ports.notice_clock().await;
         for _ in 0..MOST_FETCHES {
             match self.flow(call, flowed, way, self.ports.now()) {
-                Flow::Need(Need::Lease(account, product)) if !self.state().is_metered(call) => {
+                Flow::Need(Need::Lease(purse, product)) if !self.state().is_metered(call) => {
                     // It is asked for to learn whether the account may call; nobody waits for what others hold.
-                    let (this, name) = (Rc::clone(self), format!("lease/{account}/{product}"));
-                    let (of, what) = (account.clone(), product.clone());
+                    let (this, name) = (Rc::clone(self), purse.question(&product));
+                    let (of, what) = (purse.clone(), product.clone());
                     self.ports.once(name, async move { this.refill(of, what).await }).await;
                     let now = self.ports.now();
-                    return match self.state().wallet(&account, &product).refused(now) {
+                    return match self.state().wallet(&purse, &product).refused(now) {
                         Some(Rejection::AccountSuspended) => Flow::End(Rejection::AccountSuspended),
                         _ => Flow::Go(u64::MAX),
                     };
@@ -119,19 +119,19 @@ impl State {
         let (caller, product) = (Rc::clone(&call.caller), product_of(call).id.clone());
         let route = Rc::clone(call.shop.route_name(call.product, call.route));
         let credential = &caller.credential;
-        let wallet = self.wallet(&credential.account, &product);
+        let wallet = self.wallet(&caller.purse, &product);
         let user = User { credential: &credential.key, route: &route };
         let room = wallet.flow(&mut tab, user, &usage, way, now);
         let (needs_refill, refused) = (wallet.needs_refill(now), wallet.refused(now).cloned());
         if let Some(call) = self.calls.get_mut(id.0) {
             call.tab = Some(tab);
         }
-        if needs_refill && !self.refills.iter().any(|(account, of)| *account == credential.account && *of == product) {
-            self.refills.push((credential.account.clone(), product.clone()));
+        if needs_refill && !self.refills.iter().any(|(purse, of)| *purse == caller.purse && *of == product) {
+            self.refills.push((caller.purse.clone(), product.clone()));
         }
         match (room, refused) {
             (Some(room), _) => Flow::Go(room),
-            (None, None) => Flow::Need(Need::Lease(credential.account.clone(), product)),
+            (None, None) => Flow::Need(Need::Lease(caller.purse.clone(), product)),
             (None, Some(rejection)) if tab.is_metered || rejection == Rejection::AccountSuspended => {
                 Flow::End(rejection)
             }

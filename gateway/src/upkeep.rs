@@ -20,6 +20,7 @@ use futures_util::{StreamExt, stream};
 use crate::{
     instance::{CATALOG_HOLDS, Gateway, Lifetime, State, Untold},
     ports::EdgePorts,
+    purse::Purse,
     wallet::Wallet,
 };
 
@@ -88,7 +89,8 @@ impl State {
         self.sweep(now);
         self.throttle.forget(now);
         let (mut batch, mut awaited) = (Batch::default(), Vec::new());
-        for (account, wallets) in &mut self.wallets {
+        for (purse, wallets) in &mut self.wallets {
+            let account = &purse.account;
             let mut is_awaited = false;
             for (product, wallet) in wallets.iter_mut() {
                 wallet.expire(now);
@@ -112,16 +114,16 @@ impl<P: EdgePorts> Gateway<P> {
         let is_short_lived = self.settings.lifetime.is_some();
         let began = self.ports.now();
         let refills = std::mem::take(&mut self.state().refills);
-        for (account, product) in refills {
+        for (purse, product) in refills {
             // Many calls can find the same lease low before the first of them gets here. What is scarce is not asked for ahead
             // by one of many instances, which may have no call for it.
             let is_wanted = {
                 let mut state = self.state();
-                let wallet = state.wallet(&account, &product);
+                let wallet = state.wallet(&purse, &product);
                 wallet.needs_refill(began) && !(is_short_lived && wallet.is_scarce())
             };
             if is_wanted {
-                self.renew(account, product).await;
+                self.renew(purse, product).await;
             }
         }
         let began = self.ports.now();
@@ -142,22 +144,21 @@ impl<P: EdgePorts> Gateway<P> {
     }
 
     /// Asks for the next lease, unless that is under way.
-    async fn renew(self: &Rc<Self>, account: AccountId, product: ProductId) {
-        let (this, name) = (Rc::clone(self), format!("lease/{account}/{product}"));
-        self.ports.once(name, async move { this.refill(account, product).await }).await;
+    async fn renew(self: &Rc<Self>, purse: Purse, product: ProductId) {
+        let (this, name) = (Rc::clone(self), purse.question(&product));
+        self.ports.once(name, async move { this.refill(purse, product).await }).await;
     }
 
     /// Renews the leases that were used and end soon, some side by side.
     async fn renew_leases(self: &Rc<Self>) {
         let now = self.ports.now();
-        let due: Vec<(AccountId, ProductId)> = {
+        let due: Vec<(Purse, ProductId)> = {
             let state = self.state();
-            let wallets =
-                state.wallets.iter().flat_map(|(account, wallets)| wallets.iter().map(move |it| (account, it)));
+            let wallets = state.wallets.iter().flat_map(|(purse, wallets)| wallets.iter().map(move |it| (purse, it)));
             let due = wallets.filter(|(_, (_, wallet))| wallet.needs_renewal(now));
-            due.map(|(account, (product, _))| (account.clone(), product.clone())).collect()
+            due.map(|(purse, (product, _))| (purse.clone(), product.clone())).collect()
         };
-        let renewals = stream::iter(due).map(|(account, product)| self.renew(account, product));
+        let renewals = stream::iter(due).map(|(purse, product)| self.renew(purse, product));
         renewals.buffer_unordered(RENEWED_AT_ONCE).collect().await
     }
 

@@ -6,7 +6,8 @@
 mod series;
 
 use farebox_core::{
-    id::{AccountId, OfferId, ProductId, WriterId},
+    credential_limit::LimitPeriod,
+    id::{AccountId, CredentialKey, OfferId, ProductId, WriterId},
     ledger::{Answer, Entry, IdempotencyKey, Refusal, Sale, Statement},
     meter::{Meter, PerMeter, Usage},
     money::{Currency, Micros},
@@ -19,7 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use self::series::{SeriesAsked, SeriesBy, SeriesPoint, StatusCounts, UsageSeries};
 use crate::{
     Fault,
-    schema::{Amount, CurrencyCode, Id, MeterName, PerMeterName, Time, UsageCounts},
+    schema::{Amount, CurrencyCode, Id, LimitPeriodName, MeterName, PerMeterName, Time, UsageCounts},
 };
 
 /// A question about one account.
@@ -32,6 +33,8 @@ pub enum Query {
     Grants,
     /// What is set aside for running instances?
     Leases,
+    /// What have credentials with limits spent of them?
+    Limits,
     /// What is paid for period by period?
     Subscriptions,
     /// What else was agreed?
@@ -102,6 +105,8 @@ pub enum Report {
     Grants(Vec<GrantRow>),
     /// Open leases by age.
     Leases(Vec<LeaseRow>),
+    /// One row per credential and limit.
+    Limits(Vec<LimitRow>),
     /// Running subscriptions by age.
     Subscriptions(Vec<SubscriptionRow>),
     /// What was agreed.
@@ -191,6 +196,51 @@ pub struct LeaseRow {
     /// From when on nothing is admitted on it.
     #[schemars(with = "Time")]
     pub until: Timestamp,
+}
+
+/// What a credential has spent of one limit, as far as it was settled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LimitRow {
+    /// The credential.
+    #[schemars(with = "Id")]
+    pub credential: CredentialKey,
+    /// The limit's period, in UTC.
+    #[schemars(with = "LimitPeriodName")]
+    pub per: LimitPeriod,
+    /// When the period began.
+    #[schemars(with = "Time")]
+    pub from: Timestamp,
+    /// When it ends and the limit renews.
+    #[schemars(with = "Time")]
+    pub renews: Timestamp,
+    /// What the credential may spend in it; null for what is not limited.
+    pub limit: LimitAmounts,
+    /// What it has spent.
+    pub spent: SpentAmounts,
+}
+
+/// What a credential may spend in a period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LimitAmounts {
+    /// Calls that are charged.
+    pub calls: Option<u64>,
+    /// Units.
+    pub units: Option<u64>,
+    /// What is taken from the balance for use.
+    #[schemars(with = "Option<Amount>")]
+    pub money: Option<Micros>,
+}
+
+/// What a credential has spent in a period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SpentAmounts {
+    /// Calls that are charged.
+    pub calls: u64,
+    /// Units.
+    pub units: u64,
+    /// What was taken from the balance for use.
+    #[schemars(with = "Amount")]
+    pub money: Micros,
 }
 
 /// A running subscription.

@@ -42,6 +42,8 @@ stand_ins! {
     Time => json_schema!({ "type": "string", "format": "date-time", "description": "RFC 3339, in UTC." });
     /// A meter's name.
     MeterName => json_schema!({ "enum": Meter::ALL.map(Meter::as_str) });
+    /// The name of a limit's period.
+    LimitPeriodName => json_schema!({ "enum": ["day", "week", "month"] });
     /// A number per meter.
     PerMeterName => json_schema!({
         "type": "object", "additionalProperties": { "type": "integer", "minimum": 0 },

@@ -64,7 +64,8 @@ impl Shop {
         let rate = Some(Rate { prices: [(Meter::Calls, price)].into_iter().collect(), ..Rate::default() });
         let (product, writer, want) = ("p".parse().unwrap(), "w".parse().unwrap(), Usage { calls: 32, ..Usage::NONE });
         let (lasting, while_plenty) = (20 * SECOND, LONGEST_LEASE);
-        let ask = Command::Lease { product, writer, rate, want, units_of_call: 0, lasting, while_plenty };
+        let ask =
+            Command::Lease { product, writer, rate, want, units_of_call: 0, lasting, while_plenty, limited: None };
         match now(self.memory.execute(&self.account, None, &ask)).unwrap() {
             Ok(Answer::Leased(lease)) => lease.id,
             other => panic!("{other:?}"),

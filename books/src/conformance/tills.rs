@@ -42,6 +42,7 @@ pub(super) fn lease(writer: &str) -> Command {
         units_of_call: 0,
         lasting: SECOND,
         while_plenty: 0,
+        limited: None,
     }
 }
 

@@ -11,6 +11,7 @@ use std::{
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use farebox_core::{
+    credential_limit::CredentialLimit,
     id::{CredentialKey, ProductId},
     time::Timestamp,
 };
@@ -73,7 +74,8 @@ Example:
     #[command(after_help = "\
 Example:
   farebox credential change acc_1 ak_1 --product maps --product text
-  farebox credential change acc_1 ak_1 --any-product --no-expiry")]
+  farebox credential change acc_1 ak_1 --any-product --no-expiry
+  farebox credential change acc_1 ak_1 --limit calls=1000/day --limit money=20.00/month")]
     Change {
         /// The account: its id, or its name
         account: Named,
@@ -90,6 +92,17 @@ Example:
         /// Let it never expire
         #[arg(long, conflicts_with = "expires")]
         no_expiry: bool,
+        /// Let it spend all that the account has
+        #[arg(long, conflicts_with = "limits")]
+        no_limit: bool,
+        #[command(flatten)]
+        format: Format,
+    },
+    /// List what keys with limits have spent in this day, week and month of UTC
+    #[command(after_help = "Example:\n  farebox credential limits acc_1")]
+    Limits {
+        /// The account: its id, or its name
+        account: Named,
         #[command(flatten)]
         format: Format,
     },
@@ -136,13 +149,17 @@ pub(crate) struct Limits {
     /// From when on it is refused: a day, a moment, or a distance such as +30d
     #[arg(long, value_name = "TIME", value_parser = given::moment, allow_hyphen_values = true)]
     expires: Option<Timestamp>,
+    /// What its calls may come to in a day, week or month of UTC, such as calls=1000/day; may be given several times
+    #[arg(long = "limit", value_name = "LIMIT", value_parser = given::limit)]
+    limits: Vec<CredentialLimit>,
 }
 
 impl Limits {
     fn body(self) -> Value {
-        let Self { name, products, addresses, expires } = self;
+        let Self { name, products, addresses, expires, limits } = self;
         let mut body = json!({});
-        let lists = [("products", json!(products)), ("addresses", json!(addresses))];
+        let limits = json!(given::limits(&limits));
+        let lists = [("products", json!(products)), ("addresses", json!(addresses)), ("limits", limits)];
         let given = lists.into_iter().filter(|(_, list)| list.as_array().is_some_and(|list| !list.is_empty()));
         let single = [("name", name.map(Value::from)), ("expires", expires.map(|expires| json!(expires)))];
         for (member, value) in given.chain(single.into_iter().filter_map(|(member, value)| Some((member, value?)))) {
@@ -153,8 +170,9 @@ impl Limits {
 }
 
 const SHOWN: [&str; 6] = ["key", "secret", "api_key", "expires", "replaces", "replaced_until"];
-const LISTED: [&str; 9] =
-    ["key", "test", "last_four", "name", "created", "expires", "revoked", "products", "addresses"];
+const LISTED: [&str; 10] =
+    ["key", "test", "last_four", "name", "created", "expires", "revoked", "products", "addresses", "limits"];
+const SPENT: [&str; 6] = ["credential", "per", "from", "renews", "limit", "spent"];
 
 const IMPORTED: [&str; 3] = ["hash", "key", "outcome"];
 
@@ -189,9 +207,13 @@ impl Credential {
             Self::List { account, format } => {
                 format.list(admin.list(&format!("accounts/{}/credentials", account.id(&admin)?), &[])?, &LISTED);
             }
-            Self::Change { account, key, limits, any_product, any_address, no_expiry, format } => {
+            Self::Limits { account, format } => {
+                format.list(admin.list(&format!("accounts/{}/limits", account.id(&admin)?), &[])?, &SPENT);
+            }
+            Self::Change { account, key, limits, any_product, any_address, no_expiry, no_limit, format } => {
                 let mut body = limits.body();
-                let lifted = [("products", any_product), ("addresses", any_address), ("expires", no_expiry)];
+                let mut lifted = vec![("products", any_product), ("addresses", any_address)];
+                lifted.extend([("expires", no_expiry), ("limits", no_limit)]);
                 for (member, _) in lifted.into_iter().filter(|(_, lifted)| *lifted) {
                     body[member] = Value::Null;
                 }

@@ -1,4 +1,4 @@
-//! Credentials: making, rotating, listing and revoking them.
+//! Credentials: making, changing, listing and revoking them. `rotations` makes one in place of another.
 //!
 //! Invariant: a secret and a plain key are shown in the answer that makes them (and for a day to who repeats that request
 //! under its idempotency key), and cannot be read back. The credential itself is written last, so that one that works is
@@ -11,7 +11,7 @@ use farebox_core::{
     credential::{Credential, MasterKey, Secret, credential_entry, plain_key_entry},
     id::{AccountId, CredentialKey, ProductId},
     plain_key,
-    time::{DAY, Millis, SECOND, Timestamp},
+    time::Timestamp,
 };
 use farebox_ports::{
     keys::ACCOUNT_CREDENTIALS,
@@ -21,7 +21,11 @@ use farebox_ports::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{accounts::account_id, money::unheard};
+use super::{
+    accounts::account_id,
+    credential_limits::{self, Limit},
+    money::unheard,
+};
 use crate::{
     http::{
         Answered, Call, Ports, Response,
@@ -34,12 +38,6 @@ use crate::{
     schema::AddressRangeText,
     store,
 };
-
-/// How long a credential goes on after it was rotated, where nothing else is said.
-const OVERLAP: Millis = 7 * DAY;
-
-/// The longest overlap.
-const LONGEST_OVERLAP: Millis = 366 * DAY;
 
 /// The most address ranges and products that a credential names: each is looked through for each call.
 const MOST_NAMED: usize = 100;
@@ -64,6 +62,9 @@ pub(crate) struct Wanted {
     /// From when on it is refused; missing for never.
     #[schemars(with = "Option<Time>")]
     pub(crate) expires: Option<Timestamp>,
+    /// What its calls may come to in a day, a week or a month of UTC; missing for as much as the account has.
+    #[schemars(length(max = 3))]
+    pub(crate) limits: Option<Vec<Limit>>,
     /// Whether its calls go to products' test stages, and are not charged. It stays so.
     #[serde(default)]
     pub(crate) test: bool,
@@ -92,21 +93,15 @@ pub(crate) struct Change {
     #[serde(default, deserialize_with = "given")]
     #[schemars(with = "Option<Time>")]
     expires: Option<Option<Timestamp>>,
+    /// What its calls may come to; null for as much as the account has. What was spent in a period counts on.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<Vec<Limit>>", length(max = 3))]
+    limits: Option<Option<Vec<Limit>>>,
 }
 
 /// A member that is there, be it null.
 fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
-}
-
-/// How a credential is rotated.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "CredentialRotation")]
-pub(crate) struct Rotation {
-    /// How long the old one goes on beside the new one, in seconds. A week when left out; 0 ends it now.
-    #[schemars(range(min = 0, max = LONGEST_OVERLAP / SECOND))]
-    overlap_seconds: Option<u32>,
 }
 
 /// A new credential.
@@ -122,24 +117,10 @@ pub(crate) struct Made {
     /// The same key, for those who send it as `Authorization: APPCODE`.
     app_code: String,
     #[schemars(with = "Time")]
-    created: Timestamp,
+    pub(super) created: Timestamp,
     /// From when on it is refused; null for never.
     #[schemars(with = "Option<Time>")]
     expires: Option<Timestamp>,
-}
-
-/// A new credential in place of another.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "RotatedCredential")]
-pub(crate) struct Rotated {
-    #[serde(flatten)]
-    made: Made,
-    /// The one it is to replace.
-    #[schemars(with = "Id")]
-    replaces: CredentialKey,
-    /// From when on that one is refused.
-    #[schemars(with = "Time")]
-    replaced_until: Timestamp,
 }
 
 /// A credential, as it is listed.
@@ -167,13 +148,16 @@ pub(crate) struct Listed {
     /// The addresses it may be used from; null for all.
     #[schemars(with = "Option<Vec<AddressRangeText>>")]
     addresses: Option<Vec<AddressRange>>,
+    /// What its calls may come to.
+    limits: Vec<Limit>,
 }
 
 impl From<Credential> for Listed {
     fn from(credential: Credential) -> Self {
-        let Credential { key, is_test: test, last_four, name, created, revoked, expires, products, addresses, .. } =
-            credential;
-        Self { key, test, last_four, name, created, revoked, expires, products, addresses }
+        let Credential { key, is_test: test, last_four, name, created, revoked, expires, .. } = credential;
+        let Credential { products, addresses, limits, .. } = credential;
+        let limits = limits.into_iter().map(Limit::from).collect();
+        Self { key, test, last_four, name, created, revoked, expires, products, addresses, limits }
     }
 }
 
@@ -195,37 +179,16 @@ impl<P: Ports> Call<'_, P> {
         Response::json(201, &made)
     }
 
-    /// Makes another credential with the same restrictions, and lets the old one end. A repetition ends it at the same
-    /// time, because that is counted from when the new one was made.
-    pub(crate) async fn rotate_credential(&self, account: &str, key: &str) -> Answered {
-        let old = self.credential(account, key).await?;
-        let Rotation { overlap_seconds } = self.body()?;
-        let overlap = overlap_seconds.map_or(OVERLAP, |seconds| Millis::from(seconds) * SECOND);
-        if overlap > LONGEST_OVERLAP {
-            return Err(Failure::Malformed("`overlap_seconds` must be within a year".to_owned()));
-        }
-        let seed = self.seed(&format!("rotation/{}", old.key))?;
-        let made = if old.is_active(self.now) {
-            let Credential { name, products, addresses, is_test: test, .. } = old.clone();
-            let wanted = Wanted { name, products, addresses, expires: None, test };
-            self.make_credential(old.account, wanted, &seed).await?
-        } else {
-            self.made_before(&seed).await?.ok_or(Failure::CredentialEnded)?
-        };
-        let ends = made.created.plus(overlap);
-        let ended = |mut old: Credential| {
-            old.expires = Some(old.expires.map_or(ends, |expires| expires.min(ends)));
-            Ok(old)
-        };
-        let old = self.changed_credential(&old.key, ended).await?;
-        let old = old.ok_or(Failure::CredentialUnknown)?;
-        Response::json(201, &Rotated { made, replaces: old.key, replaced_until: old.expires.unwrap_or(ends) })
-    }
-
-    async fn make_credential(&self, account: AccountId, wanted: Wanted, seed: &Seed) -> Result<Made, Failure> {
+    pub(super) async fn make_credential(
+        &self,
+        account: AccountId,
+        wanted: Wanted,
+        seed: &Seed,
+    ) -> Result<Made, Failure> {
         let master_key = &self.settings.master_key;
         let key = new_key(seed, master_key)?;
-        let Wanted { name, products, addresses, expires, test: is_test } = wanted;
+        let Wanted { name, products, addresses, expires, limits, test: is_test } = wanted;
+        let limits = credential_limits::checked(limits)?;
         let api_key = master_key.plain_key(&self.key_prefix().await?, is_test, &base32(seed.plain_key()));
         let secret = URL_SAFE_NO_PAD.encode(seed.secret());
         let sealed = master_key.seal(&key, &Secret::new(secret.clone()), seed.nonce());
@@ -237,6 +200,7 @@ impl<P: Ports> Call<'_, P> {
             expires,
             products,
             addresses,
+            limits,
             name,
             asked: seed.asked.clone(),
             ..Credential::new(key.clone(), account.clone(), sealed, self.now)
@@ -254,7 +218,7 @@ impl<P: Ports> Call<'_, P> {
     }
 
     /// What the same request made when it was sent before.
-    async fn made_before(&self, seed: &Seed) -> Result<Option<Made>, Failure> {
+    pub(super) async fn made_before(&self, seed: &Seed) -> Result<Option<Made>, Failure> {
         if seed.asked.is_none() {
             return Ok(None);
         }
@@ -308,12 +272,14 @@ impl<P: Ports> Call<'_, P> {
         if known.revoked.is_some() {
             return Err(Failure::CredentialEnded);
         }
-        let Change { name, products, addresses, expires } = self.body()?;
+        let Change { name, products, addresses, expires, limits } = self.body()?;
+        let checked_limits = limits.clone().map(credential_limits::checked).transpose()?;
         let wanted = Wanted {
             name,
             products: products.clone().flatten(),
             addresses: addresses.clone().flatten(),
             expires: expires.flatten(),
+            limits: limits.flatten(),
             test: known.is_test,
         };
         self.check(&wanted).await?;
@@ -325,6 +291,7 @@ impl<P: Ports> Call<'_, P> {
             credential.products = products.clone().unwrap_or(credential.products);
             credential.addresses = addresses.clone().unwrap_or(credential.addresses);
             credential.expires = expires.unwrap_or(credential.expires);
+            credential.limits = checked_limits.clone().unwrap_or(credential.limits);
             Ok(credential)
         };
         let credential = self.changed_credential(&known.key, changed).await?;
@@ -344,7 +311,7 @@ impl<P: Ports> Call<'_, P> {
     }
 
     /// Changes a credential, of which instances are told.
-    async fn changed_credential(
+    pub(super) async fn changed_credential(
         &self,
         key: &CredentialKey,
         change: impl Fn(Credential) -> Result<Credential, Failure>,
@@ -353,7 +320,7 @@ impl<P: Ports> Call<'_, P> {
         store::change(self.ports, &credential_entry(key), change).await
     }
 
-    async fn credential(&self, account: &str, key: &str) -> Result<Credential, Failure> {
+    pub(super) async fn credential(&self, account: &str, key: &str) -> Result<Credential, Failure> {
         let account = account_id(account)?;
         let key: CredentialKey = key.parse().map_err(|_| Failure::CredentialUnknown)?;
         let found: Option<Credential> = store::current(self.ports, &credential_entry(&key)).await?;
@@ -365,6 +332,7 @@ impl<P: Ports> Call<'_, P> {
             names::check("name", name)?;
         }
         self.check_expiry(wanted.expires)?;
+        credential_limits::checked(wanted.limits.clone())?;
         let named = [wanted.products.as_ref().map(Vec::len), wanted.addresses.as_ref().map(Vec::len)];
         if named.into_iter().flatten().any(|named| named > MOST_NAMED) {
             return Err(Failure::Malformed(format!("a credential names at most {MOST_NAMED} products and addresses")));

@@ -16,7 +16,10 @@ use futures_util::{StreamExt, stream};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::credentials::{Wanted, keys_of};
+use super::{
+    credential_limits::{self, Limit},
+    credentials::{Wanted, keys_of},
+};
 use crate::{
     http::{Answered, Call, Ports, Response, base32::base32, failure::Failure, paging::Items},
     schema::AddressRangeText,
@@ -52,6 +55,9 @@ pub(crate) struct Import {
     /// From when on they are refused; missing for never.
     #[schemars(with = "Option<Time>")]
     expires: Option<Timestamp>,
+    /// What the calls of each may come to; missing for as much as the account has.
+    #[schemars(length(max = 3))]
+    limits: Option<Vec<Limit>>,
 }
 
 /// What became of a hash.
@@ -82,11 +88,11 @@ enum Outcome {
 impl<P: Ports> Call<'_, P> {
     pub(crate) async fn import_credentials(&self, account: &str) -> Answered {
         let account = self.account(account).await?.id;
-        let Import { hashes, name, products, addresses, expires } = self.body()?;
+        let Import { hashes, name, products, addresses, expires, limits } = self.body()?;
         if hashes.is_empty() || hashes.len() > MOST_HASHES {
             return Err(Failure::Malformed(format!("`hashes` must hold 1 to {MOST_HASHES} hashes")));
         }
-        let wanted = Wanted { name, products, addresses, expires, test: false };
+        let wanted = Wanted { name, products, addresses, expires, limits, test: false };
         self.check(&wanted).await?;
         let stored: Vec<String> =
             hashes.iter().enumerate().map(|(at, hash)| stored(at, hash)).collect::<Result<_, _>>()?;
@@ -125,6 +131,7 @@ impl<P: Ports> Call<'_, P> {
             expires: wanted.expires,
             products: wanted.products.clone(),
             addresses: wanted.addresses.clone(),
+            limits: credential_limits::checked(wanted.limits.clone())?,
             name: wanted.name.clone(),
             ..Credential::new(
                 key.clone(),

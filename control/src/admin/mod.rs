@@ -7,6 +7,7 @@ pub(crate) mod accounts;
 mod audit;
 mod catalog;
 mod clock;
+mod credential_limits;
 pub(crate) mod credentials;
 mod currency;
 mod description;
@@ -17,6 +18,7 @@ mod operations;
 pub(crate) mod reports;
 mod repricings;
 mod restoring;
+pub(crate) mod rotations;
 mod series;
 mod settlements;
 pub(crate) mod statements;
@@ -91,6 +93,7 @@ impl Admitted<'_> {
             Name::CreateCredential => call.create_credential(id).await,
             Name::ImportCredentials => call.import_credentials(id).await,
             Name::ListCredentials => call.list_credentials(id).await,
+            Name::ListLimits => call.limits(id).await,
             Name::ChangeCredential => call.change_credential(id, part).await,
             Name::RevokeCredential => call.revoke_credential(id, part).await,
             Name::RotateCredential => call.rotate_credential(id, part).await,

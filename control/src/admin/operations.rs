@@ -4,7 +4,9 @@
 //! role and of the key, the audit log and the API's description read it, and [`Admitted::carry_out`](super::Admitted) has an arm for each
 //! name. Invariant: what GET asks for changes nothing.
 
-use farebox_ports::reports::{BalanceReport, GrantRow, LeaseRow, SubscriptionRow, TermsReport, UsageRow, UsageSeries};
+use farebox_ports::reports::{
+    BalanceReport, GrantRow, LeaseRow, LimitRow, SubscriptionRow, TermsReport, UsageRow, UsageSeries,
+};
 
 mod name;
 
@@ -13,8 +15,8 @@ pub(super) use name::{Name, Subject};
 use super::{
     accounts, audit,
     catalog::{Health, Publication, Shown},
-    clock, credentials, imports, money, repricings, restoring, statements, subscriptions, tokens, upstream_credentials,
-    upstream_secrets, watching, webhooks,
+    clock, credentials, imports, money, repricings, restoring, rotations, statements, subscriptions, tokens,
+    upstream_credentials, upstream_secrets, watching, webhooks,
 };
 use crate::{
     customer::{PortalSession, PortalSessionWanted, RechargeRequest},
@@ -141,6 +143,14 @@ static OPERATIONS: [(Subject, &[Operation<Name>]); 10] = [
                 .paged()
                 .gives::<Items<credentials::Listed>>(200)
                 .fails(&[404]),
+            get(
+                Name::ListLimits,
+                "accounts/{id}/limits",
+                "What credentials with limits have spent in this day, week and month",
+            )
+            .paged()
+            .gives::<Items<LimitRow>>(200)
+            .fails(&[404]),
             patch(
                 Name::ChangeCredential,
                 "accounts/{id}/credentials/{key}",
@@ -158,8 +168,8 @@ static OPERATIONS: [(Subject, &[Operation<Name>]); 10] = [
                 "Make a credential in place of one, which ends later",
             )
             .made_once()
-            .takes::<credentials::Rotation>()
-            .gives::<credentials::Rotated>(201)
+            .takes::<rotations::Rotation>()
+            .gives::<rotations::Rotated>(201)
             .fails(&[404, 409, 413, 422]),
         ],
     ),

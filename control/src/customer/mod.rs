@@ -109,6 +109,7 @@ impl Admitted {
             Name::ListStatements => call.statements(id).await,
             Name::ShowStatement => call.statement(id, part).await,
             Name::ListCredentials => call.list_credentials(id).await,
+            Name::ListLimits => call.limits(id).await,
             Name::CreateCredential => call.create_credential(id).await,
             Name::ChangeCredential => call.change_credential(id, part).await,
             Name::RevokeCredential => call.revoke_credential(id, part).await,

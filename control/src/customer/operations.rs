@@ -3,13 +3,13 @@
 //! A row says method, path, who may ask, idempotency key, what the operation takes, gives and fails with. The router, the check of
 //! the sender and the API's description read it, and [`Admitted::carry_out`](super::Admitted) has an arm for each name.
 
-use farebox_ports::reports::{BalanceReport, GrantRow, SubscriptionRow, UsageRow, UsageSeries};
+use farebox_ports::reports::{BalanceReport, GrantRow, LimitRow, SubscriptionRow, UsageRow, UsageSeries};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{mailbox, me, members, recharge_requests, sessions, sign_in, storefront};
 use crate::{
-    admin::{credentials, money, statements, subscriptions},
+    admin::{credentials, money, rotations, statements, subscriptions},
     http::{
         openapi::{self, About},
         operation::{Operation, Parameter, delete, get, patch, post},
@@ -47,6 +47,7 @@ pub(super) enum Name {
     ShowStatement,
     ListCredentials,
     CreateCredential,
+    ListLimits,
     ChangeCredential,
     RevokeCredential,
     RotateCredential,
@@ -191,6 +192,14 @@ static OPERATIONS: [(Subject, &[Operation<Name>]); 6] = [
             .takes::<credentials::Wanted>()
             .gives::<credentials::Made>(201)
             .fails(&[409, 413, 422]),
+            get(
+                Name::ListLimits,
+                "accounts/{id}/limits",
+                "What credentials with limits have spent in this day, week and month",
+            )
+            .by(Permission::Member(Membership::Viewer))
+            .paged()
+            .gives::<Items<LimitRow>>(200),
             patch(
                 Name::ChangeCredential,
                 "accounts/{id}/credentials/{key}",
@@ -210,8 +219,8 @@ static OPERATIONS: [(Subject, &[Operation<Name>]); 6] = [
             )
             .by(DEVELOP)
             .made_once()
-            .takes::<credentials::Rotation>()
-            .gives::<credentials::Rotated>(201)
+            .takes::<rotations::Rotation>()
+            .gives::<rotations::Rotated>(201)
             .fails(&[409, 413, 422]),
         ],
     ),

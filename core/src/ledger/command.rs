@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{chain::BrokenChain, subscription::PlanTerms};
 use crate::{
+    credential_limit::LimitedBy,
     id::{BatchId, GrantId, OfferId, ProductId, SubscriptionId, WriterId},
     journal::{Closing, Line, Window},
     lease::Lease,
@@ -135,6 +136,9 @@ pub enum Command {
         /// How long it lasts instead, where that is longer and it is a small part of what is left.
         #[serde(default)]
         while_plenty: Millis,
+        /// The credential that the lease is for alone, where it has limits.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limited: Option<LimitedBy>,
     },
     /// Books usage: each batch with the lines of this account. A batch that is known already is not booked again.
     Settle {
@@ -304,6 +308,14 @@ pub enum Refusal {
     #[error("the balance does not pay for a call")]
     BalanceExhausted {
         /// Whether something is leased out that may come back.
+        leased: bool,
+    },
+    /// What a credential may spend in a period is spent or leased out.
+    #[error("the credential's limit is used up until {renews}")]
+    LimitExhausted {
+        /// When the period ends.
+        renews: Timestamp,
+        /// Whether it is leased out, and may come back.
         leased: bool,
     },
     /// The account has had this package, of which each account gets one.

@@ -158,6 +158,9 @@ fn describe(event: &Event) -> (&str, String) {
             ("", format!("no {} left of {grant}", meter.as_str()))
         }
         Event::Noticed(Notice::BalanceExhausted { .. }) => ("", "the balance pays for no call".to_owned()),
+        Event::Noticed(Notice::LimitReached { credential, limit, percent, .. }) => {
+            ("", format!("{percent} % of the limit of {credential} per {} is spent", limit.per.as_str()))
+        }
         Event::StatusSet { suspended } => ("", if *suspended { "suspended" } else { "active" }.to_owned()),
         Event::StatementClosed { month } => ("", month.to_string()),
         Event::BatchesForgotten { before } => ("", format!("begun before {}", before.start())),

@@ -15,6 +15,7 @@ use super::{
     event::Event,
     evolve::booked,
     leasing::{self, Wish},
+    limiting,
     renewal::{self, Sold},
     sale::Sale,
     series::Hours,
@@ -23,6 +24,7 @@ use super::{
     usage::Source,
 };
 use crate::{
+    credential_limit::LimitedBy,
     id::{LeaseId, LineId, ProductId, WriterId},
     lease::Lease,
     money::{Currency, Micros},
@@ -99,10 +101,10 @@ fn carry_out(
     let account = draft.account();
     let event = match command {
         Command::Open { currency } => return open(draft, *currency),
-        Command::Lease { product, writer, rate, want, units_of_call, lasting, while_plenty } => {
+        Command::Lease { product, writer, rate, want, units_of_call, lasting, while_plenty, limited } => {
             let (units_of_call, lasting, while_plenty) = (*units_of_call, *lasting, *while_plenty);
             let wish = Wish { product, rate: rate.as_ref(), want, units_of_call, lasting, while_plenty };
-            return lease(draft, writer, wish, at);
+            return lease(draft, writer, wish, limited.as_ref(), at);
         }
         Command::Restore { entries } => return restore(draft, entries),
         Command::Settle { batches } => return Ok(settle(draft, batches, at)),
@@ -139,7 +141,9 @@ fn settle(mut draft: Draft<'_>, batches: &[AccountBatch], at: Timestamp) -> Deci
         if draft.account().desk.till.has_older_usage(at) {
             draft.seal();
         }
+        let spent = limiting::spent(draft.account(), &settlement.usage);
         draft.at_desk(|desk| {
+            desk.till.limits.spend(&spent);
             desk.settle(&settlement, at);
             desk.count(&hours);
         });
@@ -162,6 +166,9 @@ fn tick(mut draft: Draft<'_>, seen: &Seen, gone: &[ProductId], at: Timestamp) ->
     }
     if !due.ended.is_empty() {
         draft.at_desk(|desk| desk.end_lines(due.ended, at));
+    }
+    if draft.account().desk.till.limits.notices().next().is_some() {
+        draft.at_desk(|desk| desk.till.limits.note_told());
     }
     due.events.into_iter().for_each(|event| draft.append(None, event));
     draft.finish(Answer::Ticked { due: None })
@@ -285,7 +292,13 @@ fn set_terms(account: &Account, terms: &AccountTerms) -> Result<Event, Refusal> 
     Ok(Event::TermsSet(terms.clone()))
 }
 
-fn lease(mut draft: Draft<'_>, writer: &WriterId, wish: Wish<'_>, at: Timestamp) -> Result<Decision, Refusal> {
+fn lease(
+    mut draft: Draft<'_>,
+    writer: &WriterId,
+    wish: Wish<'_>,
+    by: Option<&LimitedBy>,
+    at: Timestamp,
+) -> Result<Decision, Refusal> {
     let account = draft.account();
     if account.suspended {
         return Err(Refusal::Suspended);
@@ -293,7 +306,9 @@ fn lease(mut draft: Draft<'_>, writer: &WriterId, wish: Wish<'_>, at: Timestamp)
     if at < account.desk.till.withheld_until {
         return Err(Refusal::QuotaExhausted { leased: true });
     }
-    let offer = leasing::offer(account, wish, at)?;
+    let limited = by.map(|by| account.desk.till.limits.of(by, at));
+    let room = limited.as_ref().map(|limited| limited.room(account));
+    let offer = leasing::offer(account, wish, room.as_ref(), at)?;
     let till = draft.till();
     till.issued += 1;
     let id = LeaseId(till.issued);
@@ -308,6 +323,9 @@ fn lease(mut draft: Draft<'_>, writer: &WriterId, wish: Wish<'_>, at: Timestamp)
         announced: None,
     };
     till.open_lease(id, lease, offer.begins);
+    if let Some((by, limited)) = by.zip(limited) {
+        till.limits.lease(by.credential.clone(), limited, id);
+    }
     let answer = Answer::Leased(Lease {
         id,
         allowance: offer.allowance,

@@ -11,7 +11,8 @@ use super::{
     usage::{Burn, Charge, Leased, Rest, Settlement, UsageLine, Used},
 };
 use crate::{
-    id::{GrantId, SubscriptionId},
+    credential_limit::{CredentialLimit, Spent},
+    id::{CredentialKey, GrantId, SubscriptionId},
     journal::Window,
     meter::{Meter, PerMeter},
     money::{Currency, Micros},
@@ -265,7 +266,7 @@ pub struct ClosedGrant {
 }
 
 /// What the account and the provider should know. Raised once each time a limit is passed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Notice {
     /// The balance is below the agreed limit.
@@ -295,5 +296,18 @@ pub enum Notice {
     BalanceExhausted {
         /// What is there.
         balance: Micros,
+    },
+    /// A credential has spent half of a limit, four fifths of it, or all.
+    LimitReached {
+        /// Which credential.
+        credential: CredentialKey,
+        /// Which limit.
+        limit: CredentialLimit,
+        /// When its period began.
+        from: Timestamp,
+        /// What was spent of it.
+        spent: Spent,
+        /// Which of the steps was reached, in percent.
+        percent: u8,
     },
 }

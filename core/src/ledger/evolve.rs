@@ -136,6 +136,8 @@ impl Account {
                 }
             }
             Notice::BalanceExhausted { .. } => self.exhausted = true,
+            // That it was told of stands beside what was counted, in the till.
+            Notice::LimitReached { .. } => {}
         }
     }
 }

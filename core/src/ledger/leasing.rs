@@ -13,11 +13,13 @@ use super::{
     account::Account,
     command::Refusal,
     grant::Grant,
+    limiting::Room,
     line::RatingLine,
     subscription::Beyond,
     usage::{LineTerms, Source},
 };
 use crate::{
+    credential_limit::Spent,
     id::ProductId,
     meter::{Meter, PerMeter, Usage},
     money::Micros,
@@ -77,8 +79,21 @@ pub(super) struct Offer {
     pub(super) quantity: Option<u64>,
 }
 
-pub(super) fn offer(account: &Account, wish: Wish<'_>, at: Timestamp) -> Result<Offer, Refusal> {
+/// What a lease can be given of what the account has. `room`: what the limits of the credential have left that it is for.
+pub(super) fn offer(
+    account: &Account,
+    wish: Wish<'_>,
+    room: Option<&Room<'_>>,
+    at: Timestamp,
+) -> Result<Offer, Refusal> {
     let Wish { lasting, while_plenty, .. } = wish;
+    if let Some(room) = room {
+        room.check(&one_call(wish, Micros::ZERO))?;
+        // What is left of the period is too short for a lease; the next one begins at once.
+        if let Some(renews) = room.until().filter(|until| until.since(at) < SHORTEST_LEASE) {
+            return Err(Refusal::LimitExhausted { renews, leased: true });
+        }
+    }
     let until = at.plus(while_plenty.max(lasting).clamp(SHORTEST_LEASE, LONGEST_LEASE));
     let mut free = PerMeter::default();
     let mut first: Option<&Grant> = None;
@@ -93,16 +108,42 @@ pub(super) fn offer(account: &Account, wish: Wish<'_>, at: Timestamp) -> Result<
     let wish = Wish { rate: beyond(account, wish), ..wish };
     let offer = match first {
         Some(first) => from_grant(first, &free, wish, until),
-        None => wish
-            .rate
-            .and_then(|rate| from_balance(account, wish, rate, at, until))
-            .ok_or_else(|| refusal(account, wish, at))?,
+        None => {
+            let rate = wish.rate.ok_or_else(|| refusal(account, wish, at))?;
+            from_balance(account, wish, (rate, room), at, until)?
+        }
+    };
+    let offer = match room {
+        Some(room) => within(room, wish, offer),
+        None => offer,
     };
     if offer.is_small {
         return Ok(offer);
     }
     let until = at.plus(lasting.clamp(SHORTEST_LEASE, LONGEST_SHARED_LEASE));
     Ok(Offer { until: offer.until.min(until), ..offer })
+}
+
+/// What one call may come to, of which `money` is the most that it costs.
+fn one_call(wish: Wish<'_>, money: Micros) -> Spent {
+    Spent { calls: 1, units: wish.units_of_call, money }
+}
+
+/// The same, cut by what a credential's limits have left: a share of it, so that other instances find something too. It ends with the
+/// first of their periods, so that what is used on it is of one period.
+fn within(room: &Room<'_>, wish: Wish<'_>, offer: Offer) -> Offer {
+    let Offer { mut allowance, mut beside, .. } = offer;
+    for meter in [Meter::Calls, Meter::Units] {
+        let Some(left) = room.most(meter) else { continue };
+        let least = if meter == Meter::Units { wish.units_of_call.max(1) } else { 1 };
+        let share = left.div_ceil(SHARE).max(left.min(least));
+        let given = allowance.get(meter).copied().unwrap_or_else(|| wanted(meter, wish.want).max(least)).min(share);
+        allowance.set(meter, given);
+        let beside_it = beside.get(meter).copied().unwrap_or(u64::MAX);
+        beside.set(meter, beside_it.min(left.saturating_sub(given)));
+    }
+    let until = room.until().map_or(offer.until, |until| until.min(offer.until));
+    Offer { allowance, beside, until, is_small: false, ..offer }
 }
 
 /// The rate at which the balance pays for what no grant does: that of a plan where the account has one with a rate of its own, none
@@ -155,34 +196,49 @@ pub(super) fn is_dry(account: &Account, at: Timestamp) -> bool {
             .into_iter()
             .filter(|meter| *meter == Meter::Calls || line.terms.rate.prices.get(*meter).is_some());
         let one_call: PerMeter<u64> = priced.map(|meter| (meter, wanted(meter, &ONE_CALL))).collect();
-        available >= Micros::ZERO && affordable(line, &one_call, 1, available).is_some()
+        available >= Micros::ZERO && affordable(line, &one_call, 1, available.into()).is_some()
     };
     let mut lines = account.lines.values().filter(|line| line.terms.month == month).peekable();
     lines.peek().is_some() && account.leased() == Micros::ZERO && !lines.any(pays)
 }
 
-fn from_balance(account: &Account, wish: Wish<'_>, rate: &Rate, at: Timestamp, until: Timestamp) -> Option<Offer> {
+/// A lease of the balance, at a rate and within a credential's limits.
+fn from_balance(
+    account: &Account,
+    wish: Wish<'_>,
+    (rate, room): (&Rate, Option<&Room<'_>>),
+    at: Timestamp,
+    until: Timestamp,
+) -> Result<Offer, Refusal> {
+    let broke = || refusal(account, wish, at);
     let month = Month::of(at);
     let is_ours =
         |line: &RatingLine| line.terms.month == month && line.product == *wish.product && line.terms.rate == *rate;
     let known = account.lines.iter().rev().find(|(_, line)| is_ours(line));
     let begins = known.is_none().then(|| LineTerms { month, rate: rate.clone() });
     let fresh = begins.clone().map(|terms| RatingLine::new(wish.product.clone(), terms));
-    let line = known.map(|(_, line)| line).or(fresh.as_ref())?;
+    let line = known.map(|(_, line)| line).or(fresh.as_ref()).ok_or_else(broke)?;
 
     // Rounding down makes one byte free. Whoever is overdrawn could otherwise go on, one call at a time, for ever.
-    let available = Some(account.available()).filter(|available| *available >= Micros::ZERO)?;
+    let available = Some(account.available()).filter(|available| *available >= Micros::ZERO).ok_or_else(broke)?;
     // Calls are limited also where only bytes have a price, so that a line that is about to be used reserves its minimum.
     let priced = Meter::ALL.into_iter().filter(|meter| *meter == Meter::Calls || rate.prices.get(*meter).is_some());
     let want: PerMeter<u64> = priced.map(|meter| (meter, wanted(meter, wish.want))).collect();
     let units = wish.units_of_call;
-    let one_call = want.map(|meter, want| match meter {
+    let one = want.map(|meter, want| match meter {
         Meter::Calls => 1,
         Meter::Units => units,
         Meter::IngressBytes | Meter::EgressBytes | Meter::TotalBytes => *want,
     });
-    let share = Micros::new(available.get() / i64::try_from(SHARE).unwrap_or(i64::MAX));
-    let allowance = affordable(line, &want, units, share).or_else(|| affordable(line, &one_call, units, available))?;
+    let all = Budget { balance: available, limit: room.and_then(Room::money) };
+    let allowance = affordable(line, &want, units, all.share()).or_else(|| affordable(line, &one, units, all));
+    let allowance = allowance.ok_or_else(|| match room {
+        Some(room) if costs_at_most(line, &one, available.into()) => {
+            let short = room.check(&one_call(wish, rate.dearest(&line.usage, &one)));
+            short.err().unwrap_or_else(broke)
+        }
+        _ => broke(),
+    })?;
 
     let costs = line.reserve_with(&allowance).saturating_sub(line.reserved);
     let beside = available.saturating_sub(costs);
@@ -195,8 +251,8 @@ fn from_balance(account: &Account, wish: Wish<'_>, rate: &Rate, at: Timestamp, u
             Meter::IngressBytes | Meter::EgressBytes | Meter::TotalBytes => *allowed,
         })
     };
-    let calls = largest(MOST_CALLS_SHOWN, |calls| costs_at_most(line, &calls_more(calls), available));
-    Some(Offer {
+    let calls = largest(MOST_CALLS_SHOWN, |calls| costs_at_most(line, &calls_more(calls), all));
+    Ok(Offer {
         is_small,
         source: known.map(|(id, _)| Source::Balance(*id)),
         begins,
@@ -216,9 +272,32 @@ fn wanted(meter: Meter, want: &Usage) -> u64 {
     })
 }
 
+/// What a lease may come to.
+#[derive(Debug, Clone, Copy)]
+struct Budget {
+    /// How much of the balance it may set aside.
+    balance: Micros,
+    /// How much it may cost at the dearest, where the money of its credential is limited.
+    limit: Option<Micros>,
+}
+
+impl From<Micros> for Budget {
+    fn from(balance: Micros) -> Self {
+        Self { balance, limit: None }
+    }
+}
+
+impl Budget {
+    /// What one of several instances gets of it.
+    fn share(self) -> Self {
+        let share = |money: Micros| Micros::new(money.get() / i64::try_from(SHARE).unwrap_or(i64::MAX));
+        Self { balance: share(self.balance), limit: self.limit.map(share) }
+    }
+}
+
 /// As much of `want` as can be leased on `line` for `budget`, the same part of each meter, at least one of each and `units` of
 /// units.
-fn affordable(line: &RatingLine, want: &PerMeter<u64>, units: u64, budget: Micros) -> Option<PerMeter<u64>> {
+fn affordable(line: &RatingLine, want: &PerMeter<u64>, units: u64, budget: Budget) -> Option<PerMeter<u64>> {
     let whole = want.iter().map(|(_, want)| *want).max().unwrap_or(1);
     let part = |part: u64| {
         want.map(|meter, want| {
@@ -230,8 +309,9 @@ fn affordable(line: &RatingLine, want: &PerMeter<u64>, units: u64, budget: Micro
 }
 
 /// Whether leasing out `more` on `line` sets aside at most `budget` more than is set aside already.
-fn costs_at_most(line: &RatingLine, more: &PerMeter<u64>, budget: Micros) -> bool {
-    line.reserve_with(more).saturating_sub(line.reserved) <= budget
+fn costs_at_most(line: &RatingLine, more: &PerMeter<u64>, budget: Budget) -> bool {
+    line.reserve_with(more).saturating_sub(line.reserved) <= budget.balance
+        && budget.limit.is_none_or(|limit| line.terms.rate.dearest(&line.usage, more) <= limit)
 }
 
 /// The largest number up to `most` for which `holds`, which holds up to some number and not beyond it; `None` when it

@@ -62,7 +62,8 @@ pub(super) fn tick(account: &Account, seen: &Seen, gone: &[ProductId], at: Times
         grant: grant.id,
         forfeited: grant.price.saturating_sub(grant.earned).max(Micros::ZERO),
     });
-    let noticed = notices(account, at).chain(exhausted(account, at)).map(Event::Noticed);
+    let limits = account.desk.till.limits.notices();
+    let noticed = notices(account, at).chain(exhausted(account, at)).chain(limits).map(Event::Noticed);
     let applied = &account.desk.register.applied;
     let horizon = applied.horizon(read_from, at);
     let forgotten = horizon.filter(|before| applied.has_older(*before, &account.desk.oldest_leases()));
@@ -86,7 +87,8 @@ impl Account {
     /// ten minutes at the latest.
     pub fn next_due(&self, looked: Timestamp) -> Option<Timestamp> {
         let at = self.moment(looked);
-        if notices(self, at).chain(exhausted(self, at)).next().is_some() {
+        let limits = self.desk.till.limits.notices();
+        if notices(self, at).chain(exhausted(self, at)).chain(limits).next().is_some() {
             return Some(Timestamp::default());
         }
         let again = |due: Timestamp| looked.plus((looked.since(due) / 4).min(LOOKED_AT_AGAIN));

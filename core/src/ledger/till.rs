@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use super::{
     account::BookedLease,
     applied::{Applied, Oldest},
+    limiting::Limits,
     seal::{Batches, BegunLine, SealedUsage, UsageSealed, WriterRanges, hour_of},
     series::{self, Hours},
     usage::{LineTerms, Rest, Settlement, Source, UsageLine, WriterBatches},
@@ -31,12 +32,17 @@ const LAPSED_KNOWN: Millis = DAY;
 /// Names the fields of [`Till`] and of everything in it, in the stored form.
 const FORM: u8 = 1;
 
+/// Names the same of a till, and [`Limits`] behind it. A till without any is written as before, so that a version before there were limits
+/// reads it.
+const FORM_WITH_LIMITS: u8 = 2;
+
 /// The same of [`Register`]. Form 1 had no hours.
 const REGISTER_FORM: u8 = 2;
+const REGISTER_FORM_WITHOUT_HOURS: u8 = 1;
 
 /// A stored row that is not of a form that this version reads.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a stored till or register cannot be read: it is not of form {FORM} or {REGISTER_FORM}, or was cut")]
+#[error("a stored till or register cannot be read: it is of no form that this version knows, or was cut")]
 pub struct UnreadableTill;
 
 /// The till of one account. The default is that of an account that never had one.
@@ -61,6 +67,9 @@ pub struct Till {
     pub(super) has_batches: bool,
     /// When the last of all that was booked.
     pub(super) booked: Timestamp,
+    /// What credentials with limits have spent. Stored behind all else, where there are any.
+    #[serde(skip)]
+    pub(super) limits: Limits,
 }
 
 /// The register of one account.
@@ -92,12 +101,13 @@ pub(super) struct Desk {
     pub(super) register: Register,
 }
 
-fn written<T: Serialize>(form: u8, row: &T) -> Vec<u8> {
+fn written<T: Serialize>(row: &T, form: u8) -> Vec<u8> {
     // Writing to memory cannot fail, and an empty row is not read.
     postcard::to_extend(row, vec![form]).unwrap_or_default()
 }
 
-fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, UnreadableTill> {
+fn read<T: DeserializeOwned>(bytes: &[u8], form: u8) -> Result<T, UnreadableTill> {
+    let (_, bytes) = bytes.split_first().filter(|(first, _)| **first == form).ok_or(UnreadableTill)?;
     postcard::from_bytes(bytes).map_err(|_| UnreadableTill)
 }
 
@@ -134,7 +144,7 @@ impl Till {
 
     /// The stored form: a number that names it, then postcard. Pinned by a test.
     pub fn to_bytes(&self) -> Vec<u8> {
-        written(FORM, self)
+        if self.limits.is_empty() { written(self, FORM) } else { written(&(self, &self.limits), FORM_WITH_LIMITS) }
     }
 
     /// Reads what [`Self::to_bytes`] wrote.
@@ -142,10 +152,11 @@ impl Till {
     /// # Errors
     /// The bytes are not those of a till of this form. There is nothing to take in its place: it is the only copy.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, UnreadableTill> {
-        match bytes.split_first() {
-            Some((&FORM, bytes)) => read(bytes),
-            _ => Err(UnreadableTill),
+        if bytes.first() == Some(&FORM_WITH_LIMITS) {
+            let (till, limits): (Self, Limits) = read(bytes, FORM_WITH_LIMITS)?;
+            return Ok(Self { limits, ..till });
         }
+        read(bytes, FORM)
     }
 
     /// What each source has set aside for open leases.
@@ -168,6 +179,10 @@ impl Till {
     /// When the usage that it has added up is to be sealed.
     pub(super) fn seals_at(&self) -> Option<Timestamp> {
         self.booked().map(|booked| hour_of(Window::of(booked)).start().plus(HOUR))
+    }
+
+    fn forget_limits(&mut self, at: Timestamp) {
+        self.limits.forget(&self.leases, at);
     }
 
     /// Adds a lease. Where it begins a rating line, that has the number of the lease.
@@ -198,7 +213,7 @@ impl Register {
 
     /// The stored form, as that of a till.
     pub fn to_bytes(&self) -> Vec<u8> {
-        written(REGISTER_FORM, self)
+        written(self, REGISTER_FORM)
     }
 
     /// Reads what [`Self::to_bytes`] wrote, and a register of form 1.
@@ -206,14 +221,11 @@ impl Register {
     /// # Errors
     /// The bytes are not those of a register of these forms.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, UnreadableTill> {
-        match bytes.split_first() {
-            Some((&REGISTER_FORM, bytes)) => read(bytes),
-            Some((1, bytes)) => {
-                let RegisterOfForm1 { number, lapsed, applied, unsealed } = read(bytes)?;
-                Ok(Self { number, lapsed, applied, unsealed, hours: Hours::new() })
-            }
-            _ => Err(UnreadableTill),
+        if bytes.first() == Some(&REGISTER_FORM_WITHOUT_HOURS) {
+            let RegisterOfForm1 { number, lapsed, applied, unsealed } = read(bytes, REGISTER_FORM_WITHOUT_HOURS)?;
+            return Ok(Self { number, lapsed, applied, unsealed, hours: Hours::new() });
         }
+        read(bytes, REGISTER_FORM)
     }
 }
 
@@ -267,6 +279,7 @@ impl Desk {
         }
         settlement.charges.iter().for_each(|charge| self.till.unsealed.add_charge(charge));
         settlement.burns.iter().for_each(|burn| self.till.unsealed.add_burn(burn));
+        self.till.forget_limits(at);
     }
 
     /// Remembers the batches of a settlement, each with the youngest lease that it may have named.
@@ -332,6 +345,7 @@ impl Desk {
             self.register.lapsed.insert(rest.lease, lease);
             self.till.unsealed.lapsed.push(rest.clone());
         }
+        self.till.forget_limits(at);
     }
 
     /// Takes rating lines off the books that nothing can be rated on any more.

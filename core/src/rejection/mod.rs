@@ -83,6 +83,11 @@ pub enum Rejection {
     QuotaExpired,
     /// The balance does not pay for one more call.
     BalanceExhausted,
+    /// What the credential may spend in a period is spent.
+    LimitExhausted {
+        /// When the period ends.
+        renews: Timestamp,
+    },
     /// Too many calls in a time.
     RateLimited {
         /// Whose limit it was.
@@ -198,6 +203,7 @@ impl Rejection {
             Self::QuotaExhausted => ("quota.exhausted", 402, "Package used up"),
             Self::QuotaExpired => ("quota.expired", 402, "Package expired"),
             Self::BalanceExhausted => ("balance.exhausted", 402, "Balance used up"),
+            Self::LimitExhausted { .. } => ("limit.exhausted", 402, "Limit used up"),
             Self::RateLimited { .. } => ("rate.limited", 429, "Too many calls"),
             Self::BodyTooLarge { .. } => ("body.too_large", 413, "Body too large"),
             Self::RequestMalformed(_) => ("request.malformed", 400, "Malformed request"),
@@ -275,6 +281,10 @@ impl Rejection {
                 .into(),
             Self::QuotaExpired => "What you bought of this product has expired. Buy another package.".into(),
             Self::BalanceExhausted => "The balance does not pay for this call. Recharge the account.".into(),
+            Self::LimitExhausted { renews } => format!(
+                "What this credential may spend is spent, and renews at {renews}. Wait until then, raise the limit, or call \
+                with another credential of the account."
+            ),
             Self::RateLimited { retry_after, .. } => format!("Too many calls. Try again in {retry_after} s."),
             Self::BodyTooLarge { limit } => {
                 format!("The body is larger than {limit} bytes. Send it in parts, or send it unsigned as a stream.")

@@ -47,6 +47,7 @@ impl Rejection {
             Self::QuotaExhausted => (403, "B403MQ", "Quota Exhausted: Api Market Subscription quota exhausted"),
             Self::QuotaExpired => (403, "B403ME", "Quota Expired"),
             Self::BalanceExhausted => (403, "B403MA", "User Arrears"),
+            Self::LimitExhausted { .. } => (403, "B403ML", "Limit Exhausted"),
             Self::RateLimited { limited, .. } => match limited {
                 Limited::Product => (403, "T429PA", "Throttled by API Flow Control"),
                 Limited::Account => (403, "T429PU", "Throttled by USER Flow Control"),

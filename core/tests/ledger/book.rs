@@ -94,6 +94,7 @@ impl Book {
             units_of_call: 0,
             lasting: 30 * SECOND,
             while_plenty: 0,
+            limited: None,
         })? {
             Answer::Leased(lease) => Ok(lease),
             answer => panic!("a lease was answered with {answer:?}"),
@@ -105,6 +106,13 @@ impl Book {
         let closing = total.map(|total| Closing { account: id("a"), lease, total });
         let batch = AccountBatch { closings: closing.into_iter().collect(), ..self.batch(vec![line(lease, usage)]) };
         self.settle_all(vec![batch])
+    }
+
+    /// Settles `usage` of another credential on `lease`.
+    pub(crate) fn settle_of(&mut self, lease: LeaseId, usage: Usage, credential: &str) {
+        let line = Line { credential: id(credential), ..line(lease, usage) };
+        let batch = self.batch(vec![line]);
+        self.settle_all(vec![batch]);
     }
 
     pub(crate) fn settle_all(&mut self, batches: Vec<AccountBatch>) -> Settled {

@@ -122,7 +122,17 @@ fn the_holder_of_a_long_lease_may_wait_for_its_next_batch() {
     let mut book = Book::with_package(10_000);
     let (product, writer, want) = (id("p"), id("w"), calls(20));
     let (lasting, while_plenty) = (20 * SECOND, LONGEST_LEASE);
-    book.run(&Command::Lease { product, writer, rate: None, want, units_of_call: 0, lasting, while_plenty }).unwrap();
+    book.run(&Command::Lease {
+        product,
+        writer,
+        rate: None,
+        want,
+        units_of_call: 0,
+        lasting,
+        while_plenty,
+        limited: None,
+    })
+    .unwrap();
     book.wait_and_hear(LONGEST_LEASE + HEARD_WITHIN_OF_LONG - 1);
     assert_eq!(book.account.leases().count(), 1, "what it says may still be on its way");
     book.wait_and_hear(1);

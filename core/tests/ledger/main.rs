@@ -53,6 +53,7 @@ mod book;
 mod canonical;
 mod events;
 mod leases;
+mod limits;
 mod messages;
 mod money;
 mod offers;

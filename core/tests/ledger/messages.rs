@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use farebox_core::{
+    credential_limit::{CredentialLimit, LimitPeriod, Spent},
     id::{AccountId, GrantId, SubscriptionId},
     ledger::{Account, Beyond, Ending, Entry, Event, Every, Hash, Notice, Period, PlanTerms, Subscribed},
     meter::Meter,
@@ -17,6 +18,12 @@ fn told(account: &Account, event: Event, bought: bool) -> Option<Message> {
     let (prev, hash) = (Hash::default(), Hash::default());
     let entry = Entry { seq: 7, at: START, cause: None, event, postings: Vec::new(), prev, hash };
     message(&id::<AccountId>("a"), account, &entry, bought)
+}
+
+fn reached() -> Notice {
+    let limit = CredentialLimit { per: LimitPeriod::Day, calls: Some(1_000), units: None, money: None };
+    let spent = Spent { calls: 800, ..Spent::default() };
+    Notice::LimitReached { credential: id("ak_1"), limit, from: START, spent, percent: 80 }
 }
 
 fn plan() -> PlanTerms {
@@ -44,6 +51,7 @@ fn every_type_of_message_has_an_entry_that_makes_it() {
         Event::StatusSet { suspended: true },
         Event::Recharged { amount: money("1.00"), reference: None },
         Event::Noticed(Notice::BalanceExhausted { balance: money("0.001") }),
+        Event::Noticed(reached()),
         Event::Noticed(Notice::LowBalance { balance: money("1.00"), limit: money("2.00") }),
         Event::Noticed(Notice::LowQuota { grant, meter, remaining: 1 }),
         Event::Noticed(Notice::QuotaExhausted { grant, meter }),
@@ -74,6 +82,18 @@ fn a_quota_is_told_of_with_what_it_is_of() {
         "meter": "calls", "remaining": 1
     });
     assert_eq!(told(&account, low, false).unwrap().data, expected);
+}
+
+#[test]
+fn a_limit_is_told_of_with_what_is_spent_of_it_and_when_it_renews() {
+    let account = Book::with_package(5).account;
+    let expected = json!({
+        "account": "a", "entry": 7, "currency": "USD", "credential": "ak_1", "per": "day", "percent": 80,
+        "from": "2026-11-01T00:00:00Z", "renews": "2026-11-02T00:00:00Z",
+        "spent": { "calls": 800, "units": 0, "money": "0.00" },
+        "limit": { "calls": 1_000, "units": null, "money": null }
+    });
+    assert_eq!(told(&account, Event::Noticed(reached()), false).unwrap().data, expected);
 }
 
 #[test]

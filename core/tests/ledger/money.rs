@@ -11,7 +11,7 @@ use crate::book::{Book, calls, money, package, per_1000_calls, recharge, usd};
 
 fn notices(book: &Book) -> Vec<Notice> {
     let notice = |event: &Event| match event {
-        Event::Noticed(notice) => Some(*notice),
+        Event::Noticed(notice) => Some(notice.clone()),
         _ => None,
     };
     book.entries.iter().filter_map(|entry| notice(&entry.event)).collect()

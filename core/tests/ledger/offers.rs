@@ -38,7 +38,16 @@ fn lease(book: &mut Book, product: &str, rate: Option<Rate>, units: u64) -> Resu
     let want = Usage { calls: 10, units: 10 * units, ..Usage::NONE };
     let (product, writer) = (id(product), id("w"));
     let lasting = 30 * SECOND;
-    match book.run(&Command::Lease { product, writer, rate, want, units_of_call: units, lasting, while_plenty: 0 })? {
+    match book.run(&Command::Lease {
+        product,
+        writer,
+        rate,
+        want,
+        units_of_call: units,
+        lasting,
+        while_plenty: 0,
+        limited: None,
+    })? {
         Answer::Leased(lease) => Ok(lease),
         other => panic!("{other:?}"),
     }

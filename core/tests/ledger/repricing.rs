@@ -170,6 +170,7 @@ impl Sold {
                 units_of_call: 0,
                 lasting: 30 * SECOND,
                 while_plenty: 0,
+                limited: None,
             };
             let Ok(Answer::Leased(lease)) = self.book.run(&command) else {
                 *self.unsold.entry(product.clone()).or_default() += calls;

@@ -88,6 +88,7 @@ fn a_snapshot_does_not_grow_with_the_instances_that_have_ended() {
                     units_of_call: 0,
                     lasting: 20 * SECOND,
                     while_plenty: 0,
+                    limited: None,
                 };
                 let Ok(Answer::Leased(lease)) = book.run(&command) else { panic!("no lease") };
                 let closing = Closing { account: id("a"), lease: lease.id, total: calls(2) };

@@ -52,6 +52,7 @@ fn live(book: &mut Book, rate: &Rate, minute: u64) -> usize {
                 units_of_call: 0,
                 lasting: 20 * SECOND,
                 while_plenty: 0,
+                limited: None,
             };
             let Ok(Answer::Leased(lease)) = book.run(&command) else { panic!("no lease in minute {minute}") };
             let usage =
@@ -126,6 +127,7 @@ fn quiet_hour(book: &mut Book, rate: &Rate, hour: u64) {
             units_of_call: 0,
             lasting: 20 * SECOND,
             while_plenty: LEASED,
+            limited: None,
         };
         let Ok(Answer::Leased(lease)) = book.run(&command) else { panic!("no lease in hour {hour}") };
         let mut batches = Vec::new();

@@ -284,6 +284,7 @@ fn a_command_that_needs_the_register_says_so() {
         units_of_call: 0,
         lasting: SECOND,
         while_plenty: 0,
+        limited: None,
     };
     let batches = vec![from("w", 7, Vec::new())];
     for (command, lacks) in [

@@ -120,6 +120,7 @@ fn lease(book: &mut Book, product: &Product, account: &AccountId, each: &Usage, 
         units_of_call: most,
         lasting: 30 * SECOND,
         while_plenty: 0,
+        limited: None,
     };
     match book.run(&command) {
         Answer::Leased(lease) => lease,

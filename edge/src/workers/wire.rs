@@ -142,7 +142,8 @@ impl Code {
             Rejection::QuotaExhausted => Self::QuotaExhausted,
             Rejection::QuotaExpired => Self::QuotaExpired,
             Rejection::BalanceExhausted => Self::BalanceExhausted,
-            Rejection::LeasedOut => Self::LeasedOut,
+            // When a limit renews does not cross. Who asks again is told.
+            Rejection::LeasedOut | Rejection::LimitExhausted { .. } => Self::LeasedOut,
             Rejection::BodyTooLarge { .. } => Self::BodyTooLarge,
             Rejection::UpstreamUnreachable => Self::UpstreamUnreachable,
             Rejection::UpstreamTimeout => Self::UpstreamTimeout,

@@ -28,7 +28,7 @@ pub(crate) struct User<'a> {
 pub(super) struct Unsent {
     credential: CredentialKey,
     route: Rc<str>,
-    usage: Usage,
+    pub(super) usage: Usage,
     statuses: Statuses,
 }
 

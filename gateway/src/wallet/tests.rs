@@ -1,5 +1,7 @@
 //! When a lease is renewed, and when the ledger is told of one that has ended.
 
+use farebox_core::statuses::Statuses;
+
 use super::*;
 
 /// A wallet with a lease that `lasts` from the beginning of time.
@@ -66,10 +68,11 @@ fn a_long_lease_that_saw_no_call_is_renewed_while_one_is_likely_to_come() {
 fn what_is_counted_is_urgent_once_it_is_worth_much() {
     let mut wallet = with_lease(LEASE_LASTS);
     wallet.set_worth([(Meter::Calls, 20), (Meter::TotalBytes, 1_000)].into_iter().collect());
-    let credential = "ak_1".parse().unwrap();
+    let (credential, route) = ("ak_1".parse().unwrap(), "GET /".into());
     let mut counted = |calls, egress_bytes| {
         let usage = Usage { calls, egress_bytes, ..Usage::NONE };
-        wallet.current.as_mut().unwrap().note(&credential, &usage);
+        let user = User { credential: &credential, route: &route };
+        wallet.current.as_mut().unwrap().note(user, &usage, &Statuses::NONE);
         let is_urgent = wallet.owes_much();
         wallet.current.as_mut().unwrap().unsent.clear();
         is_urgent

@@ -29,7 +29,7 @@ impl Wallet {
         let allowed = lease.and_then(|lease| lease.allowance.get(Meter::Calls)).copied().unwrap_or(self.want);
         let mut unsent = Usage::NONE;
         let pockets = self.current.iter().chain(&self.standby).chain(&self.retired);
-        pockets.flat_map(|pocket| &pocket.unsent).for_each(|(_, usage)| unsent.add(usage));
+        pockets.flat_map(|pocket| &pocket.unsent).for_each(|line| unsent.add(&line.usage));
         self.unsent >= (allowed / 2).max(*WANT.start())
             || self.worth.iter().any(|(meter, worth)| unsent.get(meter) >= *worth)
     }

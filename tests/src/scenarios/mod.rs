@@ -54,6 +54,7 @@ macro_rules! every_scenario_on {
             clients::the_npm_client_works_unmodified,
             costs::an_unsigned_form_does_not_fill_the_memory,
             costs::the_dearest_request_costs_little_more_than_a_small_one,
+            credential_limits::a_credential_gets_its_1000_calls_a_day_and_again_the_next,
             observed::calls_are_seen_by_prometheus_and_as_cloud_events,
             limits::a_balance_of_1_00_lets_exactly_500_calls_through,
             limits::a_crowd_gets_its_package_and_its_balance_and_no_call_more,
@@ -79,6 +80,7 @@ pub mod clients;
 pub mod contract;
 pub mod costs;
 pub mod crashes;
+pub mod credential_limits;
 pub mod demanded;
 pub mod examples;
 pub mod guide;

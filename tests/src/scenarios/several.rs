@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::Result;
 
-use super::limits::use_up;
+use super::{credential_limits::on_each_day, limits::use_up};
 use crate::{
     Farebox,
     servers::{Postgres, Redis},
@@ -14,6 +14,11 @@ use crate::{
 pub async fn a_crowd_at_two_processes_on_one_sqlite_file(others: &Farebox) -> Result<()> {
     let farebox = others.another_with("sqlite", &["--processes", "2"])?;
     use_up(&farebox, "crowd", "/crowd/call").await
+}
+
+/// Three processes on the same SQLite files keep a credential to its limit.
+pub async fn a_limited_credential_at_three_processes(others: &Farebox) -> Result<()> {
+    on_each_day(&others.another_with("limited-3", &["--processes", "3"])?).await
 }
 
 /// As on two machines: the ledger in PostgreSQL, the usage journal in Redis.

@@ -147,6 +147,7 @@ fn lease(memory: &Memory, account: &AccountId, writer: &WriterId) -> LeaseId {
         units_of_call: 0,
         lasting: LONGEST_LEASE,
         while_plenty: 0,
+        limited: None,
     };
     match now(memory.execute(account, None, &ask)).unwrap() {
         Ok(Answer::Leased(lease)) => lease.id,

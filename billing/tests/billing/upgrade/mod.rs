@@ -137,7 +137,16 @@ fn lease(memory: &Memory, product: &str) -> LeaseId {
     let rate =
         (product == "used").then(|| Rate { prices: [(Meter::Calls, price)].into_iter().collect(), ..Rate::default() });
     let (product, writer, want) = (product.parse().unwrap(), "w".parse().unwrap(), Usage { calls: 20, ..Usage::NONE });
-    let ask = Command::Lease { product, writer, rate, want, units_of_call: 0, lasting: 20 * SECOND, while_plenty: 0 };
+    let ask = Command::Lease {
+        product,
+        writer,
+        rate,
+        want,
+        units_of_call: 0,
+        lasting: 20 * SECOND,
+        while_plenty: 0,
+        limited: None,
+    };
     match now(memory.execute(&account(), None, &ask)).unwrap() {
         Ok(Answer::Leased(lease)) => lease.id,
         other => panic!("{other:?}"),

@@ -25,6 +25,7 @@ pub(in crate::admin) enum Name {
     CreateCredential,
     ImportCredentials,
     ListCredentials,
+    ListLimits,
     ChangeCredential,
     RevokeCredential,
     RotateCredential,

@@ -154,7 +154,7 @@ fn a_credential_is_restricted_when_it_is_made() {
     assert_eq!(made["expires"], "2026-12-01T00:00:00Z");
     let row = json!({
         "key": made["key"], "test": false, "last_four": made["api_key"].as_str().map(|key| &key[key.len() - 4..]), "name": "CI", "created": "2026-11-01T00:00:00Z", "revoked": null,
-        "expires": "2026-12-01T00:00:00Z", "products": ["echo"], "addresses": ["192.0.2.0/24", "2001:db8::1/128"]
+        "expires": "2026-12-01T00:00:00Z", "products": ["echo"], "addresses": ["192.0.2.0/24", "2001:db8::1/128"], "limits": []
     });
     assert_eq!(shop.get(&all).body, json!({ "items": [row] }));
     for wrong in [

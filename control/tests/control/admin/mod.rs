@@ -4,6 +4,7 @@ mod access;
 mod agreements;
 mod amounts;
 mod at_once;
+mod credential_limits;
 mod made_once;
 mod pages;
 mod plain_keys;

@@ -6,6 +6,7 @@ use std::{cell::Cell, collections::BTreeMap};
 use farebox_control::Request;
 use farebox_core::{
     catalog::compile,
+    credential_limit::{CredentialLimit, LimitPeriod, LimitedBy},
     id::{AccountId, BatchId, LeaseId, WriterId},
     journal::{Closing, Line, Window},
     ledger::{Answer, Command, command::AccountBatch},
@@ -77,6 +78,11 @@ impl World {
 
     /// A lease for a metered product.
     fn lease(&self, product: &str) -> LeaseId {
+        self.lease_within(product, None)
+    }
+
+    /// One for a credential with limits alone.
+    fn lease_within(&self, product: &str, limited: Option<LimitedBy>) -> LeaseId {
         let catalog = compile(&self.catalog).unwrap();
         let product = product.parse().unwrap();
         let rate = catalog.product(&product).unwrap().rate.clone();
@@ -90,6 +96,7 @@ impl World {
             units_of_call: 0,
             lasting: 30 * SECOND,
             while_plenty: 0,
+            limited,
         }) {
             Answer::Leased(lease) => lease.id,
             other => panic!("{other:?}"),
@@ -162,8 +169,20 @@ impl World {
 
 /// What names a row.
 fn name(row: &Value) -> String {
-    let members =
-        ["account", "reference", "id", "name", "key", "meter", "seq", "period", "product", "request_id", "batch"];
+    let members = [
+        "account",
+        "reference",
+        "id",
+        "name",
+        "key",
+        "credential",
+        "meter",
+        "seq",
+        "period",
+        "product",
+        "request_id",
+        "batch",
+    ];
     let named: Vec<String> = members.iter().filter_map(|member| row.get(member)).map(Value::to_string).collect();
     let at = (row.get("id").is_none()).then(|| row["at"].to_string());
     format!("{named:?} {at:?}")
@@ -200,6 +219,13 @@ fn change_of(pattern: &str) -> Change {
                 let id = gone.trim_start_matches("lease-").parse().unwrap();
                 world.settle("m01", LeaseId(id), 0);
             }
+        },
+        "accounts/{id}/limits" => |world, _| {
+            let number = world.next();
+            let number = if number.is_multiple_of(2) { number } else { 900 - number };
+            let limit = CredentialLimit { per: LimitPeriod::Day, calls: Some(9), units: None, money: None };
+            let credential = format!("ak_{number:03}").parse().unwrap();
+            world.lease_within("m01", Some(LimitedBy { credential, limits: vec![limit] }));
         },
         "accounts/{id}/usage" | "accounts/{id}/usage/series" => |world, _| world.use_another(),
         "accounts/{id}/usage/events" => |world, _| {

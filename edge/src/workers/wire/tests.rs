@@ -6,7 +6,7 @@ use farebox_core::{
     id::{AccountId, ProductId},
     meter::Usage,
 };
-use farebox_gateway::{CallKey, Shown, UnitsFrom};
+use farebox_gateway::{CallKey, Purse, Shown, UnitsFrom};
 use serde_json::{Value, json};
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -57,7 +57,8 @@ fn messages() -> Vec<Value> {
         fields: vec![("content-type", "application/problem+json".into()), ("farebox-request-id", "w-1f".into())],
         body: "{\"detail\":\"buy more … here\"}".into(),
     };
-    let lease = || Need::Lease("acc_1".parse::<AccountId>().unwrap(), "p".parse::<ProductId>().unwrap());
+    let lease =
+        || Need::Lease(Purse::of_account("acc_1".parse::<AccountId>().unwrap()), "p".parse::<ProductId>().unwrap());
     say(&|message| message.step(&Step::Forward(forward(&[true, false, true], None))));
     say(&|message| message.step(&Step::Forward(forward(&[], None))));
     say(&|message| message.step(&Step::Forward(forward(&many, Some(room)))));

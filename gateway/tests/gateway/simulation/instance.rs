@@ -23,7 +23,10 @@ use farebox_core::{
 use farebox_gateway::{CallKey, Gateway, Outcome, Settings, Step};
 use farebox_ports::{Fault, Host, KeyValue, Ledger, Listed, Page, RateLimits, SingleFlight, Taken, UsageJournal};
 
-use super::faulty::{Faulty, now};
+use super::{
+    faulty::{Faulty, now},
+    opening::LIMITED,
+};
 
 /// What an instance counted, by account and product.
 pub(crate) type Answered = BTreeMap<(AccountId, &'static str), Usage>;
@@ -80,7 +83,16 @@ impl Instance {
 
     /// Makes a call. Says whether it was let through.
     pub(crate) fn call(&mut self, account: &AccountId, product: &'static str) -> bool {
-        let packed = format!("GET\nhttp://gateway.test/{product}\nauthorization: APPCODE code-{account}");
+        self.call_with(&account.to_string(), account, product)
+    }
+
+    /// The same with the credential that has a limit.
+    pub(crate) fn call_limited(&mut self, account: &AccountId, product: &'static str) -> bool {
+        self.call_with(&format!("{account}{LIMITED}"), account, product)
+    }
+
+    fn call_with(&mut self, credential: &str, account: &AccountId, product: &'static str) -> bool {
+        let packed = format!("GET\nhttp://gateway.test/{product}\nauthorization: APPCODE code-{credential}");
         let facts = Facts::unpack(&packed).unwrap();
         let step = match self.gateway.admit(&facts, Body::Unread, self.desk.now()) {
             Step::Need(_) => now(self.gateway.decide(&facts, Body::Unread)),

@@ -6,6 +6,7 @@
 //!   used is booked; no number is given twice (rules 1 and 7);
 //! - what was used and what is leased of a grant is no more than its quantity, but for usage that came after its lease had
 //!   lapsed, and bytes beyond what a lease allowed (rule 1);
+//! - of a credential with a limit no more calls are booked on the leases of a day than it says, but for those that came late (rule 1);
 //! - the balance is not below the credit limit, but for such bytes and for corrections (rule 1);
 //! - books sum to zero, nothing is earned twice, and the chain holds (rule 4).
 //!

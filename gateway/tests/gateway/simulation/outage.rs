@@ -51,6 +51,7 @@ fn lease(ports: &Faulty, account: &AccountId, writer: &WriterId) -> LeaseId {
         units_of_call: 0,
         lasting: 20 * SECOND,
         while_plenty: 0,
+        limited: None,
     };
     match now(ports.execute(account, None, &ask)).unwrap() {
         Ok(Answer::Leased(lease)) => lease.id,

@@ -3,17 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use farebox_core::{
+    credential_limit::LimitPeriod,
     id::{AccountId, BatchId, GrantId, LeaseId, LineId},
     ledger::{Account, Book, BookedLease, Entry, Event, Source, UsageSealed, WriterRanges},
     meter::{Meter, PerMeter, Usage},
     money::Micros,
     rate::{Rate, TierMode, block},
+    time::Timestamp,
 };
 use farebox_memory::Written;
 
 use super::{
     catalog::{COUNTED, DEAREST_GIB},
     faulty::Offered,
+    opening::{CALLS_A_DAY, LIMITED},
 };
 
 /// What a book and its tills say, write by write.
@@ -40,6 +43,8 @@ pub(crate) struct Reading {
     forgiven: BTreeMap<LineId, i64>,
     taken: i64,
     sealed: Sealed,
+    /// Calls of the credential with a limit, by the day in which their leases were given; and those booked after these had lapsed.
+    limited: BTreeMap<Timestamp, [u64; 2]>,
 }
 
 /// What the chain says was used.
@@ -138,6 +143,11 @@ impl Reading {
             for line in lines.unwrap_or_else(|| panic!("{batch} was booked for {account}, and nobody wrote it")) {
                 self.used.entry(line.lease).or_default().add(&line.usage);
                 self.book(line.lease, &line.usage);
+                if line.credential.as_str().ends_with(LIMITED) {
+                    let [all, late] = self.limited.entry(self.day(line.lease)).or_default();
+                    *all += line.usage.calls;
+                    *late += if self.ended.contains_key(&line.lease) { line.usage.calls } else { 0 };
+                }
             }
             for closing in &offered.closings[&part] {
                 let total = self.closed.entry(closing.lease).or_insert(closing.total);
@@ -146,6 +156,11 @@ impl Reading {
             self.booked.insert(batch);
         }
         assert!(self.sealed.batches.is_subset(&self.booked), "what is sealed was booked before");
+    }
+
+    /// The day in which a lease was given.
+    fn day(&self, lease: LeaseId) -> Timestamp {
+        LimitPeriod::Day.bounds(self.leases[&lease].since).0
     }
 
     /// A lease is gone only once it has lapsed or was returned.
@@ -216,6 +231,9 @@ impl Reading {
                 assert!(taken <= row.quota.quantity + late + over, "{row:?}: {late} late, {over} in flight");
             }
             assert!(Micros::ZERO <= row.grant.earned && row.grant.earned <= row.grant.price, "{row:?}");
+        }
+        for (day, [all, late]) in &self.limited {
+            assert!(*all <= CALLS_A_DAY + late, "{all} calls passed on {day}, {late} of them late, of {CALLS_A_DAY}");
         }
         let books = [Book::Balance, Book::DeferredRevenue, Book::Revenue, Book::Payments, Book::Adjustments];
         assert_eq!(books.iter().map(|book| self.account.books().get(*book).get()).sum::<i64>(), 0);

@@ -54,9 +54,9 @@ impl World {
         ports.memory.record_writes();
         publish(&ports);
         accounts.iter().for_each(|account| open(&ports, account));
-        let instances = (0..INSTANCES as u64).map(|number| Instance::new(&ports, 0, number)).collect();
         let (rng, born, is_steady) = (Rng::with_seed(seed), INSTANCES as u64, seed.is_multiple_of(STEADY));
         ports.calm.set(is_steady);
+        let instances = (0..INSTANCES as u64).map(|number| Instance::new(&ports, 0, number)).collect();
         let oracle = Oracle::new(is_steady);
         Self { rng, ports, accounts, instances, born, stalled: Vec::new(), subscribed: Vec::new(), is_steady, oracle }
     }
@@ -147,9 +147,12 @@ impl World {
     /// A caller calls one product a few times.
     fn call(&mut self) {
         let (account, product) = (self.account(), PRODUCTS[self.rng.usize(0..PRODUCTS.len())]);
-        let times = self.rng.u32(1..8);
+        let (times, is_limited) = (self.rng.u32(1..8), self.rng.u32(0..3) == 0);
         let instance = self.instance();
-        let _ = (0..times).all(|_| instance.call(&account, product));
+        let _ = (0..times).all(|_| match is_limited {
+            true => instance.call_limited(&account, product),
+            false => instance.call(&account, product),
+        });
     }
 
     /// The upstream answers some of the calls in flight, or breaks off.
