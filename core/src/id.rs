@@ -64,6 +64,8 @@ ids! {
     OfferId
     /// A secret that an upstream demands: the provider's name for it.
     UpstreamCredentialName
+    /// What an account wants to pay for.
+    OrderId
     /// One running gateway instance: 64 random bits in base32, made when it starts.
     WriterId
 }

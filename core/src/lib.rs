@@ -16,6 +16,7 @@ pub mod ledger;
 pub mod limit;
 pub mod meter;
 pub mod money;
+pub mod payments;
 pub mod plain_key;
 pub mod rate;
 pub mod readdress;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{chain::BrokenChain, subscription::PlanTerms};
+use super::{chain::BrokenChain, paying::Paid, subscription::PlanTerms};
 use crate::{
     credential_limit::LimitedBy,
     id::{BatchId, GrantId, OfferId, ProductId, SubscriptionId, WriterId},
@@ -165,6 +165,17 @@ pub enum Command {
     },
     /// Seals the usage that is not sealed yet, so that whoever reads the entries sees it.
     Seal,
+    /// Adds money that a payment service has received for an order, and sells what the order is for in the same step. Where the
+    /// account cannot be sold that, the money stays in the balance.
+    Pay(Paid),
+    /// Books money that has left already: a payment service has paid it back, or a bank has taken it. What was spent of it is
+    /// owed from then on.
+    Reverse {
+        /// More than nothing, and no more than was received.
+        amount: Micros,
+        /// The service's own name for it.
+        reference: String,
+    },
 }
 
 impl Command {

@@ -16,6 +16,7 @@ use super::{
     evolve::booked,
     leasing::{self, Wish},
     limiting,
+    paying,
     renewal::{self, Sold},
     sale::Sale,
     series::Hours,
@@ -113,6 +114,8 @@ fn carry_out(
             draft.seal();
             return Ok(draft.finish(Answer::Ticked { due: None }));
         }
+        Command::Pay(paid) => return paying::pay(draft, cause, paid, at),
+        Command::Reverse { amount, reference } => paying::reverse(account, *amount, reference.clone())?,
         Command::Recharge { amount, currency, reference } => recharge(account, *amount, *currency, reference.clone())?,
         Command::Refund { amount, reference } => refund(account, *amount, reference.clone())?,
         Command::Adjust { amount, reason } => adjust(account, *amount, reason.clone())?,
@@ -176,7 +179,10 @@ fn tick(mut draft: Draft<'_>, seen: &Seen, gone: &[ProductId], at: Timestamp) ->
 
 /// What a command was asked for with.
 fn cause(key: &IdempotencyKey, command: &Command) -> Cause {
-    let content = Sale::by(command).map_or_else(|| Hash::of(command), |sale| sale.content());
+    let content = match command {
+        Command::Pay(paid) => paid.content(),
+        command => Sale::by(command).map_or_else(|| Hash::of(command), |sale| sale.content()),
+    };
     Cause { key: key.clone(), content }
 }
 
@@ -220,7 +226,7 @@ fn restore(mut draft: Draft<'_>, copy: &[Vec<u8>]) -> Result<Decision, Refusal> 
     Ok(draft.finish(Answer::Opened))
 }
 
-fn recharge(
+pub(super) fn recharge(
     account: &Account,
     amount: Micros,
     currency: Currency,
@@ -259,7 +265,7 @@ fn adjust(account: &Account, amount: Micros, reason: String) -> Result<Event, Re
 
 /// What changes hands outside of the book is a whole number of the currency's smallest coin: there is no half yen. What the
 /// book moves by itself, such as the price of a call, may be finer.
-fn payable(account: &Account, amount: Micros) -> Result<(), Refusal> {
+pub(super) fn payable(account: &Account, amount: Micros) -> Result<(), Refusal> {
     match account.currency {
         Some(currency) if !currency.can_be_paid(amount) => Err(Refusal::TooFine(currency)),
         _ => Ok(()),
@@ -267,12 +273,12 @@ fn payable(account: &Account, amount: Micros) -> Result<(), Refusal> {
 }
 
 /// Whether `amount` can be moved from `book` to the balance without leaving the range of either.
-fn fits(account: &Account, book: Book, amount: Micros) -> bool {
+pub(super) fn fits(account: &Account, book: Book, amount: Micros) -> bool {
     let after = [account.balance().checked_add(amount), account.books.get(book).checked_sub(amount)];
     after.iter().all(|held| held.is_some_and(|held| (MOST_HELD.negated()..=MOST_HELD).contains(&held)))
 }
 
-fn purchase(account: &Account, terms: &PackageTerms, at: Timestamp) -> Result<Event, Refusal> {
+pub(super) fn purchase(account: &Account, terms: &PackageTerms, at: Timestamp) -> Result<Event, Refusal> {
     if terms.price < Micros::ZERO || terms.quantities.is_empty() {
         return Err(Refusal::Amount);
     }

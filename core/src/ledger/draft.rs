@@ -22,7 +22,8 @@ use crate::time::Timestamp;
 /// sealed usage, which is an hour at most, of 290 leases a second.
 const LEFT_OUT: u64 = 1 << 20;
 
-/// An account while a command is decided on it.
+/// An account while a command is decided on it. A copy tries what may be refused.
+#[derive(Clone)]
 pub(super) struct Draft<'a> {
     account: Cow<'a, Account>,
     at: Timestamp,

@@ -16,6 +16,7 @@ use super::{
     command::{Command, Refusal},
     event::{ClosedGrant, Ending, Event, PlanChanged, Subscribed},
     grant::Grant,
+    paying::Paid,
     subscription::{Period, PlanTerms, Subscription, end_of},
 };
 use crate::{
@@ -43,6 +44,7 @@ impl<'a> Sold<'a> {
             Command::Purchase(terms) => Self::This(&terms.product),
             Command::Subscribe(terms) | Command::ChangePlan { terms, .. } => Self::This(&terms.product),
             Command::Tick { gone, .. } => Self::AllBut(gone.as_slice()),
+            Command::Pay(Paid { buys: Some(bought), .. }) => Self::This(bought.product()),
             _ => Self::Unknown,
         }
     }

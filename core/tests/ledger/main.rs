@@ -57,6 +57,7 @@ mod limits;
 mod messages;
 mod money;
 mod offers;
+mod payments;
 mod repricing;
 mod series;
 mod settlement;
