@@ -5,7 +5,7 @@
 use std::{cell::OnceCell, rc::Rc};
 
 use farebox_control::{
-    self as control, LocalHosts, MailService, MailSettings, Settings,
+    self as control, LocalHosts, MailService, MailSettings, Settings, Stripe, StripeSettings,
     pages::{self, PageRequest},
 };
 use farebox_core::credential::MasterKey;
@@ -62,11 +62,18 @@ async fn billing() -> Result<Rc<Billing>, Fault> {
         url: variable::get("mail_url").await?,
         origin: variable::get("mail_origin").await?,
     };
+    let stripe = StripeSettings {
+        key: variable::get("stripe_key").await?,
+        webhook_secrets: variable::get("stripe_webhook_secrets").await?,
+        api: variable::get("stripe_api").await?,
+    };
     let settings = Settings {
         token: variable::get("admin_token").await?,
         master_key: MasterKey::from_base64(&master_key).map_err(|error| variable::wrong("master_key", &error))?,
         clock_moves: platform.has_movable_clock(),
         mail: MailService::of(mail).map_err(|wrong| variable::wrong("mail_service", &wrong))?,
+        payments: Stripe::of(stripe, platform.has_movable_clock())
+            .map_err(|wrong| variable::wrong("stripe_key", &wrong))?,
         local_hosts: if platform.has_movable_clock() { local_hosts.with_loopback() } else { local_hosts },
     };
     let made = || Rc::new(Billing { platform, settings });
@@ -100,6 +107,7 @@ impl Billing {
             if_match: facts.header("if-match"),
             api_key: facts.header("x-api-key"),
             cookie: facts.header("cookie"),
+            stripe_signature: facts.header("stripe-signature"),
             origin: facts.header("origin"),
             host: facts.authority,
             address: facts.header(ADDRESS_FIELD),

@@ -2,7 +2,7 @@
 
 use farebox_cloudflare::{Platform, random};
 use farebox_control::{
-    self as control, LocalHosts, MailService, MailSettings, Settings,
+    self as control, LocalHosts, MailService, MailSettings, Settings, Stripe, StripeSettings,
     pages::{self, PageRequest, PageResponse},
 };
 use farebox_core::credential::MasterKey;
@@ -25,6 +25,7 @@ async fn fetch(mut request: Request, env: Env, _context: Context) -> Result<Resp
         clock_moves: platform.has_movable_clock(),
         local_hosts: local_hosts(&env, &platform),
         mail: mail(&env)?,
+        payments: payments(&env, &platform)?,
     };
     let method = request.method().to_string();
     let Ok(url) = request.url() else { return answered(control::malformed("its Host is none", &random())) };
@@ -32,6 +33,7 @@ async fn fetch(mut request: Request, env: Env, _context: Context) -> Result<Resp
     let (authorization, idempotency_key, if_match) =
         (header("authorization"), header("idempotency-key"), header("if-match"));
     let (api_key, cookie, origin) = (header("x-api-key"), header("cookie"), header("origin"));
+    let stripe_signature = header("stripe-signature");
     let address = header("cf-connecting-ip");
     let length = header("content-length").and_then(|length| length.parse().ok());
     let asked = control::Request {
@@ -43,6 +45,7 @@ async fn fetch(mut request: Request, env: Env, _context: Context) -> Result<Resp
         if_match: if_match.as_deref(),
         api_key: api_key.as_deref(),
         cookie: cookie.as_deref(),
+        stripe_signature: stripe_signature.as_deref(),
         origin: origin.as_deref(),
         host: url.authority(),
         address: address.as_deref(),
@@ -132,6 +135,15 @@ fn mail(env: &Env) -> Result<Option<MailService>> {
     let (service, from) = (set("MAIL_SERVICE"), set("MAIL_FROM"));
     let (url, origin) = (set("MAIL_URL"), set("MAIL_ORIGIN"));
     MailService::of(MailSettings { service, from, token, url, origin }).map_err(worker::Error::RustError)
+}
+
+/// How payments come in, as the deployment says.
+fn payments(env: &Env, platform: &Platform) -> Result<Option<Stripe>> {
+    let secret = |name: &str| env.secret(name).map(|secret| secret.to_string()).unwrap_or_default();
+    let (key, webhook_secrets) = (secret("STRIPE_KEY"), secret("STRIPE_WEBHOOK_SECRETS"));
+    let api = env.var("STRIPE_API").map(|var| var.to_string()).unwrap_or_default();
+    Stripe::of(StripeSettings { key, webhook_secrets, api }, platform.has_movable_clock())
+        .map_err(worker::Error::RustError)
 }
 
 fn master_key(env: &Env) -> Result<MasterKey> {

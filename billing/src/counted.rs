@@ -12,7 +12,7 @@ use farebox_core::{
     time::{Millis, SECOND, Timestamp},
 };
 use farebox_ports::{
-    Documents, Due, DueIndex, Fault, Host, KeyValue, Ledger, Listed, Page, UsageJournal, Web,
+    Documents, Due, DueIndex, Fault, Host, KeyValue, Ledger, Listed, Page, UsageJournal, Web, WebAnswer, WebRequest,
     reports::{Query, Report, Reports},
 };
 
@@ -156,6 +156,10 @@ impl<P: Reports + Host> Reports for Counted<'_, P> {
 impl<P: Web + Host> Web for Counted<'_, P> {
     async fn post(&self, url: &str, headers: &[(&str, String)], body: &str) -> Result<u16, Fault> {
         self.count().post(url, headers, body).await
+    }
+
+    async fn ask(&self, request: &WebRequest<'_>) -> Result<WebAnswer, Fault> {
+        self.count().ask(request).await
     }
 }
 

@@ -11,6 +11,7 @@ mod customer;
 mod http;
 mod mail;
 pub mod pages;
+mod payments;
 mod prometheus;
 mod schema;
 mod store;
@@ -25,6 +26,7 @@ use farebox_ports::{Unread, log::tell};
 
 pub use http::{BODY_LIMIT, LocalHosts, Ports, RANDOM_BYTES, Request, Response, Settings, malformed};
 pub use mail::{MailService, MailSettings};
+pub use payments::{Stripe, StripeSettings};
 
 use self::http::{Answered, Call, failure::Failure, request_id};
 

@@ -385,6 +385,9 @@ impl Reject {
         if let Some(seconds) = rejection.retry_after() {
             fields.push(("retry-after", seconds.to_string()));
         }
+        if let Some(place) = rejection.pay_at() {
+            fields.push(("link", format!("<{place}>; rel=\"payment\"")));
+        }
         if status == 401 {
             fields.push(("www-authenticate", "X-Ca, Signature, APPCODE, Bearer".to_owned()));
         }

@@ -254,7 +254,7 @@ pub static STORED: [Stored; 29] = [
 ];
 
 /// Everything that is in the directory, by its key. `docs/stores.md` shows it too.
-pub static DIRECTORY: [Stored; 8] = [
+pub static DIRECTORY: [Stored; 10] = [
     stored(
         "attempts/",
         "{purpose}/{hash}",
@@ -276,6 +276,14 @@ pub static DIRECTORY: [Stored; 8] = [
         "{account}",
         "`control`: `Members`",
         "who belongs to an account, and who is invited",
+        "for good",
+    ),
+    stored("order/", "{order}", "`control`: `payments::Kept`", "what an account wants to pay for", "for good"),
+    stored(
+        "payer/",
+        "{account}",
+        "`control`: `payments::Payer`",
+        "whether an account pays in live or in test mode",
         "for good",
     ),
     stored("person/", "{hash of the address}", "`control`: `Person`", "a person: address, name, accounts", "for good"),

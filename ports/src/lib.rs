@@ -40,4 +40,4 @@ pub use ledger::Ledger;
 pub use rate_limits::{RateLimits, Taken};
 pub use single_flight::SingleFlight;
 pub use usage_journal::{Listed, UsageJournal};
-pub use web::Web;
+pub use web::{ANSWER_LIMIT, Web, WebAnswer, WebMethod, WebRequest};

@@ -21,7 +21,7 @@ use farebox_core::{
 use farebox_memory::Memory;
 use farebox_ports::{
     Documents, Due, DueIndex, Fault, Host, KeyValue, LOCATION_HOLDS, Ledger, Listed, Page, RateLimits, SingleFlight,
-    Taken, UsageJournal, Web,
+    Taken, UsageJournal, Web, WebAnswer, WebRequest,
     reports::{Query, Report, Reports},
 };
 
@@ -262,6 +262,10 @@ impl SingleFlight for Desk {
 impl Web for Desk {
     async fn post(&self, url: &str, headers: &[(&str, String)], body: &str) -> Result<u16, Fault> {
         self.memory.post(url, headers, body).await
+    }
+
+    async fn ask(&self, request: &WebRequest<'_>) -> Result<WebAnswer, Fault> {
+        self.memory.ask(request).await
     }
 }
 

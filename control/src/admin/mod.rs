@@ -31,6 +31,8 @@ mod webhooks;
 
 use farebox_core::catalog::SCHEMA;
 
+pub(crate) use tokens::is_same;
+
 use self::operations::{Name, TABLE};
 use crate::http::{
     Answered, Call, Ports, Response,
@@ -48,6 +50,10 @@ pub(crate) struct Admitted<'a> {
 /// What the request is for, if its token may ask for that.
 pub(crate) async fn admit<'a, P: Ports>(call: &Call<'a, P>) -> Result<Admitted<'a>, Failure> {
     let place = TABLE.place(call.request.path).ok_or(Failure::RouteUnknown)?;
+    let is_intake = place.operation("POST").is_some_and(|row| row.permission == Permission::PaymentService);
+    if is_intake && call.settings.payments.is_none() {
+        return Err(Failure::RouteUnknown);
+    }
     let operation = place.operation(call.request.method);
     let operation = operation.ok_or_else(|| Failure::MethodUnsupported(place.methods()))?;
     if let Permission::Token(needs) = operation.permission {
@@ -130,6 +136,7 @@ impl Admitted<'_> {
             Name::MakePortalSession => call.make_portal_session(id).await,
             Name::ListRechargeRequests => call.list_recharge_requests().await,
             Name::ConfirmRecharge => call.confirm_recharge(id).await,
+            Name::TakeStripeEvent => call.take_stripe_event().await,
             Name::ListAudit => call.list_audit().await,
             Name::ShowMetrics => call.metrics().await,
             Name::ShowClock => call.show_clock().await,

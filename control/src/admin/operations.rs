@@ -23,6 +23,7 @@ use crate::{
     http::{
         operation::{Operation, Parameter, delete, get, patch, post, put},
         paging::Items,
+        permission::Permission,
         table::Table,
     },
     schema::{LedgerEntry, RefusedBatch, SealedStatement, SettlementReport},
@@ -211,6 +212,8 @@ static OPERATIONS: [(Subject, &[Operation<Name>]); 10] = [
             )
             .gives::<RechargeRequest>(200)
             .fails(&[404]),
+            post(Name::TakeStripeEvent, "/_farebox/payments/stripe", "Take an event of Stripe's")
+                .by(Permission::PaymentService),
             get(Name::ListLeases, "accounts/{id}/leases", "What is set aside for running instances")
                 .paged()
                 .gives::<Items<LeaseRow>>(200)

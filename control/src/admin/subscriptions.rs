@@ -115,6 +115,16 @@ impl<P: Ports> Call<'_, P> {
     }
 
     async fn plan(&self, account: &AccountId, Subscribe { product, plan }: &Subscribe) -> Result<PlanTerms, Failure> {
+        self.plan_terms(account, product, plan).await
+    }
+
+    /// The terms on which a plan is sold to this account now.
+    pub(crate) async fn plan_terms(
+        &self,
+        account: &AccountId,
+        product: &ProductId,
+        plan: &OfferId,
+    ) -> Result<PlanTerms, Failure> {
         let sold = self.sold_to(account, product).await?;
         sold.plan_terms(plan).ok_or_else(|| {
             Failure::PlanUnknown(plan.to_string(), sold.subscriptions.iter().map(|plan| &plan.id).collect())

@@ -176,7 +176,7 @@ fn hash(token: &str) -> String {
 
 /// Both are authenticated with the right one as the key before they are compared, so the time that takes says nothing
 /// about how much of a guess is right.
-fn is_same(presented: &str, right: &str) -> bool {
+pub(crate) fn is_same(presented: &str, right: &str) -> bool {
     let right = right.as_bytes();
     hmac_sha256(right, presented.as_bytes()) == hmac_sha256(right, right)
 }

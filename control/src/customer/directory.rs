@@ -12,12 +12,12 @@ use crate::{http::failure::Failure, store::written};
 const ATTEMPTS: u32 = 256;
 
 /// The record under `key`.
-pub(super) async fn read<T: DeserializeOwned>(directory: &impl Directory, key: &str) -> Result<Option<T>, Failure> {
+pub(crate) async fn read<T: DeserializeOwned>(directory: &impl Directory, key: &str) -> Result<Option<T>, Failure> {
     directory.lookup(key).await?.map(|text| parsed(key, &text)).transpose()
 }
 
 /// Makes the record under `key`, unless there is one. Says whether it did.
-pub(super) async fn make(
+pub(crate) async fn make(
     directory: &impl Directory,
     key: &str,
     record: &impl Serialize,
@@ -27,7 +27,7 @@ pub(super) async fn make(
 }
 
 /// What becomes of a record.
-pub(super) enum After<T> {
+pub(crate) enum After<T> {
     /// It stays as it is.
     Same,
     /// It is this, until then or for good.
@@ -37,7 +37,7 @@ pub(super) enum After<T> {
 }
 
 /// Changes the record under `key`: `decide` makes of what it is, or of nothing, what becomes of it and what is answered.
-pub(super) async fn change<T: Serialize + DeserializeOwned, R>(
+pub(crate) async fn change<T: Serialize + DeserializeOwned, R>(
     directory: &impl Directory,
     key: &str,
     decide: impl Fn(Option<T>) -> Result<(After<T>, R), Failure>,

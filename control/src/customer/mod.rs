@@ -3,7 +3,7 @@
 //! Invariants: nothing of an account is shown to, or changed by, anybody but its members and, where it is only seen, its call
 //! credentials; a member does no more than the role allows; a page of another site changes nothing.
 
-mod directory;
+pub(crate) mod directory;
 mod mailbox;
 mod me;
 mod members;
@@ -120,6 +120,8 @@ impl Admitted {
             Name::CancelSubscription => call.cancel(id, part).await,
             Name::ListRechargeRequests => call.recharge_requests_of(&account()?).await,
             Name::RequestRecharge => call.request_recharge(&account()?).await,
+            Name::CheckOut => call.check_out(&account()?).await,
+            Name::ShowOrder => call.show_order(&account()?, part).await,
             Name::ListMembers => call.list_members(&account()?).await,
             Name::ChangeMember => call.change_member(&account()?, role, part).await,
             Name::RemoveMember => call.remove_member(&account()?, role, self.signed_in()?, part).await,

@@ -32,7 +32,7 @@ impl<P: Ports> Call<'_, P> {
     }
 
     /// The packages that the account has bought, as far as its book shows them.
-    async fn bought(&self, account: &AccountId) -> Result<Vec<OfferId>, Failure> {
+    pub(crate) async fn bought(&self, account: &AccountId) -> Result<Vec<OfferId>, Failure> {
         match self.ports.report(account, &Query::Grants).await?? {
             Report::Grants(rows) => Ok(rows.into_iter().map(|row| row.package).collect()),
             other => Err(mismatch(&other)),

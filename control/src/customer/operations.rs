@@ -17,6 +17,7 @@ use crate::{
         permission::{Membership, Permission},
         table::Table,
     },
+    payments,
     schema::{LedgerEntry, SealedStatement},
 };
 
@@ -57,6 +58,8 @@ pub(super) enum Name {
     CancelSubscription,
     ListRechargeRequests,
     RequestRecharge,
+    CheckOut,
+    ShowOrder,
     ListMembers,
     ChangeMember,
     RemoveMember,
@@ -273,6 +276,15 @@ static OPERATIONS: [(Subject, &[Operation<Name>]); 6] = [
             .takes::<recharge_requests::Wanted>()
             .gives::<recharge_requests::RechargeRequest>(201)
             .fails(&[409, 413, 422, 429]),
+            post(Name::CheckOut, "accounts/{id}/checkouts", "Begin to pay for a recharge, a package or a plan")
+                .by(MANAGE)
+                .moves_money()
+                .takes::<payments::Wanted>()
+                .gives::<payments::Checkout>(201)
+                .fails(&[409, 413, 422, 429]),
+            get(Name::ShowOrder, "accounts/{id}/orders/{order}", "What was to be paid for, and whether it was")
+                .by(Permission::Member(Membership::Viewer))
+                .gives::<payments::OrderRow>(200),
         ],
     ),
     (

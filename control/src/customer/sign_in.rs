@@ -153,7 +153,7 @@ impl<P: Ports> Call<'_, P> {
     }
 
     /// Counts one more of what may be done `most` times within a time.
-    pub(super) async fn count(&self, purpose: &str, of: &str, (most, within): (u32, Millis)) -> Result<(), Failure> {
+    pub(crate) async fn count(&self, purpose: &str, of: &str, (most, within): (u32, Millis)) -> Result<(), Failure> {
         let counted = |attempts: Option<Attempts>| {
             let Attempts { count, until } = attempts.unwrap_or(Attempts { count: 0, until: self.now.plus(within) });
             if count >= most {
@@ -176,7 +176,7 @@ impl<P: Ports> Call<'_, P> {
 
     /// The gateway's origin, as links name it. Without mail, that which the request was sent to: in development, and where a link goes to
     /// nobody but the provider who asks.
-    pub(super) fn own_origin(&self) -> String {
+    pub(crate) fn own_origin(&self) -> String {
         if let Some(mail) = &self.settings.mail {
             return mail.origin().to_owned();
         }

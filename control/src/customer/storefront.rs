@@ -15,7 +15,10 @@ use farebox_ports::schema::{Amount, CurrencyCode, Id, PerMeterName};
 use schemars::{JsonSchema, json_schema};
 use serde::{Deserialize, Serialize};
 
-use crate::http::{Answered, Call, Ports, Response, failure::Failure};
+use crate::{
+    http::{Answered, Call, Ports, Response, failure::Failure},
+    payments::ModeShown,
+};
 
 farebox_ports::stand_ins! {
     /// A pay-as-you-go price.
@@ -52,6 +55,8 @@ pub(super) struct Shown {
     sign_up: SignUpMode,
     /// The ways to sign in.
     sign_in: Vec<&'static str>,
+    /// How customers pay by themselves; null where the provider confirms each recharge.
+    payments: Option<ModeShown>,
     products: Vec<ProductRow>,
 }
 
@@ -213,6 +218,7 @@ impl<P: Ports> Call<'_, P> {
             currency: catalog.provider.currency,
             sign_up: shown.sign_up.mode,
             sign_in: if has_mail { vec!["mail"] } else { Vec::new() },
+            payments: self.settings.payments.as_ref().map(|service| service.mode().into()),
             products,
         };
         Response::json(200, &shown)

@@ -57,6 +57,18 @@ pub(crate) enum Failure {
     EntryOver,
     #[error("There is no recharge request with this reference.")]
     RechargeRequestUnknown,
+    #[error("Nothing can be paid here by card: the provider has not said how. Ask for a recharge, which they confirm.")]
+    PaymentsUnset,
+    #[error("Live and test payments never meet in one account. Pay with an account of its own.")]
+    PaymentsMixed,
+    #[error("The payment service does not take amounts in {0}, or not as fine as this one.")]
+    PaymentCurrency(Currency),
+    #[error("The payment service does not take this: {0}")]
+    PaymentRefused(String),
+    #[error("The account has no order with this id.")]
+    OrderUnknown,
+    #[error("This is not signed by the payment service, or was signed more than five minutes ago.")]
+    EventUnsigned,
     #[error("This exists in development only.")]
     DevelopmentOnly,
     #[error("The request cannot be understood: {0}.")]
@@ -190,6 +202,12 @@ impl Failure {
             Self::MembersFull(_) => (409, "member.too_many", "Too many members"),
             Self::EntryOver => (404, "portal_session.over", "Link is over"),
             Self::RechargeRequestUnknown => (404, "recharge_request.unknown", "No such recharge request"),
+            Self::PaymentsUnset => (503, "payments.unset", "Payments are not set up"),
+            Self::PaymentsMixed => (409, "payments.mixed", "Live and test payments never mix"),
+            Self::PaymentCurrency(_) => (422, "amount.invalid", "Not an amount that can be paid"),
+            Self::PaymentRefused(_) => (422, "payment.refused", "The payment service refuses"),
+            Self::OrderUnknown => (404, "order.unknown", "No such order"),
+            Self::EventUnsigned => (400, "signature.invalid", "Not signed"),
             Self::DevelopmentOnly => (404, "development.only", "In development only"),
             Self::Malformed(_) => (400, "request.malformed", "Malformed request"),
             Self::BodyTooLarge => (413, "body.too_large", "Body too large"),

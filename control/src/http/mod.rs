@@ -22,7 +22,7 @@ use farebox_ports::{Directory, Documents, DueIndex, Host, KeyValue, Ledger, Usag
 pub use addresses::LocalHosts;
 pub use failure::malformed;
 
-use crate::mail::MailService;
+use crate::{mail::MailService, payments::Stripe};
 
 pub(crate) use self::call::{Answered, Call};
 
@@ -45,6 +45,8 @@ pub struct Settings {
     pub local_hosts: LocalHosts,
     /// How mail goes out; `None` where it does not.
     pub mail: Option<MailService>,
+    /// How payments come in; `None` where an operator says that they did.
+    pub payments: Option<Stripe>,
 }
 
 /// A request to `/_farebox/`, as far as it matters.
@@ -66,6 +68,8 @@ pub struct Request<'a> {
     pub api_key: Option<&'a str>,
     /// The `Cookie` header.
     pub cookie: Option<&'a str>,
+    /// The `Stripe-Signature` header.
+    pub stripe_signature: Option<&'a str>,
     /// The `Origin` header.
     pub origin: Option<&'a str>,
     /// The host and, where it is not the scheme's own, port that the request was sent to.

@@ -121,7 +121,7 @@ fn describe<N: Copy>(operation: &Operation<N>, schemas: &mut Schemas, problem: &
     responses.insert(operation.status.to_string(), done);
     // Every token may read; what more is asked of one can be missing.
     let common: &[u16] = match operation.permission {
-        Permission::Anyone => &[400, 500, 503],
+        Permission::Anyone | Permission::PaymentService => &[400, 500, 503],
         Permission::Token(Role::ReadOnly) | Permission::PersonOrCredential => &[400, 401, 500, 503],
         Permission::MemberOrCredential => &[400, 401, 404, 500, 503],
         Permission::Member(_) => &[400, 401, 403, 404, 500, 503],

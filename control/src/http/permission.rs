@@ -20,6 +20,8 @@ pub(crate) enum Permission {
     Member(Membership),
     /// Any member of that account, or one of its call credentials.
     MemberOrCredential,
+    /// A payment service, by its signature over the body. Where the deployment has no secret of one, there is no such path.
+    PaymentService,
 }
 
 /// What a member may do with an account. Each includes what the ones before it do.

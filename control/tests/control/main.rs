@@ -5,3 +5,4 @@ mod admin;
 mod customer;
 mod descriptions;
 mod pages;
+mod payments;

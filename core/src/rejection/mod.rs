@@ -172,6 +172,16 @@ impl Rejection {
         }
     }
 
+    /// For `Link` with the relation `payment` (RFC 8288): where whoever pays for the account can do something about it.
+    pub const fn pay_at(&self) -> Option<&'static str> {
+        match self {
+            Self::QuotaExhausted | Self::QuotaExpired | Self::BalanceExhausted => {
+                Some("/_farebox/portal/offers?recharge")
+            }
+            _ => None,
+        }
+    }
+
     /// A short title, the same for every occurrence.
     pub fn title(&self) -> &'static str {
         self.row().2

@@ -24,6 +24,8 @@ export interface Storefront {
   currency: string;
   sign_up: "open" | "invite" | "closed";
   sign_in: string[];
+  /** How customers pay by themselves; null where the provider confirms each recharge. */
+  payments?: "live" | "test" | null;
   products: ProductSummary[];
 }
 
@@ -194,6 +196,22 @@ export interface RechargeRequest {
   currency: string;
   status: "open" | "confirmed";
   created: Time;
+}
+
+export interface Order {
+  id: string;
+  amount: Amount;
+  currency: string;
+  status: "open" | "ended" | "taken" | "paid";
+  product?: string | null;
+  offer?: string | null;
+  grant?: string | null;
+}
+
+export interface Checkout {
+  order: Order;
+  /** Where it is paid. */
+  url: string;
 }
 
 export interface StatementMonth {

@@ -4,6 +4,7 @@
 // is shown anew.
 
 import { useRef, useState } from "preact/hooks";
+import { micros } from "../kit/amount.ts";
 import { ask, decision, get, list, Problem } from "../kit/api.ts";
 import { Button, Dialog } from "../kit/controls.tsx";
 import { t } from "../kit/language.ts";
@@ -12,6 +13,7 @@ import { Ticket } from "../kit/ticket.tsx";
 import type { Balance, Grant, Offer, RechargeRequest, Subscription } from "../kit/types.ts";
 import { every, money } from "../kit/words.ts";
 import { useAct } from "./act.ts";
+import { BackFromPaying, checkOut } from "./checkout.tsx";
 import { Head } from "./frame.tsx";
 import { Money, Standing } from "./left.tsx";
 import type { PageProps } from "./portal.tsx";
@@ -27,15 +29,17 @@ interface Seen {
   requests: RechargeRequest[];
 }
 
-export function Offers({ account, currency }: PageProps) {
+export function Offers({ account, currency, pays }: PageProps) {
   const at = `accounts/${account.id}`;
   const [seen, again] = useRemote(() => look(at), [at]);
   const [wanted, setWanted] = useState<Offer | null>(null);
-  const [recharging, setRecharging] = useState(false);
+  // A call that the balance did not pay for leads here with this.
+  const [recharging, setRecharging] = useState(() => new URLSearchParams(location.search).has("recharge"));
   const mayBuy = (account.role === "owner" || account.role === "manager") && account.status === "active";
   return (
     <>
       <Head title={t("offers.title")} lead={t("offers.lead")} />
+      <BackFromPaying at={at} changed={again} />
       <Loaded of={seen} again={again}>
         {(value) => (
           <>
@@ -60,10 +64,11 @@ export function Offers({ account, currency }: PageProps) {
               currency={currency}
             />
             <Tickets offers={value.offers} currency={currency} mayBuy={mayBuy} want={setWanted} />
-            {recharging && (
+            {recharging && mayBuy && (
               <Recharge
                 at={at}
                 currency={currency}
+                pays={pays}
                 close={() => setRecharging(false)}
                 done={() => {
                   setRecharging(false);
@@ -74,7 +79,9 @@ export function Offers({ account, currency }: PageProps) {
           </>
         )}
       </Loaded>
-      {wanted && <Buy at={at} offer={wanted} currency={currency} close={() => setWanted(null)} again={again} />}
+      {wanted && (
+        <Buy at={at} offer={wanted} currency={currency} pays={pays} close={() => setWanted(null)} again={again} />
+      )}
     </>
   );
 }
@@ -112,14 +119,28 @@ function Tickets(props: { offers: Offer[]; currency: string; mayBuy: boolean; wa
   );
 }
 
-function Buy(props: { at: string; offer: Offer; currency: string; close: () => void; again: () => void }) {
+interface BuyProps {
+  at: string;
+  offer: Offer;
+  currency: string;
+  /** Whether a payment service takes the money. */
+  pays: boolean;
+  close: () => void;
+  again: () => void;
+}
+
+function Buy(props: BuyProps) {
   const { at, offer, currency } = props;
   const act = useAct();
   const key = useRef(decision());
   const isPlan = offer.kind === "plan";
+  const body = { product: offer.product, ...(isPlan ? { plan: offer.id } : { package: offer.id }) };
+  const pay = async () => {
+    await checkPrice(at, offer);
+    await checkOut(at, body, key.current);
+  };
   const buy = async () => {
     await checkPrice(at, offer);
-    const body = { product: offer.product, ...(isPlan ? { plan: offer.id } : { package: offer.id }) };
     await ask("POST", `${at}/${isPlan ? "subscriptions" : "purchases"}`, { body, key: key.current });
     props.close();
     props.again();
@@ -151,6 +172,11 @@ function Buy(props: { at: string; offer: Offer; currency: string; close: () => v
       ) : (
         <Button kind="main" busy={act.busy} onClick={() => act.run(buy)}>
           {t("offers.pay", { price })}
+        </Button>
+      )}
+      {props.pays && !changed && micros(offer.price) !== 0n && (
+        <Button busy={act.busy} onClick={() => act.run(pay)}>
+          {t("offers.pay_by_card")}
         </Button>
       )}
     </Dialog>

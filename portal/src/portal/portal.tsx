@@ -78,6 +78,8 @@ export interface PageProps {
   account: Account;
   /** Of all its amounts. */
   currency: string;
+  /** Whether a payment service takes money. */
+  pays: boolean;
   me: Me;
   /** Reads the account again. */
   changed: () => void;
@@ -101,7 +103,8 @@ function SignedIn(props: { me: Me; storefront: Storefront | null; left: () => vo
               props.changed();
             };
             const currency = props.storefront?.currency ?? "USD";
-            return <Page name={page} props={{ account: value, currency, me, changed }} left={props.left} />;
+            const pays = (props.storefront?.payments ?? null) !== null;
+            return <Page name={page} props={{ account: value, currency, pays, me, changed }} left={props.left} />;
           }}
         </Loaded>
       )}

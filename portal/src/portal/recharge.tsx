@@ -1,4 +1,4 @@
-// Getting money in: a request that the provider confirms by hand, until payments come.
+// Getting money in: by a payment service where the provider has one, and by a request that the provider confirms by hand.
 
 import { useRef, useState } from "preact/hooks";
 import { micros } from "../kit/amount.ts";
@@ -8,9 +8,19 @@ import { moment, t } from "../kit/language.ts";
 import type { RechargeRequest } from "../kit/types.ts";
 import { money } from "../kit/words.ts";
 import { useAct } from "./act.ts";
+import { checkOut } from "./checkout.tsx";
 import { Wrong } from "./wrong.tsx";
 
-export function Recharge(props: { at: string; currency: string; close: () => void; done: () => void }) {
+interface Props {
+  at: string;
+  currency: string;
+  /** Whether a payment service takes the money. */
+  pays: boolean;
+  close: () => void;
+  done: () => void;
+}
+
+export function Recharge(props: Props) {
   const [amount, setAmount] = useState("20.00");
   const [made, setMade] = useState<RechargeRequest | null>(null);
   const act = useAct();
@@ -21,6 +31,8 @@ export function Recharge(props: { at: string; currency: string; close: () => voi
     const path = `${props.at}/recharge-requests`;
     setMade(await ask<RechargeRequest>("POST", path, { body: { amount: amount.trim() }, key: key.current }));
   };
+  const pay = () => checkOut(props.at, { amount: amount.trim() }, key.current);
+  const main = props.pays ? pay : request;
   if (made) {
     return (
       <Dialog title={t("recharge.made")} close={props.done}>
@@ -39,22 +51,31 @@ export function Recharge(props: { at: string; currency: string; close: () => voi
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          if (isAmount) act.run(request);
+          if (isAmount) act.run(main);
         }}
       >
-        <p class="muted">{t("recharge.is")}</p>
+        <p class="muted">{t(props.pays ? "recharge.pays" : "recharge.is")}</p>
         <Field
           label={t("recharge.amount", { currency: props.currency })}
           inputMode="decimal"
           value={amount}
           wrong={!isAmount}
-          onValue={setAmount}
+          onValue={(text) => {
+            setAmount(text);
+            // Another amount is another decision.
+            key.current = decision();
+          }}
           help={isAmount ? "" : t("recharge.no_amount")}
         />
         <Wrong problem={act.problem} />
         <Button type="submit" kind="main" busy={act.busy} disabled={!isAmount}>
-          {t("recharge.ask")}
+          {t(props.pays ? "recharge.pay" : "recharge.ask")}
         </Button>
+        {props.pays && (
+          <Button busy={act.busy} disabled={!isAmount} onClick={() => act.run(request)}>
+            {t("recharge.by_hand")}
+          </Button>
+        )}
       </form>
     </Dialog>
   );

@@ -1,5 +1,5 @@
-// A customer's way through the real pages of a real gateway: from the storefront to a paid call without an operator, out of calls, and
-// on after an operator's confirmation.
+// A customer's way through the real pages of a real gateway, without an operator: from the storefront to a paid call, out of calls, and
+// on after a payment on the page to which the refused call leads.
 //
 // `FAREBOX_XTASK` starts the gateway, on the runtime that `FAREBOX_RUNTIME` names, with the demo's catalog: three calls are given.
 
@@ -21,7 +21,6 @@ const MOST_CLICKS = 10;
 
 interface Ready {
   gateway: string;
-  admin_token: string;
 }
 
 /** A gateway with nothing in it but the demo's catalog. */
@@ -46,7 +45,7 @@ async function eventually(what: string, done: () => Promise<boolean>): Promise<v
   }
 }
 
-test(`on ${RUNTIME}: sign up, call, run out, recharge, go on`, async () => {
+test(`on ${RUNTIME}: sign up, call, run out, pay, go on`, async () => {
   const { ready, process: gateway } = await start();
   const browser = await launch();
   try {
@@ -61,8 +60,7 @@ test(`on ${RUNTIME}: sign up, call, run out, recharge, go on`, async () => {
     for (let call = 1; call <= 3; call += 1) assert.equal(await way.call(key), 200, `call ${call}`);
     assert.equal(await way.call(key), 402, "no call more than were given");
     await way.seeWhatIsUsed();
-    const reference = await way.askForRecharge();
-    await way.confirm(reference);
+    await way.pay(key);
     assert.equal(await eventuallyPaid(way, key), 200);
     await way.verifyOffline();
     assert.deepEqual(errors, []);
@@ -139,8 +137,11 @@ class Way {
   }
 
   async call(key: string): Promise<number> {
-    const headers = { authorization: `Bearer ${key}` };
-    return (await fetch(`${this.ready.gateway}/demo/hello`, { headers })).status;
+    return (await this.ask(key)).status;
+  }
+
+  private ask(key: string): Promise<Response> {
+    return fetch(`${this.ready.gateway}/demo/hello`, { headers: { authorization: `Bearer ${key}` } });
   }
 
   /** The chart has the calls, and the page says that nothing is left and what to do. */
@@ -158,27 +159,19 @@ class Way {
     return this.page.locator(".figures .card:nth-child(3) .figure").innerText();
   }
 
-  async askForRecharge(): Promise<string> {
+  /** From the answer that says that nothing is left to the page where one pays, and back with the money. */
+  async pay(key: string): Promise<void> {
     const { page } = this;
-    await page.locator(".banner.bad .button").click();
-    await page.locator(".card.split .button").click();
+    const refused = await this.ask(key);
+    const link = /^<([^>]+)>; rel="payment"$/.exec(refused.headers.get("link") ?? "")?.[1];
+    assert.ok(link, "the answer says where to pay");
+    await page.goto(`${this.ready.gateway}${link}`);
     await page.locator("dialog .button.main").click();
-    const reference = await page.locator("dialog .figure code").innerText();
-    await this.shot("5-recharge");
-    await page.locator("dialog .button.main").click();
-    return reference;
-  }
-
-  /** What an operator does once the money is there. */
-  async confirm(reference: string): Promise<void> {
-    const url = `${this.ready.gateway}/_farebox/admin/v1/recharge-requests/${reference}/confirmation`;
-    const headers = {
-      authorization: `Bearer ${this.ready.admin_token}`,
-      "idempotency-key": `confirm-${reference}`,
-      "content-type": "application/json",
-    };
-    const answer = await fetch(url, { method: "POST", headers, body: "{}" });
-    assert.ok(answer.ok, `${answer.status} ${await answer.text()}`);
+    await page.locator("button[value=pay]").waitFor();
+    await this.shot("5-payment-service");
+    await page.locator("button[value=pay]").click();
+    await page.locator(".banner.good").waitFor();
+    await this.shot("5-paid");
   }
 
   /** The statement holds without a network; one changed digit is found. */

@@ -20,11 +20,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::{build::Profile, origin, process::root};
 
 pub(crate) use self::prepare::{Options as PrepareOptions, run as prepare};
-use self::{demo::Demo, runtime::Runtime, state::State};
+use self::{demo::Demo, payments::Payments, runtime::Runtime, state::State};
 
 mod api;
 mod demo;
 mod group;
+mod payments;
 mod prepare;
 mod runtime;
 mod schedule;
@@ -122,6 +123,8 @@ struct Ready<'a> {
     #[serde(skip_serializing_if = "is_one")]
     gateways: &'a [String],
     origin: String,
+    /// Where the payment service is, which plays Stripe.
+    payments: &'a str,
     #[serde(flatten)]
     state: &'a State,
     #[serde(flatten)]
@@ -144,16 +147,18 @@ async fn serve(options: &Options, start: Instant, end: &mut End) -> Result<()> {
     let directory = options.state.clone().unwrap_or_else(|| root().join(".farebox"));
     let state = State::open(&directory, options.runtime, options.fresh)?;
     let origin = format!("http://{}", origin::start().await?);
+    let payments = Payments::start(&state.admin_token).await?;
     let mut runtime = tokio::select! {
-        runtime = Runtime::start(options, &state) => runtime?,
+        runtime = Runtime::start(options, &state, payments.api()) => runtime?,
         () = end.told() => return Ok(()),
     };
     let ended = tokio::select! {
         ended = async {
             let gateways = runtime.gateways().to_vec();
             let gateway = &gateways[0];
+            payments.tell(gateway);
             let demo = demo::set_up(&state, gateway, &origin, options.catalog.as_deref()).await?;
-            let ready = Ready { gateway, gateways: &gateways, origin, state: &state, demo: &demo };
+            let ready = Ready { gateway, gateways: &gateways, origin, payments: payments.api(), state: &state, demo: &demo };
             announce(options, &ready, start);
             tokio::select! {
                 ended = runtime.ended() => return ended,
@@ -213,7 +218,7 @@ fn announce(options: &Options, ready: &Ready<'_>, start: Instant) {
         println!("{}", serde_json::json!(ready));
         return;
     }
-    let Ready { gateway, origin, state, demo, .. } = ready;
+    let Ready { gateway, origin, payments, state, demo, .. } = ready;
     let Demo { account, key, secret, app_code, call, .. } = demo;
     println!(
         "
@@ -226,6 +231,7 @@ A paid call to paste:
   gateway      {gateway}
   admin token  {token}
   demo origin  {origin}
+  payments     {payments}, which plays Stripe: no money moves
   account      {account}
   credential   key {key}, secret {secret}, app code {app_code}
 ",

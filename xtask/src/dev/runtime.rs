@@ -17,10 +17,11 @@ pub(super) enum Runtime {
 
 impl Runtime {
     /// Starts what was built, and waits until it serves.
-    pub(super) async fn start(options: &Options, state: &State) -> Result<Self> {
+    /// Payments come in by the service at `payments`.
+    pub(super) async fn start(options: &Options, state: &State, payments: &str) -> Result<Self> {
         Ok(match options.runtime {
-            Platform::Workers => Self::Workers(Workers::start(state, options).await?.into()),
-            Platform::Spin => Self::Spin(Spin::start(state, options).await?),
+            Platform::Workers => Self::Workers(Workers::start(state, options, payments).await?.into()),
+            Platform::Spin => Self::Spin(Spin::start(state, options, payments).await?),
         })
     }
 

@@ -18,7 +18,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{Options, group::Group, schedule::Schedule, state::State};
+use super::{Options, group::Group, payments, schedule::Schedule, state::State};
 use crate::{
     build::Profile,
     guard,
@@ -41,10 +41,10 @@ pub(super) struct Spin {
 
 impl Spin {
     /// Starts as many as are wanted, and waits until they serve. Port 0 picks free ones; of several, the first has `port`.
-    pub(super) async fn start(state: &State, options: &Options) -> Result<Self> {
+    pub(super) async fn start(state: &State, options: &Options, payments: &str) -> Result<Self> {
         let (stop, stopped) = watch::channel(());
         let (mut gateways, mut running) = (Vec::new(), JoinSet::new());
-        let order = Order::new(state, options)?;
+        let order = Order::new(state, options, payments)?;
         for number in 0..options.spin.processes {
             let listen = format!("127.0.0.1:{}", if number == 0 { options.port } else { 0 });
             let (process, address) = order.start(&listen).await?;
@@ -82,11 +82,11 @@ struct Order {
     program: PathBuf,
     arguments: Vec<String>,
     /// In the environment, where no other user of the machine sees them.
-    secrets: [(&'static str, String); 2],
+    secrets: [(&'static str, String); 4],
 }
 
 impl Order {
-    fn new(state: &State, options: &Options) -> Result<Self> {
+    fn new(state: &State, options: &Options, payments: &str) -> Result<Self> {
         let text = |path: PathBuf| path.into_os_string().into_string().ok().context("a path that is not text");
         let program = match installed_spin() {
             Some(program) => program,
@@ -109,12 +109,15 @@ impl Order {
         arguments.extend(["--max-instance-reuse-count".to_owned(), calls.to_string()]);
         arguments.extend(["--idle-instance-timeout".to_owned(), format!("{idle}s")]);
         let lasting = [format!("instance_calls={calls}"), format!("idle_seconds={idle}")];
+        let api = format!("stripe_api={payments}");
         let theirs = options.spin.variables.iter().chain(&lasting).map(String::as_str);
-        let variables = ours.into_iter().chain(theirs);
+        let variables = ours.into_iter().chain([api.as_str()]).chain(theirs);
         arguments.extend(variables.flat_map(|variable| ["--variable", variable]).map(str::to_owned));
         let secrets = [
             ("SPIN_VARIABLE_MASTER_KEY", state.master_key.clone()),
             ("SPIN_VARIABLE_ADMIN_TOKEN", state.admin_token.clone()),
+            ("SPIN_VARIABLE_STRIPE_KEY", payments::KEY.to_owned()),
+            ("SPIN_VARIABLE_STRIPE_WEBHOOK_SECRETS", payments::SECRET.to_owned()),
         ];
         Ok(Self { program, arguments, secrets })
     }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
-use super::{Options, group::Group, state::State};
+use super::{Options, group::Group, payments, state::State};
 use crate::{
     build::Worker,
     process::{npm_tool, root},
@@ -27,7 +27,7 @@ struct Serving {
 
 impl Workers {
     /// Starts the Workers that were built, and waits until they serve. Port 0 picks a free one.
-    pub(super) async fn start(state: &State, options: &Options) -> Result<Self> {
+    pub(super) async fn start(state: &State, options: &Options, payments: &str) -> Result<Self> {
         let (port, profile) = (options.port, options.profile());
         let mut command = npm_tool("node")?;
         command.arg(root().join("xtask/js/dev.mjs"));
@@ -49,6 +49,9 @@ impl Workers {
                 "FLUSH_SECONDS": "1",
                 "METRICS_SECONDS": "1",
                 "DEV_CLOCK": "1",
+                "STRIPE_KEY": payments::KEY,
+                "STRIPE_WEBHOOK_SECRETS": payments::SECRET,
+                "STRIPE_API": payments,
             },
         });
         if let Some(input) = node.input() {

@@ -62,6 +62,7 @@ pub(in crate::admin) enum Name {
     MakePortalSession,
     ListRechargeRequests,
     ConfirmRecharge,
+    TakeStripeEvent,
     ListAudit,
     ShowMetrics,
     ShowClock,

@@ -36,6 +36,11 @@ fn each_row_is_found_by_its_path_and_method_and_by_no_other() {
 fn what_only_asks_takes_no_key_and_what_changes_needs_a_role_and_is_recorded() {
     for row in rows() {
         let only_asks = row.method == Method::Get || row.name == Name::Reprice;
+        if row.permission == Permission::PaymentService {
+            // Its events carry their own ids, and stand in the book.
+            assert!(row.path.starts_with('/') && row.key == Key::Unused, "{row:?}");
+            continue;
+        }
         assert!(!only_asks || row.key == Key::Unused, "{row:?}");
         assert!(only_asks || (row.is_recorded && row.permission >= Permission::Token(Role::Operator)), "{row:?}");
     }

@@ -10,7 +10,7 @@ use farebox_ports::{Host, KeyValue, keys::DIRECTORY};
 use serde_json::{Value, json};
 
 use super::market::{Browser, Market, ORIGIN, Sent, sent};
-use crate::admin::shop::ready;
+use crate::{admin::shop::ready, payments::Till};
 
 /// An account with something of each kind that a path can name, and people who may do ever less with it.
 struct World {
@@ -25,8 +25,7 @@ const ROLES: [&str; 4] = ["viewer", "developer", "manager", "owner"];
 
 impl World {
     fn new() -> Self {
-        let market = Market::open();
-        let (owner, account) = market.sign_in("owner@example.com");
+        let Till { market, owner, account, .. } = Till::open();
         let mut people = BTreeMap::new();
         for role in &ROLES[..3] {
             people.insert(*role, market.member(&owner, &account, &format!("{role}@example.com"), role));
@@ -36,6 +35,8 @@ impl World {
         assert_eq!(market.shop.recharge(&account, "r", "100.00").status, 201);
         let plan = Sent { key: Some("s"), ..sent(json!({ "product": "planned", "plan": "small" })) };
         let subscribed = market.send(&owner, "POST", &format!("accounts/{account}/subscriptions"), &plan).body;
+        let wanted = Sent { key: Some("o"), ..sent(json!({ "amount": "2.00" })) };
+        let ordered = market.send(&owner, "POST", &format!("accounts/{account}/checkouts"), &wanted).body;
         let invite = json!({ "email": "guest@example.com", "role": "viewer" });
         let invited = market.post(&owner, &format!("accounts/{account}/invitations"), invite).body;
         let members = market.get(&owner, &format!("accounts/{account}/members")).body;
@@ -46,6 +47,7 @@ impl World {
             ("{subscription}", text(&subscribed, "subscription")),
             ("{invitation}", text(&invited, "id")),
             ("{person}", text(viewer, "person")),
+            ("{order}", text(&ordered["order"], "id")),
             ("{period}", "2026-11".to_owned()),
         ]);
         people.insert("owner", owner);
@@ -105,7 +107,7 @@ fn request(method: &str, pattern: &str) -> (Value, Option<&'static str>) {
         ("POST", "/purchases") => (json!({ "product": "echo", "package": "echo-100" }), Some("manager")),
         ("POST", "/subscriptions") => (json!({ "product": "planned", "plan": "small" }), Some("manager")),
         ("DELETE", "/subscriptions/{subscription}") => (Value::Null, Some("manager")),
-        ("POST", "/recharge-requests") => (json!({ "amount": "1.00" }), Some("manager")),
+        ("POST", "/recharge-requests" | "/checkouts") => (json!({ "amount": "1.00" }), Some("manager")),
         ("PATCH", "/members/{person}") => (json!({ "role": "developer" }), Some("manager")),
         // Everybody may leave: the one that the path names is the viewer.
         ("DELETE", "/members/{person}") => (Value::Null, Some("viewer")),

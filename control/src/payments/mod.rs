@@ -1,0 +1,17 @@
+//! How money comes in by a payment service: orders, their checkouts, and what the service tells of them.
+//!
+//! Orders are in the directory, not in the book: an order is no money, the chain holds what a customer would want to check, and a change
+//! in the directory shows at once. Invariants (money rule 9): without a secret there is no intake; what is told is read again from the
+//! service before it is booked; the ledger books a payment under the service's own id, so however often it is told, and whenever a
+//! process ends, its money is booked once.
+
+mod checkouts;
+mod intake;
+mod orders;
+mod reversals;
+mod stripe;
+
+pub use stripe::{Stripe, StripeSettings};
+
+pub(crate) use checkouts::{Checkout, Wanted};
+pub(crate) use orders::{ModeShown, OrderRow};
