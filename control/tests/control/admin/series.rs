@@ -26,6 +26,7 @@ fn settle(shop: &Shop, account: &str, sequence: u64, (key, shares): (&str, Vec<S
         rate: None,
         want: Usage { calls: 2, ..Usage::NONE },
         units_of_call: 0,
+        limited: None,
         lasting: 30 * SECOND,
         while_plenty: 0,
     });
