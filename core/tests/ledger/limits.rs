@@ -2,10 +2,7 @@
 //!
 //! | broken on purpose | fails |
 //! | --- | --- |
-//! | what open leases may still spend is not taken off | `whatever_is_leased_used_and_lost…`, `what_is_leased_out_is_not_leased_again…` |
-//! | a lease goes on after its period | `a_lease_ends_with_the_first_period…` |
-//! | usage is counted in the period in which it is booked | `what_is_booked_after_midnight…` |
-//! | money is held at the price of now | `a_limit_in_money_holds_where_calls_get_dearer` |
+//! | what open leases may still spend is not taken off | `whatever_is_leased_used_and_lost…`; `what_is_leased_out_is_not_leased_again…` does not end |
 //! | nobody notes what was told | `each_step_is_told_of_once_in_a_period` |
 
 use std::collections::BTreeMap;

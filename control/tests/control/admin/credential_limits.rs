@@ -1,7 +1,4 @@
 //! Limits of credentials: set when one is made, imported or rotated, changed, lifted, and shown with what was spent of them.
-//!
-//! Broken on purpose, each seen to fail here: a rotation that leaves them out; a change that leaves them as they are; two limits of one
-//! period.
 
 use farebox_core::{
     credential::{Credential, credential_entry},
