@@ -60,6 +60,7 @@ struct Ready {
     #[serde(default)]
     gateways: Vec<String>,
     origin: String,
+    payments: String,
     admin_token: String,
 }
 
@@ -144,6 +145,11 @@ impl Farebox {
     /// The admin API.
     pub(crate) fn admin(&self) -> Admin {
         Admin::new(&self.ready.gateway, &self.ready.admin_token)
+    }
+
+    /// Scheme and authority of the payment service, which plays Stripe.
+    pub(crate) fn payments(&self) -> &str {
+        &self.ready.payments
     }
 
     /// Scheme and authority of the demo origin.

@@ -15,14 +15,37 @@ use crate::{
 const GOES_ON_WITHIN: Duration = Duration::from_secs(1);
 
 /// A browser on the gateway's own pages: it keeps cookies, and says where its page is of.
-struct Browser<'a> {
+pub(super) struct Browser<'a> {
     farebox: &'a Farebox,
     cookies: BTreeMap<String, String>,
     requests: u32,
 }
 
-impl Browser<'_> {
-    async fn send(&mut self, method: Method, path: &str, body: &Value) -> Result<Answer> {
+impl<'a> Browser<'a> {
+    /// A browser in which nobody is signed in.
+    pub(super) const fn new(farebox: &'a Farebox) -> Self {
+        Self { farebox, cookies: BTreeMap::new(), requests: 0 }
+    }
+
+    /// Signs the owner of an address in that is new, and gives the account.
+    pub(super) async fn sign_up(&mut self, email: &str) -> Result<String> {
+        self.done(Method::POST, "sign-ins", json!({ "email": email })).await?;
+        let proof = self.proof(email).await?;
+        let got = self.done(Method::POST, "sign-ins/finish", proof).await?;
+        Ok(got["accounts"][0]["id"].as_str().context("no account")?.to_owned())
+    }
+
+    /// The code of the letter that came to an address.
+    async fn proof(&mut self, email: &str) -> Result<Value> {
+        let letters = self.done(Method::GET, "dev/mailbox", Value::Null).await?;
+        let letters = letters["items"].as_array().context("no letters")?;
+        let text = letters.iter().find(|letter| letter["to"] == *email).and_then(|letter| letter["text"].as_str());
+        let text = text.context("no letter came")?;
+        let code = text.lines().find(|line| line.len() == 6 && line.bytes().all(|byte| byte.is_ascii_digit()));
+        Ok(json!({ "code": code }))
+    }
+
+    pub(super) async fn send(&mut self, method: Method, path: &str, body: &Value) -> Result<Answer> {
         let gateway = self.farebox.gateway();
         self.requests += 1;
         let cookies = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ");
@@ -40,7 +63,7 @@ impl Browser<'_> {
     }
 
     /// The body of a good answer.
-    async fn done(&mut self, method: Method, path: &str, body: Value) -> Result<Value> {
+    pub(super) async fn done(&mut self, method: Method, path: &str, body: Value) -> Result<Value> {
         let answer = self.send(method, path, &body).await?;
         ensure!(answer.status.is_success(), "{path}: {} {}", answer.status, answer.code());
         if answer.body.is_empty() { Ok(Value::Null) } else { answer.json() }
@@ -49,14 +72,10 @@ impl Browser<'_> {
 
 /// From an address to a key, three calls that were given, none more; then by an operator's confirmation to a package and on.
 pub async fn a_customer_signs_up_calls_runs_out_recharges_and_goes_on(farebox: &Farebox) -> Result<()> {
-    let mut browser = Browser { farebox, cookies: BTreeMap::new(), requests: 0 };
+    let mut browser = Browser::new(farebox);
     let email = format!("ann-{}@example.com", std::process::id());
     browser.done(Method::POST, "sign-ins", json!({ "email": email })).await?;
-    let letters = browser.done(Method::GET, "dev/mailbox", Value::Null).await?;
-    let letter = letters["items"].as_array().and_then(|letters| letters.iter().find(|letter| letter["to"] == *email));
-    let text = letter.and_then(|letter| letter["text"].as_str()).context("no letter came")?;
-    let code = text.lines().find(|line| line.len() == 6 && line.bytes().all(|byte| byte.is_ascii_digit()));
-    let proof = json!({ "code": code });
+    let proof = browser.proof(&email).await?;
     let got = browser.done(Method::POST, "sign-ins/finish", proof.clone()).await?;
     ensure!(got["created"] == true && got["person"]["email"] == *email, "{got}");
     let again = browser.send(Method::POST, "sign-ins/finish", &proof).await?;

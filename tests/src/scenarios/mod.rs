@@ -34,6 +34,8 @@ macro_rules! every_scenario_on {
             origins::an_origin_knows_the_gateways_calls,
             origins::no_field_of_a_caller_passes_for_the_gateways,
             pages::a_page_of_another_origin_calls_and_reads,
+            payments::a_customer_pays_calls_on_and_nobody_else_says_that_they_did,
+            payments::the_official_libraries_talk_to_the_payment_service,
             pages::chromium_lets_a_page_call_and_read,
             provider::a_recharge_sent_ten_times_at_once_is_booked_once,
             provider::a_suspended_account_is_rejected_until_it_is_active_again,
@@ -90,6 +92,7 @@ pub mod market;
 pub mod observed;
 pub mod origins;
 pub mod pages;
+pub mod payments;
 pub mod provider;
 pub mod rejections;
 pub mod settlement;
