@@ -1,7 +1,7 @@
 //! Orders against histories of what a payment service may tell: twice, late, out of order, of another order, account, mode, amount or
 //! currency. proptest prints the history that fails.
 //!
-//! Broken on purpose, each seen to fail here: the currency is not compared; a second payment is taken; an order that was paid ends.
+//! Broken on purpose, seen to fail here: the amount is not compared.
 #![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect must fail")]
 
 use farebox_core::{

@@ -1,7 +1,4 @@
 //! Money that a payment service has received: booked once, with what it buys; and money that it has taken back.
-//!
-//! Broken on purpose, each seen to fail here: the cause stands on the recharge alone, so that a repetition has no grant; what is
-//! refused to be sold refuses the money too; the offer is part of what a key is remembered with.
 
 use farebox_core::{
     ledger::{Answer, Book as Of, Bought, Command, Event, Paid, Refusal},

@@ -1,6 +1,5 @@
 //! A customer pays by themselves, and calls go on within seconds; what the payment service did not say moves nothing.
 //!
-//! Broken on purpose, seen to fail here: an intake that takes events without looking at their signature.
 //! The service is ours, and speaks as Stripe does: Stripe's own libraries are its clients, and verify what it signs.
 
 use std::time::Duration;

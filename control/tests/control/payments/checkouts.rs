@@ -1,7 +1,6 @@
 //! From a checkout to money in the book, and what does not get there.
 //!
-//! Broken on purpose, each seen to fail here: an intake without a secret answers; the age of a signature is not looked at; a checkout
-//! under a key that was used makes another order; test and live meet in one account.
+//! Broken on purpose, each seen to fail here: a signature is good for hours; test and live meet in one account.
 
 use farebox_core::time::{HOUR, SECOND};
 use farebox_ports::Host;

@@ -2,8 +2,7 @@
 //! account, mode or order, signed by another, without a secret, while stores and the service fail. Whatever happens, a payment is
 //! booked once, or refused with a reason.
 //!
-//! `FAREBOX_SEEDS` says how many are played, `FAREBOX_SEED` plays one. Broken on purpose, each seen to fail here: the amount is not
-//! compared; the mode is not compared; a payment is booked under the event's id.
+//! `FAREBOX_SEEDS` says how many are played, `FAREBOX_SEED` plays one.
 
 use std::{collections::BTreeMap, env};
 

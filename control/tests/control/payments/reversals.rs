@@ -1,7 +1,4 @@
 //! Refunds and disputes, in whatever order they are told.
-//!
-//! Broken on purpose, each seen to fail here: a reversal is held against what is left; a reversal that is told before its payment is
-//! left out.
 
 use payment_service::{Paying, Sent as Event};
 use serde_json::Value;
