@@ -36,6 +36,7 @@ fn all() -> Vec<Rejection> {
         QuotaExhausted,
         QuotaExpired,
         BalanceExhausted,
+        LimitExhausted { renews: Timestamp::from_millis(1_800_000_000_000) },
         RateLimited { limited: Limited::Product, retry_after: 3 },
         RateLimited { limited: Limited::Account, retry_after: 3 },
         RateLimited { limited: Limited::Credential, retry_after: 3 },

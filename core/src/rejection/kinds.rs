@@ -3,6 +3,9 @@
 use super::{Limited, Rejection};
 use crate::time::Timestamp;
 
+/// A time where a real call has its own: the beginning of 2027.
+const SOME_TIME: Timestamp = Timestamp::from_millis(1_798_761_600_000);
+
 impl Rejection {
     /// One of each code, without what only a real call has.
     pub fn kinds() -> Vec<Self> {
@@ -11,7 +14,7 @@ impl Rejection {
             Self::CredentialUnknown,
             Self::CredentialRevoked,
             Self::SignatureInvalid { string_to_sign: None },
-            Self::SignatureExpired { now: Timestamp::default() },
+            Self::SignatureExpired { now: SOME_TIME },
             Self::NonceMissing,
             Self::NonceUsed,
             Self::DigestMismatch,
@@ -24,6 +27,7 @@ impl Rejection {
             Self::QuotaExhausted,
             Self::QuotaExpired,
             Self::BalanceExhausted,
+            Self::LimitExhausted { renews: SOME_TIME },
             Self::RateLimited { limited: Limited::Account, retry_after: 1 },
             Self::BodyTooLarge { limit: 1 << 20 },
             Self::RequestMalformed("something in it has no meaning in HTTP"),
