@@ -1,6 +1,6 @@
 //! A plain HTTP client: it sends what it is given, byte for byte, and adds nothing but what HTTP needs.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, time::Duration};
 
 use anyhow::{Context, Result};
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
@@ -17,6 +17,9 @@ use serde_json::Value;
 /// A body to send.
 pub(crate) type Body = BoxBody<Bytes, Infallible>;
 
+/// How long a connection is kept for the next request. workerd closes one after five seconds, and a request on its way is then lost.
+const KEPT_FOR: Duration = Duration::from_secs(1);
+
 /// A client with connections that it keeps.
 #[derive(Clone)]
 pub(crate) struct Http(Client<HttpConnector, Body>);
@@ -31,7 +34,7 @@ pub(crate) struct Answer {
 
 impl Http {
     pub(crate) fn new() -> Self {
-        Self(Client::builder(TokioExecutor::new()).build_http())
+        Self(Client::builder(TokioExecutor::new()).pool_idle_timeout(KEPT_FOR).build_http())
     }
 
     /// Sends `request` and reads the head of the answer.
