@@ -46,8 +46,8 @@ pub async fn check<S: EntryStore>(mut stores: impl FnMut() -> S, account: &Accou
     a_nonce_is_taken_once_by_all(&one, &other, account).await;
     commands_of_one_write_see_those_before_them(&one, account).await;
     tills::check(&one, &other, account).await;
-    statements::check(&one, account).await;
     series::check(&one, &other, account).await;
+    statements::check(&one, account).await;
 }
 
 /// The most rows that a command may read, however long the book is: the snapshot, the till, the two rows of the register, the last
