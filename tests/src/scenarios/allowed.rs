@@ -12,6 +12,9 @@ use crate::{Farebox, account::Account, eventually};
 /// How many accounts are made and call at once.
 const AT_ONCE: usize = 16;
 
+/// How long it may take: some runs, one for each minute beside those that are asked for, and a machine that does much else.
+const SETTLED_WITHIN: Duration = Duration::from_secs(180);
+
 /// How many runs may need to be made: each keeps a third of its operations to read by, and hands in with at least a third.
 const RUNS: usize = 8;
 
@@ -27,19 +30,24 @@ pub async fn a_run_that_is_allowed_few_operations_leaves_no_account_behind(other
         anyhow::Ok(account)
     });
     let accounts: Vec<Account> = customers.buffer_unordered(AT_ONCE).try_collect().await?;
-    let (admin, runs, applied) = (farebox.admin(), Cell::new(0), Cell::new(0));
-    eventually("all usage to be settled", Duration::from_secs(60), async || {
+    let (admin, runs) = (farebox.admin(), Cell::new(0));
+    eventually("all usage to be settled", SETTLED_WITHIN, async || {
         let run = admin.settle().await?;
         ensure!(run.refused == 0 && run.operations <= allowed as u64 * 9 / 10, "{run:?}");
         runs.set(runs.get() + usize::from(run.applied > 0));
-        applied.set(applied.get() + run.applied);
-        Ok((applied.get() >= accounts.len() as u64).then_some(()))
+        if run.applied > 0 || run.left > 0 {
+            return Ok(None);
+        }
+        // The clock starts runs too, so what these have settled is seen by the accounts alone.
+        for account in &accounts {
+            if account.usage("settled").await?.calls != 1 {
+                return Ok(None);
+            }
+        }
+        Ok(Some(()))
     })
     .await?;
     let runs = runs.get();
-    ensure!((2..=RUNS).contains(&runs), "{} accounts were settled in {runs} runs of {allowed}", accounts.len());
-    for account in accounts {
-        ensure!(account.usage("settled").await?.calls == 1, "{} is not settled", account.id);
-    }
+    ensure!(runs <= RUNS, "{} accounts were settled in {runs} runs of {allowed}", accounts.len());
     Ok(())
 }
