@@ -214,9 +214,10 @@ fn a_store_of_the_version_before_is_read_settled_and_stated() {
 
 #[test]
 fn a_row_of_a_later_version_is_refused_and_left_as_it_is() {
-    for (row, says) in
-        [("till acc_1", "of no form that this version knows"), ("entry-00000002 acc_1", "after entry 1: it has a gap or was changed")]
-    {
+    for (row, says) in [
+        ("till acc_1", "of no form that this version knows"),
+        ("entry-00000002 acc_1", "after entry 1: it has a gap or was changed"),
+    ] {
         let mut rows = from_text(OLD);
         rows.remove("snapshot acc_1");
         rows.get_mut(row).unwrap()[0] = 99;
