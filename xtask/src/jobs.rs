@@ -23,6 +23,9 @@ use crate::process::{describe, root};
 const REDRAW: Duration = Duration::from_millis(200);
 const REPORT: Duration = Duration::from_secs(15);
 
+/// How nice a job is that yields: it gets a tenth of a processor that others want all of.
+const NICE: i32 = 10;
+
 /// How wide that line may be, in characters.
 const WIDTH: usize = 118;
 
@@ -38,6 +41,8 @@ pub(crate) struct Job<'a, T> {
     /// The names of the jobs that must have succeeded before. One that is not in the list is taken as done.
     pub(crate) needs: &'static [&'static str],
     pub(crate) work: Work<'a, T>,
+    /// Whether those that wait for an answer within a time go first.
+    yields: bool,
 }
 
 /// What became of a job.
@@ -53,7 +58,27 @@ impl<'a, T> Job<'a, T> {
         needs: &'static [&'static str],
         work: impl Fn(&Log) -> Result<T> + Send + Sync + 'a,
     ) -> Self {
-        Self { name, needs, work: Box::new(work) }
+        Self { name, needs, work: Box::new(work), yields: false }
+    }
+
+    /// The same, leaving the processors to other jobs while these want them: those of which a test waits for no more than a time.
+    pub(crate) fn yielding(self) -> Self {
+        Self { yields: true, ..self }
+    }
+
+    fn run(&self, log: &Log) -> Result<T>
+    where
+        T: Send,
+    {
+        if !self.yields {
+            return (self.work)(log);
+        }
+        // What a thread starts is as nice as the thread (Linux), which goes when the job is done.
+        let work = || {
+            let _ = rustix::process::nice(NICE);
+            (self.work)(log)
+        };
+        thread::scope(|scope| scope.spawn(work).join()).unwrap_or_else(|_| Err(anyhow!("{} panicked", self.name)))
     }
 }
 
@@ -135,7 +160,7 @@ impl<T: Send> Board<T> {
             let line = log.as_ref().map(|log| log.last.clone()).unwrap_or_default();
             self.state().running.insert(job.name, (Instant::now(), line));
             let start = Instant::now();
-            let result = log.and_then(|log| (job.work)(&log).map_err(|error| log.with(error)));
+            let result = log.and_then(|log| job.run(&log).map_err(|error| log.with(error)));
             let done = Done { name: job.name, took: start.elapsed(), result };
             let mut state = self.state();
             state.running.remove(job.name);

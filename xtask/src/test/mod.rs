@@ -90,5 +90,5 @@ fn tools(options: &Options) -> Vec<Job<'static, ()>> {
 /// The same job; it counts nothing. `cargo-deny`, which nothing waits for, is compiled when scenarios leave it the time.
 fn counted<'a>(job: Job<'a, ()>) -> Job<'a, Found> {
     let needs = if job.name == Tool::Deny.name() { &["build, host"] } else { job.needs };
-    Job { name: job.name, needs, work: Box::new(move |log| (job.work)(log).map(|()| Found::default())) }
+    Job::new(job.name, needs, move |log| (job.work)(log).map(|()| Found::default()))
 }

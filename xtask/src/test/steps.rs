@@ -87,16 +87,19 @@ pub(super) fn always<'a>(fast: bool, thorough: bool, programs: &'a Programs) -> 
         // It waits until the scenarios of both runtimes can begin, and runs beside them: they wait most of their time.
         Job::new("build, host", &[SCENARIOS_BUILD, "Workers as they are deployed"], |log| {
             built_all(log, &mut host_crates(&BUILD))
-        }),
-        Job::new("lints, host", &["build, host"], |log| no_warning(log, &mut host_crates(&BUILD))),
+        })
+        .yielding(),
+        Job::new("lints, host", &["build, host"], |log| no_warning(log, &mut host_crates(&BUILD))).yielding(),
         Job::new("tests, host", &["build, host", "cargo-nextest"], move |log| {
             let mut tests = host_crates(&["nextest", "run"]);
             tests.env(THOROUGH, if thorough { "1" } else { "" });
             run(log, tests.args(NEXTEST).args(["--filterset", &format!("not package({END_TO_END})")]), &mut |_| {})
-        }),
+        })
+        .yielding(),
         Job::new("tests, documentation", &["build, host"], |log| {
             run(log, &mut host_crates(&["test", "--doc"]), &mut |_| {})
-        }),
+        })
+        .yielding(),
         Job::new("tests, JavaScript", &["npm packages"], |log| {
             run(log, npm_tool("node")?.args(["--test", "--test-reporter=tap", JAVASCRIPT_TESTS]), &mut |_| {})
         }),
@@ -104,8 +107,9 @@ pub(super) fn always<'a>(fast: bool, thorough: bool, programs: &'a Programs) -> 
         // After what the scenarios wait for, which would wait for cargo's lock.
         Job::new("build, Workers", &["Rust targets", "build, host", "Workers as they are deployed"], |log| {
             built_all(log, &mut wasm_crates(&BUILD))
-        }),
-        Job::new("lints, Workers", &["build, Workers"], |log| no_warning(log, &mut wasm_crates(&BUILD))),
+        })
+        .yielding(),
+        Job::new("lints, Workers", &["build, Workers"], |log| no_warning(log, &mut wasm_crates(&BUILD))).yielding(),
         Job::new("tests, Workers", &["build, Workers", "build, host", "npm packages"], |log| {
             let path = path_with(&built(""))?;
             run(log, wasm_crates(&["test", "--no-fail-fast"]).env("PATH", path), &mut |_| {})
@@ -122,13 +126,16 @@ pub(super) fn always<'a>(fast: bool, thorough: bool, programs: &'a Programs) -> 
                 no_warning(log, &mut linted_components([package].into_iter()))?;
             }
             Ok(Found::one())
-        }),
+        })
+        .yielding(),
     ];
     if !fast {
         steps.push(Job::new(PAGES, &[SCENARIOS_BUILD, "npm packages", "Workers as they are deployed"], |log| {
             pages::build(&built(WASM_BINDGEN), Profile::Release, log).map(|()| Found::one())
         }));
-        steps.push(Job::new("tests, pages in a browser", &[PAGES], |log| run(log, &mut pages::looks()?, &mut |_| {})));
+        steps.push(Job::new("tests, pages in a browser", &[PAGES, "scenarios, Workers", "scenarios, Spin"], |log| {
+            run(log, &mut pages::looks()?, &mut |_| {})
+        }));
         steps.push(Job::new("licences and sources", &["cargo-deny"], |log| {
             check(log, Command::new(setup::deny()).args(DENY).current_dir(root()))
         }));
@@ -189,7 +196,8 @@ pub(super) fn spin<'a>(table: &'a Mutex<Table>, thorough: bool, programs: &'a Pr
             "conformance, Spin",
             &[SCENARIOS_BUILD, "Redis and PostgreSQL", "components as they are deployed"],
             |log| end_to_end("conformance", false, programs, log, &mut |_| {}),
-        ),
+        )
+        .yielding(),
         Job::new(
             "scenarios, Spin",
             &[
