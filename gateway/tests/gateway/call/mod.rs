@@ -28,7 +28,7 @@
 //! | what cannot be used goes back at once | `leased` that keeps what came too late; a batch that is forgotten before its ledger is told | `told::*` |
 //! | no unit is sold twice, and none beyond what was set aside | `Held::admit` that sets no units aside; `units_due` that charges what was said; `in_use` that looks at no units | `units::*` |
 //! | a call that is not charged is counted | `finish` that counts none | `what_is_not_charged_is_counted…` |
-//! | usage by time says what came back | `finish` that counts no status; `note` that looks at no route | `each_call_is_shown_once…`, `a_stream_that_was_booked…` |
+//! | usage by time says what came back | `finish` that counts no status | `each_call_is_shown_once…`, `a_stream_that_was_booked…` |
 //! | strict admission takes nonces over all instances | `admit` that skips `take_nonce` | `strict_admission_sees_a_nonce_on_every_instance` |
 
 mod abandoned;
