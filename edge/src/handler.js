@@ -208,7 +208,7 @@ function forward(decision, asked, body, ctx) {
     if (timeout !== 0) call.timer = setTimeout(() => give(call, CODE.UPSTREAM_TIMEOUT), timeout);
     const answered = fetch(decision.url, init).then(
       (upstream) => deliver(call, upstream),
-      () => unanswered(call),
+      (error) => unanswered(call, error),
     );
     // What goes through of a body that is pumped is counted to its end, and units are waited for, whoever has gone.
     return call.ingress.done || decision.units !== UNITS.NOWHERE ? kept(ctx, answered) : answered;
@@ -343,9 +343,10 @@ function readdress(call, headers, name) {
   }
 }
 
-// The answer when the upstream gave none.
-function unanswered(call) {
+// The answer when the upstream gave none. The provider's log has what the caller is not told: why.
+function unanswered(call, error) {
   try {
+    if (call.why === null) console.error(`the upstream cannot be reached: ${error}`);
     if (call.timer !== null) clearTimeout(call.timer);
     // A caller who went away in the middle of its body has used what went through until then.
     if (call.why === CODE.BODY_BROKEN) {

@@ -36,8 +36,8 @@ impl State {
         let Some(within) = self.answers_within else { return };
         let Self { calls, wallets, metrics, .. } = self;
         calls.retain(|_, call| {
-            let shop = Rc::clone(&call.shop);
-            let product = &shop.catalog.products[call.product];
+            let live = Rc::clone(&call.live);
+            let product = &live.catalog.products[call.product];
             let longest = product.timeout.unwrap_or(within).saturating_add(ON_THE_WAY);
             let silent = now.since(call.heard_at);
             if call.progress == Progress::Answered || silent < longest {
@@ -51,7 +51,7 @@ impl State {
             let usage = Usage { calls: 1, ingress_bytes: call.announced, units, ..Usage::NONE };
             metrics.ended(&product.id, true, now.since(call.began), now);
             let credential = &call.caller.credential;
-            let user = User { credential: &credential.key, route: shop.route_name(call.product, call.route) };
+            let user = User { credential: &credential.key, route: live.route_name(call.product, call.route) };
             let wallet = wallets.get_mut(&call.caller.purse).and_then(|wallets| wallets.get_mut(&product.id));
             if let Some((wallet, tab)) = wallet.zip(call.tab.as_mut()) {
                 wallet.finish(tab, user, (&usage, &Statuses::NONE), now);

@@ -21,7 +21,7 @@ use farebox_ports::RateLimits;
 use crate::{
     credentials::Caller,
     forward::{self, Field, Forward, Name, Reject, Text, push_number},
-    instance::{CATALOG_EXPIRES, CATALOG_HOLDS, Call, Gateway, Progress, Shop, State},
+    instance::{CATALOG_EXPIRES, CATALOG_HOLDS, Call, Gateway, LiveCatalog, Progress, State},
     nonces::Fingerprint,
     purse::Purse,
     served::served,
@@ -67,8 +67,8 @@ pub enum Need {
     UpstreamCredential(UpstreamCredentialName),
     /// A lease.
     Lease(Purse, ProductId),
-    /// The ledger's word for this one call, where it is asked to pay, and for its nonce.
-    Word(Purse, Option<OneCall>, Option<String>),
+    /// The ledger's agreement to this one call, where it is asked to pay, and for its nonce.
+    Agreement(Purse, Option<OneCall>, Option<String>),
     /// A few calls off a rate limit's bucket that all instances share.
     Calls(SharedBucket),
 }
@@ -86,7 +86,7 @@ pub struct OneCall {
 #[derive(Debug, Default)]
 pub(crate) struct Got {
     /// The lease that the ledger gave for this call alone, where the product is admitted strictly.
-    pub(crate) word: Option<Lease>,
+    pub(crate) own_lease: Option<Lease>,
     /// Its nonce was taken over all instances.
     pub(crate) has_nonce: bool,
     /// Its place within the rate limits, which it has from when it first waits.
@@ -94,24 +94,24 @@ pub(crate) struct Got {
 }
 
 /// Why a call does not pass yet.
-pub(crate) enum Stop {
+pub(crate) enum Obstacle {
     Need(Need),
     Reject(Rejection),
 }
 
-impl From<Rejection> for Stop {
+impl From<Rejection> for Obstacle {
     fn from(rejection: Rejection) -> Self {
         Self::Reject(rejection)
     }
 }
 
-impl From<Need> for Stop {
+impl From<Need> for Obstacle {
     fn from(need: Need) -> Self {
         Self::Need(need)
     }
 }
 
-impl From<Full> for Stop {
+impl From<Full> for Obstacle {
     fn from(full: Full) -> Self {
         match full {
             Full::Limited(rejection) => Self::Reject(rejection),
@@ -145,16 +145,16 @@ impl<P: RateLimits> Gateway<P> {
         let passed = match served(facts).and(presented) {
             Ok(presented) => {
                 let shared = P::SHARED && state.limits_are_shared;
-                let pass = state.check(&presented, facts, body, now);
-                pass.and_then(|pass| state.charge(&pass, got, (shared, read(body)), now))
+                let checked = state.check(&presented, facts, body, now);
+                checked.and_then(|checked| state.charge(&checked, got, (shared, read(body)), now))
             }
             Err(Rejection::CredentialMissing(_)) => Err(state.nobody(facts, now)),
             Err(rejection) => Err(rejection.into()),
         };
         match passed {
             Ok(paid) => Step::Forward(forward::forward(&mut state, paid, facts, body, scheme, request_id, now)),
-            Err(Stop::Need(need)) => Step::Need(need),
-            Err(Stop::Reject(rejection)) => {
+            Err(Obstacle::Need(need)) => Step::Need(need),
+            Err(Obstacle::Reject(rejection)) => {
                 state.metrics.rejected(rejection.code());
                 let mut reject = Reject::new(&rejection, scheme, &request_id);
                 state.expose(&mut reject, facts, now);
@@ -176,10 +176,10 @@ impl<P: RateLimits> Gateway<P> {
 }
 
 /// A call that has everything but the money.
-pub(crate) struct Pass<'a> {
+pub(crate) struct CheckedCall<'a> {
     /// How many bytes its body is announced to have.
     pub(crate) announced: u64,
-    pub(crate) shop: Rc<Shop>,
+    pub(crate) live: Rc<LiveCatalog>,
     pub(crate) product: usize,
     pub(crate) route: usize,
     pub(crate) caller: Rc<Caller>,
@@ -187,10 +187,10 @@ pub(crate) struct Pass<'a> {
     pub(crate) upstream_auth: Option<(Name, Text)>,
 }
 
-impl Pass<'_> {
+impl CheckedCall<'_> {
     /// The most units that it can come to.
     pub(crate) fn most_units(&self) -> u64 {
-        let route = self.shop.catalog.products[self.product].routes.get(self.route);
+        let route = self.live.catalog.products[self.product].routes.get(self.route);
         route.and_then(|route| route.units.as_ref()).map_or(0, Units::most)
     }
 
@@ -198,7 +198,7 @@ impl Pass<'_> {
     pub(crate) fn call(&self, tab: Option<Tab>, now: Timestamp) -> Call {
         Call {
             caller: Rc::clone(&self.caller),
-            shop: Rc::clone(&self.shop),
+            live: Rc::clone(&self.live),
             product: self.product,
             route: self.route,
             tab,
@@ -230,24 +230,24 @@ impl State {
         facts: &Facts<'a>,
         body: Body<'_>,
         now: Timestamp,
-    ) -> Result<Pass<'a>, Stop> {
-        let shop = self.shop(now).cloned().ok_or(Need::Catalog)?;
-        let routed = shop.router.route(facts.method, facts.path, facts.query);
-        let sold = routed.as_ref().ok().map(|target| &shop.catalog.products[target.product]);
+    ) -> Result<CheckedCall<'a>, Obstacle> {
+        let live = self.live(now).cloned().ok_or(Need::Catalog)?;
+        let routed = live.router.route(facts.method, facts.path, facts.query);
+        let sold = routed.as_ref().ok().map(|target| &live.catalog.products[target.product]);
         // Before it is looked up: what the product does not take, such as a token for its upstream, is not for us.
         if sold.is_some_and(|product| !product.auth.contains(&presented.scheme())) {
             return Err(self.nobody(facts, now));
         }
-        let caller = self.caller(presented, &shop.catalog.provider.key_prefix, now)?;
+        let caller = self.caller(presented, &live.catalog.provider.key_prefix, now)?;
         if !caller.credential.is_active(now) {
             return Err(Rejection::CredentialRevoked.into());
         }
-        if routed.is_err() && now.since(self.shop_read) >= CATALOG_HOLDS {
+        if routed.is_err() && now.since(self.live_read) >= CATALOG_HOLDS {
             return Err(Need::Catalog.into());
         }
         let verified = verify(presented, facts, body, &caller, sold, now)?;
         let target = routed?;
-        let product = &shop.catalog.products[target.product];
+        let product = &live.catalog.products[target.product];
         if !product.is_open_to(&caller.credential.account) || !caller.credential.may_use(&product.id) {
             return Err(Rejection::ProductForbidden.into());
         }
@@ -259,22 +259,22 @@ impl State {
             return Err(Rejection::NonceUsed.into());
         }
         let announced = if facts.may_have_body { facts.content_length().unwrap_or(0) } else { 0 };
-        let shop = if is_test(presented, &caller.credential)? { tests_of(&shop, target.product)? } else { shop };
-        let upstream_auth = self.upstream_credentials.field(&shop.catalog.products[target.product], now)?;
+        let live = if is_test(presented, &caller.credential)? { tests_of(&live, target.product)? } else { live };
+        let upstream_auth = self.upstream_credentials.field(&live.catalog.products[target.product], now)?;
         let (product, route) = (target.product, target.route);
-        Ok(Pass { announced, product, route, shop, caller, nonce, upstream_auth })
+        Ok(CheckedCall { announced, product, route, live, caller, nonce, upstream_auth })
     }
 
     /// What is for sale, as long as it may be used.
-    pub(crate) fn shop(&self, now: Timestamp) -> Option<&Rc<Shop>> {
-        self.shop.as_ref().filter(|_| now.since(self.shop_read) < CATALOG_EXPIRES)
+    pub(crate) fn live(&self, now: Timestamp) -> Option<&Rc<LiveCatalog>> {
+        self.live.as_ref().filter(|_| now.since(self.live_read) < CATALOG_EXPIRES)
     }
 
     /// Why a call does not pass that brings nothing which its product takes.
-    fn nobody(&self, facts: &Facts<'_>, now: Timestamp) -> Stop {
-        let Some(shop) = self.shop(now) else { return Need::Catalog.into() };
-        let target = shop.router.route(facts.method, facts.path, facts.query);
-        let takes = target.map(|target| shop.catalog.products[target.product].auth.clone());
+    fn nobody(&self, facts: &Facts<'_>, now: Timestamp) -> Obstacle {
+        let Some(live) = self.live(now) else { return Need::Catalog.into() };
+        let target = live.router.route(facts.method, facts.path, facts.query);
+        let takes = target.map(|target| live.catalog.products[target.product].auth.clone());
         Rejection::CredentialMissing(takes.unwrap_or_default()).into()
     }
 
@@ -282,71 +282,76 @@ impl State {
     /// the limits before, so that no more wait than may pass. `read` is how many bytes of the request's body are in memory.
     fn charge(
         &mut self,
-        pass: &Pass<'_>,
+        checked: &CheckedCall<'_>,
         mut got: Option<&mut Got>,
         (shared, read): (bool, u64),
         now: Timestamp,
-    ) -> Result<Paid, Stop> {
-        let credential = &pass.caller.credential;
-        let product = &pass.shop.catalog.products[pass.product];
+    ) -> Result<Paid, Obstacle> {
+        let credential = &checked.caller.credential;
+        let product = &checked.live.catalog.products[checked.product];
         let has_place = got.as_ref().is_some_and(|got| got.place.is_some());
         if !has_place {
             self.throttle.check(shared, product, credential, now)?;
         }
         if product.is_test {
-            return Ok(self.test_call(pass, got, shared, now));
+            return Ok(self.test_call(checked, got, shared, now));
         }
-        let wallet = self.wallet(&pass.caller.purse, &product.id);
+        let wallet = self.wallet(&checked.caller.purse, &product.id);
         if wallet.sells_bytes() && wallet.in_flight() >= MOST_STREAMS {
             return Err(Rejection::RateLimited { limited: Limited::Account, retry_after: 1 }.into());
         }
-        let (lease, refill) = match self.pay(pass, got.as_deref_mut(), now) {
+        let (lease, refill) = match self.pay(checked, got.as_deref_mut(), now) {
             Ok(paid) => paid,
-            Err(stop) => {
-                if let (Stop::Need(_), false, Some(got)) = (&stop, has_place, got) {
+            Err(obstacle) => {
+                if let (Obstacle::Need(_), false, Some(got)) = (&obstacle, has_place, got) {
                     got.place = Some(self.throttle.take(shared, product, credential, now));
                 }
-                return Err(stop);
+                return Err(obstacle);
             }
         };
         match got.and_then(|got| got.place.take()) {
             Some(_) => {}
             None => drop(self.throttle.take(shared, product, credential, now)),
         }
-        if let Some((_, fingerprint)) = pass.nonce {
+        if let Some((_, fingerprint)) = checked.nonce {
             self.nonces.take(fingerprint, now);
         }
-        let wallet = self.wallet(&pass.caller.purse, &product.id);
+        let wallet = self.wallet(&checked.caller.purse, &product.id);
         let limits = forward::limits(wallet);
-        let tab = wallet.open(lease, &Usage { ingress_bytes: read, units: pass.most_units(), ..Usage::NONE });
-        let upstream_auth = pass.upstream_auth.clone();
-        Ok(Paid { call: pass.call(Some(tab), now), refill, limits, upstream_auth })
+        let tab = wallet.open(lease, &Usage { ingress_bytes: read, units: checked.most_units(), ..Usage::NONE });
+        let upstream_auth = checked.upstream_auth.clone();
+        Ok(Paid { call: checked.call(Some(tab), now), refill, limits, upstream_auth })
     }
 
     /// Takes a place on a lease, once the nonce of a call that must not come twice is taken over all instances. Where money is
     /// leased, there must be some before that is asked, so that nothing is kept of calls that nobody pays for.
-    fn pay(&mut self, pass: &Pass<'_>, got: Option<&mut Got>, now: Timestamp) -> Result<(LeaseId, bool), Stop> {
-        let credential = &pass.caller.credential;
-        let product = &pass.shop.catalog.products[pass.product];
-        let nonce = || pass.nonce.map(|(nonce, _)| format!("{} {nonce}", credential.key));
+    fn pay(
+        &mut self,
+        checked: &CheckedCall<'_>,
+        got: Option<&mut Got>,
+        now: Timestamp,
+    ) -> Result<(LeaseId, bool), Obstacle> {
+        let credential = &checked.caller.credential;
+        let product = &checked.live.catalog.products[checked.product];
+        let nonce = || checked.nonce.map(|(nonce, _)| format!("{} {nonce}", credential.key));
         let has_nonce = got.as_ref().is_some_and(|got| got.has_nonce);
-        let wallet = self.wallet(&pass.caller.purse, &product.id);
-        let units = pass.most_units();
+        let wallet = self.wallet(&checked.caller.purse, &product.id);
+        let units = checked.most_units();
         if product.admission == Admission::Strict {
-            let Some(lease) = got.and_then(|got| got.word.take()) else {
+            let Some(lease) = got.and_then(|got| got.own_lease.take()) else {
                 let call = OneCall { product: product.id.clone(), units };
-                return Err(Need::Word(pass.caller.purse.clone(), Some(call), nonce()).into());
+                return Err(Need::Agreement(checked.caller.purse.clone(), Some(call), nonce()).into());
             };
             let id = lease.id;
             wallet.take_one(lease, units, now);
             return Ok((id, false));
         }
-        if product.strict_signature && !has_nonce && wallet.pays_for(units, now) && pass.nonce.is_some() {
-            return Err(Need::Word(pass.caller.purse.clone(), None, nonce()).into());
+        if product.strict_signature && !has_nonce && wallet.pays_for(units, now) && checked.nonce.is_some() {
+            return Err(Need::Agreement(checked.caller.purse.clone(), None, nonce()).into());
         }
         match wallet.pay(units, now) {
             Pay::Lease { id, refill } => Ok((id, refill)),
-            Pay::Ask => Err(Need::Lease(pass.caller.purse.clone(), product.id.clone()).into()),
+            Pay::Ask => Err(Need::Lease(checked.caller.purse.clone(), product.id.clone()).into()),
             Pay::Refused(rejection) => Err(rejection.into()),
         }
     }
@@ -370,11 +375,11 @@ const fn read(body: Body<'_>) -> u64 {
 }
 
 /// The meter that `RateLimit` speaks of: calls where they are limited, else what is.
-pub(crate) fn shown_meter(limited: impl Fn(Meter) -> bool) -> Option<Meter> {
+pub(crate) fn limiting_meter(limited: impl Fn(Meter) -> bool) -> Option<Meter> {
     Meter::ALL.into_iter().find(|meter| limited(*meter))
 }
 
 /// The product of a call.
 pub(crate) fn product_of(call: &Call) -> &Product {
-    &call.shop.catalog.products[call.product]
+    &call.live.catalog.products[call.product]
 }

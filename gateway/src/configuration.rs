@@ -15,7 +15,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
     credentials::{Caller, Known},
-    instance::{CATALOG_HOLDS, Gateway, Shop},
+    instance::{CATALOG_HOLDS, Gateway, LiveCatalog},
     ports::EdgePorts,
 };
 
@@ -29,20 +29,20 @@ impl<P: EdgePorts> Gateway<P> {
     /// Reads the catalog. One that cannot be read leaves the last good one in place.
     pub(crate) async fn read_catalog(&self) {
         let read = self.read::<Published>(CATALOG_ENTRY).await;
-        let shop =
-            read.map(|found| found.map(|published| Shop::new(published.catalog.into(), &self.settings.master_key)));
+        let live = read
+            .map(|found| found.map(|published| LiveCatalog::new(published.catalog.into(), &self.settings.master_key)));
         let now = self.ports.now();
         let mut state = self.state();
-        state.shop_read = now;
-        match shop {
-            Ok(Some(Ok(shop))) if state.shop.as_ref().is_some_and(|had| had.catalog == shop.catalog) => {}
-            Ok(Some(Ok(shop))) => state.shop = Some(Rc::new(shop)),
+        state.live_read = now;
+        match live {
+            Ok(Some(Ok(live))) if state.live.as_ref().is_some_and(|had| had.catalog == live.catalog) => {}
+            Ok(Some(Ok(live))) => state.live = Some(Rc::new(live)),
             Ok(None) => {}
             Ok(Some(Err(error))) => tell(&self.ports, "catalog.unusable", &[], &error),
             Err(fault) => tell(&self.ports, "catalog.unread", &[], &fault),
         }
         // Without any catalog there is nothing to sell: an empty one says so until one is published.
-        state.shop.get_or_insert_with(|| Rc::new(Shop::empty()));
+        state.live.get_or_insert_with(|| Rc::new(LiveCatalog::empty()));
     }
 
     /// Reads a credential and opens its secret.

@@ -51,9 +51,9 @@ impl State {
 
     /// Which pages may call what takes this request by `method`.
     fn cors(&self, method: &str, facts: &Facts<'_>, now: Timestamp) -> Option<&Cors> {
-        let shop = self.shop(now)?;
-        let target = shop.router.route(method, facts.path, facts.query).ok()?;
-        shop.catalog.products[target.product].cors.as_ref()
+        let live = self.live(now)?;
+        let target = live.router.route(method, facts.path, facts.query).ok()?;
+        live.catalog.products[target.product].cors.as_ref()
     }
 }
 

@@ -43,7 +43,7 @@ pub(crate) const MOST_UNWRITTEN: Micros = Micros::new(1_000_000);
 
 /// How long the lease for one call lasts. It is used as soon as it is given, and counts from when it was asked for, which in a
 /// crowd is long before.
-const WORD_LASTS: Millis = 3 * LEASE_LASTS;
+const SINGLE_LEASE_LASTS: Millis = 3 * LEASE_LASTS;
 
 /// How long to wait before asking again for what others hold, at first and at the most.
 const ASKED_AGAIN: std::ops::RangeInclusive<Millis> = 100..=800;
@@ -127,9 +127,9 @@ impl<P: EdgePorts> Gateway<P> {
         loop {
             match self.admit_on(Some(&mut waiter.got), facts, body, self.ports.now()) {
                 Step::Need(need @ Need::Body(_)) => return Step::Need(need),
-                Step::Need(Need::Word(purse, call, nonce)) => {
+                Step::Need(Need::Agreement(purse, call, nonce)) => {
                     match self.ask_for_one(&purse, call.as_ref(), nonce.as_deref()).await {
-                        Ok(Some(lease)) => waiter.got.word = Some(lease),
+                        Ok(Some(lease)) => waiter.got.own_lease = Some(lease),
                         Ok(None) => waiter.got.has_nonce = true,
                         Err(rejection) => return Step::Reject(self.reject(facts, &rejection)),
                     }
@@ -154,7 +154,7 @@ impl<P: EdgePorts> Gateway<P> {
                 let name = format!("calls/{}", bucket.name);
                 self.ports.once(name, async move { this.take_calls(bucket).await }).await;
             }
-            Need::Body(_) | Need::Word(..) | Need::Calls(_) => {}
+            Need::Body(_) | Need::Agreement(..) | Need::Calls(_) => {}
             Need::Catalog => self.ports.once("catalog".into(), async move { this.read_catalog().await }).await,
             Need::Credential(key) => {
                 let name = credential_entry(&key);
@@ -242,7 +242,7 @@ impl<P: EdgePorts> Gateway<P> {
         let first = self.settings.lifetime.map(|lifetime| first_want(lifetime.calls));
         let (want, units_of_call) = {
             let mut state = self.state();
-            let sold = state.shop.as_ref().and_then(|shop| shop.catalog.product(product));
+            let sold = state.live.as_ref().and_then(|live| live.catalog.product(product));
             let worth = sold.map(|product| product.worth(account, MOST_UNWRITTEN)).unwrap_or_default();
             let wallet = state.wallet(purse, product);
             wallet.set_worth(worth);
@@ -266,7 +266,7 @@ impl<P: EdgePorts> Gateway<P> {
         }
     }
 
-    /// Asks the ledger for its word on one call: a lease where it is to pay, and its nonce. The nonce is taken once the
+    /// Asks the ledger to agree to one call: a lease where it is to pay, and its nonce. The nonce is taken once the
     /// account agrees, so it goes along however often that is asked.
     async fn ask_for_one(
         &self,
@@ -277,7 +277,7 @@ impl<P: EdgePorts> Gateway<P> {
         let command = match call {
             Some(OneCall { product, units }) => {
                 let want = Usage { calls: 1, units: *units, ..Usage::NONE };
-                self.lease_command((purse, product), want, *units, [WORD_LASTS; 2])
+                self.lease_command((purse, product), want, *units, [SINGLE_LEASE_LASTS; 2])
             }
             // A nonce alone goes along with what every account agrees to and what changes nothing.
             None => Command::Settle { batches: Vec::new() },
@@ -304,7 +304,7 @@ impl<P: EdgePorts> Gateway<P> {
         [lasting, while_plenty]: [Millis; 2],
     ) -> Command {
         let state = self.state();
-        let sold = state.shop.as_ref().and_then(|shop| shop.catalog.product(product));
+        let sold = state.live.as_ref().and_then(|live| live.catalog.product(product));
         let rate = sold.and_then(|product| product.rate_for(Some(&purse.account)).cloned());
         let (product, writer) = (product.clone(), state.writer.clone());
         let limited = purse.limited.as_deref().cloned();

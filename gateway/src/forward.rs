@@ -18,7 +18,7 @@ use farebox_core::{
 };
 
 use crate::{
-    admit::{Paid, product_of, shown_meter},
+    admit::{Paid, limiting_meter, product_of},
     cors, exchange,
     instance::{Call, CallKey, State},
     units::UnitsFrom,
@@ -233,7 +233,7 @@ pub(crate) fn usual(name: &str) -> Cow<'_, str> {
     name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect::<String>().into()
 }
 
-/// Whether a proxy says by this name from where a request came. No caller's word on that goes on: the product's `forwarded` has the
+/// Whether a proxy says by this name from where a request came. What a caller says of that is not forwarded: the product's `forwarded` has the
 /// gateway say it.
 fn says_whence(name: &str) -> bool {
     name.starts_with("x-forwarded-") || name == "forwarded" || name == "x-real-ip"
@@ -270,7 +270,7 @@ fn own_fields(
     fields.push((WHO.into(), Text { whole: who, same }));
     fields.extend(digest.map(|digest| ("content-digest".into(), Text { whole: digest, same: 0 })));
     if product.upstream_signature {
-        let secret = &call.shop.upstream_secrets[call.product];
+        let secret = &call.live.upstream_secrets[call.product];
         let signed = sign(&fields, facts.method, url, (product, secret), now);
         fields.extend(signed);
     }
@@ -344,7 +344,7 @@ const fn request_id_field(scheme: AuthScheme) -> &'static str {
 /// `RateLimit`, and `RateLimit-Policy` where a quota stands still (draft-ietf-httpapi-ratelimit-headers): what `wallet` has left.
 /// The quota of a balance would be what it pays for, which each call changes.
 pub(crate) fn limits(wallet: &Wallet) -> Vec<Field> {
-    let Some(meter) = shown_meter(|meter| wallet.left(meter).is_some()) else { return Vec::new() };
+    let Some(meter) = limiting_meter(|meter| wallet.left(meter).is_some()) else { return Vec::new() };
     let Some((lease, left)) = wallet.left(meter) else { return Vec::new() };
     let unit = if meter == Meter::Calls { "requests" } else { "content-bytes" };
     let quoted = |rest: &str, number: u64| {

@@ -14,7 +14,7 @@ use farebox_core::{
 };
 
 use crate::{
-    admit::{Need, Stop},
+    admit::{Need, Obstacle},
     credentials::{Caller, Known},
     instance::State,
 };
@@ -34,9 +34,9 @@ impl State {
     /// The plain key in the query, where the product that takes the request names a parameter for it.
     fn key_in_query<'a>(&self, facts: &Facts<'a>, now: Timestamp) -> Option<Cow<'a, str>> {
         facts.query?;
-        let shop = self.shop(now)?;
-        let target = shop.router.route(facts.method, facts.path, facts.query).ok()?;
-        plain::in_query(facts, shop.catalog.products[target.product].key_parameter.as_deref()?)
+        let live = self.live(now)?;
+        let target = live.router.route(facts.method, facts.path, facts.query).ok()?;
+        plain::in_query(facts, live.catalog.products[target.product].key_parameter.as_deref()?)
     }
 
     /// Who presents this credential. New plain keys begin with `key_prefix`.
@@ -45,7 +45,7 @@ impl State {
         presented: &Presented<'_>,
         key_prefix: &str,
         now: Timestamp,
-    ) -> Result<Rc<Caller>, Stop> {
+    ) -> Result<Rc<Caller>, Obstacle> {
         match presented {
             Presented::XCa(claim) => self.caller_of(claim.key, now),
             Presented::Rfc9421(claim) => {
@@ -57,7 +57,7 @@ impl State {
         }
     }
 
-    fn caller_with(&mut self, plain_key: &str, key_prefix: &str, now: Timestamp) -> Result<Rc<Caller>, Stop> {
+    fn caller_with(&mut self, plain_key: &str, key_prefix: &str, now: Timestamp) -> Result<Rc<Caller>, Obstacle> {
         let made = self.credentials.made_plain_key(plain_key, key_prefix);
         if made == Some(false) {
             return Err(Rejection::CredentialUnknown.into());
@@ -70,7 +70,7 @@ impl State {
         }
     }
 
-    fn caller_of(&mut self, key: &str, now: Timestamp) -> Result<Rc<Caller>, Stop> {
+    fn caller_of(&mut self, key: &str, now: Timestamp) -> Result<Rc<Caller>, Obstacle> {
         let made = self.credentials.made_key(key);
         if made == Some(false) {
             return Err(Rejection::CredentialUnknown.into());
@@ -87,11 +87,11 @@ impl State {
 
     /// The key of the first signature that somebody has; others may be those of proxies on the way. Keys that are not in
     /// memory are needed one after the other, so a request with one of ours first costs one look-up.
-    fn signed_by<'c>(&mut self, claim: &'c rfc9421::Claim, now: Timestamp) -> Result<&'c str, Stop> {
+    fn signed_by<'c>(&mut self, claim: &'c rfc9421::Claim, now: Timestamp) -> Result<&'c str, Obstacle> {
         for signature in claim.signatures().map_err(|why| Rejection::SignatureUnusable(why.into()))? {
             match self.caller_of(&signature.key, now) {
-                Err(Stop::Reject(Rejection::CredentialUnknown)) => {}
-                Err(stop) => return Err(stop),
+                Err(Obstacle::Reject(Rejection::CredentialUnknown)) => {}
+                Err(obstacle) => return Err(obstacle),
                 Ok(_) => return Ok(&signature.key),
             }
         }

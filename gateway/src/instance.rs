@@ -92,8 +92,8 @@ pub(crate) struct State {
     /// Calls that came since it last gave back what it held, and when one last came or ended.
     pub(crate) calls_seen: u64,
     pub(crate) busy_at: Timestamp,
-    pub(crate) shop: Option<Rc<Shop>>,
-    pub(crate) shop_read: Timestamp,
+    pub(crate) live: Option<Rc<LiveCatalog>>,
+    pub(crate) live_read: Timestamp,
     pub(crate) credentials: Credentials,
     pub(crate) upstream_credentials: UpstreamCredentials,
     pub(crate) heard: Heard,
@@ -122,7 +122,7 @@ pub(crate) struct State {
 
 /// The catalog with what is made of it once.
 #[derive(Debug)]
-pub(crate) struct Shop {
+pub(crate) struct LiveCatalog {
     pub(crate) catalog: Catalog,
     pub(crate) router: Router,
     /// For each product, what its upstream knows us by.
@@ -131,7 +131,7 @@ pub(crate) struct Shop {
     route_names: Vec<Vec<Rc<str>>>,
     no_route: Rc<str>,
     /// The same products as test calls see them, in the same order; `None` where none can be tried out.
-    pub(crate) test: Option<Rc<Shop>>,
+    pub(crate) test: Option<Rc<LiveCatalog>>,
 }
 
 /// Names a call that was admitted. Its place is used again once the call has ended, and its generation is not: who ends a call
@@ -156,7 +156,7 @@ impl CallKey {
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) caller: Rc<Caller>,
-    pub(crate) shop: Rc<Shop>,
+    pub(crate) live: Rc<LiveCatalog>,
     pub(crate) product: usize,
     /// Which of the product's routes.
     pub(crate) route: usize,
@@ -206,8 +206,8 @@ impl<P> Gateway<P> {
             requests: 0,
             calls_seen: 0,
             busy_at: now,
-            shop: None,
-            shop_read: now,
+            live: None,
+            live_read: now,
             credentials: Credentials::new(settings.master_key.clone(), random[1]),
             upstream_credentials: UpstreamCredentials::default(),
             heard: Heard::default(),
@@ -274,7 +274,7 @@ impl<P: Host> Gateway<P> {
         let credential = &call.caller.credential;
         let wallet = state.wallets.get_mut(&call.caller.purse).and_then(|wallets| wallets.get_mut(product));
         let is_urgent = wallet.zip(call.tab.as_mut()).is_some_and(|(wallet, tab)| {
-            let user = User { credential: &credential.key, route: call.shop.route_name(call.product, call.route) };
+            let user = User { credential: &credential.key, route: call.live.route_name(call.product, call.route) };
             wallet.finish(tab, user, (&usage, &outcome.statuses()), now);
             wallet.owes_much() || self.settings.lifetime.is_some() && wallet.hoards()
         });
@@ -293,7 +293,7 @@ impl State {
         self.credentials.forget();
         self.upstream_credentials = UpstreamCredentials::default();
         self.heard = Heard::default();
-        self.shop_read = now.plus(-CATALOG_HOLDS);
+        self.live_read = now.plus(-CATALOG_HOLDS);
         self.upkeep_since = None;
     }
 
@@ -308,7 +308,7 @@ impl State {
     }
 }
 
-impl Shop {
+impl LiveCatalog {
     pub(crate) fn new(catalog: Catalog, master_key: &MasterKey) -> Result<Self, RouteError> {
         let router = Router::new(&catalog)?;
         let upstream_secrets: Vec<Secret> =

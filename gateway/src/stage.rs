@@ -8,8 +8,8 @@ use std::rc::Rc;
 use farebox_core::{credential::Credential, rejection::Rejection, signature::Presented, time::Timestamp};
 
 use crate::{
-    admit::{Got, Paid, Pass},
-    instance::{Shop, State},
+    admit::{CheckedCall, Got, Paid},
+    instance::{LiveCatalog, State},
 };
 
 /// Whether a request asks for the test stage, by its credential or by `X-Ca-Stage`.
@@ -27,22 +27,28 @@ pub(crate) fn is_test(presented: &Presented<'_>, credential: &Credential) -> Res
 }
 
 /// The products as test calls see them, where this one can be tried out.
-pub(crate) fn tests_of(shop: &Shop, product: usize) -> Result<Rc<Shop>, Rejection> {
-    let test = shop.test.as_ref().filter(|test| test.catalog.products[product].is_test);
+pub(crate) fn tests_of(live: &LiveCatalog, product: usize) -> Result<Rc<LiveCatalog>, Rejection> {
+    let test = live.test.as_ref().filter(|test| test.catalog.products[product].is_test);
     test.cloned().ok_or(Rejection::StageMissing)
 }
 
 impl State {
     /// A test call that is within the limits of its stage, which takes its place there and its nonce.
-    pub(crate) fn test_call(&mut self, pass: &Pass<'_>, got: Option<&mut Got>, shared: bool, now: Timestamp) -> Paid {
-        let product = &pass.shop.catalog.products[pass.product];
+    pub(crate) fn test_call(
+        &mut self,
+        checked: &CheckedCall<'_>,
+        got: Option<&mut Got>,
+        shared: bool,
+        now: Timestamp,
+    ) -> Paid {
+        let product = &checked.live.catalog.products[checked.product];
         if got.and_then(|got| got.place.take()).is_none() {
-            self.throttle.take(shared, product, &pass.caller.credential, now);
+            self.throttle.take(shared, product, &checked.caller.credential, now);
         }
-        if let Some((_, fingerprint)) = pass.nonce {
+        if let Some((_, fingerprint)) = checked.nonce {
             self.nonces.take(fingerprint, now);
         }
-        let (call, upstream_auth) = (pass.call(None, now), pass.upstream_auth.clone());
+        let (call, upstream_auth) = (checked.call(None, now), checked.upstream_auth.clone());
         Paid { call, refill: false, limits: vec![("farebox-stage", "test".to_owned())], upstream_auth }
     }
 }

@@ -117,7 +117,7 @@ impl State {
         let Some(mut tab) = call.tab else { return Flow::Go(u64::MAX) };
         let usage = flowed.usage(product_of(call));
         let (caller, product) = (Rc::clone(&call.caller), product_of(call).id.clone());
-        let route = Rc::clone(call.shop.route_name(call.product, call.route));
+        let route = Rc::clone(call.live.route_name(call.product, call.route));
         let credential = &caller.credential;
         let wallet = self.wallet(&caller.purse, &product);
         let user = User { credential: &credential.key, route: &route };

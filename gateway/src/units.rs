@@ -46,7 +46,7 @@ pub(crate) enum Saying {
     Reading(Box<Reader>),
 }
 
-/// Why an upstream's word was not taken.
+/// Why the units that an upstream reports are not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flaw {
     /// It said more units than were set aside.

@@ -224,7 +224,7 @@ impl<P: EdgePorts> Gateway<P> {
         self.write_down(self.ports.now()).await;
     }
 
-    /// The same, with a word on leases on which calls are under way and that end by `heard`. What another call is writing down at the
+    /// The same, also naming the leases on which calls are under way and that end by `heard`. What another call is writing down at the
     /// same time is told again: whoever asks for a lease after this asks a ledger that has heard of all that was drained before.
     async fn write_down(&self, heard: Timestamp) {
         let untold = {
@@ -303,7 +303,7 @@ impl<P: EdgePorts> Gateway<P> {
         let now = self.ports.now();
         let (credentials, stale) = {
             let state = self.state();
-            (state.credentials.due(&state.heard, now), now.since(state.shop_read) >= CATALOG_HOLDS)
+            (state.credentials.due(&state.heard, now), now.since(state.live_read) >= CATALOG_HOLDS)
         };
         for key in credentials {
             self.read_credential(key).await;

@@ -16,7 +16,7 @@ use farebox_ports::log::tell;
 use rustc_hash::FxHashMap;
 
 use crate::{
-    admit::{Need, Stop},
+    admit::{Need, Obstacle},
     forward::{Name, Text},
     instance::{Gateway, State},
     ports::EdgePorts,
@@ -61,7 +61,7 @@ impl Kept {
 
 impl UpstreamCredentials {
     /// The field that shows the product's upstream its secret; `None` where that demands none.
-    pub(crate) fn field(&self, product: &Product, now: Timestamp) -> Result<Option<(Name, Text)>, Stop> {
+    pub(crate) fn field(&self, product: &Product, now: Timestamp) -> Result<Option<(Name, Text)>, Obstacle> {
         let Some(auth) = product.exchange.as_ref().and_then(|exchange| exchange.upstream_auth.as_ref()) else {
             return Ok(None);
         };
@@ -105,8 +105,8 @@ impl<P: EdgePorts> Gateway<P> {
                 }
             },
             Ok(None) => {
-                let word = format!("calls are turned away until `farebox secret put {name}` sets it");
-                tell(&self.ports, "upstream_credential.missing", &[("name", &name)], &word);
+                let remedy = format!("calls are turned away until `farebox secret put {name}` sets it");
+                tell(&self.ports, "upstream_credential.missing", &[("name", &name)], &remedy);
                 Known::Missing
             }
             Err(fault) => {
@@ -122,10 +122,10 @@ impl<P: EdgePorts> Gateway<P> {
     pub(crate) async fn refresh_upstream_credentials(&self) {
         let due = {
             let now = self.ports.now();
-            let State { shop, upstream_credentials, .. } = &mut *self.state();
+            let State { live, upstream_credentials, .. } = &mut *self.state();
             // Most catalogs name none, and there is nothing to keep.
             if !upstream_credentials.0.is_empty() {
-                let named = shop.as_ref().map(|shop| shop.catalog.upstream_credentials()).unwrap_or_default();
+                let named = live.as_ref().map(|live| live.catalog.upstream_credentials()).unwrap_or_default();
                 upstream_credentials.0.retain(|name, _| named.contains(name));
             }
             upstream_credentials.due(now)

@@ -15,7 +15,7 @@ use farebox_core::{
 };
 
 use crate::{
-    admit::{Need, Stop},
+    admit::{Need, Obstacle},
     credentials::Caller,
 };
 
@@ -33,7 +33,7 @@ pub(crate) fn verify<'a>(
     caller: &Caller,
     product: Option<&Product>,
     now: Timestamp,
-) -> Result<Verified<'a>, Stop> {
+) -> Result<Verified<'a>, Obstacle> {
     let secret = &caller.secret;
     let check = match presented {
         Presented::XCa(claim) => {

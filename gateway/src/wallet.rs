@@ -4,8 +4,8 @@
 //! admitted the call, or on the one that took it over. A lease is closed only when no call is in flight on it and a batch has all its
 //! usage. The ledger hears of its end within seconds: who is not heard of is taken for gone.
 
+mod holding;
 mod pace;
-mod pocket;
 mod refused;
 mod tab;
 #[cfg(test)]
@@ -23,11 +23,11 @@ use farebox_core::{
 };
 
 use self::{
+    holding::Holding,
     pace::{LEASE_COVERS, Pace, RENEWED_BEFORE},
-    pocket::Pocket,
     refused::{REFUSAL_HOLDS, Refused},
 };
-pub(crate) use self::{pocket::User, tab::Tab};
+pub(crate) use self::{holding::User, tab::Tab};
 
 /// How long a lease is asked for where others may soon need what it holds, and where instances end soon.
 pub(crate) const LEASE_LASTS: Millis = 20 * SECOND;
@@ -59,9 +59,9 @@ const BYTES_PER_WAITING: u64 = 256 * 1024;
 /// The leases for one account and product.
 #[derive(Debug, Default)]
 pub(crate) struct Wallet {
-    current: Option<Pocket>,
-    standby: Option<Pocket>,
-    retired: Vec<Pocket>,
+    current: Option<Holding>,
+    standby: Option<Holding>,
+    retired: Vec<Holding>,
     refused: Option<Refused>,
     /// Until when no lease is asked for before it is needed.
     postponed: Option<Timestamp>,
@@ -101,10 +101,10 @@ impl Wallet {
     /// Takes one call off a lease that may come to so many units.
     pub(crate) fn pay(&mut self, units: u64, now: Timestamp) -> Pay {
         self.turn(units, now);
-        if let Some(pocket) = &mut self.current
-            && pocket.held.admit(units, now)
+        if let Some(holding) = &mut self.current
+            && holding.held.admit(units, now)
         {
-            let id = pocket.held.lease().id;
+            let id = holding.held.lease().id;
             self.pace.note(now);
             return Pay::Lease { id, refill: self.needs_refill(now) };
         }
@@ -117,12 +117,12 @@ impl Wallet {
 
     /// Whether a lease pays for one more call that may come to so many units.
     pub(crate) fn pays_for(&self, units: u64, now: Timestamp) -> bool {
-        self.current.iter().chain(&self.standby).any(|pocket| pocket.held.pays_for(units, now))
+        self.current.iter().chain(&self.standby).any(|holding| holding.held.pays_for(units, now))
     }
 
     /// Whether the next lease should be asked for before it is needed: little is left, or what is left ends soon.
     pub(crate) fn needs_refill(&self, now: Timestamp) -> bool {
-        let is_low = self.current.as_ref().is_some_and(|pocket| pocket.held.is_low());
+        let is_low = self.current.as_ref().is_some_and(|holding| holding.held.is_low());
         (is_low || self.ends_soon(now)) && self.may_ask_ahead()
     }
 
@@ -132,9 +132,9 @@ impl Wallet {
     }
 
     fn ends_soon(&self, now: Timestamp) -> bool {
-        self.current.as_ref().is_some_and(|pocket| {
-            let is_wanted = pocket.held.spent().calls > 0 || self.pace.goes_on(now);
-            pocket.is_long() && is_wanted && !pocket.held.lasts(now.plus(RENEWED_BEFORE))
+        self.current.as_ref().is_some_and(|holding| {
+            let is_wanted = holding.held.spent().calls > 0 || self.pace.goes_on(now);
+            holding.is_long() && is_wanted && !holding.held.lasts(now.plus(RENEWED_BEFORE))
         })
     }
 
@@ -145,27 +145,27 @@ impl Wallet {
     /// Puts another lease into use where the one in use pays for nothing more: one that stands by, or one that calls have given so
     /// many units back to that it pays again. One that only lacks units for this call stays while there is no other.
     fn turn(&mut self, units: u64, now: Timestamp) {
-        if self.current.as_ref().is_some_and(|pocket| pocket.held.pays_for(units, now)) {
+        if self.current.as_ref().is_some_and(|holding| holding.held.pays_for(units, now)) {
             return;
         }
-        let pays = |pocket: &Pocket| pocket.held.pays_for(units, now);
-        let next = match self.standby.take_if(|pocket| pays(pocket)) {
+        let pays = |holding: &Holding| holding.held.pays_for(units, now);
+        let next = match self.standby.take_if(|holding| pays(holding)) {
             Some(next) => Some(next),
             None if units > 0 => {
-                let again = self.retired.iter().position(|pocket| !pocket.is_told && pays(pocket));
+                let again = self.retired.iter().position(|holding| !holding.is_told && pays(holding));
                 again.map(|at| self.retired.remove(at))
             }
             None => None,
         };
-        if next.is_some() || self.current.as_ref().is_none_or(|pocket| !pocket.held.pays(now)) {
+        if next.is_some() || self.current.as_ref().is_none_or(|holding| !holding.held.pays(now)) {
             self.retired.extend(self.current.take());
             self.current = next.or_else(|| self.standby.take());
         }
     }
 
-    fn pocket(&mut self, lease: LeaseId) -> Option<&mut Pocket> {
-        let mut pockets = self.current.iter_mut().chain(&mut self.standby).chain(&mut self.retired);
-        pockets.find(|pocket| pocket.held.lease().id == lease)
+    fn holding(&mut self, lease: LeaseId) -> Option<&mut Holding> {
+        let mut holdings = self.current.iter_mut().chain(&mut self.standby).chain(&mut self.retired);
+        holdings.find(|holding| holding.held.lease().id == lease)
     }
 
     /// What a call moves and comes to on average, and something on top.
@@ -193,9 +193,9 @@ impl Wallet {
         }
         let first = first.filter(|_| self.want == 0).unwrap_or(0);
         let last = self.want.max(first).max(*WANT.start());
-        let spent = self.current.as_ref().or(self.retired.last()).map(|pocket| {
-            let lasted = now.since(pocket.since).max(1).unsigned_abs();
-            pocket.held.spent().calls.saturating_mul(LEASE_COVERS.unsigned_abs()) / lasted
+        let spent = self.current.as_ref().or(self.retired.last()).map(|holding| {
+            let lasted = now.since(holding.since).max(1).unsigned_abs();
+            holding.held.spent().calls.saturating_mul(LEASE_COVERS.unsigned_abs()) / lasted
         });
         self.want = spent.unwrap_or(last).clamp(last / 4, last * 4).clamp(*WANT.start(), *WANT.end());
         let per_call = self.per_call();
@@ -220,12 +220,12 @@ impl Wallet {
         (self.refused, self.postponed) = (None, None);
         self.is_scarce = lease.allowance.get(Meter::Calls).is_some_and(|calls| *calls < self.want)
             || lease.allowance.get(Meter::Units).is_some_and(|units| *units < self.units_asked);
-        let pocket = Pocket::new(Held::new(lease, asked), now);
-        let spent = self.current.replace(pocket);
+        let holding = Holding::new(Held::new(lease, asked), now);
+        let spent = self.current.replace(holding);
         match spent {
             // One that stood by before is done: forgotten, it would be withheld from everybody until it lapses.
-            Some(pocket) if pocket.held.pays(now) => {
-                let next = self.current.replace(pocket);
+            Some(holding) if holding.held.pays(now) => {
+                let next = self.current.replace(holding);
                 self.retired.extend(std::mem::replace(&mut self.standby, next));
             }
             spent => self.retired.extend(spent),
@@ -236,14 +236,14 @@ impl Wallet {
     pub(crate) fn give_up(&mut self, lease: Lease, asked: Timestamp, now: Timestamp) {
         let mut held = Held::new(lease, asked);
         held.end(now);
-        self.retired.push(Pocket::new(held, now));
+        self.retired.push(Holding::new(held, now));
     }
 
     /// The ledger gave a lease for one call, which is admitted on it now.
     pub(crate) fn take_one(&mut self, lease: Lease, units: u64, now: Timestamp) {
         let mut held = Held::new(lease, now);
         held.admit(units, now);
-        self.retired.push(Pocket::new(held, now));
+        self.retired.push(Holding::new(held, now));
     }
 
     /// The ledger gave none.
@@ -261,7 +261,7 @@ impl Wallet {
     /// Moves out of use what may not be spent any more, and forgets an old refusal.
     pub(crate) fn expire(&mut self, now: Timestamp) {
         for slot in [&mut self.current, &mut self.standby] {
-            self.retired.extend(slot.take_if(|pocket| !pocket.held.pays(now)));
+            self.retired.extend(slot.take_if(|holding| !holding.held.pays(now)));
         }
         self.current = self.current.take().or_else(|| self.standby.take());
         self.refused.take_if(|refused| refused.until <= now);
@@ -271,7 +271,7 @@ impl Wallet {
     /// Puts a lease out of use that has too few units left for a call that waits: with what others give back there may be enough.
     pub(crate) fn give_up_rest(&mut self) {
         let units = self.units_of_call;
-        let is_rest = |pocket: &mut Pocket| pocket.held.left(Meter::Units).is_some_and(|left| left < units);
+        let is_rest = |holding: &mut Holding| holding.held.left(Meter::Units).is_some_and(|left| left < units);
         self.retired.extend(self.current.take_if(is_rest));
     }
 
@@ -288,12 +288,12 @@ impl Wallet {
     /// Whether the lease in use limits bytes.
     pub(crate) fn sells_bytes(&self) -> bool {
         let ways = [Meter::IngressBytes, Meter::EgressBytes];
-        self.current.as_ref().is_some_and(|pocket| ways.into_iter().any(|way| pocket.held.limits(way)))
+        self.current.as_ref().is_some_and(|holding| ways.into_iter().any(|way| holding.held.limits(way)))
     }
 
     /// How many calls are in flight.
     pub(crate) fn in_flight(&self) -> u64 {
-        self.current.iter().chain(&self.standby).chain(&self.retired).map(|pocket| pocket.held.in_flight()).sum()
+        self.current.iter().chain(&self.standby).chain(&self.retired).map(|holding| holding.held.in_flight()).sum()
     }
 
     /// Why the ledger gave no lease a moment ago.
@@ -303,8 +303,8 @@ impl Wallet {
 
     /// Whether it holds on to what is scarce with no call that needs it.
     pub(crate) fn hoards(&self) -> bool {
-        let mut pockets = self.current.iter().chain(&self.standby).chain(&self.retired);
-        let is_idle = self.waiting == 0 && !self.asking && pockets.all(|pocket| pocket.held.in_flight() == 0);
+        let mut holdings = self.current.iter().chain(&self.standby).chain(&self.retired);
+        let is_idle = self.waiting == 0 && !self.asking && holdings.all(|holding| holding.held.in_flight() == 0);
         self.is_scarce && is_idle && self.current.is_some()
     }
 
@@ -316,9 +316,9 @@ impl Wallet {
 
     /// Ends the leases that last for long: the ledger is asked for each call and stream that goes on.
     pub(crate) fn end_long(&mut self, now: Timestamp) {
-        let pockets = self.current.iter_mut().chain(&mut self.standby).chain(&mut self.retired);
-        let long = pockets.filter(|pocket| pocket.is_long());
-        if long.map(|pocket| pocket.held.end(now)).count() > 0 {
+        let holdings = self.current.iter_mut().chain(&mut self.standby).chain(&mut self.retired);
+        let long = holdings.filter(|holding| holding.is_long());
+        if long.map(|holding| holding.held.end(now)).count() > 0 {
             (self.refused, self.postponed) = (None, None);
         }
     }
@@ -326,10 +326,10 @@ impl Wallet {
     /// Whether the end of a lease should be told without waiting for the next batch's time: `gathers_for` after it, and of a long
     /// one as much later as nobody waits for what it gives back.
     pub(crate) fn is_overdue(&self, gathers_for: Millis, now: Timestamp) -> bool {
-        let mut pockets = self.current.iter().chain(&self.standby).chain(&self.retired);
-        pockets.any(|pocket| {
-            let gathers_for = if pocket.is_long() { LONG_GATHERS_FOR } else { gathers_for };
-            pocket.is_awaited(now.plus(-gathers_for))
+        let mut holdings = self.current.iter().chain(&self.standby).chain(&self.retired);
+        holdings.any(|holding| {
+            let gathers_for = if holding.is_long() { LONG_GATHERS_FOR } else { gathers_for };
+            holding.is_awaited(now.plus(-gathers_for))
         })
     }
 
@@ -346,21 +346,21 @@ impl Wallet {
         self.unsent = 0;
         // A lease that pays for nothing more is of no use; closed, it keeps nobody waiting for what it might give back.
         for slot in [&mut self.current, &mut self.standby] {
-            self.retired.extend(slot.take_if(|pocket| !pocket.held.pays(now)));
+            self.retired.extend(slot.take_if(|holding| !holding.held.pays(now)));
         }
-        for pocket in self.current.iter_mut().chain(&mut self.standby).chain(&mut self.retired) {
-            batch.lines.extend(pocket.take_lines(account, product));
+        for holding in self.current.iter_mut().chain(&mut self.standby).chain(&mut self.retired) {
+            batch.lines.extend(holding.take_lines(account, product));
         }
         let mut is_awaited = false;
-        let done = self.retired.extract_if(.., |pocket| pocket.held.in_flight() == 0);
-        let done = done.inspect(|pocket| is_awaited |= !pocket.is_long());
-        batch.closings.extend(done.map(|pocket| Closing {
+        let done = self.retired.extract_if(.., |holding| holding.held.in_flight() == 0);
+        let done = done.inspect(|holding| is_awaited |= !holding.is_long());
+        batch.closings.extend(done.map(|holding| Closing {
             account: account.clone(),
-            lease: pocket.held.lease().id,
-            total: pocket.held.spent(),
+            lease: holding.held.lease().id,
+            total: holding.held.spent(),
         }));
-        let awaited = self.retired.iter_mut().filter(|pocket| pocket.is_awaited(now));
-        batch.closings.extend(awaited.map(|pocket| pocket.tell(account)));
+        let awaited = self.retired.iter_mut().filter(|holding| holding.is_awaited(now));
+        batch.closings.extend(awaited.map(|holding| holding.tell(account)));
         is_awaited
     }
 

@@ -9,8 +9,8 @@ import OpenAI from "openai";
 let text = "";
 for await (const chunk of process.stdin) text += chunk;
 const given = JSON.parse(text);
-const openai = new OpenAI({ baseURL: given.openai, apiKey: given.key, maxRetries: 0 });
-const anthropic = new Anthropic({ baseURL: given.anthropic, apiKey: given.key, maxRetries: 0 });
+const openai = new OpenAI({ baseURL: given.openai, apiKey: given.key });
+const anthropic = new Anthropic({ baseURL: given.anthropic, apiKey: given.key });
 const messages = [{ role: "user", content: "h\u00e9llo" }];
 const asked = { model: "demo", messages };
 

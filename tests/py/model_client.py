@@ -9,7 +9,7 @@ import sys
 from openai import APIStatusError, OpenAI
 
 given = json.load(sys.stdin)
-client = OpenAI(base_url=given["openai"], api_key=given["key"], max_retries=0)
+client = OpenAI(base_url=given["openai"], api_key=given["key"])
 asked = {"model": "demo", "messages": [{"role": "user", "content": "h\u00e9llo"}]}
 
 

@@ -10,15 +10,15 @@ use serde::{Deserialize, Serialize};
 use super::{
     books::{Book, Books},
     command::{AccountTerms, Command, Refusal},
+    cover::Covered,
     entry::Hash,
     grant::{Grant, Quota},
     keys::Keys,
-    laying::Covered,
     line::RatingLine,
     renewal::{self, Sold},
     seal::UsageSealed,
     subscription::Subscription,
-    ticking::LAPSE_AFTER,
+    tick::LAPSE_AFTER,
     till::{Desk, Register, Till},
     usage::Source,
 };

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{chain::BrokenChain, paying::Paid, subscription::PlanTerms};
+use super::{chain::BrokenChain, payment::Paid, subscription::PlanTerms};
 use crate::{
     credential_limit::LimitedBy,
     id::{BatchId, GrantId, OfferId, ProductId, SubscriptionId, WriterId},

@@ -10,16 +10,17 @@ use super::{
     books::Book,
     chain::{self, BrokenChain},
     command::{AccountBatch, AccountTerms, Answer, Command, IdempotencyKey, PackageTerms, Refusal, Seen},
+    credential_limits,
     draft::Draft,
     entry::{Cause, Entry, Hash},
     event::Event,
     evolve::booked,
-    leasing::{self, Wish},
-    limiting, paying,
+    lease_offer::{self, Wish},
+    payment,
     renewal::{self, Sold},
     sale::Sale,
     series::Hours,
-    settling, subscription, ticking,
+    settlement, subscription, tick,
     till::{Register, Till},
     usage::Source,
 };
@@ -113,8 +114,8 @@ fn carry_out(
             draft.seal();
             return Ok(draft.finish(Answer::Ticked { due: None }));
         }
-        Command::Pay(paid) => return paying::pay(draft, cause, paid, at),
-        Command::Reverse { amount, reference } => paying::reverse(account, *amount, reference.clone())?,
+        Command::Pay(paid) => return payment::pay(draft, cause, paid, at),
+        Command::Reverse { amount, reference } => payment::reverse(account, *amount, reference.clone())?,
         Command::Recharge { amount, currency, reference } => recharge(account, *amount, *currency, reference.clone())?,
         Command::Refund { amount, reference } => refund(account, *amount, reference.clone())?,
         Command::Adjust { amount, reason } => adjust(account, *amount, reason.clone())?,
@@ -138,12 +139,12 @@ fn carry_out(
 
 /// Books usage. What was used in an hour that is over is sealed first.
 fn settle(mut draft: Draft<'_>, batches: &[AccountBatch], at: Timestamp) -> Decision {
-    let (settlement, settled) = settling::settle(draft.account(), batches);
+    let (settlement, settled) = settlement::settle(draft.account(), batches);
     if let Some((settlement, hours)) = settlement {
         if draft.account().desk.till.has_older_usage(at) {
             draft.seal();
         }
-        let spent = limiting::spent(draft.account(), &settlement.usage);
+        let spent = credential_limits::spent(draft.account(), &settlement.usage);
         draft.at_desk(|desk| {
             desk.till.limits.spend(&spent);
             desk.settle(&settlement, at);
@@ -159,7 +160,7 @@ fn tick(mut draft: Draft<'_>, seen: &Seen, gone: &[ProductId], at: Timestamp) ->
     if draft.account().desk.till.has_older_usage(at) {
         draft.seal();
     }
-    let due = ticking::tick(draft.account(), seen, gone, at);
+    let due = tick::tick(draft.account(), seen, gone, at);
     if !due.lapsed.is_empty() {
         draft.at_desk(|desk| desk.lapse(&due.lapsed, at));
     }
@@ -313,7 +314,7 @@ fn lease(
     }
     let limited = by.map(|by| account.desk.till.limits.of(by, at));
     let room = limited.as_ref().map(|limited| limited.room(account));
-    let offer = leasing::offer(account, wish, room.as_ref(), at)?;
+    let offer = lease_offer::offer(account, wish, room.as_ref(), at)?;
     let till = draft.till();
     till.issued += 1;
     let id = LeaseId(till.issued);

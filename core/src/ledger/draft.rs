@@ -12,7 +12,7 @@ use super::{
     decide::Decision,
     entry::{Cause, Entry},
     event::Event,
-    leasing::LONGEST_LEASE,
+    lease_offer::LONGEST_LEASE,
     series::Hours,
     till::{Desk, Register, Till},
 };

@@ -16,7 +16,7 @@ use super::{
     command::{Command, Refusal},
     event::{ClosedGrant, Ending, Event, PlanChanged, Subscribed},
     grant::Grant,
-    paying::Paid,
+    payment::Paid,
     subscription::{Period, PlanTerms, Subscription, end_of},
 };
 use crate::{

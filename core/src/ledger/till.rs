@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use super::{
     account::BookedLease,
     applied::{Applied, Oldest},
-    limiting::Limits,
+    credential_limits::Limits,
     seal::{Batches, BegunLine, SealedUsage, UsageSealed, WriterRanges, hour_of},
     series::{self, Hours},
     usage::{LineTerms, Rest, Settlement, Source, UsageLine, WriterBatches},

@@ -1,6 +1,6 @@
 //! An admitted call on its way to the upstream and back.
 
-use std::rc::Rc;
+use std::{fmt::Display, rc::Rc};
 
 use farebox_core::{
     rejection::{BODY_BROKEN, Rejection},
@@ -88,13 +88,14 @@ async fn carried(
             Err(Rejection::RequestMalformed(BODY_BROKEN))
         }
         Err(error) => {
-            if matches!(error, ErrorCode::HttpRequestDenied) {
-                tell(
-                    gateway.ports(),
-                    "upstream.denied",
-                    &[("url", &to.url.whole)],
-                    &"the manifest does not allow this host",
-                );
+            // What the product's upstream is; not what the caller asked of it.
+            let upstream: [(&str, &dyn Display); 1] = [("upstream", &&to.url.whole[..to.url.same])];
+            // The provider's log has what the caller is not told: why.
+            match error {
+                ErrorCode::HttpRequestDenied => {
+                    tell(gateway.ports(), "upstream.denied", &upstream, &"the manifest does not allow this host");
+                }
+                _ => tell(gateway.ports(), "upstream.unreachable", &upstream, &format_args!("{error:?}")),
             }
             Err(rejection(&error))
         }

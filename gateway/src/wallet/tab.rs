@@ -49,12 +49,12 @@ impl Wallet {
     /// `known`.
     pub(crate) fn open(&mut self, lease: LeaseId, known: &Usage) -> Tab {
         let mut tab = Tab { lease, booked: Usage::NONE, granted: Usage::NONE, is_metered: false, is_away: false };
-        let Some(pocket) = self.pocket(lease) else { return tab };
-        tab.is_metered = [Meter::IngressBytes, Meter::EgressBytes].into_iter().any(|way| pocket.held.limits(way));
+        let Some(holding) = self.holding(lease) else { return tab };
+        tab.is_metered = [Meter::IngressBytes, Meter::EgressBytes].into_iter().any(|way| holding.held.limits(way));
         if tab.is_metered {
             let mut want = self.per_call();
             want.add(known);
-            tab.granted = self.pocket(lease).map(|pocket| pocket.held.set_aside(&want)).unwrap_or_default();
+            tab.granted = self.holding(lease).map(|holding| holding.held.set_aside(&want)).unwrap_or_default();
         }
         // Its units were set aside when it was admitted.
         tab.granted.units = known.units;
@@ -76,7 +76,7 @@ impl Wallet {
         now: Timestamp,
     ) -> Option<u64> {
         self.rehome(tab, user, flowed, now);
-        if !tab.is_away && self.pocket(tab.lease).is_some_and(|pocket| pocket.held.lasts(now)) {
+        if !tab.is_away && self.holding(tab.lease).is_some_and(|holding| holding.held.lasts(now)) {
             self.book(tab, user, flowed);
             if let Some(room) = self.extend(tab, flowed, way) {
                 return Some(room);
@@ -111,10 +111,10 @@ impl Wallet {
         let calls = flowed.calls.max(tab.booked.calls);
         self.seen.add(&fresh);
         self.unsent += fresh.calls;
-        if let Some(pocket) = self.pocket(tab.lease) {
-            pocket.held.finish(&Usage { calls, ..fresh });
-            pocket.held.release(&tab.granted.less(&tab.booked));
-            pocket.note(user, &fresh, statuses);
+        if let Some(holding) = self.holding(tab.lease) {
+            holding.held.finish(&Usage { calls, ..fresh });
+            holding.held.release(&tab.granted.less(&tab.booked));
+            holding.note(user, &fresh, statuses);
         }
         tab.booked.add(&fresh);
         tab.is_away = true;
@@ -122,7 +122,7 @@ impl Wallet {
 
     /// Lets a call go over to the lease in use where its own has ended, or where it goes on after all.
     fn rehome(&mut self, tab: &mut Tab, user: User<'_>, flowed: &Usage, now: Timestamp) {
-        if !tab.is_away && self.pocket(tab.lease).is_some_and(|pocket| pocket.held.lasts(now)) {
+        if !tab.is_away && self.holding(tab.lease).is_some_and(|holding| holding.held.lasts(now)) {
             return;
         }
         if let Some(next) = self.in_use(tab, now) {
@@ -134,20 +134,20 @@ impl Wallet {
     fn in_use(&mut self, tab: &Tab, now: Timestamp) -> Option<LeaseId> {
         let units = tab.granted.units;
         self.turn(units, now);
-        self.current.as_ref().filter(|pocket| pocket.held.pays_for(units, now)).map(|pocket| pocket.held.lease().id)
+        self.current.as_ref().filter(|holding| holding.held.pays_for(units, now)).map(|holding| holding.held.lease().id)
     }
 
     fn carry(&mut self, tab: &mut Tab, user: User<'_>, flowed: &Usage, next: LeaseId) {
         let with_place = tab.booked.calls == 0;
         let unbooked = Usage { calls: 0, units: tab.granted.units, uncharged: 0, ..flowed.less(&tab.booked) };
-        if let Some(pocket) = self.pocket(tab.lease).filter(|_| !tab.is_away) {
-            pocket.held.release(&tab.granted.less(&tab.booked));
-            pocket.held.leave(with_place);
+        if let Some(holding) = self.holding(tab.lease).filter(|_| !tab.is_away) {
+            holding.held.release(&tab.granted.less(&tab.booked));
+            holding.held.leave(with_place);
         }
         let mut is_full = false;
-        if let Some(pocket) = self.pocket(next) {
-            pocket.held.enter(with_place, &unbooked);
-            is_full = [Meter::IngressBytes, Meter::TotalBytes].iter().any(|way| pocket.held.left(*way) == Some(0));
+        if let Some(holding) = self.holding(next) {
+            holding.held.enter(with_place, &unbooked);
+            is_full = [Meter::IngressBytes, Meter::TotalBytes].iter().any(|way| holding.held.left(*way) == Some(0));
         }
         (tab.lease, tab.is_away) = (next, false);
         tab.granted = Usage { calls: 0, units: tab.granted.units, uncharged: 0, ..*flowed };
@@ -169,16 +169,16 @@ impl Wallet {
         let fresh = flowed.less(&tab.booked);
         self.seen.add(&fresh);
         self.unsent += fresh.calls;
-        if let Some(pocket) = self.pocket(tab.lease) {
-            pocket.held.book(&fresh);
-            pocket.note(user, &fresh, &Statuses::NONE);
+        if let Some(holding) = self.holding(tab.lease) {
+            holding.held.book(&fresh);
+            holding.note(user, &fresh, &Statuses::NONE);
         }
         tab.booked.add(&fresh);
     }
 
     /// Sets more aside for what goes `way`. `None` when there is nothing left.
     fn extend(&mut self, tab: &mut Tab, flowed: &Usage, way: Meter) -> Option<u64> {
-        let held: &mut Held = &mut self.pocket(tab.lease)?.held;
+        let held: &mut Held = &mut self.holding(tab.lease)?.held;
         if !held.limits(way) {
             return Some(u64::MAX);
         }

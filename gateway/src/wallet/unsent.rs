@@ -10,8 +10,8 @@ use super::{WANT, Wallet};
 impl Wallet {
     /// Whether something was counted that was not handed to a batch.
     pub(crate) fn has_unsent(&self) -> bool {
-        let mut pockets = self.current.iter().chain(&self.standby).chain(&self.retired);
-        pockets.any(|pocket| !pocket.unsent.is_empty())
+        let mut holdings = self.current.iter().chain(&self.standby).chain(&self.retired);
+        holdings.any(|holding| !holding.unsent.is_empty())
     }
 
     /// How much of each meter may be counted before it is written down, from now on.
@@ -25,11 +25,11 @@ impl Wallet {
         if !self.has_unsent() {
             return false;
         }
-        let lease = self.current.as_ref().or(self.retired.last()).map(|pocket| pocket.held.lease());
+        let lease = self.current.as_ref().or(self.retired.last()).map(|holding| holding.held.lease());
         let allowed = lease.and_then(|lease| lease.allowance.get(Meter::Calls)).copied().unwrap_or(self.want);
         let mut unsent = Usage::NONE;
-        let pockets = self.current.iter().chain(&self.standby).chain(&self.retired);
-        pockets.flat_map(|pocket| &pocket.unsent).for_each(|line| unsent.add(&line.usage));
+        let holdings = self.current.iter().chain(&self.standby).chain(&self.retired);
+        holdings.flat_map(|holding| &holding.unsent).for_each(|line| unsent.add(&line.usage));
         self.unsent >= (allowed / 2).max(*WANT.start())
             || self.worth.iter().any(|(meter, worth)| unsent.get(meter) >= *worth)
     }

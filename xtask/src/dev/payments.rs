@@ -20,7 +20,7 @@ use hyper::{
 };
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    rt::{TokioExecutor, TokioIo},
 };
 use payment_service::{Asked, Sent, Service, signature};
 use tokio::{
@@ -92,7 +92,7 @@ async fn serve(stream: TcpStream, shared: Shared) {
         async move { Ok::<_, Infallible>(shared.answer(request).await) }
     });
     // An error here is a connection that the other side closed; that is theirs to notice.
-    let _ = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service).await;
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
 impl Shared {

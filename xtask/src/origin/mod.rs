@@ -35,7 +35,7 @@ use hyper::{
     server::conn::http1,
     service::service_fn,
 };
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tokio::net::{TcpListener, TcpStream};
@@ -79,8 +79,9 @@ async fn serve(stream: TcpStream, book: Book) {
     // Without it, an answer in two pieces waits for the client's delayed acknowledgement.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| answer(request, book.clone()));
-    // An error here is a connection that the other side closed; that is theirs to notice.
-    let _ = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service).await;
+    // It has no timer: a connection that the gateway keeps is never closed while the next call is on its way. An error here is a
+    // connection that the other side closed; that is theirs to notice.
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
 async fn answer(request: Request<Incoming>, book: Book) -> Result<Response<Body>, hyper::Error> {

@@ -21,7 +21,7 @@
 //! | a long lease takes nothing that is needed | `offer` that gives one whatever is left; changes that are not heeded; a loop that ends and keeps it | `plenty::*` |
 //! | who hangs up pays once | `sweep` that ends nothing; that ends a call again; `finish` that counts a late end | `abandoned::*` |
 //! | a preflight asks nobody, and a page reads errors | `preflight` that answers nothing; `expose` that adds nothing | `cors::*` |
-//! | a test call reaches nothing real and costs nothing | `tests_of` that gives the shop itself where there is no test stage | `stage::*` |
+//! | a test call reaches nothing real and costs nothing | `tests_of` that gives the live catalog itself where there is no test stage | `stage::*` |
 //! | no call goes without what its upstream demands | `field` that gives nothing for a secret that is missing; one that is never read again | `upstream_auth::*` |
 //! | no caller says from where a call came | `going` that lets `x-forwarded-for` along; a prefix that is stripped as text | `exchange::*` |
 //! | only what the product says is charged | `is_charged` that looks at no status | `charging::*` |

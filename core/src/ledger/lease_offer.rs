@@ -12,8 +12,8 @@
 use super::{
     account::Account,
     command::Refusal,
+    credential_limits::Room,
     grant::Grant,
-    limiting::Room,
     line::RatingLine,
     subscription::Beyond,
     usage::{LineTerms, Source},

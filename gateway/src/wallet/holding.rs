@@ -34,7 +34,7 @@ pub(super) struct Unsent {
 
 /// A lease with what was used of it since the last batch.
 #[derive(Debug)]
-pub(super) struct Pocket {
+pub(super) struct Holding {
     pub(super) held: Held,
     pub(super) unsent: Vec<Unsent>,
     pub(super) since: Timestamp,
@@ -42,7 +42,7 @@ pub(super) struct Pocket {
     pub(super) is_told: bool,
 }
 
-impl Pocket {
+impl Holding {
     pub(super) fn new(held: Held, since: Timestamp) -> Self {
         Self { held, unsent: Vec::new(), since, is_told: false }
     }

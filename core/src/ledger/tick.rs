@@ -9,7 +9,7 @@ use super::{
     command::Seen,
     event::{Event, Notice},
     grant::Quota,
-    leasing::{self, LONGEST_LEASE},
+    lease_offer::{self, LONGEST_LEASE},
     renewal,
     usage::Rest,
 };
@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// How long after a lease's end its last batch is expected to have been begun: an upstream has two minutes to answer,
-/// and an instance writes its batch within a minute. A call that streams on for longer is booked late (see `settling`).
+/// and an instance writes its batch within a minute. A call that streams on for longer is booked late (see `settlement`).
 pub const LAPSE_AFTER: Millis = 3 * MINUTE;
 
 /// How long after a lease's end its holder has said at the latest that it is done with it, or that calls are under way on it. An
@@ -111,7 +111,7 @@ fn exhausted(account: &Account, at: Timestamp) -> impl Iterator<Item = Notice> {
         let (meter, _) = grant.quotas.iter().find(|(_, quota)| quota.quantity > 0 && quota.remaining() == 0)?;
         Some(Notice::QuotaExhausted { grant: grant.id, meter })
     });
-    let dry = !account.exhausted && leasing::is_dry(account, at);
+    let dry = !account.exhausted && lease_offer::is_dry(account, at);
     quotas.chain(dry.then(|| Notice::BalanceExhausted { balance: account.balance() }))
 }
 
