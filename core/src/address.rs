@@ -34,9 +34,9 @@ pub fn address(text: &str) -> Option<IpAddr> {
     text.parse().ok().or_else(|| Some(text.parse::<SocketAddr>().ok()?.ip()))
 }
 
-/// Whether `host`, as a URL has it, is this machine or one that only this machine reaches: loopback (RFC 1122, RFC 4291), the
-/// unspecified address, or link-local (RFC 3927, RFC 4291), where clouds tell a machine its secrets. A name that somebody lets
-/// lead there is not seen to.
+/// Whether `host`, as a URL has it, is this machine or one that only this machine reaches. That is loopback (RFC 1122, RFC 4291),
+/// the unspecified address, or link-local (RFC 3927, RFC 4291), where clouds tell a machine its secrets. A name that somebody
+/// lets lead there is not seen to.
 pub fn is_local(host: &str) -> bool {
     let name = host.trim_end_matches('.').to_ascii_lowercase();
     let bare = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(&name);

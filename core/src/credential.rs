@@ -1,9 +1,9 @@
 //! Credentials: what one says of itself in the key-value store, and how its secret is kept there.
 //!
-//! Invariant: a secret is stored only sealed (AES-256-GCM, with the credential's key as associated data, so that a sealed
-//! secret cannot be moved to another credential) and a plain key only as its SHA-256. Neither can be read out of the store, out
-//! of a log or out of a `Debug` print. The master key itself does nothing but make other keys (HKDF, RFC 5869), one for each
-//! purpose; what was sealed says which master key it needs.
+//! Invariant: a secret is stored only sealed (AES-256-GCM), and a plain key only as its SHA-256. The credential's key is the
+//! seal's associated data, so a sealed secret cannot be moved to another credential. Neither can be read out of the store, out of
+//! a log or out of a `Debug` print. The master key itself does nothing but make other keys (HKDF, RFC 5869), one for each
+//! purpose. A sealed text says which master key it needs.
 
 use std::{borrow::Borrow, fmt};
 
@@ -44,8 +44,8 @@ const FORM: &str = "1.";
 
 /// A secret in the clear. Prints as dots.
 ///
-/// It holds what HMAC-SHA256 makes of it as a key, which each call would make anew: two of the ten blocks that a usual
-/// signature is hashed in.
+/// It holds what HMAC-SHA256 makes of it as a key. Each call would make that anew: two of the ten blocks in which a usual
+/// signature is hashed.
 #[derive(Clone)]
 pub struct Secret {
     text: String,
@@ -114,8 +114,8 @@ pub struct Credential {
 }
 
 impl Credential {
-    /// The credential `key` of `account` with a sealed secret, as it is unless somebody asks for less: for every product, from
-    /// everywhere, for ever, and without a plain key.
+    /// The credential `key` of `account` with a sealed secret. It holds for every product, from everywhere and for ever until
+    /// somebody asks for less, and has no plain key.
     pub const fn new(key: CredentialKey, account: AccountId, sealed_secret: String, created: Timestamp) -> Self {
         Self {
             key,

@@ -1,7 +1,7 @@
 //! The names of things: short strings that mean one thing each and cannot be mixed up.
 //!
-//! Invariant: an id holds 1 to 64 characters of `[A-Za-z0-9._-]`, so it can stand in a key, a path or a header as it
-//! is, without escaping. Ids read back from our own stores are trusted to keep it.
+//! Invariant: an id holds 1 to 64 characters of `[A-Za-z0-9._-]`. So it can stand in a key, a path or a header without escaping.
+//! Ids read back from our own stores are trusted to keep it.
 
 use std::{borrow::Borrow, fmt, str::FromStr};
 

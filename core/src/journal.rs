@@ -35,9 +35,9 @@ pub struct Line {
 
 /// An instance admits nothing more on a lease.
 ///
-/// Batches can be settled in any order, so the closing says how much was used of the lease in all: what the lease has left goes
-/// back once the lines that were settled add up to that. While calls are under way on it, a closing says so by a total of one
-/// call more than there can be in the end. It shows that the instance lives, and the closing after the last call corrects it.
+/// Batches can be settled in any order, so the closing says how much was used of the lease in all. What the lease has left goes
+/// back once the settled lines add up to that. While calls are under way on it, a closing says so by a total of one call more
+/// than there can be in the end. It shows that the instance lives, and the closing after the last call corrects it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closing {
     /// Whose lease it is.
@@ -63,8 +63,8 @@ impl Batch {
         self.lines.is_empty() && self.closings.is_empty()
     }
 
-    /// The stored form: lines and closings in postcard, pinned by the `1` in [`PREFIX`] and by a test, and behind them the shares of
-    /// the lines, in a form with a number of its own.
+    /// The stored form: lines and closings in postcard, pinned by the `1` in [`PREFIX`] and by a test. Behind them are the shares
+    /// of the lines, whose form has a number of its own.
     pub fn to_bytes(&self) -> Vec<u8> {
         let line = |line: &Line| {
             let Line { account, credential, product, lease, usage, shares: _ } = line.clone();
@@ -162,8 +162,8 @@ pub fn parse_key(key: &str) -> Result<(Window, BatchId), InvalidKey> {
 
 /// The fewest key prefixes that together hold exactly the windows `from..=until`, in order.
 ///
-/// A store that lists by prefix only can so walk an hour, a day or a year in a few dozen lists: the digits of the
-/// window are a trie, and this is its cover of an interval.
+/// So a store that lists by prefix only walks an hour, a day or a year in a few dozen lists. The digits of the window are a trie,
+/// and this is its cover of an interval.
 pub fn prefixes(from: Window, until: Window) -> Vec<String> {
     let mut prefixes = Vec::new();
     let (mut at, end) = (from.0.max(0), until.0);

@@ -1,8 +1,9 @@
 //! A lease as the instance that holds it sees it: what the ledger set aside for it, and what it has spent of that.
 //!
-//! Decides whether one more call is paid for, with no round trip. Invariant: the calls admitted on a lease never exceed
-//! its allowance, and neither do the bytes and units that were used of it and those that are set aside for calls in flight. A lease ends by the instance's own clock, counted from when it was asked for: however wrong that
-//! clock is, no call is admitted after the ledger's end. Whoever sees its clock set back must not use it any more.
+//! Decides whether one more call is paid for, with no round trip. Invariant: the calls admitted on a lease never exceed its
+//! allowance. Nor do its bytes and units, those that were used and those that are set aside for calls in flight. A lease ends by
+//! the instance's own clock, counted from when it was asked for. However wrong that clock is, no call is admitted after the
+//! ledger's end. Whoever sees its clock set back must not use it any more.
 
 use serde::{Deserialize, Serialize};
 
@@ -62,7 +63,7 @@ impl Held {
         self.until = self.until.min(now);
     }
 
-    /// Takes one call off the lease that may come to so many units, which are set aside; or says that it does not pay for it.
+    /// Takes one call off the lease and sets aside the units that it may come to; or says that the lease does not pay for it.
     pub fn admit(&mut self, units: u64, now: Timestamp) -> bool {
         if !self.pays_for(units, now) {
             return false;
@@ -144,8 +145,8 @@ impl Held {
         self.admitted = self.admitted.saturating_sub(u64::from(with_place));
     }
 
-    /// Takes over a call in flight, with its place where that is not booked yet, with bytes that have gone already and with the units
-    /// that it may come to.
+    /// Takes over a call in flight: its place where that is not booked yet, the bytes that have gone already, and the units that
+    /// it may come to.
     pub fn enter(&mut self, with_place: bool, gone: &Usage) {
         self.in_flight = self.in_flight.saturating_add(1);
         self.admitted = self.admitted.saturating_add(u64::from(with_place));

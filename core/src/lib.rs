@@ -1,8 +1,8 @@
 //! The decisions of Farebox, and nothing else.
 //!
-//! Every function here is a function of its arguments: there is no I/O, no `async`, no clock and no randomness, and
-//! money is never a float. Time and random bytes are values that the entry of a platform samples once and passes in.
-//! That is what lets the same decisions run on Workers, on Spin and in a simulation, and be tested without any of them.
+//! Every function here is a function of its arguments. There is no I/O, no `async`, no clock and no randomness, and money is
+//! never a float. Time and random bytes are values that the entry of a platform samples once and passes in. That is what lets the
+//! same decisions run on Workers, on Spin and in a simulation, and be tested without any of them.
 
 pub mod address;
 pub mod answered;

@@ -1,8 +1,8 @@
 //! How often a product may be called: token buckets, each kept as one number.
 //!
-//! A limit of N in a time lets a burst of N through, and N more in each such time after. What is kept is when the bucket
-//! would be full again (the generic cell rate algorithm). Invariant: over any span of k times the limit's own, no more than
-//! (k + 1) × N pass; a clock that goes back takes nothing away that was there.
+//! A limit of N in a time lets a burst of N through, and N more in each such time after. What is kept is when the bucket would be
+//! full again (the generic cell rate algorithm). Invariant: over any span of k times the limit's own, no more than (k + 1) × N
+//! pass. A clock that goes back takes nothing away that was there.
 
 use std::{fmt, str::FromStr};
 
@@ -88,8 +88,8 @@ impl Limit {
         self.per * NANOS / i64::from(self.calls)
     }
 
-    /// How many calls are taken at once off a bucket that all instances share: a hundredth of the limit, so that a store is
-    /// asked seldom and little lies idle where it was taken.
+    /// How many calls an instance takes at once off a bucket that all share: a hundredth of the limit. So it asks the store
+    /// seldom, and little lies idle where it was taken.
     pub fn share(self) -> u32 {
         (self.calls / 100).max(1)
     }

@@ -1,7 +1,7 @@
 //! What is counted, and how much of it.
 //!
-//! Invariant: counts only grow, and an overflow saturates instead of wrapping, so that a bad number can never turn a
-//! large usage into a small one.
+//! Invariant: counts only grow, and an overflow saturates instead of wrapping. So a bad number never turns a large usage into a
+//! small one.
 
 mod stored;
 

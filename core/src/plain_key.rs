@@ -1,8 +1,9 @@
 //! Names that vouch for themselves: keys, and the plain keys that a caller sends as they are.
 //!
-//! A plain key is `{prefix}_live_`, or `{prefix}_test_` where its calls are not charged, 26 random characters, a tag of 5 and a checksum of 6: `fb_live_…`. Whoever finds one in a
-//! text knows it by its prefix and its checksum, without asking anybody: that is what secret scanners look for. The tag is made
-//! with the master key, so the gateway knows one that was made up, also with a right checksum.
+//! A plain key is `{prefix}_live_`, 26 random characters, a tag of 5 and a checksum of 6. It begins with `{prefix}_test_` where
+//! its calls are not charged: `fb_live_…`. Whoever finds one in a text knows it by its prefix and its checksum, without asking
+//! anybody: that is what secret scanners look for. The tag is made with the master key, so the gateway knows one that was made
+//! up, also with a right checksum.
 //!
 //! Invariant: of a plain key nothing is kept but its SHA-256 and its last four characters. What is not of our form may be
 //! another system's, and is never refused for its form.

@@ -1,8 +1,8 @@
 //! Reading out of an answer how many units a call came to, while the answer passes.
 //!
-//! A document of JSON, several of them in a row, or the events of a stream (HTML, section 9.2.6) whose data are such documents:
-//! the last number at each pointer (RFC 6901) counts. Invariant: an answer is never held. Kept are the names on the way to where the
-//! scan is, none of them longer than [`LONGEST_NAME`] and no more than [`DEEPEST`], and one number.
+//! It reads a document of JSON, several in a row, or the events of a stream (HTML, section 9.2.6) whose data are such documents.
+//! The last number at each pointer (RFC 6901) counts. Invariant: an answer is never held. It keeps one number, and the names on
+//! the way to where the scan is: at most [`DEEPEST`], none longer than [`LONGEST_NAME`].
 
 mod events;
 mod scan;

@@ -1,7 +1,7 @@
 //! Secrets that upstreams demand of whoever calls them, as the store holds them.
 //!
-//! Invariant: a secret is stored only sealed, under a name that is part of what is sealed, so that none can be put in another's
-//! place. One that could not stand in a header field is not kept.
+//! Invariant: a secret is stored only sealed. Its name is part of what is sealed, so none can be put in another's place. One that
+//! could not stand in a header field is not kept.
 
 use serde::{Deserialize, Serialize};
 

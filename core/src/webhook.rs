@@ -1,8 +1,8 @@
 //! What the provider is told of by webhooks: messages made of ledger entries, and their signatures.
 //!
 //! The form is Standard Webhooks (<https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>).
-//! Invariant: a message is a function of its entry, so that however often it is made, lost and made again, it has the same
-//! id and says the same.
+//! Invariant: a message is a function of its entry. However often it is made, lost and made again, it has the same id and says
+//! the same.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};

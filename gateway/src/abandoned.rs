@@ -1,8 +1,9 @@
 //! Calls of which nothing more is heard: their caller left between admission and the upstream's head.
 //!
 //! Keeping a request's context alive until its upstream answers costs a call on Workers more than its signature. So there a call
-//! whose caller leaves ends with its context, and nobody says so. Invariant: such a call is charged once, with the bytes that were
-//! announced and all units that were set aside, as the upstream was asked and may have answered. Who is heard of after all adds bytes and no call.
+//! whose caller leaves ends with its context, and nobody says so. Invariant: such a call is charged once, with the bytes that
+//! were announced and all units that were set aside. The upstream was asked and may have answered. Who is heard of after all adds
+//! bytes and no call.
 
 use std::rc::Rc;
 

@@ -1,8 +1,8 @@
 //! Whether a call may pass, answered from memory: steps 1 to 5 of the way of a call.
 //!
-//! Invariant: nothing is taken (no nonce, no place on a lease or within a limit) before everything else has been checked, and
-//! then all are taken at once, with no await in between. What is not in memory is named as a [`Need`]; after it was fetched, the
-//! same question is asked again from the start.
+//! Invariant: nothing is taken before everything else has been checked: no nonce, no place on a lease or within a limit. Then all
+//! are taken at once, with no await in between. What is not in memory is named as a [`Need`]; after it was fetched, the same
+//! question is asked again from the start.
 
 use std::rc::Rc;
 
@@ -32,8 +32,8 @@ use crate::{
     wallet::{Pay, Tab},
 };
 
-/// The most calls of an account that an instance has in flight at once of a product whose bytes are limited: each of them may
-/// be a stream.
+/// The most calls of an account that an instance has in flight at once, of a product whose bytes are limited. Each of them may be
+/// a stream.
 const MOST_STREAMS: u64 = 512;
 
 /// What becomes of a request.

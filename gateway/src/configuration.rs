@@ -1,7 +1,7 @@
 //! Reading the configuration: the catalog, credentials, plain keys, what changed lately.
 //!
-//! Invariant: what cannot be read leaves a trace in memory that turns the waiting calls away, or the last good value in place; nobody
-//! waits for ever, and nothing unpaid passes.
+//! Invariant: what cannot be read leaves the last good value in place, or a trace in memory that turns the waiting calls away.
+//! Nobody waits for ever, and nothing unpaid passes.
 
 use std::rc::Rc;
 
@@ -76,9 +76,9 @@ impl<P: EdgePorts> Gateway<P> {
         state.credentials.put(name, known, &state.heard, now);
     }
 
-    /// Reads what changed lately, unless that was done a moment ago, and ends the long leases of accounts that did: who is suspended
-    /// should not call for as long as those last. The book decides, which is asked for the next lease. Where the document cannot be
-    /// read, credentials are soon believed for seconds only.
+    /// Reads which accounts changed lately, unless that was done a moment ago, and ends their long leases. A suspended account
+    /// should not call for as long as those last. The book decides, which is asked for the next lease. Where the document cannot
+    /// be read, credentials are soon believed for seconds only.
     ///
     /// An instance that ends soon relies on nothing for long, and does not read it.
     pub(crate) async fn read_recent_changes(&self) {

@@ -1,12 +1,11 @@
 //! The credentials an instance knows; also those that nobody has.
 //!
-//! Invariant: an answer older than [`Heard::holds`] says is not used, so a revoked credential is refused everywhere
-//! [`CHANGED_HOLDS`](crate::heard::CHANGED_HOLDS) after the store shows it. Only which key a plain key has is believed for
-//! as long as it is kept: it never gets another, and
-//! the key's credential says whether it may still call. Credentials in use are read again in the background before they are too
-//! old, so that a caller who keeps calling waits for the store once. The caches are bounded, and those of keys that nobody has are
-//! others: a flood of made-up keys displaces none in use. Most of them do not even reach the store, as a key of ours carries a tag;
-//! of those that carry none, [`UNTAGGED`] at the most do.
+//! Invariant: an answer older than [`Heard::holds`] says is not used. So a revoked credential is refused everywhere
+//! [`CHANGED_HOLDS`](crate::heard::CHANGED_HOLDS) after the store shows it. Which key a plain key has is believed for as long as
+//! it is kept. It never gets another, and the key's credential says whether it may still call. The background reads credentials
+//! in use again before they are too old. So a caller who keeps calling waits for the store once. The caches are bounded, and
+//! those of keys that nobody has are others: a flood of made-up keys displaces none in use. Most of them do not even reach the
+//! store, as a key of ours carries a tag. Of those that carry none, at most [`UNTAGGED`] do.
 
 use std::{
     hash::{BuildHasher, DefaultHasher, Hasher},
@@ -24,8 +23,7 @@ use lru::LruCache;
 
 use crate::{heard::Heard, purse::Purse};
 
-/// One in use is read again from this part of the time on for which it is believed: two looks of the loop behind the calls before
-/// it is too old.
+/// From this part of its time on, one in use is read again: two looks of the loop behind the calls before it is too old.
 const READ_AGAIN: Millis = 2;
 
 /// How long "nobody has this" is believed: short, because a new credential is used at once.

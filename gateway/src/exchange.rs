@@ -1,7 +1,7 @@
 //! What a product's catalog has changed of a call: where it goes, which fields go with it, and which come back.
 //!
-//! Invariant: what says from where a call came is the platform's word, never the caller's; and a path of the product that loses its
-//! prefix is still one of the product's upstream.
+//! Invariant: the platform says from where a call came, never the caller. A path of the product that loses its prefix is still
+//! one of the product's upstream.
 
 use std::net::IpAddr;
 

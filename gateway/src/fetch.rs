@@ -34,8 +34,8 @@ use crate::{
 /// What the ledger answers, when it does.
 type Answered = Result<Result<Answer, Refusal>, Fault>;
 
-/// How often a request looks up credentials. With several signatures, what was found for the first can be too old again when
-/// that for the second has come, where the store is slow.
+/// How often a request looks up credentials. Where the store is slow and a request has several signatures, the first look-up can
+/// be too old again when the second has come.
 const MOST_LOOK_UPS: u32 = 16;
 
 /// What is counted is written down before it is worth more than this, 1.00 of the catalog's currency: a crash should not cost more.

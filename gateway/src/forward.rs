@@ -1,8 +1,8 @@
 //! What goes on to the upstream, and what is said to the caller.
 //!
-//! Invariant: no header of the caller reaches the upstream as if it were the gateway's, and none of the caller's
-//! credentials reaches it at all. The gateway signs what it adds and where the call goes, for a minute, and the digest of a body
-//! that it has read, so that an upstream can tell its calls from others'.
+//! Invariant: no header of the caller reaches the upstream as if it were the gateway's, and none of the caller's credentials
+//! reaches it at all. For a minute, the gateway signs what it adds, where the call goes, and the digest of a body that it has
+//! read. So an upstream can tell its calls from others'.
 
 use std::borrow::Cow;
 
@@ -198,8 +198,8 @@ struct Stays<'a> {
 /// length of a body that does not go along either (on GET or HEAD it means nothing: RFC 9110, section 9.3.1) stays behind too. So
 /// does what the catalog removes, or has one of its own in place of.
 ///
-/// An upstream behind CGI's rules (RFC 3875, section 4.1.18) reads `Farebox_Account` as `Farebox-Account`. So a name is taken
-/// for what such an upstream takes it for, and of several that it takes for one only the usual spelling goes along.
+/// An upstream behind CGI's rules (RFC 3875, section 4.1.18) reads `Farebox_Account` as `Farebox-Account`. So a name counts as
+/// what such an upstream takes it for. Of several that it takes for one, only the usual spelling is forwarded.
 fn going(facts: &Facts<'_>, address_header: &str, on: &Stays<'_>) -> Vec<bool> {
     let named = facts.header("connection").unwrap_or_default();
     let is_bodiless = facts.is_bodiless();
@@ -244,9 +244,9 @@ fn is_platforms(name: &str) -> bool {
     name.starts_with("cf-")
 }
 
-/// Who calls, for the upstream: a dictionary of structured fields (RFC 9651, section 3.2), in which no id needs escaping. Where the
-/// product has it signed, HTTP Message Signatures (RFC 9421) under the product's upstream secret cover it, and the digest of a
-/// body that was read.
+/// Who calls, for the upstream: a dictionary of structured fields (RFC 9651, section 3.2), in which no id needs escaping. Where
+/// the product has it signed, an HTTP Message Signature (RFC 9421) under the product's upstream secret covers it, and the digest
+/// of a body that was read.
 fn own_fields(
     call: &Call,
     facts: &Facts<'_>,

@@ -63,8 +63,8 @@ pub struct Settings {
     pub answers_within: Option<Millis>,
 }
 
-/// How soon a platform ends an instance that is well: then it writes down what it counted and gives back what it holds by
-/// itself, rather than with the next batch and the end of its leases.
+/// How soon a platform ends an instance that is well. Before that, the instance writes down what it counted and gives back what
+/// it holds, and does not wait for the next batch or the end of its leases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lifetime {
     /// After so many calls.
@@ -241,7 +241,7 @@ impl<P> Gateway<P> {
 
 impl<P: Host> Gateway<P> {
     /// Books the end of an admitted call: how it came out, and how many bytes went each way in all. A call that is not charged is
-    /// counted as that, beside what [`Gateway::flow`] has booked of it, and gives its place on the lease back.
+    /// counted as such, beside what [`Gateway::flow`] booked of it. It gives its place on the lease back.
     ///
     /// Ending a call that has ended does nothing. Says whether [`Gateway::background`] has something to do.
     pub fn finish(

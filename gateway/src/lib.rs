@@ -15,9 +15,9 @@
 //! 7. `upkeep`: behind the response, batches to the journal, leases, and the configuration again. `abandoned` ends calls whose
 //!    callers left before their answer. `skew` says how wrong the instance's clock is.
 //!
-//! The synchronous part ([`Gateway::admit`], [`Gateway::finish`]) answers from memory alone; only when it says what it needs
-//! does the asynchronous part ([`Gateway::decide`]) go and get it. Boundary: no call comes to the control plane or to
-//! settlement, because this crate does not know them.
+//! The synchronous part ([`Gateway::admit`], [`Gateway::finish`]) answers from memory alone. When it says what it needs, the
+//! asynchronous part ([`Gateway::decide`]) gets it. Boundary: no call comes to the control plane or to settlement, because this
+//! crate does not know them.
 
 mod abandoned;
 mod admit;

@@ -11,8 +11,8 @@ pub const MOST_ANNOUNCED: u64 = (1 << 53) - 1;
 /// 9.3.8), and `CONNECT` asks for a tunnel.
 const METHODS: &str = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT";
 
-/// Whether a request is one that a gateway can serve, whoever sends it. A host that is more than a name and a port, or two of
-/// them, would become a part of the path in the runtime's URL.
+/// Whether a request is one that a gateway can serve, whoever sends it. A host that is more than a name and a port would become a
+/// part of the path in the runtime's URL. So would two hosts.
 pub(crate) fn served(facts: &Facts<'_>) -> Result<(), Rejection> {
     if matches!(facts.method, "TRACE" | "CONNECT") {
         return Err(Rejection::MethodUnsupported { allow: METHODS.to_owned() });

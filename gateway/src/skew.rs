@@ -1,9 +1,9 @@
 //! How wrong the clock of an instance is, as far as it can tell, and whether it was set back.
 //!
 //! Decides when nothing that was timed may be believed any more, and what time the ledger has. Invariant: however wrong the clock
-//! is, usage is journaled in a minute that the settlement will read. How far a clock was set back is known as exactly as the
-//! instance had looked at it before: every few seconds while its upkeep goes on. An idle instance whose clock was set back can
-//! write behind what is settled, once it was idle for longer than the journal may show a batch late. The statement shows that
+//! is, usage is journaled in a minute that the settlement will read. An instance knows how far its clock was set back as exactly
+//! as it looked at it before: every few seconds while its upkeep goes on. An idle instance whose clock was set back can write
+//! behind what is settled. It must have been idle for longer than the journal may show a batch late. The statement shows that
 //! usage as unaccounted. A clock that was set back and then ahead, with no lease in between to compare it by, dates batches as
 //! far into the future. Their usage is settled when that time comes.
 

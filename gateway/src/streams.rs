@@ -1,8 +1,8 @@
 //! Calls whose bodies are still going through: what flows is booked while it flows.
 //!
-//! Decides how many more bytes may go. Invariant: a stream goes on only while its credential is active, its account is not
-//! suspended, and, on a product that sells bytes, while a lease has set them aside for it. What is not in memory is named as
-//! a [`Need`]; no stream is asked about more often than it moves a megabyte or some seconds pass.
+//! Decides how many more bytes may go. Invariant: a stream goes on only while its credential is active and its account is not
+//! suspended. On a product that sells bytes, a lease must have set them aside for it. What is not in memory is named as a
+//! [`Need`]. A stream is checked each time it has moved a megabyte or some seconds have passed, and not more often.
 
 use std::rc::Rc;
 
@@ -25,8 +25,8 @@ use crate::{
 /// How often a stream asks at least, while anything goes through it.
 pub const ASKS_EVERY: Millis = 5 * SECOND;
 
-/// How often a stream fetches what it needs before it is told that there is nothing: a lease for each other one that found the
-/// last one spent.
+/// How often a stream fetches what it needs before it is told that there is nothing. Each time, others may have spent the lease
+/// that came.
 const MOST_FETCHES: u32 = 256;
 
 /// How far a call is, as its shell counts.

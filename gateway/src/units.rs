@@ -1,7 +1,8 @@
 //! What a call comes to in units, where its upstream says so.
 //!
-//! Invariant: a call is charged no more units than were set aside for it, and what its upstream has not said is not charged; but a
-//! caller who leaves before the upstream could say it is charged all that was set aside, or leaving would be a way not to pay.
+//! Invariant: a call is charged no more units than were set aside for it. Units that its upstream has not reported are not
+//! charged. But a caller who leaves before the upstream could report is charged all that was set aside, or leaving would be a way
+//! not to pay.
 
 use farebox_core::{
     catalog::Units,

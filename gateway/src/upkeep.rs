@@ -34,7 +34,7 @@ const LOOKS: Millis = 4;
 /// can be relieved, or a busy instance would have loops that are all relieved before they have done anything.
 const LOOKS_WITHIN: Millis = RELIEVED_AFTER / 2;
 
-/// How long the end of a short lease waits for others before a batch tells of them: with a look, and a write, well below
+/// How long the end of a short lease waits for others before a batch tells of them. With a look and a write, it is well below
 /// [`HEARD_WITHIN`](farebox_core::ledger::HEARD_WITHIN).
 const GATHERS_FOR: Millis = 6 * SECOND;
 
@@ -162,9 +162,9 @@ impl<P: EdgePorts> Gateway<P> {
         renewals.buffer_unordered(RENEWED_AT_ONCE).collect().await
     }
 
-    /// Waits for the next look and does what is due then, for the loop number `upkeep_loop`, which `began` then. Says whether it goes
-    /// on. When a batch, the counters and what was read are due is known by the instance and not by the loop: one
-    /// that is relieved leaves all of it to the next one.
+    /// Waits for the next look and does what is due then, for the loop number `upkeep_loop`, which `began` then. Says whether it
+    /// goes on. The instance knows when a batch, the counters and the configuration are due, not the loop. A loop that is
+    /// relieved leaves all of it to the next one.
     async fn look_after(self: &Rc<Self>, began: Timestamp, upkeep_loop: u64) -> bool {
         let looks = self.settings.lifetime.map_or(LOOKS_WITHIN, |lifetime| lifetime.idle / LOOKS);
         let looks = looks.min(self.settings.flush_every).clamp(1, LOOKS_WITHIN);
@@ -224,8 +224,9 @@ impl<P: EdgePorts> Gateway<P> {
         self.write_down(self.ports.now()).await;
     }
 
-    /// The same, also naming the leases on which calls are under way and that end by `heard`. What another call is writing down at the
-    /// same time is told again: whoever asks for a lease after this asks a ledger that has heard of all that was drained before.
+    /// The same, also naming the leases on which calls are under way and that end by `heard`. What another call is writing down
+    /// at the same time is told again. So whoever asks for a lease after this asks a ledger that has heard of all that was
+    /// drained before.
     async fn write_down(&self, heard: Timestamp) {
         let untold = {
             let (mut state, now) = (self.state(), self.ports.now());
@@ -261,7 +262,7 @@ impl<P: EdgePorts> Gateway<P> {
         Some(window)
     }
 
-    /// Tells the ledger at once of the leases that were closed, so that what they had left can be used elsewhere: of those that are
+    /// Tells the ledger at once of closed leases, so that what they had left can be used elsewhere. It tells of those that are
     /// awaited, and of all where nobody calls any more. The batch is in the journal already; settling it now or later, or both,
     /// comes to the same.
     async fn give_back(&self, window: Window, id: &BatchId, batch: &Batch, awaited: &[AccountId]) {

@@ -1,8 +1,8 @@
 //! What upstreams demand of whoever calls them: the secrets that an instance knows.
 //!
-//! Invariant: a call of a product that has `upstream_auth` never goes without its secret. One that the provider has not set, or that
-//! cannot be read, turns the call away before anything is taken for it. A secret in use is read again in the background
-//! [`READ_AGAIN`] after it was read, so that one that was changed goes along at the latest [`HOLDS`] after the store shows it.
+//! Invariant: a call of a product that has `upstream_auth` never goes without its secret. One that the provider has not set, or
+//! that cannot be read, turns the call away before anything is taken for it. The background reads a secret in use again
+//! [`READ_AGAIN`] after it was read. So a changed one is sent at the latest [`HOLDS`] after the store shows it.
 
 use farebox_core::{
     catalog::Product,

@@ -126,7 +126,8 @@ impl Wallet {
         (is_low || self.ends_soon(now)) && self.may_ask_ahead()
     }
 
-    /// The same where nobody calls at the moment: of a long lease that was used, or will be, so that who calls seldom does not wait.
+    /// The same where nobody calls at the moment, of a long lease that was used or will be. So an account that calls seldom does
+    /// not wait.
     pub(crate) fn needs_renewal(&self, now: Timestamp) -> bool {
         self.ends_soon(now) && self.may_ask_ahead()
     }
@@ -142,8 +143,8 @@ impl Wallet {
         !self.asking && self.standby.is_none() && self.refused.is_none() && self.postponed.is_none()
     }
 
-    /// Puts another lease into use where the one in use pays for nothing more: one that stands by, or one that calls have given so
-    /// many units back to that it pays again. One that only lacks units for this call stays while there is no other.
+    /// Puts another lease into use where the one in use pays for nothing more. It is one that stands by, or one that pays again
+    /// since calls gave units back to it. One that only lacks units for this call stays while there is no other.
     fn turn(&mut self, units: u64, now: Timestamp) {
         if self.current.as_ref().is_some_and(|holding| holding.held.pays_for(units, now)) {
             return;
@@ -268,7 +269,7 @@ impl Wallet {
         self.postponed.take_if(|until| *until <= now);
     }
 
-    /// Puts a lease out of use that has too few units left for a call that waits: with what others give back there may be enough.
+    /// Puts a lease out of use that has too few units left for a call that waits. With what others give back there may be enough.
     pub(crate) fn give_up_rest(&mut self) {
         let units = self.units_of_call;
         let is_rest = |holding: &mut Holding| holding.held.left(Meter::Units).is_some_and(|left| left < units);

@@ -1,7 +1,7 @@
 //! From the provider's TOML to a [`Catalog`], or to everything that is wrong with it.
 //!
-//! Invariant: a catalog comes out only when not a single problem was noted; so what is published is either wholly right
-//! or wholly refused, and a [`Router`] can be built from it.
+//! Invariant: a catalog comes out only when not a single problem was noted. So what is published is either wholly right or wholly
+//! refused, and a [`Router`] can be built from it.
 
 use std::collections::BTreeMap;
 

@@ -35,8 +35,8 @@ impl Cors {
         self.origins != [ANY]
     }
 
-    /// What `Access-Control-Allow-Origin` says to a page of `origin`. One that may not read the answer is told of one that may:
-    /// something must be said, so that nothing which the upstream says instead is taken for the product's.
+    /// What `Access-Control-Allow-Origin` says to a page of `origin`. An origin that may not read the answer is told of one that
+    /// may. Without that, a page would take what the upstream says instead for the product's answer.
     pub fn allow(&self, origin: &str) -> &str {
         let named = self.origins.iter().find(|allowed| *allowed == origin || *allowed == ANY);
         named.or(self.origins.first()).map_or("null", String::as_str)

@@ -1,7 +1,7 @@
 //! What publishing a catalog would change, in words.
 //!
-//! Invariant: two catalogs that behave differently have a difference. Each is described aspect by aspect, with every
-//! field taken apart by name, so that a field that is added to the catalog cannot be forgotten here.
+//! Invariant: two catalogs that behave differently have a difference. Each is described aspect by aspect. The code takes every
+//! field apart by name, so a field that is added to the catalog cannot be forgotten here.
 
 use std::{collections::BTreeMap, fmt};
 

@@ -1,8 +1,8 @@
 //! What is for sale: the catalog as a running gateway uses it.
 //!
-//! The provider writes TOML (`source`), which is checked as a whole and compiled to this form; this form travels as JSON
-//! through the key-value store to every gateway instance, which builds its router from it once.
-//! Invariant: a [`Catalog`] that exists is valid; ids are unique, routes do not conflict, prices are exact.
+//! The provider writes TOML (`source`), which is checked as a whole and compiled to this form. This form travels as JSON through
+//! the key-value store to every gateway instance, which builds its router from it once. Invariant: a [`Catalog`] that exists is
+//! valid; ids are unique, routes do not conflict, prices are exact.
 
 mod charging;
 mod compile;

@@ -1,8 +1,8 @@
 //! The part of the source that is about money: rates, packages and plans.
 //!
-//! Invariant: every price is exact in micro-units and not below nothing, and what is paid as it stands can be paid; tiers rise and end in one without an end; a
-//! package sells exactly one meter, a plan at least one unless it is unlimited or a base fee; only a product with a rate has plans
-//! that go beyond into it.
+//! Invariant: every price is exact in micro-units and not negative, and a price that is paid as it stands can be paid. Tiers
+//! rise, and the last has no end. A package sells exactly one meter, and a plan at least one unless it is unlimited or a base
+//! fee. Only a product with a rate has plans that go beyond into it.
 #![deny(clippy::float_arithmetic)]
 
 use super::{

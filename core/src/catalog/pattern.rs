@@ -1,9 +1,9 @@
 //! Path patterns, and the one form of a path by which patterns and requests are compared.
 //!
 //! Two spellings of a path that RFC 3986 (section 6.2.2) calls equivalent are one: `%e6` and `%E6`, `%7E` and `~`, and a
-//! character that may not stand in a path and its encoding. A reserved character and its encoding are two, so `%2F` is
-//! never a slash. Invariant: a pattern that was read takes at least one path that reaches a router: no runtime changes
-//! such a path or keeps it for itself.
+//! character that may not stand in a path and its encoding. A reserved character and its encoding are two, so `%2F` is never a
+//! slash. Invariant: a pattern that was read takes at least one path that reaches a router. No runtime changes such a path or
+//! keeps it for itself.
 
 use std::{borrow::Cow, cmp::Reverse};
 
@@ -140,8 +140,8 @@ fn literal(text: &str) -> Result<String, &'static str> {
     Ok(canonical(text).into_owned())
 }
 
-/// A path in the form by which it is compared: unreserved characters as they are, every other byte that may not stand in
-/// a path percent-encoded with capitals (RFC 3986, sections 3.3 and 6.2.2). What stands so already is not copied.
+/// A path in the form by which it is compared (RFC 3986, sections 3.3 and 6.2.2). Unreserved characters stay as they are, and
+/// every other byte that may not stand in a path is percent-encoded with capitals. What stands so already is not copied.
 pub(super) fn canonical(path: &str) -> Cow<'_, str> {
     let Some(first) = path.bytes().position(|byte| !STANDS[usize::from(byte)]) else { return Cow::Borrowed(path) };
     let mut out = String::with_capacity(path.len() + 8);

@@ -1,6 +1,6 @@
 //! Stages of a product: where its callers try it out before they pay.
 //!
-//! Invariant: the test stage of a product has another upstream than the product itself, and its calls are not charged; so a test
+//! Invariant: the test stage of a product has another upstream than the product itself, and its calls are not charged. So a test
 //! call costs nobody anything and reaches nothing that is real.
 
 use serde::{Deserialize, Serialize};

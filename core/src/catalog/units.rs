@@ -1,7 +1,7 @@
 //! How many units the calls of a route come to, and who says so.
 //!
-//! Invariant: of every route it is known before a call how many units it comes to at most, so that they can be set aside; and every
-//! route of a product that sells units says how many, so that none is called for nothing.
+//! Invariant: every route says how many units a call comes to at most, so that they can be set aside before it. Every route of a
+//! product that sells units says so, and none is called for nothing.
 
 use serde::{Deserialize, Serialize};
 

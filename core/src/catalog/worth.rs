@@ -1,7 +1,7 @@
 //! How much of each meter an amount of money is worth: what an instance may count before it writes it down.
 //!
-//! Invariant: it goes by the dearest price at which the product itself is sold, so what is counted on a meter is worth no more than
-//! the amount, whichever of its offers pays.
+//! Invariant: it goes by the dearest price at which the product itself is sold. So what is counted on a meter is worth no more
+//! than the amount, whichever offer pays.
 
 use super::Product;
 use crate::{id::AccountId, ledger::Beyond, meter::PerMeter, money::Micros, rate::block};

@@ -1,9 +1,9 @@
 //! How a batch says by which routes its lines were used, and how those calls were answered.
 //!
 //! It stands behind the lines and closings, after a number that names its form, so a version that knows lines only reads them as
-//! ever. Numbers are small, and a small batch must fit into 1 KiB with its key: a line of one route and one class of status takes
-//! four bytes here, and each route its text once a batch. Invariant: a batch without shares has the bytes that it had before there
-//! were any; what is behind the lines and is not of this form is refused.
+//! ever. Numbers are small, and a small batch must fit into 1 KiB with its key. A line of one route and one class of status takes
+//! four bytes here, and a batch holds each route's text once. Invariant: a batch without shares has the bytes that it had before
+//! there were any. What is behind the lines and is not of this form is refused.
 
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +27,7 @@ const FORM: u8 = 2;
 /// Why what stands behind the lines cannot be read.
 const UNREADABLE: &str = "what stands behind its lines is not of form 2, or was cut";
 
-/// For each line: how many shares it has; for each of those the place of its route in the list, a bit for each class of status that
+/// For each line, how many shares it has. For each share, the place of its route in the list, a bit for each class of status that
 /// it counts, and these counts. Where a line has several shares, five numbers of usage follow each.
 #[derive(Serialize, Deserialize)]
 struct Stored {

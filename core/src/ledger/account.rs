@@ -1,6 +1,6 @@
 //! What an account is at one moment, and what can be asked about it without changing it.
 //!
-//! Invariant: the state is a function of the entries and of the till that is laid on them: a replay of all entries, or of a
+//! Invariant: the state is a function of the entries and of the till that is laid over them. A replay of all entries, or of a
 //! snapshot and those after it, gives the same. Money that is available is the balance less what open leases may cost at most.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,13 +1,13 @@
 //! Which batches were booked, so that none is booked twice.
 //!
-//! Kept as ranges of sequence numbers per writer: a writer whose every batch names the account costs one range, however
-//! long it lives. Invariant: a batch is known for as long as a lease that it may name is known, so that one that was
-//! forgotten cannot be booked again: it names a lease that nobody has. When it was begun, by whose clock, how often it was
-//! written and who had it in his hands for how long does not matter.
+//! Kept as ranges of sequence numbers per writer: a writer whose every batch names the account costs one range, however long it
+//! lives. Invariant: a batch is known for as long as a lease that it may name is known. So a forgotten batch cannot be booked
+//! again: it names a lease that nobody has. When it was begun, by whose clock, how often it was written and who had it in his
+//! hands for how long does not matter.
 //!
-//! Why not simply for as long as the journal keeps it: a platform may bear a writer for every hundred calls, and eight days
-//! of those are millions. So what is known longer than it must be, only so that settlements that read it again need not refuse
-//! it, is known for [`REMEMBERED`].
+//! It is not known for as long as the journal keeps it: a platform may bear a writer for every hundred calls, and eight days of
+//! those are millions. Settlements that read a batch again should not have to refuse it. Only for that is a batch known longer
+//! than it must be, for [`REMEMBERED`].
 
 use std::collections::BTreeMap;
 
@@ -87,8 +87,8 @@ impl Applied {
         }
     }
 
-    /// The minute before which it is worth to forget what was begun, once settlements read the journal only from `read_from`
-    /// on, and the journal keeps nothing that is older than it keeps things.
+    /// The minute before which batches are worth forgetting. Settlements read the journal only from `read_from` on, and the
+    /// journal has dropped what is older than it keeps.
     pub(super) fn horizon(&self, read_from: Timestamp, at: Timestamp) -> Option<Window> {
         let before = Window::of(read_from.min(at).plus(-REMEMBERED).max(at.plus(-TIME_TO_LIVE)));
         (before.start().since(self.forgotten.start()) >= FORGOTTEN_EVERY).then_some(before)

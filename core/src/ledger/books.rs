@@ -9,8 +9,8 @@ use super::event::{ClosedGrant, Event};
 use super::usage::{Burn, Charge};
 use crate::money::Micros;
 
-/// One side of a posting. What a book holds is what the provider owes (the customer) or has earned (revenue) when it is
-/// positive, and what it has received or given away when it is negative.
+/// One side of a posting. A positive amount is what the provider owes (the customer) or has earned (revenue). A negative one is
+/// what it has received or given away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Book {

@@ -36,8 +36,8 @@ pub enum BrokenChain {
     Time(u64),
 }
 
-/// Checks the chain of `entries`, the first of which follows an entry with number `after` and hash `link` (0 and the
-/// default at the beginning of a book). Returns the hash of the last.
+/// Checks the chain of `entries`. The first follows an entry with number `after` and hash `link`; at the beginning of a book
+/// these are 0 and the default. Returns the hash of the last.
 ///
 /// # Errors
 /// The first place where it breaks.

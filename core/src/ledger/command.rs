@@ -199,8 +199,8 @@ impl Command {
 pub struct Seen {
     /// The moment up to which it was settled completely: every batch begun before has been handed in.
     pub settled_until: Timestamp,
-    /// The moment up to which that is so unless the store shows a batch later than it does as a rule: whoever would have
-    /// written before and was not heard is gone.
+    /// The moment up to which that is so, unless the store shows a batch later than it does as a rule. A writer that was due
+    /// before and was not heard is gone.
     pub heard_until: Timestamp,
     /// The moment from which on settlements begin to read: what was begun before is not read again.
     pub read_from: Timestamp,

@@ -1,8 +1,8 @@
 //! What a credential with limits has spent of them, and what is left for its next lease.
 //!
-//! A lease of such a credential is its own: it is cut by what the limits have left, and ends with the first of their periods. So what
-//! is used on it belongs to the period in which it was given. Invariant: what was spent in a period, and what the leases given in it may
-//! still use, never exceeds its limit; but for what is used late of a lease that had lapsed, as with a grant.
+//! A lease of such a credential is its own: it is cut by what the limits have left, and ends with the first of their periods. So
+//! what is used on it belongs to the period in which it was given. Invariant: what was spent in a period and what its open leases
+//! may still use never exceeds the limit together. Late use of a lapsed lease is the exception, as with a grant.
 //!
 //! In money a lease holds back what its calls cost at the dearest price that they can still meet. What they cost in the end is counted,
 //! in the order in which it is booked. With one price for all both are the same.

@@ -1,8 +1,7 @@
 //! What a command makes of an account: the entries to append, or why there are none.
 //!
-//! Invariant: money that changes hands is in an entry, what is used is in the till until it is, and a command is carried out
-//! whole or refused. A command that
-//! is repeated under its key answers what it answered before and books nothing.
+//! Invariant: a command is carried out whole or refused. Money that changes hands is in an entry; usage is in the till until it
+//! is sealed into one. A command that is repeated under its key answers what it answered before and books nothing.
 #![deny(clippy::float_arithmetic)]
 
 use super::{

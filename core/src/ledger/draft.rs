@@ -1,8 +1,7 @@
 //! What a command is about to change: the entries that it appends, and the till as it leaves it.
 //!
-//! Invariant: usage is sealed before anything else is booked, so that between two entries the balance of the chain is the
-//! balance that the account was decided on; and the till is written anew with every entry, so that who has seen an older one is
-//! found out by its number alone.
+//! Invariant: usage is sealed before anything else is booked. So between two entries the balance of the chain is the balance on
+//! which the account was decided. The till is written anew with every entry, so its number alone shows who has seen an older one.
 
 use std::borrow::Cow;
 
@@ -18,8 +17,8 @@ use super::{
 };
 use crate::time::Timestamp;
 
-/// What is left out when numbers are given anew by an account whose till was lost: more than it can have given since it last
-/// sealed usage, which is an hour at most, of 290 leases a second.
+/// How many numbers an account leaves out when its till was lost. It is more than it can have given since it last sealed usage:
+/// an hour of 290 leases a second.
 const LEFT_OUT: u64 = 1 << 20;
 
 /// An account while a command is decided on it. A copy tries what may be refused.
@@ -122,8 +121,8 @@ impl<'a> Draft<'a> {
         self.written = Some(0);
     }
 
-    /// Takes entries of a copy for the book's own. Leases of which the copy says nothing may still be out, so no other is given
-    /// before they have ended; and none gets the number of one of them.
+    /// Takes entries of a copy for the book's own. Leases that the copy does not know may still be out. So no other is given
+    /// before they have ended, and none gets the number of one of them.
     pub(super) fn restore(&mut self, copy: &[Entry]) {
         self.change_register();
         self.turn(|account, desk, entries, at| {

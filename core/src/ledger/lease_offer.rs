@@ -1,12 +1,12 @@
 //! How much of what an account has is set aside for one instance, and of what.
 //!
-//! One source pays for a whole call: the first grant in burning order that has something left of every meter it counts,
-//! else the balance. Invariant: what is leased out of a grant never exceeds what it has left; what is leased out of the
-//! balance never costs more than is available, in whatever order it is used.
+//! One source pays for a whole call: the first grant in burning order that has something left of every meter it counts, else the
+//! balance. Invariant: what is leased out of a grant never exceeds what it has left. What is leased out of the balance never
+//! costs more than is available, in whatever order it is used.
 //!
-//! A lease is at most a quarter of what is left, so that other instances find something too, and the leases of a source
-//! that runs dry shrink to one call, to 64 KiB, or to the units that one call may come to: it is used up to the last one after a
-//! few dozen of them. Units that are fewer than a call may come to pay for no such call.
+//! A lease is at most a quarter of what is left, so that other instances find something too. The leases of a source that runs dry
+//! shrink to one call, to 64 KiB, or to the units that one call may come to. So a few dozen of them use it up to the last one.
+//! Units that are fewer than a call may come to pay for no such call.
 #![deny(clippy::float_arithmetic)]
 
 use super::{
@@ -146,8 +146,8 @@ fn within(room: &Room<'_>, wish: Wish<'_>, offer: Offer) -> Offer {
     Offer { allowance, beside, until, is_small: false, ..offer }
 }
 
-/// The rate at which the balance pays for what no grant does: that of a plan where the account has one with a rate of its own, none
-/// where one keeps calls beyond it off the balance.
+/// The rate at which the balance pays for what no grant does. A plan with a rate of its own gives it; there is none where a plan
+/// keeps calls beyond it off the balance.
 fn beyond<'a>(account: &'a Account, wish: Wish<'a>) -> Option<&'a Rate> {
     let plans = account.subscriptions.values().map(|subscription| &subscription.terms);
     let mut rate = wish.rate;
@@ -186,8 +186,8 @@ fn from_grant(first: &Grant, free: &PerMeter<u64>, wish: Wish<'_>, until: Timest
     }
 }
 
-/// Whether the balance pays for no call of anything that was paid from it this month, and nothing that is leased out may
-/// come back to it.
+/// Whether the balance pays for no call of anything that it paid for this month. Nothing that is leased out may come back to it
+/// either.
 pub(super) fn is_dry(account: &Account, at: Timestamp) -> bool {
     let month = Month::of(at);
     let available = account.available();
@@ -295,8 +295,8 @@ impl Budget {
     }
 }
 
-/// As much of `want` as can be leased on `line` for `budget`, the same part of each meter, at least one of each and `units` of
-/// units.
+/// As much of `want` as can be leased on `line` for `budget`. It is the same part of each meter, at least one of each, and at
+/// least `units` units.
 fn affordable(line: &RatingLine, want: &PerMeter<u64>, units: u64, budget: Budget) -> Option<PerMeter<u64>> {
     let whole = want.iter().map(|(_, want)| *want).max().unwrap_or(1);
     let part = |part: u64| {

@@ -68,8 +68,8 @@ pub struct Paid {
 }
 
 impl Paid {
-    /// What its key is remembered with. Told again when its order's time is over, it is the same payment, though it would buy nothing:
-    /// so the offer is not part of it. The hash is stored; a test pins it.
+    /// What its key is remembered with. Told again after its order's time, it is the same payment, though it would buy nothing.
+    /// So the offer is not part of it. The hash is stored; a test pins it.
     pub(super) fn content(&self) -> Hash {
         Hash::of(&("pay", &self.order, &self.reference, self.amount, self.currency))
     }

@@ -1,12 +1,12 @@
 //! Subscriptions over time: begin, renew, wait for money, change, end.
 //!
-//! Invariant: a period's quantities exist only once the period is paid for; whoever ends a period early gets back no more
-//! than the part of it that is left, and no more than what was not used of it, rounded in the provider's favour by less
-//! than a micro-unit.
+//! Invariant: a period's quantities exist only once the period is paid for. A customer who ends a period early gets back no more
+//! than the part of it that is left, and no more than what was not used of it. Rounding favours the provider by less than a
+//! micro-unit.
 //!
 //! Renewals are due at a moment, not at a tick: a call carries out those of its product, so that no call falls between two
-//! periods. Nothing is paid for nothing: a subscription of a suspended account is not renewed, and none that is not known to be
-//! of a product that is still sold. Only a call and a purchase of the product know that, and the settlement, which reads the catalog.
+//! periods. Nobody pays for nothing. A subscription of a suspended account is not renewed, and none whose product may not be sold
+//! any more. Only a call and a purchase of the product know that, and the settlement, which reads the catalog.
 #![deny(clippy::float_arithmetic)]
 
 use std::collections::BTreeMap;
@@ -136,8 +136,8 @@ pub(super) fn change(
     Ok(Event::PlanChanged(change))
 }
 
-/// A plan of the same length goes on in the running period, for the part of it that is left; one of another length
-/// begins a period of its own. `None` where the calendar ends.
+/// A plan of the same length goes on in the running period, for the part of it that is left. One of another length begins a
+/// period of its own. `None` where the calendar ends.
 pub(super) fn changed(
     subscription: &Subscription,
     grants: &BTreeMap<GrantId, Grant>,

@@ -1,13 +1,12 @@
 //! What an account would have paid if another catalog had been in force all along.
 //!
-//! A book is read from its beginning. Beside what was booked, the same purchases, the same periods of subscriptions and the
-//! same usage are priced by the other catalog: what an offer gives decides how much of the usage is left to the rate, in the
-//! order of burning down, and rates apply to the cumulative usage of each billing period.
-//! Invariant: for usage that the other catalog sells at all, the result is what the ledger would have charged for it from
-//! scratch. Nothing is booked.
+//! A book is read from its beginning. Beside what was booked, the other catalog prices the same purchases, the same periods of
+//! subscriptions and the same usage. What an offer gives decides how much usage is left to the rate, in the order of burning
+//! down. Rates apply to the cumulative usage of each billing period. Invariant: for usage that the other catalog sells at all,
+//! the result is what the ledger would have charged for it from scratch. Nothing is booked.
 //!
-//! What a catalog cannot say is left as it was: an offer that it does not have, or that has periods of another length, keeps
-//! its terms. Bytes and units are spread evenly over the calls of a minute where a grant ends among them.
+//! What a catalog cannot say stays as it was. An offer that it does not have, or that has periods of another length, keeps its
+//! terms. Bytes and units are spread evenly over the calls of a minute where a grant ends among them.
 #![deny(clippy::float_arithmetic)]
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,7 +1,7 @@
 //! Usage that is added up until it is sealed: the form in which the chain holds it.
 //!
-//! Invariant: it is a sum. In whatever pieces usage is booked, the entry says the same, and what it does to an account is what
-//! its pieces would have done one by one.
+//! Invariant: it is a sum. In whatever pieces usage is booked, the entry says the same. It does to an account what its pieces
+//! would have done one by one.
 #![deny(clippy::float_arithmetic)]
 
 use serde::{Deserialize, Serialize};

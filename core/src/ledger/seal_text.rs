@@ -1,4 +1,4 @@
-//! How a seal is written down: as it is in stored bytes, and in few words in text formats, because a statement has one an hour.
+//! How a seal is written: whole in stored bytes, and in few words in text formats, because a statement has one an hour.
 //!
 //! Invariant: both forms hold the same, and what is written reads back.
 

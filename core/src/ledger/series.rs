@@ -1,9 +1,9 @@
 //! Usage by time, for people to look at: by product, route and credential, with how calls were answered.
 //!
-//! The hours that go on are in the account's register, which a settlement writes in any case; so a batch counts here exactly once,
-//! as it is booked once, and costs no write of its own. An hour that is over is handed to the store, which adds it to the rows of
-//! its hour and its day. Nobody is charged by this, and it is in no chain. Invariant: what is counted here of a product and an hour
-//! is what was booked of it.
+//! The hours that go on are in the account's register, which a settlement writes in any case. So a batch counts here exactly
+//! once, as it is booked once, and costs no write of its own. An hour that is over is handed to the store, which adds it to the
+//! rows of its hour and its day. Nobody is charged by this, and it is in no chain. Invariant: what is counted here of a product
+//! and an hour is what was booked of it.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,8 @@ use crate::{
 /// How many products, routes and credentials a row tells apart; what comes beyond is in [`Series::rest`].
 pub const MOST_TALLIES: usize = 256;
 
-/// How long after its end an hour is handed to the store: batches of it come for so long as a rule, and each would write its row anew.
+/// How long after its end an hour is handed to the store. Batches of it come for so long as a rule, and each would write its row
+/// anew.
 const OVER_AFTER: Millis = 15 * MINUTE;
 
 /// Names the form of a stored row.

@@ -1,7 +1,7 @@
 //! What a set of batches is worth: which of them are new, what their usage costs, and which leases they complete.
 //!
-//! Invariant: a batch is booked once, whole or not at all, and only on leases of the instance that wrote it; what is charged depends on the cumulative usage only, so it
-//! does not matter how usage was split into batches or in which order they came.
+//! Invariant: a batch is booked once, whole or not at all, and only on leases of the instance that wrote it. The charge depends
+//! on the cumulative usage only. So it does not matter how usage was split into batches or in which order they came.
 //!
 //! Usage on an open lease was set aside for, and is charged in full. Usage on a lease that lapsed was not any more: the
 //! grant or the balance may have been leased to somebody else since. It is charged as far as the balance is free, and

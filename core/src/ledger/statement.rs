@@ -1,9 +1,9 @@
-//! What an account is shown for a period: each entry with the balance after it, what was used, what it cost and by which
-//! tiers, what went beyond what was bought, and what could not be accounted for.
+//! What an account is shown for a period: each entry with the balance after it, what was used, what it cost and by which tiers.
+//! It also shows what went beyond what was bought, and what could not be accounted for.
 //!
-//! Invariant: a statement can be checked without the provider: opening balance, entries and closing balance agree, the
-//! entries are a verified stretch of the book's chain, and the seal is a hash over everything on it. The hash of the
-//! last entry is the link of the next statement, so that a provider cannot replace one without replacing all after it.
+//! Invariant: a statement can be checked without the provider. Opening balance, entries and closing balance agree, and the
+//! entries are a verified stretch of the book's chain. The seal is a hash over everything on it. The hash of the last entry is
+//! the link of the next statement, so that a provider cannot replace one without replacing all after it.
 #![deny(clippy::float_arithmetic)]
 
 use std::collections::BTreeMap;

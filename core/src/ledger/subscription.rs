@@ -1,8 +1,8 @@
 //! A subscription: a plan that is paid for period by period, each period making one grant.
 //!
-//! Decides where periods end. Invariant: period `n` ends `n` times the plan's length after the beginning, counted in the
-//! account's time zone from the beginning and not from the period before, so that a plan begun on the 31st does not
-//! drift to the 28th, and a day of 23 or 25 hours does not move the hour of renewal.
+//! Decides where periods end. Invariant: period `n` ends `n` times the plan's length after the beginning. It is counted in the
+//! account's time zone, from the beginning and not from the period before. So a plan begun on the 31st does not drift to the
+//! 28th, and a day of 23 or 25 hours does not move the hour of renewal.
 
 use std::fmt;
 

@@ -1,8 +1,8 @@
 //! What the passing of time does to an account: leases lapse, grants expire, what got low is noticed.
 //!
-//! Invariant: a lease ends only after its last possible batch was settled, and a grant only after the last of its
-//! leases, so that what ended is known as exactly as it ever will be. Whoever holds a lease says at its end what was used of it,
-//! or that calls are under way on it; a holder who says neither is gone, and its lease ends as soon as that is seen.
+//! Invariant: a lease ends only after its last possible batch was settled, and a grant only after the last of its leases. So what
+//! ended is known as exactly as it ever will be. Whoever holds a lease says at its end what was used of it, or that calls are
+//! under way on it. A holder who says neither is gone, and its lease ends as soon as that is seen.
 
 use super::{
     account::{Account, BookedLease},
@@ -81,10 +81,10 @@ impl BookedLease {
 }
 
 impl Account {
-    /// When the account should be told the time, once all that was due by `looked` was looked at: at the beginning of all time
-    /// where a notice waits for it, `None` where nothing waits. What was due by then waits for something else, a grant for its
-    /// last batch and a subscription for money; it is looked at again after a quarter of the time that it has waited, and after
-    /// ten minutes at the latest.
+    /// When the account should be told the time, once all that was due by `looked` was looked at. It is the beginning of all time
+    /// where a notice waits for it, and `None` where nothing waits. What was due by then waits for something else: a grant for
+    /// its last batch, a subscription for money. The ledger looks at it again after a quarter of the time that it has waited, and
+    /// after ten minutes at the latest.
     pub fn next_due(&self, looked: Timestamp) -> Option<Timestamp> {
         let at = self.moment(looked);
         let limits = self.desk.till.limits.notices();

@@ -25,7 +25,7 @@ use crate::{
     time::{DAY, HOUR, Millis, Timestamp},
 };
 
-/// How long after its end a lease that lapsed is known, so that what was used on it can still be booked: as long as any call
+/// How long after its end a lapsed lease is known, so that what was used on it can still be booked. It is as long as any call
 /// takes. Every other batch has been settled before its lease lapses.
 const LAPSED_KNOWN: Millis = DAY;
 

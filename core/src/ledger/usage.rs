@@ -123,8 +123,8 @@ pub struct Charge {
     pub charged: Micros,
     /// Rated but not charged, because its lease had lapsed and the balance did not cover it. Negative when less is owed.
     pub forgiven: Micros,
-    /// Usage on leases that had lapsed, which is not rated at all because it would have made what is leased out cost
-    /// more than there is.
+    /// Usage on leases that had lapsed. It is not rated at all, because it would have made what is leased out cost more than
+    /// there is.
     pub unrated: Usage,
 }
 

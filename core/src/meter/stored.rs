@@ -1,8 +1,8 @@
 //! How usage is written: in stored bytes, and in text formats.
 //!
-//! Stored usage was three numbers before there were units, and batches, tills, entries and snapshots hold it so. The highest bit of
-//! the calls, which no count comes to, says that two more numbers follow. Invariant: usage without units and without calls
-//! that are not charged has the bytes that it always had, and what was written before is read as it was.
+//! Stored usage was three numbers before there were units, and batches, tills, entries and snapshots hold it so. The highest bit
+//! of the calls, which no count comes to, says that two more numbers follow. Invariant: usage without units and without uncharged
+//! calls has the bytes that it always had. What was written before is read as it was.
 
 use std::fmt;
 

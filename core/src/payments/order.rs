@@ -1,7 +1,7 @@
 //! An order, and a payment for one.
 //!
-//! Invariant: an order keeps the price and the terms that it was made with, whatever the catalog says later; and it sells them only for
-//! money that was paid in time.
+//! Invariant: an order keeps the price and the terms that it was made with, whatever the catalog says later. It sells them only
+//! for money that was paid in time.
 
 use serde::{Deserialize, Serialize};
 

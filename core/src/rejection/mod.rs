@@ -126,8 +126,8 @@ pub const PROBLEMS: &str = "/_farebox/problems/";
 /// After how many seconds a call is worth trying again that could not be decided on.
 const UNDECIDED_FOR: u32 = 1;
 
-/// A problem document (RFC 9457), with our members `code`, `request_id`, and for a program that signs `string_to_sign`
-/// when the signature does not match and `now` when the timestamp is too far off.
+/// A problem document (RFC 9457), with our members `code` and `request_id`. A program that signs finds `string_to_sign` when the
+/// signature does not match, and `now` when the timestamp is too far off.
 #[derive(Debug, Serialize)]
 struct Problem<'a> {
     r#type: String,

@@ -169,7 +169,7 @@ pub fn present<'a>(facts: &Facts<'a>) -> Result<Presented<'a>, Rejection> {
         return if claim.signature.is_empty() { Err(Rejection::SignatureMissing) } else { Ok(Presented::XCa(claim)) };
     }
     let key = bearer.or(api_key).map(|key| Presented::Key(key.into()));
-    // A signature that cannot be ours may be somebody's on the way, and does not stand in the way of an app code or a key.
+    // A signature that cannot be ours may belong to somebody on the way. It does not stand in the way of an app code or a key.
     match (signatures.claim(), app_code.map(Presented::AppCode).or(key)) {
         (Some(claim), None) => Ok(Presented::Rfc9421(claim)),
         (Some(claim), Some(_)) if claim.signatures().is_ok() => Ok(Presented::Rfc9421(claim)),
@@ -202,8 +202,8 @@ pub(crate) fn keyed<M: KeyInit>(key: &[u8]) -> M {
     M::new_from_slice(key).unwrap_or_else(|_| M::new(&Default::default()))
 }
 
-/// A header value as its sender meant it. Clients sign UTF-8 and send its bytes, which some platforms hand over one
-/// character per byte; text that reads as UTF-8 when taken back to bytes was such.
+/// A header value as its sender meant it. Clients sign UTF-8 and send its bytes, which some platforms hand over one character per
+/// byte. Text that reads as UTF-8 when taken back to bytes was such.
 fn as_sent(value: &str) -> Cow<'_, str> {
     if value.is_ascii() {
         return Cow::Borrowed(value);

@@ -1,7 +1,7 @@
 //! The data of an event stream: what stands in its `data` lines, event by event.
 //!
-//! Invariant: whatever else a stream has (comments, names, ids) is passed over, and each event begins a document anew, so that a
-//! broken one spoils no other.
+//! Invariant: each event begins a document anew, so a broken one spoils no other. Whatever else a stream has (comments, names,
+//! ids) is passed over.
 
 use super::scan::Scan;
 

@@ -9,7 +9,7 @@ use farebox_core::{
     time::{MINUTE, Millis, SECOND, Timestamp},
 };
 
-/// How long before its end a long lease that is in use is renewed: two looks of the loop behind the calls, 2 s each, and an answer.
+/// How long before its end a long lease in use is renewed: two looks of the loop behind the calls, 2 s each, and an answer.
 pub(super) const RENEWED_BEFORE: Millis = 6 * SECOND;
 
 /// The spending time a lease should be enough for: then a busy instance asks about once in as long.

@@ -1,8 +1,8 @@
 //! What one call in flight has used of its lease, and what is set aside for it there.
 //!
-//! Invariant: what is set aside is enough for what has gone through and is not booked, so a stream on a lease that limits its
-//! bytes moves none that nobody pays for. A call whose lease is spent or has ended goes over to the lease in use, with its
-//! place as long as that is not booked; so a lease ends in its time, however long its calls last.
+//! Invariant: what is set aside is enough for what has gone through and is not booked. So a stream on a lease that limits its
+//! bytes moves none that nobody pays for. A call whose lease is spent or has ended goes over to the lease in use, with its place
+//! where that is not booked. So a lease ends in its time, however long its calls last.
 
 use farebox_core::{
     id::LeaseId,
@@ -45,8 +45,8 @@ impl Tab {
 }
 
 impl Wallet {
-    /// Begins the tab of a call that was admitted on `lease` for the units of `known`, with what it is likely to need, and at least
-    /// `known`.
+    /// Begins the tab of a call that was admitted on `lease` for the units of `known`. It sets aside what the call is likely to
+    /// need, and at least `known`.
     pub(crate) fn open(&mut self, lease: LeaseId, known: &Usage) -> Tab {
         let mut tab = Tab { lease, booked: Usage::NONE, granted: Usage::NONE, is_metered: false, is_away: false };
         let Some(holding) = self.holding(lease) else { return tab };

@@ -1,7 +1,7 @@
 //! What was counted and not handed to a batch, and whether it should be now.
 //!
-//! Invariant: a crash takes at most what is counted in a batch's time, half of a lease, and what is worth
-//! [`MOST_UNWRITTEN`](crate::fetch::MOST_UNWRITTEN): whichever is least, and what is counted until the next look.
+//! Invariant: a crash takes at most the least of three, and what is counted until the next look. The three are a batch's time,
+//! half of a lease, and what is worth [`MOST_UNWRITTEN`](crate::fetch::MOST_UNWRITTEN).
 
 use farebox_core::meter::{Meter, PerMeter, Usage};
 
@@ -19,8 +19,8 @@ impl Wallet {
         self.worth = worth;
     }
 
-    /// Whether so much was counted since the last batch that a crash should not take it: half of a lease, and not a trifle, or
-    /// what is worth as much money as one should not cost.
+    /// Whether so much was counted since the last batch that a crash should not take it. That is half of a lease, unless it is a
+    /// trifle, or as much money as a crash should not cost.
     pub(crate) fn owes_much(&self) -> bool {
         if !self.has_unsent() {
             return false;

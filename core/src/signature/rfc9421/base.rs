@@ -121,8 +121,8 @@ fn field<'f>(name: &str, form: &Form, facts: &Facts<'f>) -> Result<Cow<'f, str>,
     }
 }
 
-/// A structured field, serialized strictly (section 2.1.1). What is a list and what a dictionary cannot be seen from a value
-/// alone; but where a value reads as both, both are written the same unless a name comes twice.
+/// A structured field, serialized strictly (section 2.1.1). A value alone does not show whether it is a list or a dictionary. But
+/// where it reads as both, both are written the same unless a name comes twice.
 fn structured(name: &str, value: &str) -> Option<String> {
     let dictionary = || dictionary(&[value]).and_then(|dictionary| dictionary.serialize());
     let list = || Parser::new(value).parse::<List>().ok().and_then(|list| list.serialize());

@@ -1,7 +1,7 @@
 //! One component of a signature: what it is called and how its value is taken from the request.
 //!
-//! Invariant: two components that are not the same never have the same identifier, and only parameters that change a value
-//! in a way we know are let through (RFC 9421, section 2).
+//! Invariant: two components that are not the same never have the same identifier (RFC 9421, section 2). Only parameters that
+//! change a value in a way we know are let through.
 
 use sfv::{BareItem, FieldType, Item};
 

@@ -1,7 +1,7 @@
 //! Signing a request: what our own client and the tests send.
 //!
-//! Invariant: what is made here passes every product's demands but those for fields that the request does not have; time
-//! and nonce are signed, and so is the digest of a body.
+//! Invariant: a signature made here meets every product's demands, but those for fields that the request does not have. It covers
+//! time and nonce, and the digest of a body.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use sfv::{BareItem, Dictionary, FieldType, InnerList, Item, ListEntry, StringRef};

@@ -34,8 +34,8 @@ pub struct Demands<'p> {
 ///
 /// # Errors
 ///
-/// The caller's first fault: a time that is missing or too far off, a component that the product demands and the signature leaves
-/// out, or a signature or digest of another request.
+/// The caller's first fault: a time that is missing or too far off, a demanded component that the signature leaves out, or a
+/// signature or digest of another request.
 pub fn verify<'a>(
     signature: &'a Signature,
     facts: &Facts<'_>,

@@ -1,9 +1,9 @@
 //! The string to sign, and the other forms of it that clients make of the same request.
 //!
 //! It has two parts: the head (method, four fixed headers, the signed headers), which ends with a line feed, and the resource
-//! (path and parameters). Invariant: no text can move from one line of the string to another: header names are tokens, header
-//! values hold no line feed, the path starts with a slash. So two requests that differ in what is signed give two strings. What
-//! the scheme itself cannot tell apart, such as `%41` and `A` in a parameter, stays so.
+//! (path and parameters). Invariant: no text can move from one line of the string to another. Header names are tokens, header
+//! values hold no line feed, and the path starts with a slash. So two requests that differ in what is signed give two strings.
+//! What the scheme itself cannot tell apart, such as `%41` and `A` in a parameter, stays so.
 
 use std::borrow::Cow;
 
@@ -152,8 +152,8 @@ impl Canonical<'_, '_> {
         }
     }
 
-    /// Appends the line of a signed header; one that did not come counts as empty, and several of a name are joined as the
-    /// platforms join them (RFC 9110, section 5.3).
+    /// Appends the line of a signed header. One that did not come counts as empty. Several of a name are joined as the platforms
+    /// join them (RFC 9110, section 5.3).
     fn write_header(&self, text: &mut String, name: &str) {
         text.push_str(name);
         let named = self.facts.headers.iter().filter(|(have, _)| have.eq_ignore_ascii_case(name));
@@ -167,8 +167,8 @@ impl Canonical<'_, '_> {
     }
 }
 
-/// The path percent-decoded, which some clients sign; `None` when that is no other text, or when the text could also be
-/// that of another path: with a further slash, percent sign, question mark or control character.
+/// The path percent-decoded, which some clients sign; `None` when that is no other text. Also when the text could be that of
+/// another path: with a further slash, percent sign, question mark or control character.
 fn decoded_path(path: &str) -> Option<String> {
     let decoded = percent_decode_str(path).decode_utf8().ok().filter(|decoded| decoded != path)?;
     let is_ambiguous = decoded.contains(|c: char| matches!(c, '%' | '?' | '#') || c.is_control())

@@ -1,8 +1,8 @@
 //! The parameters in the string to sign: query and form together, sorted, each name once.
 //!
-//! The clients disagree on which value of a name counts and on how an empty one looks; each disagreement that a public
-//! client has is a [`Dialect`]. Invariant: the dialects are a fixed list and the parameters are counted before they are taken
-//! apart, so a request costs work and memory by its length, however it is made.
+//! The clients disagree on which value of a name counts and on how an empty one looks. Each disagreement that a public client has
+//! is a [`Dialect`]. Invariant: the dialects are a fixed list, and the parameters are counted before they are taken apart. So a
+//! request costs work and memory by its length, however it is made.
 
 use std::{borrow::Cow, cmp::Ordering};
 
@@ -104,8 +104,8 @@ pub(super) fn check_text(query: Option<&str>, form: &[u8]) -> Result<(), &'stati
 }
 
 impl<'a> Params<'a> {
-    /// Reads the query and the body of a form. Both are decoded as the URL standard says (`+` is a space, bytes that
-    /// are not UTF-8 become U+FFFD), the query only unless it is to stay raw.
+    /// Reads the query and the body of a form. Both are decoded as the URL standard says: `+` is a space, and bytes that are not
+    /// UTF-8 become U+FFFD. A query that is to stay raw is not.
     pub(super) fn read(query: Option<&'a str>, form: &'a [u8], raw_query: bool) -> Self {
         let form = form_urlencoded::parse(form).map(|(name, value)| Param { name, value, in_form: true });
         let mut params: Vec<_> = form.collect();
@@ -123,8 +123,8 @@ impl<'a> Params<'a> {
         Self(params)
     }
 
-    /// Whether no other parameters are written the same: each name comes once, as all but its first value are left out, and
-    /// neither name nor value holds what separates them. The text then reads back in one way.
+    /// Whether no other parameters are written the same. Each name must come once, as all but its first value are left out.
+    /// Neither name nor value may hold what separates them. The text then reads back in one way.
     ///
     /// # Errors
     ///

@@ -26,8 +26,8 @@ use crate::{
 ///
 /// # Errors
 ///
-/// The caller's first fault: a timestamp that is none or too far off, a missing nonce or digest where the profile demands one, or
-/// a signature or digest of another request.
+/// The caller's first fault: a timestamp that is none or too far off, a demanded nonce or digest that is missing, or a signature
+/// or digest of another request.
 pub fn verify<'a>(
     claim: &Claim<'a>,
     facts: &Facts<'a>,

@@ -1,7 +1,7 @@
 //! Requests of a real client: npm `aliyun-api-gateway` 1.1.6 on Node 20, recorded as they came over the wire.
 //!
-//! Out of reach, because what the client signs is not in what it sends: a query parameter that is an empty array (it
-//! signs the name and sends nothing) or an object (it signs `[object Object]` and sends an empty value).
+//! Two parameters are out of reach, because the client does not send what it signs. Of an empty array it signs the name and sends
+//! nothing; of an object it signs `[object Object]` and sends an empty value.
 
 use std::collections::BTreeMap;
 
