@@ -1,5 +1,5 @@
-// A Worker by hand that exchanges the same header fields as Farebox does and decides nothing: what a gateway in front of the
-// same platform could be at best.
+// A Worker by hand that exchanges the same header fields as Farebox does and decides nothing. No gateway on the same platform
+// could do better.
 
 // The caller's credentials, and what concerns one connection only.
 const STAYS = /^(x-ca-|farebox|signature|connection$|keep-alive$|proxy-|te$|trailer$|transfer-encoding$|upgrade$|http2-settings$|host$)/;

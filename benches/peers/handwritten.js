@@ -1,6 +1,6 @@
-// A gateway as one would write it by hand in an hour: it checks the same signature with WebCrypto, forwards, and writes
-// one key per call. It knows one caller, has no routes, and never says no to a repeated nonce. Where it has `CREDITS` it takes each call
-// off a counter there, as one would who has no other store.
+// A gateway as somebody would write it by hand in an hour. It checks the same signature with WebCrypto, forwards, and writes one
+// key per call. It knows one caller, has no routes, and never says no to a repeated nonce. Where it has `CREDITS` it takes each
+// call off a counter there, as one would who has no other store.
 const encoder = new TextEncoder();
 let key;
 

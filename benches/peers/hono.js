@@ -1,5 +1,5 @@
-// A gateway by hand on Hono, as its documentation would have one: a middleware that checks the same signature with WebCrypto, a proxy,
-// and one key per call.
+// A gateway by hand on Hono, as its documentation would have one. A middleware checks the same signature with WebCrypto, a proxy
+// forwards, and each call writes one key.
 import { Hono } from "hono";
 import { proxy } from "hono/proxy";
 

@@ -1,6 +1,6 @@
 //! Who oversells: 100 calls are paid for, 2,000 come at once over four instances, and one of these is killed in the middle.
 //!
-//! What reaches the upstream is counted there, by the origin, which takes its time: whoever counts a call only once it was answered lets
+//! The origin counts what reaches it, and takes its time to answer. So a gateway that counts a call only once it is answered lets
 //! all of them through. Invariant: every contender gets the same calls, and none is told that it is being counted.
 
 use std::{

@@ -1,5 +1,5 @@
-//! Farebox as a peer: both Workers in one workerd, its key-value namespaces served by the rig, one account that can pay
-//! for everything, and requests that are signed one by one.
+//! Farebox as a peer: both Workers in one workerd, with key-value namespaces that the rig serves. One account can pay for
+//! everything, and requests are signed one by one.
 
 use std::{cell::Cell, net::SocketAddr, path::Path, rc::Rc};
 

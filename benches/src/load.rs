@@ -1,7 +1,7 @@
 //! The load: calls over kept-alive connections, as fast as they go or at a given rate.
 //!
-//! Invariant: a sample is all good or an error. An answer that is not 200, or not of the length expected, ends the run:
-//! a peer that is fast because it refuses has no row in the table.
+//! Invariant: a sample is all good or an error. An answer that is not 200, or not of the expected length, ends the run. So a peer
+//! that is fast because it refuses has no row in the table.
 
 use std::{
     cell::{Cell, RefCell},

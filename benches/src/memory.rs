@@ -25,8 +25,8 @@ const EVERY: Duration = Duration::from_millis(10);
 const DOWN: Call = Call { method: "GET", target: "/bench/large?bytes=1073741824", headers: &[("host", "localhost")] };
 const UP: Call = Call { method: "PUT", target: "/bench/large", headers: &[("host", "localhost")] };
 
-/// Streams a large body through the pass-through `bare` and through `farebox`, whose row in the tables is `peer`, in both
-/// directions, and prints how far their memory rose.
+/// Streams a large body in both directions through the pass-through `bare` and through `farebox`, and prints how far their memory
+/// rose. `peer` names Farebox's row in the tables.
 pub(crate) async fn measure(bare: &Peer, peer: &Peer, farebox: &Farebox) -> Result<()> {
     let mut rows = Vec::new();
     for (peer, signed) in [(bare, false), (peer, true)] {

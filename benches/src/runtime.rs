@@ -78,8 +78,8 @@ impl Runtime {
         Self::start(command, None, state, listening)
     }
 
-    /// Runs `script`, which runs a peer on Miniflare, on Node. It gets `order` on its standard input, with a directory to
-    /// store things in as `state`, says where it serves, and ends when the input does.
+    /// Runs `script`, which runs a peer on Miniflare, on Node. It gets `order` on its standard input, with a directory to store
+    /// things in as `state`. It says where it serves, and ends when the input does.
     pub(crate) fn node(binary: &Path, script: &Path, mut order: Value) -> Result<Self> {
         let state = TempDir::new()?;
         order["state"] = json!(state.path());
@@ -167,8 +167,8 @@ impl Runtime {
         Ok(Self { child, ends_with_its_input, is_tree: false, beside: Vec::new(), state, address })
     }
 
-    /// Processor time that all its threads have used so far, as the scheduler accounts it (`/proc/…/schedstat`, which
-    /// counts what utime + stime count, in nanoseconds instead of ticks).
+    /// Processor time that all its threads have used so far, as the scheduler accounts it. `/proc/…/schedstat` counts what utime
+    /// + stime count, in nanoseconds instead of ticks.
     pub(crate) fn processor_time(&self) -> Result<Duration> {
         if self.is_tree {
             let mut table = Vec::new();

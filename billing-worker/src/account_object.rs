@@ -1,10 +1,11 @@
 //! The Durable Object of one account, of one document, or of the index of what is due.
 //!
-//! Why one object per account makes its book exact: Cloudflare runs at most one instance of an object, a JavaScript
-//! turn is not interrupted, and the object's SQLite answers within the turn. Between loading the book and appending to
-//! it there is no await that yields, so no other command can come between. The object answers only after the platform
-//! has made the write durable: its output gate holds the response until then. The same makes a document, and a record of the
-//! directory, exact that several change at once; a document's object also puts it into Workers KV, and an alarm does so again for a request that was ended before.
+//! Why one object per account makes its book exact: Cloudflare runs at most one instance of an object, a JavaScript turn is not
+//! interrupted, and the object's SQLite answers within the turn. Between loading the book and appending to it there is no await
+//! that yields, so no other command can come between. The object answers only after the platform has made the write durable: its
+//! output gate holds the response until then. In the same way a document, or a record of the directory, stays exact when several
+//! change it at once. A document's object also puts it into Workers KV. An alarm does so again for a request that was ended
+//! before.
 #![allow(unsafe_code, missing_docs)] // what `#[durable_object]` expands to
 
 use farebox_books::Accounts;

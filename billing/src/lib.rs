@@ -31,8 +31,8 @@ pub enum Trigger {
     Request,
 }
 
-/// Settles everything that can be seen, and sends what the provider's endpoints do not have yet: first of the accounts that
-/// had usage, or of which something was due.
+/// Settles everything that the journal shows, and sends what the provider's endpoints do not have yet. Accounts that had usage,
+/// or of which something was due, come first.
 ///
 /// # Errors
 /// As [`settlement::run`].

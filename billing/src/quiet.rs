@@ -1,9 +1,9 @@
 //! Whether a run has anything to do. A gateway that nobody uses asks three questions a minute, and lists nothing.
 //!
-//! What is journaled and not booked was used on a lease. A lease that is out is due within minutes, and its account's object announces
-//! that to the index before anybody hears of the lease. So an index in which nothing is due soon says that nothing waits. Invariant:
-//! what the index does not know waits for the next run in full, two hours at most: an announcement was lost, or a batch was shown
-//! only after its lease had lapsed.
+//! What is journaled and not booked was used on a lease. A lease that is out is due within minutes, and its account's object
+//! announces that to the index before anybody hears of the lease. So an index in which nothing is due soon says that nothing
+//! waits. Invariant: what the index does not know waits for the next run in full, two hours at most. That happens when an
+//! announcement was lost, or when a batch was shown only after its lease had lapsed.
 
 use farebox_core::{
     ledger::{HEARD_WITHIN_OF_LONG, LONGEST_LEASE},
@@ -13,7 +13,7 @@ use farebox_ports::{Documents, DueIndex, Fault, Host, UsageJournal, log::tell};
 
 use crate::{settlement, webhooks};
 
-/// How far ahead something is due where a lease may be out: 5 min of the longest lease, 45 s until its holder is heard of, and 10
+/// How far ahead something is due where a lease may be out: 5 min of the longest lease + 45 s until its holder is heard of + 10
 /// min until a wait for a last batch is looked at again.
 const LOOKS_AHEAD: Millis = 16 * MINUTE;
 const _: () = assert!(LOOKS_AHEAD > LONGEST_LEASE + HEARD_WITHIN_OF_LONG + 10 * MINUTE);

@@ -1,5 +1,5 @@
-//! What every store of entries, every ledger, every shared rate limit and every directory must do, as one suite that each platform runs over its
-//! own.
+//! What every store of entries, every ledger, every shared rate limit and every directory must do. It is one suite, which each
+//! platform runs over its own.
 //!
 //! A store that passes keeps the books of [`super::execute`] exact. A ledger that passes bears a crowd, whatever it does so that
 //! its writers do not race. A rate limit that passes gives no call twice. The checks need nothing but the ports, and an empty
@@ -50,9 +50,9 @@ pub async fn check<S: EntryStore>(mut stores: impl FnMut() -> S, account: &Accou
     statements::check(&one, account).await;
 }
 
-/// The most rows that a command may read, however long the book is: the snapshot, the till, the two rows of the register, the last
-/// entry for the next number, and what a write reads of itself. That is five rows on workerd for each of two entries, the first of
-/// which seals usage, and two for the till and for each row of the register: 20 in all.
+/// The most rows that a command may read, however long the book is. They are the snapshot, the till, the two rows of the
+/// register, the last entry for the next number, and what a write reads of itself. That is five rows on workerd for each of two
+/// entries, the first of which seals usage. Two more are for the till and for each row of the register: 20 in all.
 const ROWS_OF_A_COMMAND: u64 = 20;
 
 /// Carries out commands on the long book that [`check`] leaves, by an instance that knows nothing and by one that knows the book.
@@ -109,8 +109,8 @@ pub async fn check_crowd<L: Ledger, S: EntryStore>(instances: &[L], store: &S, a
 const CROWD_CALLS: u64 = 3_000;
 const CROWD_WANT: u64 = 8;
 
-/// Lets `instances` of a ledger ask for leases of one account all at once until nothing is left. None of them may give up: each gets
-/// a lease, or is told that all is leased out; and what was leased is what was bought. `account` must not be known yet.
+/// Lets `instances` of a ledger ask for leases of one account all at once until nothing is left. None of them may give up: each
+/// gets a lease, or is told that all is leased out. What was leased is what was bought. `account` must not be known yet.
 ///
 /// # Panics
 /// When the ledger does not keep a rule.
@@ -168,8 +168,8 @@ pub async fn check_crowd_of_leases<L: Ledger>(instances: &[L], account: &Account
 const SHARE: u32 = 7;
 const BUCKET: u32 = 60;
 
-/// Lets `instances` take calls off one bucket all at once, until each is told to wait: what was taken is what the bucket held, and
-/// what has come back meanwhile. Nobody may have asked for the bucket before.
+/// Lets `instances` take calls off one bucket all at once, until each is told to wait. What was taken is what the bucket held,
+/// and what has come back meanwhile. Nobody may have asked for the bucket before.
 ///
 /// # Panics
 /// When the rate limits do not keep a rule.

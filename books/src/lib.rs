@@ -1,9 +1,9 @@
 //! The ledger's port, and how a command gets through it: load, decide, write.
 //!
-//! Invariant: what a command changes is written only beside what it was decided on: an entry right after the last one, a till in
-//! place of the one before. Whoever loses that race decides anew on what the winner left, and nobody is answered before it is
-//! written. On a platform where one object owns an account and its store answers at once, nothing comes between loading and
-//! writing, and no race is ever lost.
+//! Invariant: what a command changes is written only beside what it was decided on. An entry goes right after the last one, and a
+//! till in place of the one before. Whoever loses that race decides anew on what the winner left, and nobody is answered before
+//! it is written. Where one object owns an account and its store answers at once, nothing comes between loading and writing, and
+//! no race is ever lost.
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -134,8 +134,8 @@ pub async fn announce(ports: &(impl DueIndex + Host), accounts: &Accounts) {
     }
 }
 
-/// Carries out a `Command::Lease` for one call whose nonce must not have been taken, over all instances. A call whose lease
-/// could not be appended after its nonce was taken must come again with another, and one that is carried out never twice.
+/// Carries out a `Command::Lease` for one call whose nonce must not have been taken, over all instances. A call whose lease could
+/// not be appended after its nonce was taken must come again with another nonce. A call that is carried out never is twice.
 ///
 /// # Errors
 /// As [`execute`].
@@ -167,9 +167,9 @@ async fn carry_out<S: EntryStore>(
     Err(Fault::Unavailable { port: PORT, detail: format!("{ATTEMPTS} other commands came first") })
 }
 
-/// Carries out those of `asked` that have no answer yet, in their order and in one write, if nobody else writes meanwhile;
-/// else they have none afterwards. Of very many it leaves the last. A nonce is taken once the account has agreed: nothing is
-/// kept of calls that nobody pays for.
+/// Carries out those of `asked` that have no answer yet, in their order and in one write. If somebody else writes meanwhile, they
+/// have none afterwards. Of very many it leaves the last. A nonce is taken once the account has agreed: nothing is kept of calls
+/// that nobody pays for.
 ///
 /// # Errors
 /// The store failed. It is not known which of them were carried out.
@@ -328,8 +328,8 @@ pub async fn ask<S: EntryStore, T>(
 
 /// The number of the last entry that was booked before `time`; 0 where there is none.
 ///
-/// Entries are booked in the order of their times, so it is found by halving the book: one entry is read each time that the
-/// book has doubled. An index by time would tempt a planner to sort the whole book for a command.
+/// Entries are booked in the order of their times, so halving the book finds it. A book of twice the length costs one more read.
+/// An index by time would tempt a planner to sort the whole book for a command.
 ///
 /// # Errors
 /// The store failed, or holds a broken book.

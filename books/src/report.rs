@@ -1,8 +1,8 @@
 //! The answers to the questions of [`farebox_ports::reports`], from any store of entries.
 //!
-//! Invariant: balance, grants and leases are what a command would be decided on now; usage and entries are read from the
-//! book itself, so they do not change when the account's state is forgotten. Who reads a statement or copies a book is shown all
-//! usage that was booked: what is not sealed yet is sealed first.
+//! Invariant: balance, grants and leases are what a command would be decided on now. Usage and entries are read from the book
+//! itself, so they do not change when the account's state is forgotten. Who reads a statement or copies a book is shown all usage
+//! that was booked: what is not sealed yet is sealed first.
 
 use farebox_core::{
     catalog::Catalog,

@@ -1,8 +1,8 @@
 //! Usage by time, as it is kept beside the book: one row for each hour and one for each day.
 //!
-//! Decides what a row is called, what is added to it, and when rows that are too old are removed. Invariant: what is added to a row is
-//! written in one step with the register that it was taken out of, so it is added once, whoever settles at the same time. An
-//! account has at most [`Step::kept`] rows of each kind that are shown, and those of one day more.
+//! Decides what a row is called, what is added to it, and when rows that are too old are removed. Invariant: what is added to a
+//! row is written in one step with the register that it was taken out of. So it is added once, whoever settles at the same time.
+//! An account has at most [`Step::kept`] rows of each kind that are shown, and those of one day more.
 
 use std::{collections::BTreeMap, ops::RangeInclusive};
 

@@ -74,8 +74,8 @@ pub trait EntryStore {
     /// same. A store may leave out what is too large for it.
     async fn save_month_end(&self, account: &AccountId, seq: u64, snapshot: &[u8]) -> Result<(), Fault>;
 
-    /// All that an instance begins with that knows nothing of an account: the snapshot, where there is one of this format, and
-    /// what came after it.
+    /// What an instance that knows nothing of an account begins with: the snapshot, where there is one of this format, and what
+    /// came after it.
     async fn opening(&self, account: &AccountId) -> Result<(Account, News), Fault> {
         let snapshot = self.snapshot(account).await?;
         let known = snapshot.and_then(|bytes| Account::from_snapshot(&bytes)).unwrap_or_default();
@@ -94,8 +94,8 @@ pub trait EntryStore {
     /// long the book is.
     async fn entries(&self, account: &AccountId, after: u64, limit: usize) -> Result<Vec<Entry>, Fault>;
 
-    /// Writes a change, if nobody else has written since what it was decided on. Whoever writes entries writes the till too, where
-    /// there is one: so of two changes that were decided on the same, the second finds another till.
+    /// Writes a change, if nobody else has written since what it was decided on. Whoever writes entries writes the till too,
+    /// where there is one. So of two changes that were decided on the same till, the second finds another.
     async fn write(&self, account: &AccountId, change: Change<'_>) -> Result<(), WriteError>;
 
     /// The rows of usage by time with these numbers, in any order.

@@ -184,7 +184,7 @@ fn sample(path: &str) -> anyhow::Result<String> {
     Ok(Url::parse(&format!("https://caller.example{slash}{out}"))?.path().to_owned())
 }
 
-/// Every address that an operation may have by its document: those of the best scheme among its own servers, or else its
+/// Every address that an operation may have by its document. They are those of the best scheme among its own servers, or else its
 /// path's, or else the document's.
 fn addresses(root: &Value, item: &Value, operation: &Value) -> Vec<String> {
     let has = |value: &&Value| value["servers"].as_array().is_some_and(|servers| !servers.is_empty());

@@ -1,7 +1,7 @@
 //! The text of a catalog to begin with: a commented example, or the products of an API.
 //!
-//! Invariant: what is written can be published as it is, whatever the API's document said; and what can be sold besides is
-//! shown as comments that hold as they stand.
+//! Invariant: what is written can be published as it is, whatever the API's document said. What can be sold besides is shown as
+//! comments that hold as they stand.
 
 use std::fmt::Write;
 

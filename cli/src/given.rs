@@ -1,7 +1,7 @@
 //! What people give on the command line: addresses, times, lengths of time and amounts of money.
 //!
-//! Invariant: what cannot be read is refused with how to write it. A time without a zone is in UTC, as all times of the
-//! gateway are, and a day or a month stands for its first moment.
+//! Invariant: what cannot be read is refused with how to write it. A time without a zone is in UTC, as all times of the gateway
+//! are. A day or a month stands for its first moment.
 
 use anyhow::{Context, bail, ensure};
 use farebox_core::{

@@ -1,5 +1,5 @@
-//! What other programs can use of the command line: requests, signed as a caller signs them, the HTTP client that sends them, and
-//! the catalog that is made of an OpenAPI document.
+//! What other programs can use of the command line: requests, signed as a caller signs them, and the HTTP client that sends them.
+//! Also the catalog that is made of an OpenAPI document.
 
 pub mod draft;
 pub mod http;

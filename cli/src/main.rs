@@ -1,9 +1,9 @@
 //! `farebox`: the operator's and caller's command line.
 //!
-//! A command either does what it says and exits with 0, or prints one line on standard error and exits with a code that
-//! says what kind of failure it is. What a command answers goes to standard output, as a table for people or, with
-//! `--json`, as JSON for scripts. Secrets and tokens come from the environment, a file or a prompt, never from an argument,
-//! where other users could see them.
+//! A command either does what it says and exits with 0, or prints one line on standard error. Then its exit code says what kind
+//! of failure it is. What a command answers goes to standard output, as a table for people or, with `--json`, as JSON for
+//! scripts. Secrets and tokens come from the environment, a file or a prompt, never from an argument, where other users could see
+//! them.
 
 mod admin;
 mod commands;

@@ -1,9 +1,9 @@
 //! The edge function on Workers: what `handler.js` calls.
 //!
-//! JavaScript holds the streams and forwards with the platform's own means; it decides nothing. A call on the plain way makes
-//! two crossings: [`admit_written`] reads the request's facts where JavaScript has written them, and [`finish`] books what went
-//! through. Each leaves a message where JavaScript reads it (`wire.rs`). What is unusual (a body, a head that is long, something
-//! that must be fetched) crosses by the general way of wasm-bindgen, and is answered by the same messages.
+//! JavaScript holds the streams and forwards with the platform's own means; it decides nothing. A call on the plain way makes two
+//! crossings: [`admit_written`] reads the request's facts where JavaScript has written them, and [`finish`] books what went
+//! through. Each leaves a message where JavaScript reads it (`wire.rs`). What is unusual crosses by the general way of
+//! wasm-bindgen, and is answered by the same messages: a body, a long head, something that must be fetched.
 #![allow(unsafe_code)] // what `#[wasm_bindgen]` expands to
 
 mod wire;
@@ -35,8 +35,8 @@ const FLUSH_SECONDS: i64 = 20;
 /// How often an instance that is called writes its counters where the deployment does not say.
 const METRICS_SECONDS: i64 = 60;
 
-/// How long an upstream may take to begin its answer, where its product has no `timeout`, before its caller is taken for gone: as
-/// long as Cloudflare's own front waits for one (its error 524).
+/// How long an upstream may take to begin its answer before its caller is taken for gone, where its product has no `timeout`.
+/// Cloudflare's own front waits as long for one (its error 524).
 const ANSWERS_WITHIN: Millis = 120 * SECOND;
 
 /// How many bytes of a request's facts are read where JavaScript writes them. A longer head comes by the general way.

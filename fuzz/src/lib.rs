@@ -1,8 +1,8 @@
 //! How the fuzz targets make their inputs: what is right, changed in a few places.
 //!
-//! Random bytes never get past the first check of a reader. A document that is right but for a few bytes gets far, also where no coverage
-//! guides the fuzzer, as in the tests on stable Rust. Invariant: an input depends on what the fuzzer gives and on nothing else, so each can be
-//! had again by its seed.
+//! Random bytes never get past the first check of a reader. A document that is right but for a few bytes gets far. That holds
+//! also where no coverage guides the fuzzer, as in the tests on stable Rust. Invariant: an input depends on what the fuzzer gives
+//! and on nothing else, so each can be had again by its seed.
 
 use std::ops::Bound;
 

@@ -35,8 +35,8 @@ impl Clock {
         self.movable
     }
 
-    /// Notices that it was moved, where it can be. Who comes while another reads how far it was moved reads that too: by the time of
-    /// before, it would ask for a lease that is over when it comes.
+    /// Notices that it was moved, where it can be. A call that comes while another reads how far the clock was moved reads that
+    /// too. By the time of before, it would ask for a lease that is over when it comes.
     ///
     /// # Errors
     /// [`Fault`] when the store does not answer.

@@ -1,7 +1,7 @@
 //! What an instance counts for the operator, and the form in which it is kept.
 //!
-//! Instances share no memory and are not asked one by one, so each writes its counters, as they stand since it began, under a
-//! key of its own. A scrape reads them all; each is a series of its own (`instance`), so that one that ends takes nothing
+//! Instances share no memory, and nobody can ask them one by one. So each writes its counters, as they stand since it began,
+//! under a key of its own. A scrape reads them all; each is a series of its own (`instance`), so that one that ends takes nothing
 //! from the others. Where a platform ends instances soon, those that ended are one series together ([`ended`]).
 
 pub mod ended;

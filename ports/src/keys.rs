@@ -1,6 +1,6 @@
 //! The keys of what is stored, in one place: what each holds, in which form, and for how long.
 //!
-//! Invariant: no key is the beginning of another kind's keys. Forms are JSON but for usage, whose number is in its key; a form of
+//! Invariant: no key is the beginning of another kind's keys. Forms are JSON but for usage, whose number is in its key. A form of
 //! JSON grows by members that may be missing, and what cannot grow so gets a key with another number. Keys that core itself makes
 //! are in the table by the names that core gives them.
 

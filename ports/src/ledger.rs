@@ -18,8 +18,8 @@ pub trait Ledger {
         command: &Command,
     ) -> Result<Result<Answer, Refusal>, Fault>;
 
-    /// Carries out a `Command::Lease` for one call, or a settlement of nothing where a lease pays for it already, and takes its
-    /// nonce over all instances, once the account has agreed. A nonce that was taken before is refused with
+    /// Carries out a `Command::Lease` for one call, or a settlement of nothing where a lease pays for it already. It takes the
+    /// call's nonce over all instances, once the account agrees. A nonce that was taken before is refused with
     /// [`Refusal::NonceUsed`].
     async fn admit(
         &self,

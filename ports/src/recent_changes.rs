@@ -1,9 +1,9 @@
 //! What changed lately of credentials and accounts: one document, to which the admin API adds and which instances read every few
 //! seconds.
 //!
-//! Where instances last, they rely on a credential for half an hour, and on a lease for minutes. Invariants: the
-//! document names a change for longer than anybody relies on what was before it; and it does not grow with the number of changes.
-//! Who changes something adds it here first: a request that ends in between costs some reads, and lets nobody call.
+//! Where instances last, they rely on a credential for half an hour, and on a lease for minutes. Invariants: the document names a
+//! change for longer than anybody relies on what was before it. It does not grow with the number of changes. Who changes
+//! something adds it here first: a request that ends in between costs some reads, and lets nobody call.
 
 use std::collections::BTreeMap;
 

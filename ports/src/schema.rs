@@ -1,7 +1,7 @@
 //! How the values of the core look in JSON, for the API's description.
 //!
-//! The core knows nothing of schemas; each of its values that the API shows has a stand-in here, named in the type that
-//! holds it (`#[schemars(with = "…")]`). Stand-ins are never made.
+//! The core knows nothing of schemas. Each of its values that the API shows has a stand-in here, named in the type that holds it
+//! (`#[schemars(with = "…")]`). Stand-ins are never made.
 
 use farebox_core::meter::Meter;
 use schemars::json_schema;

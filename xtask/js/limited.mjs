@@ -1,7 +1,7 @@
 // Refuses what Cloudflare refuses and Miniflare does not: the operations of one event beyond so many.
 //
-// Invariant: whatever a Worker asks of its KV namespaces and Durable Objects counts, by the event that it handles, and the one after
-// the last throws as it does on Cloudflare. What asks nothing of them, such as naming an object, does not count.
+// Invariant: whatever a Worker asks of its KV namespaces and Durable Objects counts, by the event that it handles. The operation
+// after the last throws, as it does on Cloudflare. What asks nothing of them, such as naming an object, does not count.
 
 /** What goes over the network, of a KV namespace and of the stub of an object. */
 const OPERATIONS = new Set(["get", "getWithMetadata", "put", "delete", "list", "fetch"]);

@@ -124,8 +124,8 @@ fn build_peers(peers: &Path, log: &Log) -> Result<()> {
     bundle(&peers.join("hono.js"), &build.join("hono.js"), log)
 }
 
-/// Builds the component that passes on and, where Spin is not installed, the host, optimised as the rig is: a slower one would
-/// hide what the others cost.
+/// Builds the component that passes on and, where Spin is not installed, the host. Both are optimised as the rig is: a slower one
+/// would hide what the others cost.
 fn build_for_spin(log: &Log) -> Result<()> {
     let component = ["--target", setup::SPIN_TARGET, "--package", "farebox-passthrough-spin"];
     log.run(cargo().args(["build", "--release"]).args(component))?;

@@ -1,9 +1,9 @@
-//! What Debian brings: the database servers that the scenarios on Spin start, the programs that the pages of a deployment use, a browser,
-//! and the gateways that the bench measures beside ours.
+//! What Debian brings: the database servers that the scenarios on Spin start, and the programs that the pages of a deployment
+//! use. Also a browser, and the gateways that the bench measures beside ours.
 //!
-//! The one thing that is installed outside the checkout, and only where that is ours to do: as root on a machine with
-//! Debian's packages, as in CI. Anybody else is told what is missing. Invariants: no server is left running by being installed;
-//! packages are installed one job after the other, because they share a lock.
+//! It is the one thing that is installed outside the checkout. That happens only where it is ours to do: as root on a machine
+//! with Debian's packages, as in CI. Anybody else is told what is missing. Invariants: no server is left running by being
+//! installed; packages are installed one job after the other, because they share a lock.
 
 use std::{
     env, fs,

@@ -1,6 +1,6 @@
 //! `cargo xtask fuzz`: raw requests by chance against a runtime, as many as one has time for.
 //!
-//! What is sent and what must hold is in `tests/src/fuzz`; this builds what is attacked, as it is deployed, and runs the scenario
+//! `tests/src/fuzz` says what is sent and what must hold. This builds what is attacked, as it is deployed, and runs the scenario
 //! of the end-to-end tests with other numbers.
 
 use anyhow::{Context, Result, bail};

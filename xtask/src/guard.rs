@@ -1,8 +1,8 @@
 //! `cargo xtask guard`: runs a program until standard input ends.
 //!
-//! For a program that would outlive whoever started it: the guard's standard input is a pipe that closes when the other end
-//! is gone, however it died. Invariant: when the guard has ended, so has the program, and on Linux all that it started: `spin up` that is
-//! killed leaves a process that goes on serving. The guard adopts what is left behind, and ends it.
+//! It is for a program that would outlive whoever started it. The guard's standard input is a pipe that closes when the other end
+//! is gone, however it died. Invariant: when the guard has ended, so has the program, and on Linux all that it started: `spin up`
+//! that is killed leaves a process that goes on serving. The guard adopts what is left behind, and ends it.
 
 use std::{
     os::unix::process::ExitStatusExt,

@@ -1,9 +1,8 @@
 //! Having the tools: on a machine with rustup, Node and npm, installs what else is needed and is not there yet.
 //!
-//! What is missing is installed side by side: most of it waits for a registry while the rest compiles.
-//! Invariants: nothing is written outside the checkout and cargo's own home, but for Debian's packages (see `debian`);
-//! what is there already costs no more than a look; the versions come from the lock files, so that two machines with one
-//! checkout have the same tools.
+//! What is missing is installed side by side: most of it waits for a registry while the rest compiles. Invariants: nothing is
+//! written outside the checkout and cargo's own home, but for Debian's packages (see `debian`). What is there already costs no
+//! more than a look. The versions come from the lock files, so two machines with one checkout have the same tools.
 
 use std::{
     fs,

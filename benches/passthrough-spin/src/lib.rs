@@ -1,8 +1,8 @@
 //! Two things to measure Farebox against: a pass-through as bare as a component can be, and the same with other header fields.
 //!
-//! The bare one hands the caller's fields on as they came, and the upstream's response to the host unread, so that no body is
-//! copied through the component. The other exchanges the fields that every gateway must: credentials stay behind, the
-//! gateway's own go along, and the answer gets some. It checks, counts and stores nothing, so it shows what is left to win.
+//! The bare one hands the caller's fields on as they came. It gives the upstream's response to the host unread, so no body is
+//! copied through the component. The other exchanges the fields that every gateway must: credentials stay behind, the gateway's
+//! own go along, and the answer gets some. It checks, counts and stores nothing, so it shows what is left to win.
 
 #![cfg(target_os = "wasi")]
 

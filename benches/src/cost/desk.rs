@@ -1,7 +1,7 @@
 //! The platform as Workers are: the ports in memory, with a count of what Cloudflare would count, by who asked for it.
 //!
-//! Invariant: what a port of `platform/cloudflare` asks of Cloudflare is counted here as that, also where memory does with less: a
-//! change of a document is a request to its object, which writes rows, sets an alarm and puts the document into KV twice.
+//! Invariant: what a port of `platform/cloudflare` asks of Cloudflare is counted here as that, also where memory does with less.
+//! A change of a document is a request to its object, which writes rows, sets an alarm and puts the document into KV twice.
 
 use std::{
     cell::{Cell, RefCell},

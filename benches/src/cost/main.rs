@@ -1,5 +1,5 @@
-//! What a million calls cost on Workers, at list prices: the real gateway, settlement and webhooks over ports that count,
-//! on a simulated clock, with the cron each minute.
+//! What a million calls cost on Workers, at list prices. The real gateway, settlement and webhooks run over ports that count, on
+//! a simulated clock, with the cron each minute.
 //!
 //! Operations are counted and not timed, so that two runs print the same.
 

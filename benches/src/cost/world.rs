@@ -1,5 +1,5 @@
-//! A deployment at work: instances of the real gateway, callers who come evenly, and the cron each minute, on a clock that is
-//! moved by hand.
+//! A deployment at work, on a clock that is moved by hand: instances of the real gateway, callers who come evenly, and the cron
+//! each minute.
 
 use std::{
     future::Future,

@@ -1,8 +1,8 @@
 //! Where the next settlement begins: the document that runs leave each other.
 //!
-//! Invariant: a batch stands in it as answered for once every account that it names has answered, or has its part set aside in
-//! the store. The minute up to which all was settled passes no other batch. Of two runs at once, each adds what it did to what
-//! the other left, so that one that comes late costs work and never money.
+//! Invariant: a batch counts as answered for once every account that it names has answered, or has its part set aside in the
+//! store. The minute up to which all was settled passes no other batch. Of two runs at once, each adds what it did to what the
+//! other left. So a late run costs work and never money.
 
 use std::collections::BTreeSet;
 

@@ -20,8 +20,7 @@ use super::{
     run::{Run, size},
 };
 
-/// How many batches an account is handed at once, and how many lines: what they make is one entry, and on Workers a row of
-/// at most 2 MB.
+/// How many batches an account is handed at once, and how many lines. They make one entry, and on Workers a row of at most 2 MB.
 const HANDED_AT_ONCE: usize = 500;
 const LINES_AT_ONCE: usize = 4_000;
 

@@ -1,9 +1,9 @@
 //! The settlement run: from the usage journal into the ledger of each account.
 //!
-//! Invariant: whatever is interrupted, repeated or done twice at once, each batch is booked once, because the ledger
-//! remembers what it booked. The checkpoint only saves work: it says up to which window everything was handed in that the
-//! store may show late ([`UsageJournal::shown_within`]), and which batches of younger windows were, so that none is read twice.
-//! A run ends before the platform ends it ([`Host::operations`]): what it could not do is taken up by the next one.
+//! Invariant: whatever is interrupted, repeated or done twice at once, each batch is booked once, because the ledger remembers
+//! what it booked. The checkpoint only saves work, so that no batch is read twice. It says up to which window everything was
+//! handed in that the store may show late ([`UsageJournal::shown_within`]), and which batches of younger windows were. A run ends
+//! before the platform ends it ([`Host::operations`]): what it could not do is taken up by the next one.
 
 mod aside;
 mod checkpoint;
@@ -52,8 +52,8 @@ const CHECKPOINT_EVERY: i64 = 60;
 /// After how long the provider is told again of a settlement that goes on failing.
 const TOLD_AGAIN_AFTER: Millis = HOUR;
 
-/// How old the oldest usage gets that was not handed in before the provider is told: a small part of the eight days for which
-/// the journal keeps it.
+/// How old usage gets that was not handed in before the provider is told. It is a small part of the eight days for which the
+/// journal keeps it.
 const LAGS_AFTER: Millis = HOUR;
 
 /// The operations that are kept for the end of a run: to keep its checkpoint, its report and its totals, and to warn.
@@ -240,8 +240,8 @@ struct Done {
     is_silent: bool,
 }
 
-/// How many operations a run keeps for what comes after: it reads until a third of them is spent, hands in until a sixth is
-/// left, and lets the time pass until a tenth is. A run of 900 so asks 450 ledgers when there is much to read, and 700 when not.
+/// How many operations a run keeps for what comes after. It reads until a third of them is spent, hands in until a sixth is left,
+/// and lets the time pass until a tenth is left. A run of 900 so asks 450 ledgers when there is much to read, and 700 when not.
 #[derive(Clone, Copy)]
 struct Shares {
     reading: u32,

@@ -158,7 +158,7 @@ impl<'a, P: SettlementPorts> Run<'a, P> {
         unread.chain([self.reached]).min().unwrap_or(self.reached)
     }
 
-    /// Notes what may be remembered: the batches that every account has answered for, or that are set aside, and the minute
+    /// Notes what may be remembered: the batches that every account has answered for, or that are set aside. Also the minute
     /// before which there is no other, `newest` at most.
     pub(super) fn record(&self, step: &mut Step, newest: Window) {
         let open = self.open.values().map(|open| open.window);

@@ -1,9 +1,10 @@
-//! The passing of time: accounts of which something is due are told how far the journal was settled, so that leases lapse,
-//! grants expire and subscriptions renew.
+//! The passing of time. Accounts of which something is due are told how far the journal was settled, so that leases lapse, grants
+//! expire and subscriptions renew.
 //!
-//! Decides whom a run looks after: those that are due by the index, those that were handed batches and said that something is due,
-//! and in turn a few of all others. The last make an index that was lost anew within a day. Invariant: no account is told that more was
-//! handed in than was. One of which something waits is told of the time before the oldest that waits.
+//! Decides which accounts a run looks after: those that are due by the index, and those that were handed batches and said that
+//! something is due. Of all others it takes a few in turn. The last make an index that was lost anew within a day. Invariant: no
+//! account is told that more was handed in than was. One of which something waits is told of the time before the oldest that
+//! waits.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,8 +27,8 @@ const SWEPT: u32 = 100;
 /// How long after a sweep over all accounts began the next one begins at the earliest.
 const SWEPT_EVERY: Millis = HOUR;
 
-/// An account with usage is told the time once in so many minutes all the same, for what is not urgent: its old batches are
-/// forgotten so, and its months closed.
+/// An account with usage is told the time once in so many minutes all the same, for what is not urgent. So it forgets old batches
+/// and closes its months.
 const TOLD_EVERY: i64 = 16;
 
 /// The part of the published catalog that a run needs.

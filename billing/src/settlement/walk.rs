@@ -1,7 +1,7 @@
 //! Reading the journal: page by page, and of what it lists only what no ledger has answered for.
 //!
-//! Decides how much a run reads before it hands in. Invariant: `reached` is the minute before which everything that is listed
-//! was taken; a page that was taken in part moves it to the first minute that was not.
+//! Decides how much a run reads before it hands in. Invariant: `reached` is the minute before which everything that is listed was
+//! taken. A page that was taken in part moves it to the first minute that was not.
 
 use farebox_core::{answered::Answered, journal::Window};
 use farebox_ports::{Fault, Listed, UsageJournal, log::tell};

@@ -1,7 +1,8 @@
 //! A run over the accounts: what each endpoint does not have yet is sent to it.
 //!
-//! Invariant: a run does a bounded number of things and goes on where the last one ended. An endpoint that does not answer,
-//! or fails three times in a run, is left alone until the next; once it takes something again, every account that waits for it is due at once.
+//! Invariant: a run does a bounded number of things and goes on where the last one ended. An endpoint that does not answer, or
+//! fails three times in a run, is left alone until the next run. Once it takes something again, every account that waits for it
+//! is due at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,8 +36,8 @@ const FIRST_AT_ONCE: u32 = 100;
 /// How many messages one run sends at most.
 const SENT_AT_ONCE: u32 = 200;
 
-/// How many operations are kept to end with: an account's entries and places, a message, its endpoint's health and a dead
-/// letter, where the next account begins, and a place for each notice.
+/// How many operations are kept to end with. They are an account's entries and places, a message, its endpoint's health and a
+/// dead letter, where the next account begins, and a place for each notice.
 const ENDED_WITH: u32 = 12;
 
 /// How many messages are read at once.

@@ -1,9 +1,9 @@
 //! Webhooks: telling the provider's own systems what happened, by Standard Webhooks.
 //!
-//! The ledger is the outbox: messages are made of entries that are booked, and of each account it is kept up to which entry
-//! each endpoint has everything. Invariants: nothing that was booked can be missing, because nothing has to be written down
-//! for it to be sent; the messages of one account are sent in the order of their entries, and the next one only when the
-//! one before was taken or given up; a message has the same id however often it is sent. It may be sent more than once.
+//! The ledger is the outbox: messages are made of booked entries. For each account a place says up to which entry each endpoint
+//! has everything. Invariants: nothing that was booked can be missing, because nothing has to be written down for it to be sent.
+//! The messages of one account go out in the order of their entries, each only when the one before was taken or given up. A
+//! message has the same id however often it is sent. It may be sent more than once.
 
 mod deliver;
 mod send;

@@ -1,5 +1,5 @@
-//! What every store must do with rows of usage by time: write them in one step with the register that they were taken out of, find
-//! them by their numbers, and remove them.
+//! What every store must do with rows of usage by time. It writes them in one step with the register that they were taken out of,
+//! finds them by their numbers, and removes them.
 
 use farebox_core::{
     id::AccountId,

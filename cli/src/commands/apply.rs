@@ -1,8 +1,8 @@
 //! `farebox apply`, `diff` and `export`: the catalog that is published, and the one in the provider's file.
 //!
-//! A catalog that is refused is refused with everything that is wrong with it, a line each, before the one line that every
-//! failure ends with. Invariant: `apply` shows first what it publishes, unless it is told not to. It publishes only in place of
-//! the catalog that it compared with, and takes nothing from customers without a word for that.
+//! A catalog is refused with everything that is wrong with it, a line each, before the one line that every failure ends with.
+//! Invariant: `apply` shows first what it publishes, unless it is told not to. It publishes only in place of the catalog that it
+//! compared with, and takes nothing from customers without a word for that.
 
 use std::{
     io::{IsTerminal, Write},

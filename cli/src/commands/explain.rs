@@ -13,8 +13,8 @@ use crate::admin::Connection;
 
 /// Compare your string-to-sign with the server's
 ///
-/// Give the request as your program sends it. With `--message` it is compared with what the server said to your
-/// program; without, it is sent, and compared with what the server says to it. Exits with 1 when the signature does not hold.
+/// Give the request as your program sends it. With `--message` it is compared with what the server said to your program. Without,
+/// it is sent, and compared with what the server says to it. Exits with 1 when the signature does not hold.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
@@ -92,8 +92,8 @@ fn as_covered_by(server: &str, request: &mut Request) -> anyhow::Result<String> 
     request.string_to_sign(Scheme::Rfc9421).context("your request is not what was signed")
 }
 
-/// The string to sign of `request` with what only the server's string tells of the request it refused: which headers
-/// were signed, and the timestamp and the nonce, which are others in each request.
+/// The string to sign of `request`, with what only the server's string tells of the request it refused. That is which headers
+/// were signed, and the timestamp and the nonce, which differ in each request.
 fn as_signed_for(server: &str, request: &mut Request, key: &str) -> anyhow::Result<String> {
     let signed = server.split('\n').skip(5).filter(|line| !line.starts_with('/'));
     let signed: Vec<_> = signed.filter_map(|line| line.split_once(':')).collect();

@@ -1,7 +1,7 @@
 //! `farebox init`: write a catalog to begin with.
 //!
-//! Invariants: what is written can be published as it is; a file that is there is not written over unless that is asked for;
-//! what a document says and the catalog does not is printed.
+//! Invariants: what is written can be published as it is. A file that is there is not written over unless that is asked for. What
+//! a document says and the catalog does not is printed.
 
 use std::{
     fs::OpenOptions,

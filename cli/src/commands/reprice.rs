@@ -15,7 +15,7 @@ const COLUMNS: [&str; 7] = ["account", "product", "calls", "before", "after", "d
 
 /// Show what past usage and sales would have come to by another catalog; changes nothing
 ///
-/// What was booked in the time is priced anew, by account and product: use by the rates, packages and periods by their
+/// What was booked in the time is priced anew, by account and product. Use goes by the rates, packages and periods by their
 /// prices, with what they include. Offers that the other catalog does not have keep their price.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  farebox reprice --catalog new.toml --from 2026-10-01 --to 2026-11-01")]

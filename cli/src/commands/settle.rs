@@ -1,8 +1,8 @@
 //! `farebox settle`: run a settlement now, and say what was charged.
 //!
-//! Instances of the gateway write down what they counted some seconds after the calls, so a run right after a call may
-//! find nothing yet. The command waits until what they hold has come back. Invariant: a call that may still be charged is
-//! said: as long as an instance holds a lease that was out when the command began, the answer says how much may follow.
+//! Instances of the gateway write down what they counted some seconds after the calls, so a run right after a call may find
+//! nothing yet. The command waits until what they hold has come back. Invariant: calls that may still be charged are not passed
+//! over. While an instance holds a lease that was out when the command began, the answer says how much may follow.
 
 use std::{
     collections::BTreeMap,

@@ -50,8 +50,8 @@ struct Slot {
     is_all: bool,
     /// The seekers whose route it is.
     seekers: Vec<usize>,
-    /// In which order routes are tried, so that the one that can widen yields: those that were widened last, before them
-    /// those with a parameter beside text in one segment, first those that take everything.
+    /// In which order routes are tried, so that the one that can widen yields. First come those that take everything, then those
+    /// with a parameter beside text in one segment, and last those that were widened.
     rank: (bool, bool, bool),
 }
 

@@ -1,7 +1,7 @@
 //! The document, and the files beside it that it refers to.
 //!
-//! Invariant: a reference leads to what it names or to a reason why not; one that leads back to itself ends; and nothing is
-//! read that [`Beside`] does not give.
+//! Invariant: a reference leads to what it names or to a reason why not. One that leads back to itself ends. Nothing is read that
+//! [`Beside`] does not give.
 
 use std::collections::BTreeMap;
 

@@ -1,9 +1,9 @@
 //! From an OpenAPI document to what a catalog says of an API: its products, their upstreams and their routes.
 //!
-//! OpenAPI 3 of any minor version is read, and Swagger 2.0; of each only what a catalog takes, so that a document which is
-//! not valid in other places does as well. `docs/openapi.md` says what is read and what is named.
-//! Invariants: what comes out compiles as a catalog; every operation of the document is sold at its own address, or it is
-//! named; and the time is about proportional to the document.
+//! It reads OpenAPI 3 of any minor version, and Swagger 2.0. It reads only what a catalog takes, so a document that is not valid
+//! in other places does as well. `docs/openapi.md` says what is read and what is named. Invariants: what comes out compiles as a
+//! catalog. Every operation of the document is sold at its own address, or it is named. The time is about proportional to the
+//! document.
 
 mod fit;
 mod library;

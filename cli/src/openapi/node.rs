@@ -1,7 +1,7 @@
 //! A document as a tree, from JSON or YAML alike.
 //!
-//! Whatever a document holds becomes a tree, so that a null or a number in an odd place refuses nothing, and a member that
-//! comes twice is there twice. Invariant: text that would take a machine's memory or stack is refused with one clear line.
+//! Whatever a document holds becomes a tree. So a null or a number in an odd place refuses nothing, and a member that comes twice
+//! is there twice. Invariant: text that would take a machine's memory or stack is refused with one clear line.
 
 use std::{fmt, rc::Rc};
 

@@ -1,7 +1,7 @@
 //! Where a document comes from: a file, standard input, or an address.
 //!
-//! Invariants: a document reaches no file above its own folder and no host but its own; what is fetched is bounded in size
-//! and time, and comes by https, or from this machine.
+//! Invariants: a document reaches no file above its own folder and no host but its own. What is fetched is bounded in size and
+//! time, and comes by https or from this machine.
 
 use std::{
     fs,

@@ -1,8 +1,8 @@
 //! Accounts: making, naming, suspending and listing them.
 //!
-//! Invariant: an account that is shown has an open book, because the book is opened before the account is written down.
-//! Whether an account is suspended is in its book, which gives no lease then. The record says what it is to be, and whoever
-//! changes it brings the book to that, until the record has not changed meanwhile: so both say the same once all are done.
+//! Invariant: an account that is shown has an open book, because the book is opened before the account is written down. Whether
+//! an account is suspended is in its book, which gives no lease then. The record says what the account is to be, and whoever
+//! changes it brings the book to that, until the record has not changed meanwhile. So both say the same once all are done.
 //! Instances are told before ([`recent_changes`]), so that a long lease does not outlast it.
 
 use farebox_core::{

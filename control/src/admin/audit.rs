@@ -59,7 +59,7 @@ fn kept(body: &[u8]) -> Option<Value> {
     serde_json::from_slice(body).ok().map(without_secrets)
 }
 
-/// An address may hold a secret in its user, path or query, as those of webhooks do: its scheme and host say whom it is of.
+/// An address may hold a secret in its user, path or query, as those of webhooks do. Its scheme and host say whose it is.
 fn without_secrets(value: Value) -> Value {
     match value {
         Value::String(text) => match Url::parse(text.trim()).ok().filter(Url::has_host) {

@@ -1,8 +1,8 @@
 //! Credentials: making, changing, listing and revoking them. `rotations` makes one in place of another.
 //!
-//! Invariant: a secret and a plain key are shown in the answer that makes them (and for a day to who repeats that request
-//! under its idempotency key), and cannot be read back. The credential itself is written last, so that one that works is
-//! always found in the account's list. It is changed by what it is at that moment, so a revocation or a restriction outlasts
+//! Invariant: a secret and a plain key are shown in the answer that makes them, and cannot be read back. Whoever repeats that
+//! request under its idempotency key sees them for a day. The credential itself is written last, so that one that works is always
+//! found in the account's list. A credential is changed by what it is at that moment. So a revocation or a restriction outlasts
 //! every change that is made at the same time.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};

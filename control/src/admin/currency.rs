@@ -1,7 +1,7 @@
 //! Taking accounts along into another currency, when the catalog changes its own.
 //!
-//! Invariant: an account goes along only while nothing in its book is of the old currency; its book itself says so when it is
-//! opened anew. All go along or none does.
+//! Invariant: an account changes its currency only while nothing in its book is of the old one. Its book itself says so when it
+//! is opened anew. All go along or none does.
 
 use farebox_core::{
     catalog::Catalog,

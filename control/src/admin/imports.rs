@@ -1,6 +1,6 @@
 //! Importing the keys of another gateway by their hashes, so that its customers go on with the keys that they have.
 //!
-//! Invariant: a hash belongs to one credential, whoever imports it and however often: the credential's key follows from the hash,
+//! Invariant: a hash belongs to one credential, whoever imports it and however often. The credential's key follows from the hash,
 //! and making it decides whose it is. The plain key's entry is written last, so that one that works is always in the account's
 //! list.
 

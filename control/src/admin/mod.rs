@@ -1,7 +1,7 @@
 //! The admin API: how the provider publishes, sells, corrects and watches.
 //!
-//! Invariants: nothing but health and the descriptions is answered without the admin token; what moves money carries an
-//! idempotency key; who changes something stands in the audit log.
+//! Invariants: nothing but health and the descriptions is answered without the admin token. What moves money carries an
+//! idempotency key. The audit log says who changes something.
 
 pub(crate) mod accounts;
 mod audit;

@@ -28,8 +28,8 @@ use super::{
     keep_up, rejected,
 };
 
-/// Bodies up to this announced length are counted by it where nobody limits their bytes. What the runtime has handed to the connection in one piece counts
-/// as sent; larger ones, and those of unknown length, are counted as they go.
+/// Bodies up to this announced length are counted by it where nobody limits their bytes. What the runtime has handed to the
+/// connection in one piece counts as sent. Larger bodies, and those of unknown length, are counted as they go.
 const COUNTED_BY_LENGTH: u64 = 16 * 1024;
 
 /// The first piece of a body of unknown length.
@@ -143,8 +143,8 @@ async fn is_some(request: Request) -> bool {
     !first.is_empty() || status != StreamResult::Dropped || ending.await.is_err()
 }
 
-/// A body of unknown length. Whether there is one shows only when it is read, and none must not go on as an empty one: that
-/// would be sent in chunks. One that breaks off before its first byte is not none.
+/// A body of unknown length. Only reading shows whether there is one. No body must not go on as an empty one: that would be sent
+/// in chunks. One that breaks off before its first byte is not none.
 async fn unannounced(request: Request, call: &Rc<Call>) -> Result<Outgoing, Rejection> {
     let (mut contents, ending) = body(request);
     let (status, first) = contents.read(Vec::with_capacity(FIRST_PIECE)).await;

@@ -16,12 +16,12 @@
 //! End             the code of why a stream ends
 //! ```
 //!
-//! A text is three numbers: which kept text it begins with (0: none), how many UTF-16 units of the message's text replace that
-//! kept text before (0: it is known), and how many more follow. Names are one text, with commas between. Before that of a field for
-//! the caller stands what becomes of the upstream's own: nothing (it gives way), + (it stays beside), - (it goes, and nothing comes),
-//! ~ (`readdressed` is asked).
-//! Invariant: both sides keep the same texts, as a kept text is sent in the message that first uses it and every message is
-//! read. What stands where is pinned by `tests/wire.json`, which `wire.test.mjs` reads too.
+//! A text is three numbers. The first says with which kept text it begins (0: none). The second says how many UTF-16 units of the
+//! message's text replace that kept text before (0: it is known). The third says how many more follow. Names are one text, with
+//! commas between. Before that of a field for the caller stands what becomes of the upstream's own: nothing (it gives way), + (it
+//! stays beside), - (it goes, and nothing comes), ~ (`readdressed` is asked). Invariant: both sides keep the same texts, as a
+//! kept text is sent in the message that first uses it and every message is read. What stands where is pinned by
+//! `tests/wire.json`, which `wire.test.mjs` reads too.
 
 use std::num::NonZeroUsize;
 

@@ -1,12 +1,12 @@
 //! One account's book in the SQLite of its Durable Object.
 //!
-//! The store of an object answers at once: `sql.exec` is synchronous, so the futures here are ready when they are made
-//! and nothing comes between loading a book and appending to it. Invariant: all that an object writes before it awaits is
-//! committed together, and entries stand under their sequence numbers, which are the primary key: a book cannot fork.
+//! The store of an object answers at once: `sql.exec` is synchronous, so the futures here are ready when they are made and
+//! nothing comes between loading a book and appending to it. Invariant: all that an object writes before it awaits is committed
+//! together. Entries stand under their sequence numbers, which are the primary key, so a book cannot fork.
 //!
-//! The till stands in the row of number 0, with its own number in the place of the time; the register in those of -1, -2 and so
-//! on, each with the number of the till that it was written with. So one statement writes entries, till and register, or nothing.
-//! Rows of usage by time stand far below, under numbers of their own.
+//! The till stands in the row of number 0, with its own number in the place of the time. The register stands in those of -1, -2
+//! and so on, each with the number of the till that it was written with. So one statement writes entries, till and register, or
+//! nothing. Rows of usage by time stand far below, under numbers of their own.
 
 use std::{cell::Cell, ops::RangeInclusive};
 
@@ -27,7 +27,7 @@ const PORT: &str = "account storage";
 /// register, and two to compare.
 const INSERTED_AT_ONCE: usize = 25;
 
-/// A row holds at most 2 MB, and a snapshot or a register of a busy account may be larger: it is kept in parts of this many bytes.
+/// A row holds at most 2 MB, and a busy account's snapshot or register may be larger. So it is kept in parts of this many bytes.
 const PART: usize = 1 << 20;
 
 /// Creates the tables, where they are missing. `body` is an entry's bytes, or those of the till or of a part of the register;
@@ -88,7 +88,7 @@ type Row = (SqlStorageValue, SqlStorageValue, Vec<u8>);
 
 impl SqlEntryStore {
     /// Writes rows, if the last entry is number `after` and, where the account has one, the till's number is `written`. Returns
-    /// how many there were. Rows of the till and of the register take the place of those before; an entry that is there already
+    /// how many there were. Rows of the till and of the register take the place of those before. An entry that is there already
     /// makes the statement fail, because it may not be empty.
     fn insert(&self, rows: Vec<Row>, (after, written): (u64, u64), has_till: bool) -> Result<usize, Fault> {
         let placeholders = vec!["(?, ?, ?)"; rows.len()].join(", ");
@@ -159,7 +159,7 @@ impl EntryStore for SqlEntryStore {
     async fn write(&self, _account: &AccountId, change: Change<'_>) -> Result<(), WriteError> {
         let mut after = change.after;
         let entry = |entry: &Entry| (number(entry.seq), clamped(entry.at.millis()), entry.to_bytes());
-        // The till goes first. Only a copy that is put back, or dozens of renewals at once, take more than one statement; nothing
+        // The till goes first. Only a copy that is put back, or dozens of renewals at once, take more than one statement. Nothing
         // comes between them, because none of them awaits.
         let mut rows = desk_rows(change);
         let mut written = change.replaces;

@@ -1,5 +1,5 @@
-//! Configuration in Workers KV: written by the billing worker and by the objects of documents, read by every edge instance,
-//! shown everywhere within about a minute.
+//! Configuration in Workers KV. The billing worker and the objects of documents write it, every edge instance reads it, and KV
+//! shows it everywhere within about a minute.
 
 use farebox_ports::{Fault, KeyValue, Page, keys::CLOCK_ENTRY};
 use worker::kv::KvError;

@@ -1,10 +1,10 @@
 //! Running a future in the context of the request it belongs to.
 //!
-//! The executor of `wasm-bindgen-futures` has one queue for all requests, and whichever request's turn it is polls them
-//! all. On Workers that is an error now and then, under load: what a future makes while it is polled (a fetch, a response)
-//! belongs to the request whose turn it was. Here each future is polled by a loop in `handler.js` that belongs to its own
-//! request. Invariant: a future is polled by its loop and by nobody else; whoever wakes it only settles the promise that
-//! the loop waits for, and the runtime goes on with the loop in its own context.
+//! The executor of `wasm-bindgen-futures` has one queue for all requests, and whichever request's turn it is polls them all. On
+//! Workers that is an error now and then, under load. What a future makes while it is polled (a fetch, a response) belongs to the
+//! request whose turn it was. Here each future is polled by a loop in `handler.js` that belongs to its own request. Invariant: a
+//! future is polled by its loop and by nobody else. Whoever wakes it only settles the promise that the loop waits for, and the
+//! runtime goes on with the loop in its own context.
 #![allow(unsafe_code)] // what `#[wasm_bindgen]` expands to
 
 use std::{

@@ -1,7 +1,7 @@
 //! The usage journal in Workers KV.
 //!
-//! A batch travels in its key's metadata where that is large enough for it, so that one list of 1,000 keys reads 1,000
-//! batches; else in the value. Batches expire by themselves.
+//! A batch travels in its key's metadata where that is large enough for it, else in the value. So one list of 1,000 keys reads
+//! 1,000 batches. Batches expire by themselves.
 
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use farebox_core::{
@@ -49,8 +49,8 @@ impl UsageJournal for Platform {
         put.map_err(fault)?.expiration_ttl(seconds).execute().await.map_err(fault)
     }
 
-    /// The digits of a minute are a trie, so that an interval is a handful of prefixes; whole tens of minutes are two or three
-    /// for the interval of most runs, as a list costs as much as a write. The cursor says which prefix, and where in it.
+    /// The digits of a minute are a trie, so an interval is a handful of prefixes. A list costs as much as a write, so most runs
+    /// list two or three whole tens of minutes. The cursor says which prefix, and where in it.
     async fn page(&self, from: Window, until: Window, cursor: Option<&str>) -> Result<Page<Listed>, Fault> {
         let tens = |window: Window| window.0.div_euclid(10) * 10;
         let prefixes = journal::prefixes(Window(tens(from)), Window(tens(until) + 9));

@@ -1,5 +1,5 @@
-//! The usage journal in memory. It keeps what Workers KV would keep beside a key there, so that who reads it must load the
-//! rest, and it drops what it may drop at once.
+//! The usage journal in memory. It keeps beside a key what Workers KV would keep there, so a reader must load the rest. It drops
+//! what it may drop at once.
 
 use std::ops::Bound;
 

@@ -1,9 +1,9 @@
 //! The one database of a deployment: Spin's SQLite on one machine, PostgreSQL for several.
 //!
-//! Both take the same statements, `$1`, `$2` and so on standing for the values in the order in which they first appear;
-//! where they differ, [`Dialect`] says how. Invariants: a statement is atomic by itself; the result of each is read to the end,
-//! because only then it ran; a database that is locked for a moment is asked again, and tables that are missing are made. There are
-//! no transactions over several statements: an instance that is busy or ended would keep all others waiting.
+//! Both take the same statements: `$1`, `$2` and so on stand for the values in the order in which they first appear. Where they
+//! differ, [`Dialect`] says how. Invariants: a statement is atomic by itself. The result of each is read to the end, because only
+//! then it ran. A database that is locked for a moment is asked again, and missing tables are made. There are no transactions
+//! over several statements: an instance that is busy or ended would keep all others waiting.
 
 mod postgres;
 mod sqlite;

@@ -1,4 +1,4 @@
-//! The directory on Spin: a table of its own, of which a change is one statement that changes nothing unless the row holds what the
+//! The directory on Spin, in a table of its own. A change is one statement, which changes nothing unless the row holds what the
 //! change was made from.
 //!
 //! Invariant: a row whose time is over is as none. Whoever writes one that ends removes some that have ended, so the table does

@@ -1,5 +1,5 @@
-//! Documents that several may change at once, in the table of the configuration: a change is one statement, which changes
-//! nothing unless the row holds what the change was made from.
+//! Documents that several may change at once, in the table of the configuration. A change is one statement, which changes nothing
+//! unless the row holds what the change was made from.
 //!
 //! Invariant: what was removed is not made again. The key that says so is written before the row is removed, and nothing
 //! removes it.

@@ -1,9 +1,9 @@
 //! The books of all accounts in one database, written by many instances at once.
 //!
-//! Invariant: a book cannot fork. A write is one statement that inserts nothing unless the book ends where it was expected to
-//! and the till is the one that was expected. The number of an entry is part of its key, so that of two at the same moment one
-//! fails whole. The till stands in the row of number 0, with its own number in the place of the time, and the register in that of
-//! -1, and rows of usage by time far below: so one statement writes entries, till, register and those on both databases.
+//! Invariant: a book cannot fork. A write is one statement. It inserts nothing unless the book ends where it was expected to and
+//! the till is the expected one. The number of an entry is part of its key, so that of two at the same moment one fails whole.
+//! The till stands in the row of number 0, with its own number in the place of the time. The register stands in that of -1, and
+//! rows of usage by time far below. So one statement writes all of them, on both databases.
 
 use std::ops::RangeInclusive;
 
@@ -38,10 +38,10 @@ impl SqlEntryStore {
         &self.database
     }
 
-    /// The statement that writes `count` rows, and its placeholders' order: the account, each row's number, time or number of the
-    /// till, and bytes, the number that the last entry must have, and the one of the till where there is one.
+    /// The statement that writes `count` rows. Its placeholders' order: the account; each row's number, time or number of the
+    /// till, and bytes; the number that the last entry must have; and the till's where there is one.
     ///
-    /// A row that is there already is put in the place of the one before if it is the register's, or the till's and the one before
+    /// A row takes the place of one that is there if it is the register's. It also does if it is the till's, and the one there
     /// has the number before. Any other makes the statement fail, because it may not be empty: somebody else was there at the
     /// same moment, and was not seen.
     fn write_statement(&self, count: usize, has_till: bool) -> String {
@@ -74,9 +74,9 @@ impl SqlEntryStore {
         )
     }
 
-    /// Three parts of what is stored of an account, of which an empty one is not there, and their placeholders' order: the
-    /// account, the number of the till that is known, and the last entry that is known where `after` says so. Else that is the
-    /// entry of the snapshot, which is the first part.
+    /// Three parts of what is stored of an account; an empty one is not there. The placeholders' order: the account, the number
+    /// of the known till, and the last known entry where `after` says so. Else that is the entry of the snapshot, which is the
+    /// first part.
     fn parts_statement(&self, after: Option<&str>) -> String {
         let Dialect { hex_body, bytes, .. } = self.database.dialect();
         let none = format!("CAST('' AS {bytes})");

@@ -110,7 +110,7 @@ impl Head {
     }
 }
 
-/// Authority, and path with query, as the URL standard writes them (<https://url.spec.whatwg.org/>): the other runtime has no
+/// Authority, and path with query, as the URL standard writes them (<https://url.spec.whatwg.org/>). The other runtime has no
 /// other form of a URL, and both must route and verify by the same.
 fn normal(scheme: &str, (authority, target): (String, String)) -> (String, String) {
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~/?&=%+:,;@!$()*".contains(byte);

@@ -4,9 +4,9 @@
 //! carries all of them out in one write. So instances compete for a book, a few dozen at most, and each that wins takes up to
 //! sixteen calls along. Who has lost rests: sixty that try again at once make forty attempts for each entry.
 //!
-//! Nobody holds a lock of the database while it decides. A busy instance takes its time for each step, and all others would
-//! wait for it. Nobody wakes a call that waits (see [`crate::single_flight`]): it looks again. Invariant: a queue with commands is
-//! served as long as one of the calls that wait is alive, because any of them serves it that finds nobody at it.
+//! Nobody holds a lock of the database while it decides. A busy instance takes its time for each step, and all others would wait
+//! for it. Nobody wakes a call that waits (see [`crate::single_flight`]): it looks again. Invariant: a queue with commands is
+//! served as long as one of the waiting calls is alive. Any of them that finds nobody at it serves it.
 
 use std::{
     cell::{Cell, RefCell},
@@ -37,8 +37,8 @@ use crate::{
 const REST: std::ops::RangeInclusive<Millis> = 16..=512;
 const RESTS_LONGER: Millis = 4;
 
-/// How long a command waits to be carried out. One for a lease waits for half of what that lasts at most: its holder counts from when
-/// it was asked for, and one that comes too late is withheld from everybody until it lapses.
+/// How long a command waits to be carried out. A command for a lease waits at most for half of what the lease lasts. Its holder
+/// counts from when it asked, and a lease that comes too late is withheld from everybody until it lapses.
 const PATIENCE: Millis = 30 * SECOND;
 
 impl Ledger for Platform {

@@ -1,8 +1,8 @@
 //! Rate limits on Spin: a row for each bucket in the database, which all instances take calls off.
 //!
 //! A look comes first, because a statement that may write waits for the database's one lock also where it then changes nothing.
-//! Invariant: a call is taken by one statement that changes nothing where the bucket does not have it, so that of two instances
-//! at once both see what the other took.
+//! Invariant: one statement takes a call, and changes nothing where the bucket does not have it. So of two instances at once both
+//! see what the other took.
 
 use farebox_core::{
     limit::{Limit, Terms},
@@ -18,7 +18,7 @@ const TAKE: &str = "INSERT INTO farebox_limits (bucket, used) VALUES ($1, $2) ON
     WHERE CASE WHEN farebox_limits.used BETWEEN $3 AND $4 THEN farebox_limits.used ELSE $3 END + $5 <= $6 RETURNING used";
 
 /// Buckets that have long been full are removed about once in so many times that a bucket is asked. So there are never many more
-/// than were asked in an hour, and looking through them costs each of those who ask about as much as one row.
+/// buckets than were asked in an hour. Looking through them costs each of those who ask about as much as one row.
 const SWEPT_EVERY: Millis = 1_024;
 
 impl RateLimits for Platform {

@@ -1,8 +1,8 @@
 //! One piece of work at a time, over calls.
 //!
-//! A task that is woken by another task of the same instance costs each wait a stream of its own (the feature
-//! `inter-task-wakeup` of `wit-bindgen`), and without that it is a panic. So nobody is woken here: who waits looks again
-//! after a moment, on a timer of its own ([`Looks`]).
+//! A task that another task of the same instance wakes costs each wait a stream of its own (the feature `inter-task-wakeup` of
+//! `wit-bindgen`). Without that feature it is a panic. So nobody is woken here: who waits looks again after a moment, on a timer
+//! of its own ([`Looks`]).
 
 use std::{
     cell::{Cell, RefCell},

@@ -1,9 +1,9 @@
 //! The usage journal in Spin's default key-value store: SQLite on one machine, Redis for several.
 //!
-//! The store can only give all its keys, and has no expiry. So a run lists it once, gets no more than what it walks, and
-//! removes what was settled before: the store holds some minutes, however long the gateway has been running.
-//! Invariant: while an instance reads a list, none of its calls asks the store for anything else. Spin's own store is one
-//! connection, which the list holds until its last key was read, and whoever waits for it blocks the instance that reads.
+//! The store can only give all its keys, and has no expiry. So a run lists it once, gets no more than what it walks, and removes
+//! what was settled before. The store holds some minutes, however long the gateway has been running. Invariant: while an instance
+//! reads a list, none of its calls asks the store for anything else. Spin's own store is one connection, which the list holds
+//! until its last key was read. Whoever waits for it blocks the instance that reads.
 
 use std::{
     cell::Cell,
@@ -31,7 +31,7 @@ const PAGE: usize = 1_000;
 const AT_ONCE: usize = 32;
 
 /// How long one run goes on removing. Each batch is synced to disk by itself, which takes one machine a tenth of a millisecond
-/// and another ten; the next run comes back to what is left.
+/// and another ten. The next run comes back to what is left.
 const REMOVES_FOR: Duration = Duration::from_secs(10);
 
 /// What the store holds, as far as a run needs to know.

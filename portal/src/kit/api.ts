@@ -1,8 +1,7 @@
 // How a page asks the customer API.
 //
-// Invariants: what fails is a `Problem` with the server's own code and advice; a session that is over is told to whoever
-// listens, once for each answer; a change that moves money or makes a secret carries an idempotency key, the same for
-// each try of one decision.
+// Invariants: what fails is a `Problem` with the server's own code and advice. Listeners are told of a session that is over, once
+// for each answer. A change that moves money or makes a secret carries an idempotency key, the same for each try of one decision.
 
 /** A problem document (RFC 9457), or what stands for it where no answer came. */
 export class Problem extends Error {

@@ -1,6 +1,6 @@
 // The provider's Markdown as safe HTML.
 //
-// Invariant: what comes out has no script, no style, no form, no image of another host, and no address but http, https,
+// Invariant: what comes out has no script, no style, no form and no image of another host. Its only addresses are http, https,
 // mailto and places on this page.
 
 import DOMPurify from "dompurify";

@@ -1,5 +1,5 @@
-// A customer's way through the real pages of a real gateway, without an operator: from the storefront to a paid call, out of calls, and
-// on after a payment on the page to which the refused call leads.
+// A customer's way through the real pages of a real gateway, without an operator. It leads from the storefront to a paid call,
+// out of calls, and on after a payment on the page to which the refused call leads.
 //
 // `FAREBOX_XTASK` starts the gateway, on the runtime that `FAREBOX_RUNTIME` names, with the demo's catalog: three calls are given.
 

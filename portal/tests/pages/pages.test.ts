@@ -1,4 +1,4 @@
-// Every page in every state: a picture of it is written to `shots/`, axe finds nothing serious, no console shows an error, and
+// Every page in every state. A picture of it is written to `shots/`, axe finds nothing serious, no console shows an error, and
 // nobody but the gateway is asked.
 
 import assert from "node:assert/strict";

@@ -1,7 +1,7 @@
 //! Whether a statement is as the provider wrote it, said in the customer's browser.
 //!
-//! It is `core` that says so, as in `farebox statement verify`: the canonical bytes of a book have 22 kinds of events, and a second
-//! code for them would be a second truth. Boundary: a text goes in and a text comes out; nothing here can ask a server.
+//! `core` says so, as in `farebox statement verify`. The canonical bytes of a book have 22 kinds of events, and a second code for
+//! them would be a second truth. Boundary: a text goes in and a text comes out; nothing here can ask a server.
 #![allow(unsafe_code)] // what `#[wasm_bindgen]` expands to
 
 use farebox_core::ledger::{Hash, Statement};

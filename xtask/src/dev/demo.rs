@@ -81,8 +81,8 @@ fn money(currency: &str) -> &'static str {
     if whole { "1000" } else { "10.00" }
 }
 
-/// What of the catalog the demo sells, and the path of a call: the first product that everybody can call by GET and pay from
-/// the balance, or as much of that as there is.
+/// What of the catalog the demo sells, and the path of a call. It is the first product that everybody can call by GET and pay
+/// from the balance, or as much of that as there is.
 fn offer(catalog: &Value, origin: &str) -> (Sold, String) {
     let products = catalog["products"].as_array().map(Vec::as_slice).unwrap_or_default();
     let suits =

@@ -1,7 +1,7 @@
 //! A program that we start together with all that it starts.
 //!
-//! Invariant: it leads a process group of its own. So a Ctrl-C reaches only us, who end it in order, and nothing of it is
-//! left behind: the whole group is killed when the value goes, workerd or a compiler included.
+//! Invariant: it leads a process group of its own. So a Ctrl-C reaches only us, who end it in order. The whole group is killed
+//! when the value goes, workerd or a compiler included, so nothing of it is left behind.
 
 use std::{
     process::{ExitStatus, Stdio},

@@ -1,10 +1,9 @@
 //! `cargo xtask dev`: the whole of Farebox on this machine, with something to sell and somebody to buy it.
 //!
-//! Three things run: the gateway with its billing worker (`runtime`: both Workers in one Node process on Miniflare, or the
-//! two components on Spin), the demo origin in this process, and this process, which makes the demo account (`demo`) and
-//! waits for the end.
-//! Invariants: whatever ends this process ends what it started too (`group`; and what runs the gateway sees its standard
-//! input close, however this process died); one state directory serves one `dev` at a time.
+//! Three things run. The gateway runs with its billing worker (`runtime`): both Workers in one Node process on Miniflare, or the
+//! two components on Spin. The demo origin runs in this process, which also makes the demo account (`demo`) and waits for the
+//! end. Invariants: whatever ends this process ends what it started too (`group`). What runs the gateway sees its standard input
+//! close, however this process died. One state directory serves one `dev` at a time.
 
 use std::{
     path::PathBuf,

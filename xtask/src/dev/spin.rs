@@ -1,8 +1,8 @@
 //! The gateway on Spin: `spin up` where Spin is installed, else the host for tests, which takes the same flags and prints
 //! the same.
 //!
-//! Invariants: each process is behind a guard, so none outlives `dev`, however that died; one that was killed is started
-//! again on its port and its data, as Miniflare does with workerd.
+//! Invariants: each process is behind a guard, so none outlives `dev`, however that died. A killed one is started again on its
+//! port and its data, as Miniflare does with workerd.
 
 use std::{
     env, fs,

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that must pass before something is merged.
 //!
-//! A list of steps (`steps`), run side by side and to the end even after one failed, so that one run shows all there is to
-//! mend. Invariant: the exit code is zero only when every step of the printed list ran and passed.
+//! A list of steps (`steps`), run side by side. All run to the end even after one failed, so one run shows all there is to mend.
+//! Invariant: the exit code is zero only when every step of the printed list ran and passed.
 
 use std::{sync::Mutex, thread, time::Instant};
 

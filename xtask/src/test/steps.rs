@@ -1,8 +1,8 @@
 //! The steps of `cargo xtask test`: what each runs and what it needs.
 //!
-//! Each crate is compiled once for a target. The compiler of these builds is clippy's, which says what it finds and goes on
-//! to make code: so the lints cost no second build of everything. Whoever edits uses `cargo clippy` as ever.
-//! Invariant: every crate of the workspace is in exactly one of the groups below, so that none goes without lints.
+//! Each crate is compiled once for a target. The compiler of these builds is clippy's, which says what it finds and goes on to
+//! make code. So the lints cost no second build of everything. Whoever edits uses `cargo clippy` as ever. Invariant: every crate
+//! of the workspace is in exactly one of the groups below, so that none goes without lints.
 
 use std::{
     collections::BTreeMap,
@@ -336,9 +336,9 @@ fn end_to_end(test: &str, thorough: bool, programs: &Programs, log: &Log, see: &
     run(log, linted(&mut program), see)
 }
 
-/// Builds what the scenarios start, and notes where cargo has put the end-to-end tests. Other crates have tests of the same names.
-/// The programs are copied: who calls `cargo xtask` meanwhile, as Wrangler does, has cargo replace them where they are, and a
-/// scenario that restarts its gateway then finds none.
+/// Builds what the scenarios start, and notes where cargo has put the end-to-end tests. Other crates have tests of the same
+/// names. The programs are copied. Whoever calls `cargo xtask` meanwhile, as Wrangler does, has cargo replace them where they
+/// are, and a scenario that restarts its gateway then finds none.
 fn build_for_scenarios(log: &Log, programs: &Programs) -> Result<Found> {
     #[derive(Deserialize)]
     struct Message {

@@ -1,7 +1,7 @@
 //! `farebox statement`: what an account had, used and paid in a month.
 //!
-//! A statement is checked before it is shown, so that one need not believe the server; who has it as a file can check it
-//! again at any time, without the server.
+//! A statement is checked before it is shown, so nobody need believe the server. Whoever has it as a file can check it again at
+//! any time, without the server.
 
 mod check;
 mod page;

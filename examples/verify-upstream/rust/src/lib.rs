@@ -1,7 +1,7 @@
 //! Verifies that a request comes from your Farebox gateway: HTTP Message Signatures (RFC 9421) with HMAC-SHA256.
 //!
-//! The secret is what `farebox product secret PRODUCT` prints. Invariant: a request that is let through was signed by the
-//! gateway for this product, with this method, authority, path, query and caller, not longer ago than the signature lasts.
+//! The secret is what `farebox product secret PRODUCT` prints. Invariant: the gateway signed a request that is let through, for
+//! this product, with this method, authority, path, query and caller. It did so not longer ago than the signature lasts.
 
 use std::collections::HashMap;
 

@@ -86,8 +86,8 @@ impl Sqlite {
         self.statements.get()
     }
 
-    /// The connection. One call opens it, and the others wait: a connection of each of sixteen would cost each its settings, and
-    /// the host bears 256 in all.
+    /// The connection. One call opens it, and the others wait. With a connection for each of sixteen calls, each would pay for
+    /// its settings, and the host bears 256 in all.
     async fn connection(&self) -> Result<Rc<Connection>, Failure> {
         let mut looks = Looks::new();
         loop {
