@@ -3,15 +3,15 @@
 //! Invariant: a batch is written once, under a key that nobody else can write: the minute, the writer's random id and
 //! the writer's own counter. Keys sort by time.
 
-mod shares;
-
-pub use shares::Share;
+mod earlier;
+mod form;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     id::{AccountId, BatchId, CredentialKey, LeaseId, ProductId, WriterId},
     meter::Usage,
+    statuses::Statuses,
     time::{DAY, MINUTE, Millis, Timestamp},
 };
 
@@ -31,6 +31,17 @@ pub struct Line {
     /// The same by route; none where a version wrote it that did not count so.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shares: Vec<Share>,
+}
+
+/// What calls of one route were in a line. The shares of a line add up to its usage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Share {
+    /// The route, as [`crate::catalog::Route::name`] has it.
+    pub route: String,
+    /// How much.
+    pub usage: Usage,
+    /// How they were answered.
+    pub statuses: Statuses,
 }
 
 /// An instance admits nothing more on a lease.
@@ -63,46 +74,19 @@ impl Batch {
         self.lines.is_empty() && self.closings.is_empty()
     }
 
-    /// The stored form: lines and closings in postcard, pinned by the `1` in [`PREFIX`] and by a test. Behind them are the shares
-    /// of the lines, whose form has a number of its own.
+    /// The stored form, see [`form`].
     pub fn to_bytes(&self) -> Vec<u8> {
-        let line = |line: &Line| {
-            let Line { account, credential, product, lease, usage, shares: _ } = line.clone();
-            StoredLine { account, credential, product, lease, usage }
-        };
-        let lines: Vec<StoredLine> = self.lines.iter().map(line).collect();
-        let mut bytes = postcard::to_allocvec(&(lines, &self.closings))
-            .unwrap_or_else(|_| unreachable!("a batch in memory has a length"));
-        bytes.extend(shares::written(&self.lines));
-        bytes
+        form::written(self)
     }
 
-    /// Reads what [`Batch::to_bytes`] wrote, or says why it cannot be read.
+    /// Reads what [`Batch::to_bytes`] wrote, now or in a version that wrote another form.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
-        let read = postcard::take_from_bytes::<(Vec<StoredLine>, Vec<Closing>)>(bytes);
-        let ((lines, closings), rest) = read.map_err(|error| error.to_string())?;
-        let line = |StoredLine { account, credential, product, lease, usage }| Line {
-            account,
-            credential,
-            product,
-            lease,
-            usage,
-            shares: Vec::new(),
-        };
-        let mut lines: Vec<Line> = lines.into_iter().map(line).collect();
-        shares::read(rest, &mut lines)?;
-        Ok(Self { lines, closings })
+        let body = bytes.strip_prefix(&form::MARK);
+        Ok(body.map_or_else(|| earlier::read(bytes), form::read)?)
     }
-}
-
-/// A line as it is stored, without its shares.
-#[derive(Serialize, Deserialize)]
-struct StoredLine {
-    account: AccountId,
-    credential: CredentialKey,
-    product: ProductId,
-    lease: LeaseId,
-    usage: Usage,
 }
 
 /// A minute of the journal: minutes since the epoch.
@@ -186,7 +170,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::statuses::Statuses;
 
     #[test]
     fn a_key_reads_back_and_sorts_by_time() {
@@ -198,63 +181,6 @@ mod tests {
         for wrong in ["usage/1/", "usage/2/1/w/1", "usage/1/x/w/1", "usage/1/1/w/1/2", "usage/1/1/w w/1"] {
             assert_eq!(parse_key(wrong), Err(InvalidKey(wrong.into())));
         }
-    }
-
-    #[test]
-    fn the_stored_form_stays_what_it_is() {
-        let usage = Usage { calls: 1, ingress_bytes: 2, egress_bytes: 300, ..Usage::NONE };
-        let line = Line {
-            account: "acc_a".parse().unwrap(),
-            credential: "ak_b".parse().unwrap(),
-            product: "demo".parse().unwrap(),
-            lease: LeaseId(7),
-            usage,
-            shares: Vec::new(),
-        };
-        let closing = Closing { account: line.account.clone(), lease: line.lease, total: usage };
-        let batch = Batch { lines: vec![line], closings: vec![closing] };
-        let stored = batch.to_bytes();
-        assert_eq!(stored, b"\x01\x05acc_a\x04ak_b\x04demo\x07\x01\x02\xac\x02\x01\x05acc_a\x07\x01\x02\xac\x02");
-        assert_eq!(Batch::from_bytes(&stored), Ok(batch));
-        assert!(Batch::from_bytes(&stored[1..]).is_err());
-    }
-
-    /// Two lines: one of a route, and one of two routes of which one was met before.
-    fn by_routes() -> Batch {
-        let usage = |calls| Usage { calls, ingress_bytes: 2, egress_bytes: 300, ..Usage::NONE };
-        let share = |route: &str, usage, statuses| Share { route: route.to_owned(), usage, statuses };
-        let line = |lease, usage, shares| Line {
-            account: "a".parse().unwrap(),
-            credential: "k".parse().unwrap(),
-            product: "p".parse().unwrap(),
-            lease: LeaseId(lease),
-            usage,
-            shares,
-        };
-        let failed = Statuses { successful: 1, server_errors: 4, ..Statuses::NONE };
-        let uncharged = Usage { units: 5, uncharged: 4, ..usage(1) };
-        let two = vec![share("GET /a", uncharged, failed), share("GET /b", usage(3), Statuses::of(404))];
-        let mut both = uncharged;
-        both.add(&usage(3));
-        let one = vec![share("GET /b", usage(1), Statuses::of(200))];
-        Batch { lines: vec![line(7, usage(1), one), line(8, both, two)], closings: Vec::new() }
-    }
-
-    #[test]
-    fn routes_and_statuses_stand_behind_lines_that_are_read_without_them() {
-        let batch = by_routes();
-        let stored = batch.to_bytes();
-        assert_eq!(Batch::from_bytes(&stored), Ok(batch.clone()));
-        let plain = batch.lines.iter().map(|line| Line { shares: Vec::new(), ..line.clone() }).collect();
-        let plain = Batch { lines: plain, closings: Vec::new() };
-        let (lines, behind) = stored.split_at(plain.to_bytes().len());
-        assert_eq!(Batch::from_bytes(lines), Ok(plain), "form 1 is read as ever");
-        let pinned: &[u8] = b"\x02\x02\x06GET /b\x06GET /a\x16\x01\x00\x01\x01\
-            \x02\x01\x09\x01\x04\x01\x02\xac\x02\x05\x04\x00\x04\x01\x03\x02\xac\x02\x00\x00";
-        assert_eq!(behind, pinned, "a changed form needs a new number, and a reader for this one");
-        let other_form = [lines, &[3], &behind[1..]].concat();
-        assert!(Batch::from_bytes(&other_form).is_err(), "of a form that it does not know it drops nothing in silence");
-        assert!(Batch::from_bytes(&stored[..stored.len() - 1]).is_err(), "cut");
     }
 
     proptest! {

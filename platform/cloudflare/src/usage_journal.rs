@@ -131,8 +131,8 @@ mod tests {
         assert!(metadata.len() <= METADATA_LIMIT, "{} bytes", metadata.len());
         let metadata: Metadata = serde_json::from_str(&metadata).unwrap();
         assert_eq!(Batch::from_bytes(&metadata.stored().unwrap()), Ok(batch(30)));
-        let large = batch(60).to_bytes();
+        let large = batch(200).to_bytes();
         assert!(Metadata::of(&large).is_none());
-        assert_eq!(Batch::from_bytes(&large), Ok(batch(60)));
+        assert_eq!(Batch::from_bytes(&large), Ok(batch(200)));
     }
 }
