@@ -1,6 +1,6 @@
 //! The fuzz of the wire: raw requests by chance, good and bad, and what must hold whatever they are.
 //!
-//! Each sample follows from a seed and its number, but for the time and the secrets in it. What must hold is in [`judge`]: no
+//! Each sample follows from a seed and its number, but for the time and the secrets in it. What must hold is in [`judge`](mod@judge): no
 //! answer above 499 that no upstream is at fault for, and nothing forwarded that nobody signed. No request costs the runtime
 //! more than twenty times the processor time of the median one ([`costs`]).
 //! Invariant: requests are sent and judged in rounds, so what is kept does not grow with their number.

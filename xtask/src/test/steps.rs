@@ -63,6 +63,18 @@ const PAGES: &str = "pages as they are deployed";
 /// The tests of what is written in JavaScript, for Node's own runner.
 const JAVASCRIPT_TESTS: &str = "edge/tests/*.test.mjs";
 
+/// The crates whose documentation somebody reads: what the others are made of.
+const DOCUMENTED: [&str; 8] = [
+    "farebox-core",
+    "farebox-ports",
+    "farebox-books",
+    "farebox-gateway",
+    "farebox-billing",
+    "farebox-control",
+    "farebox-memory",
+    "farebox-cli",
+];
+
 /// Advisories are left to the machines that can reach the advisory database.
 const DENY: [&str; 5] = ["--all-features", "check", "bans", "licenses", "sources"];
 
@@ -136,6 +148,14 @@ pub(super) fn always<'a>(fast: bool, thorough: bool, programs: &'a Programs) -> 
         steps.push(Job::new("tests, pages in a browser", &[PAGES, "scenarios, Workers", "scenarios, Spin"], |log| {
             run(log, &mut pages::looks()?, &mut |_| {})
         }));
+        steps.push(
+            Job::new("documentation without a broken link", &["tests, documentation"], |log| {
+                let mut doc = cargo();
+                doc.args(["doc", "--no-deps", "--document-private-items"]).args(packages(&DOCUMENTED));
+                check(log, doc.env("RUSTDOCFLAGS", "-D warnings"))
+            })
+            .yielding(),
+        );
         steps.push(Job::new("licences and sources", &["cargo-deny"], |log| {
             check(log, Command::new(setup::deny()).args(DENY).current_dir(root()))
         }));
