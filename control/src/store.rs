@@ -1,7 +1,7 @@
 //! How the control plane keeps its documents: JSON under a key.
 //!
 //! Invariant: a document that can change is changed here only, by what it is at that moment. So of two changes at once none is
-//! lost, also where the key-value store shows late what was written: what is revoked, removed or restricted stays so.
+//! lost, also where the key-value store shows late what was written. What is revoked, removed or restricted stays so.
 
 use farebox_core::{
     catalog::{Catalog, Storefront},

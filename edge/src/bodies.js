@@ -7,12 +7,12 @@
 // Bodies up to this announced length are counted by it where nobody limits their bytes. What the platform has handed to the
 // connection in one piece counts as sent; all others are counted as they go.
 const COUNTED_BY_LENGTH = 16 * 1024;
-// A stream is read in pieces of at least the first size, and of up to the second where it fills them: each piece costs
-// garbage, and few large ones cost least of it.
+// A stream is read in pieces of at least the first size, and of up to the second where it fills them. Each piece costs garbage,
+// and few large ones cost least of it.
 const SMALLEST_PIECE = 64 * 1024;
 const LARGEST_PIECE = 512 * 1024;
-// An upload of which so many pieces in a row are smaller than this, all within as many milliseconds, is read in pieces of at
-// least the last size from there on: each piece that comes to JavaScript costs some 50 µs, the runtime's own work on it 4 µs.
+// Each piece that comes to JavaScript costs some 50 µs, and the runtime's own work on it 4 µs. So where that many pieces of an
+// upload in a row are smaller than this, all within as many milliseconds, the rest is read in pieces of at least the last size.
 // What comes in small pieces and slowly is handed on at once.
 const SMALL_PIECES = 64;
 const SMALL_PIECE = 256;
@@ -66,10 +66,10 @@ export async function readAtMost(body, limit) {
   return read;
 }
 
-// A body and its count of bytes: known at once, or growing while `body` is read, until `done` settles. `letGo` ends it
-// before its time. `flow` has the `room` for bytes at first, gives `more`, and hears where the body has `broken` off. One that
-// `gathers` may have small pieces wait for others. One that `reads` is given each piece, and those that come after the caller has
-// left; where the body does not end in time after that, it hears that it is `left`.
+// A body and its count of bytes: known at once, or growing while `body` is read, until `done` settles. `letGo` ends it before its
+// time. `flow` has the `room` for bytes at first, gives `more`, and hears where the body has `broken` off. One that `gathers` may
+// have small pieces wait for others. `reads` is given each piece, also those that come after the caller has left. Where the body
+// does not end in time after that, `left` is called.
 export function counted(body, headers, flow) {
   if (body === null) return NO_BODY;
   const isLimited = flow.room !== Infinity;
@@ -99,9 +99,9 @@ export function counted(body, headers, flow) {
   return count;
 }
 
-// Ends a body once its caller has left, also while nothing goes through. Cloudflare's front tells. workerd alone, which knows
-// nothing of `cf`, is told of a connection that was reset, and of one that was closed only once it sends (it may be half open):
-// so a silent event stream is sent a comment there, unless nothing may be changed of it (RFC 9110, section 7.7).
+// Ends a body once its caller has left, also while nothing goes through. Cloudflare's front tells. workerd alone knows nothing of
+// `cf`. It hears of a reset connection, but of a closed one only once it sends, as that may be half open. So it sends a silent
+// event stream a comment, unless nothing may be changed of it (RFC 9110, section 7.7).
 export function watch(count, request, headers) {
   request.signal?.addEventListener("abort", count.letGo);
   if (request.cf !== undefined) return;

@@ -1,7 +1,7 @@
 // The edge Worker's shell: packs a request's facts, forwards what the gateway lets through, counts the bytes.
 //
-// It decides nothing; `wire.js` reads what the module says. Invariant: a call that the gateway admitted is ended exactly
-// once, with the bytes that really went through, also when the caller or the upstream goes away.
+// It decides nothing; `wire.js` reads what the module says. Invariant: an admitted call is ended exactly once, with the bytes
+// that really went through, also when the caller or the upstream goes away.
 
 import { counted, Malformed, NO_BODY, readAtMost, watch, whole } from "./bodies.js";
 import { CODE, HOW, OUTCOME, UNITS, VERDICT, connect, goesAlong, readMessage, writeFacts } from "./wire.js";
@@ -61,8 +61,8 @@ function begin(env) {
   started = true;
 }
 
-// The answer when we are at fault. A panic leaves an instance in pieces, so the next call begins a new one; what the old
-// one counted and did not write is lost with it, and the ledger shows it as unaccounted.
+// The answer when we are at fault. A panic leaves an instance in pieces, so the next call begins a new one. What the old one
+// counted and did not write is lost with it, and the ledger shows it as unaccounted.
 function failed(error) {
   recover(error);
   const problem = { type: "about:blank", title: "Internal error", status: 500, code: "internal" };
@@ -112,9 +112,9 @@ function admitted(facts) {
 }
 
 // Does what was decided. An answer that comes later is a promise that never rejects. What waits is worked on also when the caller
-// has gone, because others may wait for the same. A call that is on its way to the upstream is not: keeping it alive costs more
-// than its signature, and the gateway ends what it does not hear of (`abandoned.rs`). Promises are chained by hand: each
-// `async` function on the way, and each link more, costs a call measurably.
+// has gone, because others may wait for the same. A call on its way to the upstream is not. Keeping it alive costs more than its
+// signature, and the gateway ends what it does not hear of (`abandoned.rs`). Promises are chained by hand: each `async` function
+// on the way, and each link more, costs a call measurably.
 function proceed(decision, asked, body, ctx) {
   switch (decision.verdict) {
     case VERDICT.FORWARD:
@@ -182,8 +182,8 @@ async function readWhole(request, limit) {
   }
 }
 
-// Carries an admitted call to its upstream. Whatever is thrown from here until its answer is handed on ends in `undone`, so
-// that the call is ended: there is no other way out of these three functions.
+// Carries an admitted call to its upstream. Whatever is thrown from here until its answer is handed on ends in `undone`, which
+// ends the call. There is no other way out of these three functions.
 function forward(decision, asked, body, ctx) {
   const call = begun(decision, asked, ctx);
   try {
@@ -235,8 +235,8 @@ function flowing(call, isOut, room, broken) {
   return { room, more: () => more(call, isOut), broken, gathers: !isOut, reads: undefined, left: undefined };
 }
 
-// Lets the module hear how many units the upstream says that the call came to: from its field, or from the body as it goes through
-// `flow`. One that is coded all the same says nothing that could be read.
+// Tells the module how many units the upstream reports for the call: from its field, or from the body as it goes through `flow`.
+// One that is coded all the same says nothing that could be read.
 function listen(call, headers, flow) {
   const { call: place, generation, units } = call.decision;
   if (call.instance !== instances) return;
@@ -276,9 +276,9 @@ async function more(call, isOut) {
   return said.room;
 }
 
-// The header fields for the upstream: those of the caller that go along, and our own. They are written anew, which costs a
-// call less than a copy of which some are deleted and others set. It would lose what the runtime could not read as UTF-8,
-// and join cookies by commas, which may not be joined so (RFC 6265, section 5.4), or at all.
+// The header fields for the upstream: those of the caller that go along, and our own. They are written anew, which costs a call
+// less than a copy of which some are deleted and others set. It would lose what the runtime could not read as UTF-8. It would
+// also join cookies by commas, which may not be joined so (RFC 6265, section 5.4), or at all.
 function going({ request, facts, names, values }, { goes, ownNames, ownValues }) {
   if (facts.includes("\uFFFD") || names.includes("cookie") || names.includes("set-cookie")) {
     const headers = new Headers(request.headers);

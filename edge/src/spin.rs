@@ -1,8 +1,8 @@
 //! The edge function on Spin: reads a request's head, forwards what the gateway lets through, counts the bytes.
 //!
 //! It does what `handler.js` and `workers.rs` do together. A body that is counted by its announced length does not come through
-//! here: what the runtime gave is handed back to it as it is. Invariant: a call that the gateway admitted is ended exactly
-//! once, with the bytes that really went through, also when the caller or the upstream goes away.
+//! here. The runtime gets back what it gave. Invariant: an admitted call is ended exactly once, with the bytes that really went
+//! through, also when the caller or the upstream goes away.
 #![allow(unsafe_code)] // what `export!` expands to
 
 mod counted;

@@ -1,6 +1,6 @@
 // Prints the keys of the usage journal, each with its expiration in seconds, as JSON: [[key, seconds or null], …]. Reads the
-// files that Miniflare keeps its KV namespaces in, or Spin its key-value store (argument: the runtime's directory), so that
-// what the gateway says of itself is not the only witness.
+// files in which Miniflare keeps its KV namespaces, or Spin its key-value store (argument: the runtime's directory). So what the
+// gateway says of itself is not the only witness.
 
 import { readdirSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// Signs calls with the npm library `http-message-signatures`, as its users do, changes them on their way where it is told to,
+// Signs calls with the npm library `http-message-signatures`, as its users do. It changes them on their way where it is told to,
 // sends them and prints what came back.
 //
 // In, as JSON on standard input: {key, secret, calls: [{method, url, headers, body, covers, parameters, sent}]}, where `sent`

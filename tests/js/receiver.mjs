@@ -1,8 +1,8 @@
 // A receiver of webhooks that verifies with the npm library `standardwebhooks`, as its users do, and can be down.
 //
-// Prints {url} as a line of JSON when it listens. PUT / takes {secret, up, advanced}: the endpoint's secret, whether it
-// takes messages (else it answers 503), and how far the sender's clock is ahead, in milliseconds. GET / answers with what
-// came in: [{id, headers, body, up, error}]. Anything else that is posted is a message. Ends when standard input does.
+// Prints {url} as a line of JSON when it listens. PUT / takes {secret, up, advanced}. They are the endpoint's secret, whether it
+// takes messages (else it answers 503), and how many milliseconds the sender's clock is ahead. GET / answers with what came in:
+// [{id, headers, body, up, error}]. Anything else that is posted is a message. Ends when standard input does.
 
 import { createServer } from "node:http";
 import { Webhook } from "standardwebhooks";

@@ -1,8 +1,8 @@
 //! End to end: the scenarios that Farebox must pass on a real runtime, with real clients and a real origin.
 //!
 //! A scenario is written once, against a running [`Farebox`]; a file in `tests/` per runtime runs them all there. One gateway
-//! serves all the scenarios of a runtime, some of them at once; each has a product and accounts of its own, so that none sees
-//! what another did. One that looks at what all of them share has the gateway for itself.
+//! serves all the scenarios of a runtime, some of them at once. Each has a product and accounts of its own, so none sees what
+//! another did. One that looks at what all of them share has the gateway for itself.
 
 use std::{
     future::Future,

@@ -1,7 +1,7 @@
 //! Which scenarios run at the same time on the gateway that all of a runtime share.
 //!
-//! Invariant: a scenario that needs the gateway for itself runs when no other does. It lets those that run beside others go first:
-//! were it next in a queue, all of them would wait for it, and it for the slowest that runs.
+//! Invariant: a scenario that needs the gateway for itself runs when no other does. It lets those that run beside others go
+//! first. Were it next in a queue, all of them would wait for it, and it for the slowest that runs.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 

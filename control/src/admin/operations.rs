@@ -1,8 +1,8 @@
 //! The operations of the admin API: one table, of which everything else is made.
 //!
 //! A row says method, path, role, idempotency key, what the operation takes, gives and fails with. The router, the check of the
-//! role and of the key, the audit log and the API's description read it, and [`Admitted::carry_out`](super::Admitted) has an arm for each
-//! name. Invariant: what GET asks for changes nothing.
+//! role and of the key, the audit log and the API's description read it. [`Admitted::carry_out`](super::Admitted) has an arm for
+//! each name. Invariant: what GET asks for changes nothing.
 
 use farebox_ports::reports::{
     BalanceReport, GrantRow, LeaseRow, LimitRow, SubscriptionRow, TermsReport, UsageRow, UsageSeries,

@@ -1,8 +1,8 @@
 //! Putting a book back from a copy of its entries.
 //!
-//! Invariant: the ledger takes only entries that follow those it has, whole as they were written; what it has already is
-//! passed over, so the same copy may be sent again. Each page must follow the one before it: nothing else may be booked
-//! meanwhile, so this is done before usage is settled and calls are let in.
+//! Invariant: the ledger takes only entries that follow those it has, whole as they were written. It passes over what it has
+//! already, so the same copy may be sent again. Each page must follow the one before it, and nothing else may be booked
+//! meanwhile. So this is done before usage is settled and calls are let in.
 
 use farebox_core::ledger::{Command, Entry};
 use farebox_ports::keys::{Status, account_entry};

@@ -1,7 +1,7 @@
 //! Usage by time, as it is asked for: by hour or day, of what, and told apart by what.
 //!
-//! Invariant: an answer is bounded, however busy an account is: hours and days are shown as long as they are kept, and who asks for
-//! more points than [`MOST_POINTS`] is told to ask for less.
+//! Invariant: an answer is bounded, however busy an account is. Hours and days are shown as long as they are kept. A question for
+//! more points than [`MOST_POINTS`] is refused, with the advice to ask for less.
 
 use farebox_core::{ledger::Step, time::Timestamp};
 use farebox_ports::reports::{Query, Report, SeriesAsked, SeriesBy};

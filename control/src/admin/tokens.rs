@@ -1,8 +1,8 @@
 //! Who may do what: the tokens of the admin API, their roles, and checking them.
 //!
-//! Invariants: of a token only a hash is stored, and it is shown once; the deployment's own token is an owner's and
-//! cannot be revoked here, so that nobody can lock everybody out. A store that is eventually consistent may take a revoked
-//! token for as long as it takes to show the change; no request that comes meanwhile brings one back.
+//! Invariants: of a token only a hash is stored, and it is shown once. The deployment's own token is an owner's and cannot be
+//! revoked here, so nobody can lock everybody out. An eventually consistent store may take a revoked token until it shows the
+//! change. No request that comes meanwhile brings one back.
 
 use base64::{
     Engine,
@@ -174,8 +174,8 @@ fn hash(token: &str) -> String {
     STANDARD.encode(hmac_sha256(MARK.as_bytes(), token.as_bytes()))
 }
 
-/// Both are authenticated with the right one as the key before they are compared, so the time that takes says nothing
-/// about how much of a guess is right.
+/// Both are authenticated with the right one as the key before they are compared. So the time that it takes says nothing about
+/// how much of a guess is right.
 pub(crate) fn is_same(presented: &str, right: &str) -> bool {
     let right = right.as_bytes();
     hmac_sha256(right, presented.as_bytes()) == hmac_sha256(right, right)

@@ -1,7 +1,7 @@
 //! The secrets by which origins know the gateway's calls.
 //!
 //! Invariant: only an owner is shown one, and whoever asks stands in the audit log. A secret is derived from the master key and
-//! the product's id, so it is the same whenever it is asked for, and another for each product.
+//! the product's id. So it is the same each time, and another for each product.
 
 use farebox_core::{catalog::CATALOG_ENTRY, id::ProductId};
 use farebox_ports::schema::Id;

@@ -1,7 +1,7 @@
 //! The customer API: how a customer signs in, sees, buys and looks after keys and members.
 //!
-//! Invariants: nothing of an account is shown to, or changed by, anybody but its members and, where it is only seen, its call
-//! credentials; a member does no more than the role allows; a page of another site changes nothing.
+//! Invariants: only its members change anything of an account, and only they and its call credentials see it. A member does no
+//! more than the role allows. A page of another site changes nothing.
 
 pub(crate) mod directory;
 mod mailbox;

@@ -1,7 +1,7 @@
 //! What the directory holds of persons, and where.
 //!
-//! Invariant: who reads the whole directory can sign in as nobody. Of a code or a token it keeps a hash under the master key, and the key
-//! of a record that a token names is made of such a hash.
+//! Invariant: who reads the whole directory can sign in as nobody. Of a code or a token it keeps a hash under the master key. The
+//! key of a record that a token names is made of such a hash.
 
 use farebox_core::{
     catalog::Language,

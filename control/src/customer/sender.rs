@@ -1,7 +1,7 @@
 //! Who sends a request to the customer API: a person who is signed in, or a call credential.
 //!
-//! Invariants: a cookie alone changes nothing unless the page that sends it is of this origin, which a browser says in `Origin`
-//! and no page can change. Whoever is no member of an account is told the same as if there were no such account.
+//! Invariants: a cookie alone changes nothing unless the page that sends it is of this origin. A browser says so in `Origin`,
+//! which no page can change. Whoever is no member of an account is told the same as if there were no such account.
 
 use farebox_core::{
     credential::{Credential, credential_entry, plain_key_entry},

@@ -1,8 +1,9 @@
 //! Signing in by mail: a link and a six-digit code, of which either proves the address.
 //!
 //! Invariants: who asks is answered the same whether or not anybody has the address, because nobody looks before it is proved.
-//! What proves it is good for 15 minutes, once, for five guesses, and in the browser that asked: the record of it is found by
-//! that browser's cookie only. A letter's link leads to the origin that the deployment names, whatever host was asked. A guess is counted before it is said whether it was right.
+//! What proves it is good for 15 minutes, once, for five guesses, and in the browser that asked. Only that browser's cookie finds
+//! the record of it. A letter's link leads to the origin that the deployment names, whatever host was asked. A guess is counted
+//! before it is said whether it was right.
 
 use farebox_core::{
     catalog::Language,
@@ -185,8 +186,8 @@ impl<P: Ports> Call<'_, P> {
     }
 }
 
-/// Six digits out of eight random bytes: a million goes into 2^64 so often that no code is likelier than another by more than
-/// one in 10^13.
+/// Six digits out of eight random bytes. A million goes into 2^64 so often that no code is likelier than another by more than one
+/// in 10^13.
 fn six_digits(random: &[u8]) -> String {
     let number = random.iter().fold(0u64, |number, byte| number << 8 | u64::from(*byte));
     format!("{:06}", number % 1_000_000)

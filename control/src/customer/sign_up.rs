@@ -1,7 +1,7 @@
 //! Signing up: whoever proves an address becomes a person, and where the provider lets everybody in, gets an account.
 //!
 //! Invariant: however many come at once with one address, there is one person, one account and one grant. Both ids are made of
-//! the address, and every step comes to the same when it is done again; the person, who ends the steps, is written last.
+//! the address, and every step comes to the same when it is done again. The person, who ends the steps, is written last.
 
 use farebox_core::{
     catalog::SignUpMode,

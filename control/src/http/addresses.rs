@@ -1,6 +1,6 @@
 //! Where upstreams and webhooks may be.
 //!
-//! Invariant: nothing is sent to this machine, or to what only this machine reaches, unless the deployment names the host: there
+//! Invariant: nothing is sent to this machine, or to what only this machine reaches, unless the deployment names the host. There
 //! the gateway's own platform tells what nobody else may know.
 
 use farebox_core::{address::is_local, catalog::Catalog};

@@ -52,8 +52,8 @@ impl<P: Ports> Call<'_, P> {
         pairs.find(|(have, _)| have == name).map(|(_, value)| value.into_owned())
     }
 
-    /// Refuses a query with a parameter that the operation does not take, or with one that comes twice: what is not read must
-    /// not be taken for what was done.
+    /// Refuses a query with a parameter that the operation does not take, or with one that comes twice. Nobody may take what was
+    /// not read for what was done.
     pub(crate) fn check_query<N: Copy>(&self, operation: &Operation<N>) -> Result<(), Failure> {
         if self.request.query.is_empty() {
             return Ok(());

@@ -1,8 +1,9 @@
 //! Making things once, however often the request is sent: for what the ledger does not book.
 //!
-//! Invariant: ids and secrets that a request makes under an idempotency key are derived from that key, the master key, and who sends it:
-//! an admin token, a person or a credential. So a repetition makes the same thing again, also when both come at once and neither sees
-//! what the other wrote. Another who sends the same key makes another thing: nobody is shown a secret by guessing a key.
+//! Invariant: ids and secrets that a request makes under an idempotency key are derived from that key, the master key, and its
+//! sender. A sender is an admin token, a person or a credential. So a repetition makes the same thing again, also when both come
+//! at once and neither sees what the other wrote. Another who sends the same key makes another thing: nobody is shown a secret by
+//! guessing a key.
 
 use farebox_core::{
     ledger::{IdempotencyKey, Refusal},
@@ -68,8 +69,8 @@ impl<P: Ports> Call<'_, P> {
         key.map(|key| IdempotencyKey(format!("{}{key}", self.key_scope))).ok_or(Failure::IdempotencyKeyMissing)
     }
 
-    /// Whether what was made before may be shown again to a request with this seed: it must be the same request, and not be
-    /// later than a day after.
+    /// Whether what was made before may be shown again to a request with this seed. It must be the same request, at most a day
+    /// later.
     pub(crate) fn check_repetition(&self, seed: &Seed, before: &Before<'_>) -> Result<(), Failure> {
         if *before.asked != seed.asked {
             return Err(Failure::Refused(Refusal::KeyReused));

@@ -1,6 +1,6 @@
 //! A table of operations, and how a request finds its row.
 //!
-//! Invariant: what is in braces comes from one segment of the path and is handed on unread; what it names is for the handler to say.
+//! Invariant: what is in braces comes from one segment of the path and is handed on unread. The handler says what it names.
 
 use super::operation::{Method, Operation};
 

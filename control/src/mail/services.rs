@@ -83,8 +83,8 @@ impl MailService {
         Ok(Some(Self { kind, from, token, url, origin }))
     }
 
-    /// Where the links in letters lead. What a request says of its host does not count: a link to the sender's own host would hand them
-    /// the token of whoever follows it.
+    /// Where the links in letters lead. What a request says of its host does not count. A link to the sender's own host would
+    /// hand them the token of whoever follows it.
     pub(crate) fn origin(&self) -> &str {
         &self.origin
     }

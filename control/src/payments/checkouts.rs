@@ -1,7 +1,7 @@
 //! Checkouts: a customer says what to pay for, and is led to where it is paid.
 //!
-//! Invariant: sent again under its key, a checkout is the same order and the same page of the service, also where the first answer was lost
-//! on the way: ids are made of the key, and the service knows the order's id as its own idempotency key.
+//! Invariant: sent again under its key, a checkout is the same order and the same page of the service, also where the first
+//! answer was lost. Ids are made of the key, and the service knows the order's id as its own idempotency key.
 
 use farebox_core::{
     id::{AccountId, OfferId, OrderId, ProductId},

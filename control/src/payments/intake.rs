@@ -1,7 +1,7 @@
 //! What a payment service tells: read again from the service, held against the order, booked by the ledger.
 //!
-//! Invariants: nothing that is told is believed but the name of an object; a payment that is not the order's is refused with its reason,
-//! which the operator is told; whatever is not known to be booked is answered with a fault, so that the service tells it again.
+//! Invariants: of an event only the name of an object is believed. A payment that is not the order's is refused with its reason,
+//! which the operator is told. An event that is not known to be booked is answered with a fault, so the service tells it again.
 
 use farebox_core::{
     id::OrderId,

@@ -1,9 +1,9 @@
 //! How money comes in by a payment service: orders, their checkouts, and what the service tells of them.
 //!
-//! Orders are in the directory, not in the book: an order is no money, the chain holds what a customer would want to check, and a change
-//! in the directory shows at once. Invariants (money rule 9): without a secret there is no intake; what is told is read again from the
-//! service before it is booked; the ledger books a payment under the service's own id, so however often it is told, and whenever a
-//! process ends, its money is booked once.
+//! Orders are in the directory, not in the book. An order is no money, the chain holds what a customer would want to check, and a
+//! change in the directory shows at once. Invariants (money rule 9): without a secret there is no intake. What an event names is
+//! read again from the service before it is booked. The ledger books a payment under the service's own id. So its money is booked
+//! once, however often it is told, and whenever a process ends.
 
 mod checkouts;
 mod intake;

@@ -1,7 +1,7 @@
 //! Refunds and disputes, by whomever: the book says what left, and what was spent of it is owed.
 //!
-//! Invariants: a reversal is booked after its payment, in whatever order both are told, and once, under the service's own id. What it
-//! comes to is what the service shows when it is read: a dispute that was won is booked both ways, however late it is told.
+//! Invariants: a reversal is booked after its payment, in whatever order both are told, and once, under the service's own id. Its
+//! amount is what the service shows when it is read. A dispute that was won is booked both ways, however late it is told.
 
 use farebox_core::{
     id::AccountId,

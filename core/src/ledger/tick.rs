@@ -20,15 +20,15 @@ use crate::{
     time::{MINUTE, Millis, Month, SECOND, Timestamp},
 };
 
-/// How long after a lease's end its last batch is expected to have been begun: an upstream has two minutes to answer,
-/// and an instance writes its batch within a minute. A call that streams on for longer is booked late (see `settlement`).
+/// How long after a lease's end its last batch has been begun as a rule. An upstream has two minutes to answer, and an instance
+/// writes its batch within a minute. A call that streams on for longer is booked late (see `settlement`).
 pub const LAPSE_AFTER: Millis = 3 * MINUTE;
 
-/// How long after a lease's end its holder has said at the latest that it is done with it, or that calls are under way on it. An
+/// How long after a lease's end its holder says at the latest that it is done with it, or that calls are under way on it. An
 /// instance looks every few seconds; the rest is for what it writes to arrive, and for clocks that differ.
 pub const HEARD_WITHIN: Millis = 15 * SECOND;
 
-/// The same for a long lease, beside which there was plenty ([`LONGEST_LEASE`]): its holder may wait for its next batch, which it
+/// The same for a long lease, beside which there was plenty ([`LONGEST_LEASE`]). Its holder may wait for its next batch, which it
 /// writes within 20 s.
 pub const HEARD_WITHIN_OF_LONG: Millis = 45 * SECOND;
 

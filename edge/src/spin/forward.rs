@@ -239,8 +239,8 @@ fn deliver(
     Ok(response)
 }
 
-/// Lets the gateway hear how many units the upstream says that the call came to: from its field, or from the body as it goes
-/// through. One that is coded all the same says nothing that could be read.
+/// Tells the gateway how many units the upstream reports for the call: from its field, or from the body as it goes through. One
+/// that is coded all the same says nothing that could be read.
 fn listen(gateway: &Gateway<Platform>, fields: &[(String, Vec<u8>)], from: UnitsFrom, call: &Call) {
     let field = |name: &str| {
         let value = fields.iter().find(|(have, _)| have == name).map(|(_, value)| value);

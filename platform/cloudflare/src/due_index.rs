@@ -1,7 +1,7 @@
 //! The index of what is due on Workers: one Durable Object, whose table each account's object announces to.
 //!
-//! An account's object does so only where a command has made something due sooner than it was, so a busy account costs it next
-//! to nothing. A run asks once for all that is due, which costs a thirtieth of a list of keys in KV.
+//! An account's object does so only where a command has made something due sooner. So a busy account costs it next to nothing. A
+//! run asks once for all that is due, which costs a thirtieth of a list of keys in KV.
 
 use farebox_core::{id::AccountId, time::Timestamp};
 use farebox_ports::{Due, DueIndex, Fault};

@@ -1,5 +1,6 @@
-//! The suite in a component of Spin: `GET /sqlite` and `GET /postgres` run it over the store of that name, which must be empty
-//! and the one that the variable `ledger` names, and answer `kept`. A rule that is not kept is a panic: 500, and the rule is in the log.
+//! The suite in a component of Spin: `GET /sqlite` and `GET /postgres` run it over the store of that name, and answer `kept`. The
+//! store must be empty, and the one that the variable `ledger` names. A rule that is not kept is a panic: 500, and the rule is in
+//! the log.
 #![allow(unsafe_code)] // what `export!` expands to
 
 use farebox_books::conformance::{check, check_crowd, check_crowd_of_leases, check_directory, check_rate_limits};

@@ -1,7 +1,7 @@
 //! Compiles components, as Spin's engine would, and keeps what it compiled.
 //!
-//! Compiling takes seconds, so the result is kept in a file named by the component's content and by all of the engine that
-//! goes into it. A file is written whole under another name first: whoever reads it reads all of it or none.
+//! Compiling takes seconds, so the result is kept in a file. The component's content and all of the engine that goes into it make
+//! its name. A file is written whole under another name first: whoever reads it reads all of it or none.
 
 use std::{
     fmt::Write as _,

@@ -1,7 +1,7 @@
 //! `spin:key-value`: the stores that components open.
 //!
-//! A component opens the stores that its manifest names. `default` is a SQLite file in the state directory unless the
-//! runtime configuration says otherwise; what a store is made of is decided when the application starts.
+//! A component opens the stores that its manifest names. `default` is a SQLite file in the state directory unless the runtime
+//! configuration says otherwise. The start of the application decides what a store is made of.
 
 mod redis;
 mod sqlite;

@@ -1,13 +1,13 @@
 //! `farebox-spin-host`: runs Farebox's Spin application where the Spin CLI is not installed. For tests and for
 //! `cargo xtask dev` only.
 //!
-//! It does what `spin up` of Spin 4.1 does, for the part of Spin that Farebox uses, on the same engine and with the same
-//! rules, takes the same flags and prints the same lines, so that a caller needs not know which of the two it started.
-//! What it does not know it refuses. It is not made for the world: no TLS, no limits on memory, no logs, no telemetry.
+//! It does what `spin up` of Spin 4.1 does, for the part of Spin that Farebox uses, on the same engine and with the same rules.
+//! It takes the same flags and prints the same lines, so a caller need not know which of the two it started. What it does not
+//! know it refuses. It is not made for the world: no TLS, no limits on memory, no logs, no telemetry.
 //!
-//! Where it is more lenient than Spin 4.1, because its engine is newer: the fields that only the host may set (`host`,
-//! `connection` and their like) are taken off requests and responses before a component sees them; on Spin a component
-//! sees them, and fails when it hands them on.
+//! In one point it is more lenient than Spin 4.1, because its engine is newer. It takes the fields that only the host may set
+//! (`host`, `connection` and their like) off requests and responses before a component sees them. On Spin a component sees them,
+//! and fails when it hands them on.
 
 mod app;
 mod bindings;

@@ -1,5 +1,5 @@
-//! Requests that components send: only to the hosts they are allowed, over one pool of connections for the whole
-//! application, with Spin's errors and its patience.
+//! Requests that components send, only to the hosts that they are allowed. The whole application has one pool of connections, and
+//! Spin's errors and patience hold.
 //!
 //! HTTP only: tests and the demo ask nothing outside of their machine, so there is no TLS here.
 

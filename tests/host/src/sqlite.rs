@@ -1,9 +1,9 @@
 //! `spin:sqlite`: databases in files of the state directory.
 //!
-//! As in Spin each opened connection is one of its own to the file, made when it is first used; statements run on threads
-//! that may block; of a text with several statements only the first runs; rows are fetched as the guest reads them, and
-//! until it has read them the connection is taken. SQLite's settings are the library's: five seconds of patience with a
-//! lock, every commit synced, foreign keys checked. Other files cannot be attached.
+//! As in Spin each opened connection is one of its own to the file, made when it is first used. Statements run on threads that
+//! may block, and of a text with several statements only the first runs. Rows are fetched as the guest reads them, and until it
+//! has read them the connection is taken. SQLite's settings are the library's: five seconds of patience with a lock, every commit
+//! synced, foreign keys checked. Other files cannot be attached.
 
 use std::{
     path::PathBuf,

@@ -1,6 +1,6 @@
 //! A payment service for development and tests. It speaks the parts of Stripe's protocol that Farebox uses
-//! (<https://docs.stripe.com/api>): form-encoded requests, `Idempotency-Key`, Checkout Sessions with a hosted page, payment intents,
-//! off-session charges, refunds, disputes, balance transactions, events, and their signatures.
+//! (<https://docs.stripe.com/api>): form-encoded requests, `Idempotency-Key`, events and their signatures. It has Checkout
+//! Sessions with a hosted page, payment intents, off-session charges, refunds, disputes and balance transactions.
 //!
 //! It is a value: whoever hosts it brings requests and the time, and delivers the events. Invariants: no money moves here; an object
 //! says what Stripe's does, and what is not played here is refused, never answered by a guess.

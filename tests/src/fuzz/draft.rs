@@ -1,7 +1,7 @@
 //! A request before it becomes bytes, and what may come of it.
 //!
-//! Invariant: a sample knows of every request within its bytes whether that may reach the upstream, by a marker that stands in
-//! the target and in a header field of its own.
+//! Invariant: a sample knows of every request within its bytes whether that may reach the upstream. A marker in the target and in
+//! a header field of its own tells.
 
 use anyhow::{Context, Result};
 use farebox_core::{

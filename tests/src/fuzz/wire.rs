@@ -1,7 +1,6 @@
 //! A client that sends bytes as they are and reads whatever comes back.
 //!
-//! Invariant: what it is told of an answer was in bytes that came on the connection of the request, and nothing is waited for
-//! without a limit.
+//! Invariant: what it says of an answer was in bytes that came on the request's connection. It waits for nothing without a limit.
 
 use std::{
     io::{self, ErrorKind, Read, Write},

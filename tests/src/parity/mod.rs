@@ -1,9 +1,9 @@
 //! The same request, good or bad, gets the same answer from both runtimes: status, header fields and body, and the upstream
 //! receives the same.
 //!
-//! Both gateways have the same secrets, catalog and accounts, made under the same idempotency keys, so even ids agree, and
-//! each request goes to both as the same bytes. What may differ is listed in `differences`, and in ARCHITECTURE.md with the
-//! reason; everything that is found is told, with the request and both answers.
+//! Both gateways have the same secrets, catalog and accounts, made under the same idempotency keys, so even ids agree. Each
+//! request goes to both as the same bytes. What may differ is listed in `differences`, and in ARCHITECTURE.md with the reason;
+//! everything that is found is told, with the request and both answers.
 
 mod admin;
 mod calls;

@@ -1,6 +1,6 @@
-//! A settlement on a platform that refuses the operation after the last that it allows: it settles every account in a few runs, and
-//! asks for no operation that is refused. Cloudflare allows 1,000; here it is a tenth of that, for a tenth of the accounts, unless
-//! the tests are thorough.
+//! A settlement on a platform that refuses the operation after the last that it allows. It settles every account in a few runs,
+//! and asks for no operation that is refused. Cloudflare allows 1,000; here it is a tenth of that, for a tenth of the accounts,
+//! unless the tests are thorough.
 
 use std::{cell::Cell, time::Duration};
 

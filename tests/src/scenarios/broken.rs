@@ -1,4 +1,4 @@
-//! Upstreams that answer what nobody may, callers who leave, bodies that break off: every call ends once, is charged for what
+//! Upstreams that answer what nobody may, callers who leave, bodies that break off. Every call ends once, is charged for what
 //! came, and breaks off on one side where it did on the other.
 
 use std::{

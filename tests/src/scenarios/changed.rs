@@ -1,5 +1,5 @@
-//! What the catalog has changed of a call, as a caller and an origin see it: the path, fields of request and answer, from where the
-//! call came, and addresses of the origin's own.
+//! What the catalog has changed of a call, as a caller and an origin see it. That is the path, fields of request and answer, from
+//! where the call came, and addresses of the origin's own.
 
 use anyhow::{Context, Result, ensure};
 use hyper::Request;

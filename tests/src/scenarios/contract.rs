@@ -1,5 +1,5 @@
-//! The admin API does what its description says: a public validator takes the description, and a property-based tester finds
-//! no server error and nothing that is not described.
+//! The admin API does what its description says. A public validator takes the description, and a property-based tester finds no
+//! server error and nothing that is not described.
 
 use anyhow::{Result, ensure};
 use serde_json::json;

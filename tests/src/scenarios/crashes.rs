@@ -2,7 +2,8 @@
 //! that, no more is sold than was paid for, and what nobody can account for is on the statement, lease by lease.
 //!
 //! Broken on purpose, and seen to fail on Workers: a batch that is booked each time it is met; a lease that lapses and says
-//! nothing of what it had left; a lease of what is leased already; batches that are written only when an instance is over.
+//! nothing of what it had left. Also a lease of what is leased already, and batches that are written only when an instance is
+//! over.
 
 use std::{
     cell::RefCell,
@@ -36,8 +37,8 @@ const PAID_BEFORE_EACH: u64 = 500;
 
 const CALLERS: usize = 20;
 
-/// How long it may take until some hundred calls have passed, or the last call is used: each try may leave some on leases, which come
-/// back within 28 s.
+/// How long it may take until some hundred calls have passed, or the last call is used. Each try may leave some on leases, which
+/// come back within 28 s.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// By then the last call of a lease is settled if it ever will be: the bounds of ARCHITECTURE.md, with a minute to spare.
@@ -132,8 +133,8 @@ async fn a_crash_takes_what_came_since_the_last_batch(farebox: &Farebox) -> Resu
 const PAID_BEFORE_EACH_OF_FIVE: &str = "73.00";
 const CRASHES_OF_LASTING: usize = 5;
 
-/// How long after a crash a settlement finds what the dead instances held due: their leases' 20 s, the silence after it, and
-/// the 10 s that Spin's journal may be late as a rule. A minute between settlements comes on top in production.
+/// How long after a crash a settlement finds due what the dead instances held: their leases' 20 s + the silence after it + the 10
+/// s that Spin's journal may be late as a rule. A minute between settlements comes on top in production.
 const HELD_FOR: Millis = 20 * SECOND + HEARD_WITHIN + 10 * SECOND;
 
 /// What an instance counts in two intervals and in the time of a write is not in the journal; `dev` has intervals of a second.

@@ -1,5 +1,5 @@
-//! An upstream that demands a credential of whoever calls it gets it from the gateway: set at a shell, shown to nobody, changed while
-//! calls come, and no call goes without it.
+//! An upstream that demands a credential of whoever calls it gets it from the gateway. It is set at a shell, shown to nobody, and
+//! changed while calls come. No call goes without it.
 
 use std::{cell::Cell, time::Duration};
 

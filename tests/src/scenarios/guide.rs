@@ -1,6 +1,6 @@
-//! The guides' transcripts hold: the commands of `docs/sell-an-api.md`, taken from the page as they stand there, take an
-//! OpenAPI document to a gateway that sells, and print what the page says, line for line. So does the last step of a
-//! deployment, which is the same on both pages.
+//! The guides' transcripts hold. The commands of `docs/sell-an-api.md`, taken from the page as they stand there, take an OpenAPI
+//! document to a gateway that sells. They print what the page says, line for line. So does the last step of a deployment, which
+//! is the same on both pages.
 //!
 //! Only what is another each time is replaced: addresses, ids, times, and the API itself, for which the demo origin stands.
 

@@ -1,5 +1,5 @@
-//! A client that knows no more than a base URL and a key calls as it is, and a customer of another gateway goes on with the key
-//! that it has.
+//! A client that knows no more than a base URL and a key calls as it is. A customer of another gateway goes on with the key that
+//! it has.
 
 use std::{
     process::{Command, Stdio},

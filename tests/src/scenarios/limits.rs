@@ -1,7 +1,7 @@
 //! No oversell: what was not paid for is not forwarded, however many ask at once, and what was paid for can be used up.
 //!
-//! Every answer counts, not only those that passed. While calls are under way that may give something back, whoever finds nothing is told to
-//! come again (503 with `Retry-After`), and does so; that nothing is left is said only once it is so.
+//! Every answer counts, not only those that passed. While calls are under way that may give something back, whoever finds nothing
+//! is told to come again (503 with `Retry-After`), and does so. Only once nothing is left does the gateway say so.
 
 use std::{
     collections::BTreeMap,

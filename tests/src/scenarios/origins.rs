@@ -62,8 +62,8 @@ pub async fn an_origin_knows_the_gateways_calls(farebox: &Farebox) -> Result<()>
     Ok(())
 }
 
-/// What a caller sends in the name of the gateway's fields reaches no upstream, however it is spelled: one behind CGI's rules (RFC
-/// 3875, section 4.1.18) reads `Farebox_` as `Farebox-`.
+/// What a caller sends in the name of the gateway's fields reaches no upstream, however it is spelled. An upstream behind CGI's
+/// rules (RFC 3875, section 4.1.18) reads `Farebox_` as `Farebox-`.
 pub async fn no_field_of_a_caller_passes_for_the_gateways(farebox: &Farebox) -> Result<()> {
     let (account, caller) = Account::with_balance(farebox, "1.00").await?;
     let names = ["account", "request-id", "product", "credential", "own"].map(|name| format!("farebox-{name}"));

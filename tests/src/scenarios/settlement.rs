@@ -1,5 +1,5 @@
-//! Usage is in the journal under keys that sort by time; after a settlement the book agrees with what the client counted,
-//! call for call and byte for byte; settling again changes nothing.
+//! Usage is in the journal under keys that sort by time. After a settlement the book agrees with what the client counted, call
+//! for call and byte for byte. Settling again changes nothing.
 
 use std::time::Duration;
 

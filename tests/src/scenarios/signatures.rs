@@ -1,5 +1,5 @@
-//! The clients of HTTP Message Signatures (RFC 9421) that are in the registries get through unmodified, and whatever is
-//! changed on the way of what they signed does not.
+//! The clients of HTTP Message Signatures (RFC 9421) that are in the registries get through unmodified. Whatever is changed on
+//! the way of what they signed does not.
 
 use std::collections::BTreeMap;
 

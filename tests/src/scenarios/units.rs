@@ -31,7 +31,7 @@ const BETWEEN_SETTLEMENTS: Duration = Duration::from_secs(5);
 /// How often one call comes again that is told to.
 const COMES_AGAIN: u32 = 90;
 
-/// 200 callers, 1 to 500 units a call as the upstream says, a package of 100,000 units: what is charged is what was said, and it is
+/// 200 callers, 1 to 500 units a call as the upstream says, a package of 100,000 units. What is charged is what was said, and
 /// never more than was bought.
 pub async fn a_crowd_uses_up_a_package_of_units_and_no_unit_more(farebox: &Farebox) -> Result<()> {
     let (account, caller) = Account::with_balance(farebox, "0.01").await?;
@@ -84,8 +84,8 @@ pub async fn each_way_to_say_units_is_charged_as_it_is_said(farebox: &Farebox) -
     Ok(())
 }
 
-/// Of a stream that breaks off, what was said is charged; of one that breaks off before its first byte, nothing; and whose caller
-/// leaves is read on for what its upstream says.
+/// Of a stream that breaks off, what was said is charged. Of one that breaks off before its first byte, nothing is. One whose
+/// caller leaves is read on for what its upstream says.
 pub async fn a_stream_that_breaks_off_is_charged_what_its_upstream_said(farebox: &Farebox) -> Result<()> {
     let world = World::make(farebox, "tokens").await?;
     let (account, caller) = Account::with_balance(&world.farebox, "1.00").await?;

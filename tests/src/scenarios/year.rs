@@ -1,6 +1,6 @@
-//! A year with a subscription, two upgrades, three packages, tiers and a refund: what the customer was charged is what a
-//! spreadsheet says that knows the price list and the calls, and the saved statements verify without the gateway, until one
-//! byte of one of them is another.
+//! A year with a subscription, two upgrades, three packages, tiers and a refund. The customer was charged what a spreadsheet says
+//! that knows the price list and the calls. The saved statements verify without the gateway, until one byte of one of them is
+//! another.
 //!
 //! Broken on purpose: a change of plan that credits what is unused whatever time is left, and the scenario fails.
 

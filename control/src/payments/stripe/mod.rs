@@ -1,7 +1,7 @@
 //! Stripe (<https://docs.stripe.com/api>): what we ask of it, and what we read of its answers.
 //!
-//! Invariants: the key and the webhook's secrets are in no log, no error and no page; whatever is made carries an `Idempotency-Key`; an id
-//! that goes into a URL was looked at before.
+//! Invariants: the key and the webhook's secrets are in no log, no error and no page. Every request that makes something carries
+//! an `Idempotency-Key`. An id that goes into a URL was checked before.
 
 mod amounts;
 mod reversals;

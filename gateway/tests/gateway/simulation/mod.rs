@@ -1,9 +1,9 @@
 //! Instances, accounts and settlement runs at play, with everything going wrong that can, held against a plain model.
 //!
-//! Each seed is a world: a few instances with clocks of their own, a few accounts that buy packages, subscribe and pay by
-//! use, and some hundred operations drawn from the seed. Answers of the ledger are lost before or after they took
-//! effect, journal writes fail but persisted, listings are up to two minutes stale, instances die with leases and
-//! batches, settlement runs die at any access, the ledger's process is started anew, its clock jumps back. What must hold whatever happens is
+//! Each seed is a world: a few instances with clocks of their own, and a few accounts that buy packages, subscribe and pay by
+//! use. Some hundred operations are drawn from the seed. Answers of the ledger are lost before or after they took effect. Journal
+//! writes fail but persisted, and listings are up to two minutes stale. Instances die with leases and batches, and settlement
+//! runs die at any access. The ledger's process is started anew, and its clock jumps back. What must hold whatever happens is
 //! written down in [`oracle`]. One world in eight is steady: nothing fails in it but instances, so that more can be asked of it.
 //!
 //! `FAREBOX_SEEDS=1000000 cargo test --profile rig -p farebox-gateway --test gateway whatever_goes_wrong` runs that many worlds,

@@ -1,8 +1,8 @@
 //! A store in a SQLite file, laid out as Spin lays out its own, so that either program can go on with the other's file.
 //!
-//! As in Spin there is one connection for all instances, each `set` waits until the disk has it, and an operation blocks
-//! the instance that asked for it. While keys are streamed the connection is taken: an instance that asks the same store
-//! for something else before it has read its keys to the end waits for itself for ever.
+//! As in Spin there is one connection for all instances. Each `set` waits until the disk has it, and an operation blocks the
+//! instance that asked for it. While keys are streamed the connection is taken. An instance that asks the same store for
+//! something else before it has read all keys waits for itself for ever.
 
 use std::{
     path::Path,
