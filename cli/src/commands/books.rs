@@ -4,7 +4,7 @@ use clap::Args;
 use farebox_core::time::Timestamp;
 use serde_json::Value;
 
-use super::{Format, by_time::ByTime};
+use super::{Format, usage_series::ByTime};
 use crate::{admin::Connection, given, named::Named};
 
 /// What a row of usage leaves out where there is none of it.

@@ -5,7 +5,7 @@ use clap::Args;
 use farebox_cli::http::Problem;
 use url::Url;
 
-use super::drafted::{Answered, Drafted};
+use super::request_arguments::{Answered, RequestArguments};
 use crate::admin::Connection;
 
 /// Sign a request and send it, like curl
@@ -21,7 +21,7 @@ Example:
   farebox call --key ak_1 --json '{\"a\":1}' -X PUT https://api.example/v1/echo")]
 pub(crate) struct Call {
     #[command(flatten)]
-    drafted: Drafted,
+    drafted: RequestArguments,
 
     /// Print the answer's status and headers too
     #[arg(short, long)]

@@ -8,7 +8,7 @@ use farebox_cli::{
 };
 use farebox_core::signature::{rfc9421, xca};
 
-use super::drafted::{Answered, Drafted};
+use super::request_arguments::{Answered, RequestArguments};
 use crate::admin::Connection;
 
 /// Compare your string-to-sign with the server's
@@ -23,7 +23,7 @@ Example:
   farebox explain --key ak_1 /v1/echo --mine \"$(my-program --print-string-to-sign)\"")]
 pub(crate) struct Explain {
     #[command(flatten)]
-    drafted: Drafted,
+    drafted: RequestArguments,
 
     /// What the server answered in X-Ca-Error-Message; with rfc9421 the `string_to_sign` of the problem, or all of it
     #[arg(long, value_name = "TEXT")]

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::{Format, by_time::ByTime, read};
+use super::{Format, read, usage_series::ByTime};
 use crate::admin::{Admin, Connection};
 
 /// See your own account, by a key to call with

@@ -3,12 +3,10 @@
 mod account;
 mod apply;
 mod books;
-mod by_time;
 mod call;
 mod clock;
 mod completions;
 mod credential;
-mod drafted;
 mod entries;
 mod explain;
 mod init;
@@ -16,14 +14,16 @@ mod me;
 mod pay;
 mod product;
 mod profile;
+mod reports;
 mod reprice;
+mod request_arguments;
 mod secret;
 mod settle;
 mod statement;
 mod subscription;
 mod terms;
 mod token;
-mod watch;
+mod usage_series;
 mod webhook;
 
 use std::{fs::File, io::Read, path::Path};
@@ -85,13 +85,13 @@ enum Command {
     Statement(statement::Statement),
     Settle(settle::Settle),
     #[command(subcommand)]
-    Settlements(watch::Settlements),
+    Settlements(reports::Settlements),
     #[command(subcommand)]
     Webhook(webhook::Webhook),
     #[command(subcommand)]
     Token(token::Token),
-    Audit(watch::Audit),
-    Metrics(watch::Metrics),
+    Audit(reports::Audit),
+    Metrics(reports::Metrics),
     Call(call::Call),
     #[command(subcommand)]
     Me(me::Me),

@@ -15,8 +15,8 @@ pub(super) use name::{Name, Subject};
 use super::{
     accounts, audit,
     catalog::{Health, Publication, Shown},
-    clock, credentials, imports, money, repricings, restoring, rotations, statements, subscriptions, tokens,
-    upstream_credentials, upstream_secrets, watching, webhooks,
+    clock, credentials, exports, imports, money, repricings, restore, rotations, statements, subscriptions, tokens,
+    upstream_credentials, upstream_secrets, webhooks,
 };
 use crate::{
     customer::{PortalSession, PortalSessionWanted, RechargeRequest},
@@ -262,7 +262,7 @@ static OPERATIONS: [(Subject, &[Operation<Name>]); 10] = [
                 "Put entries back that are missing at the end of the book, from a copy of it",
             )
             .for_owners()
-            .takes::<restoring::Copied>()
+            .takes::<restore::Copied>()
             .gives_nothing()
             .fails(&[404, 409, 413]),
             get(Name::ShowUsage, "accounts/{id}/usage", "What was used, by product")
@@ -282,7 +282,7 @@ static OPERATIONS: [(Subject, &[Operation<Name>]); 10] = [
                 "What was used and is sealed, by the hour, as CloudEvents in the order it was booked",
             )
             .paged()
-            .gives::<Vec<watching::UsageEvent>>(200)
+            .gives::<Vec<exports::UsageEvent>>(200)
             .media("application/cloudevents-batch+json")
             .fails(&[404])
             .header("farebox-cursor", "Where the next page begins, also when there is none yet."),

@@ -17,7 +17,9 @@ pub(crate) mod retry;
 pub(crate) mod table;
 
 use farebox_core::credential::MasterKey;
-use farebox_ports::{Directory, Documents, DueIndex, Host, KeyValue, Ledger, UsageJournal, Web, reports::Reports};
+use farebox_ports::{
+    Directory, Documents, DueIndex, Host, KeyValue, Ledger, Mailer, UsageJournal, Web, reports::Reports,
+};
 
 pub use addresses::LocalHosts;
 pub use failure::malformed;
@@ -94,9 +96,15 @@ pub struct Response {
 }
 
 /// All that the control plane needs.
-pub trait Ports: KeyValue + Documents + Directory + UsageJournal + Ledger + DueIndex + Reports + Web + Host {}
+pub trait Ports:
+    KeyValue + Documents + Directory + UsageJournal + Ledger + DueIndex + Reports + Web + Mailer + Host
+{
+}
 
-impl<P: KeyValue + Documents + Directory + UsageJournal + Ledger + DueIndex + Reports + Web + Host> Ports for P {}
+impl<P: KeyValue + Documents + Directory + UsageJournal + Ledger + DueIndex + Reports + Web + Mailer + Host> Ports
+    for P
+{
+}
 
 /// Names a request, for whom it failed and for the operator's log.
 pub(crate) fn request_id(random: &[u8; RANDOM_BYTES]) -> String {

@@ -6,7 +6,7 @@
 pub(crate) mod letters;
 mod services;
 
-use farebox_ports::Fault;
+use farebox_ports::{Fault, Mail};
 use serde::{Deserialize, Serialize};
 
 pub use services::{MailService, MailSettings};
@@ -37,7 +37,10 @@ impl<P: Ports> Call<'_, P> {
 
     async fn post_by(&self, service: &MailService, letter: &Letter) -> Result<(), Failure> {
         let id = crate::http::request_id(&self.random);
-        let services::Posted { url, headers, body } = service.posted(letter, &id, self.now);
+        let Some(services::Posted { url, headers, body }) = service.posted(letter, &id, self.now) else {
+            let Letter { to, subject, text, html } = letter;
+            return Ok(self.ports.send_mail(&Mail { from: service.from(), to, subject, text, html }).await?);
+        };
         match self.ports.post(&url, &headers, &body).await? {
             200..300 => Ok(()),
             status => Err(Failure::Port(Fault::Unavailable {

@@ -1,4 +1,4 @@
-//! The services that mail can go out by, each over HTTP.
+//! The services that mail can go out by: the platform's own, and others over HTTP.
 //!
 //! Resend (<https://resend.com/docs/api-reference/emails/send-email>), Postmark
 //! (<https://postmarkapp.com/developer/api/email-api>), and a webhook of the provider's own, signed by Standard Webhooks
@@ -12,7 +12,7 @@ use super::Letter;
 /// What a deployment sets for its mail. Empty texts stand for what is not set.
 #[derive(Debug, Clone, Default)]
 pub struct MailSettings {
-    /// `resend`, `postmark` or `webhook`.
+    /// `cloudflare`, `resend`, `postmark` or `webhook`.
     pub service: String,
     /// Who writes: `Acme <hello@acme.example>`.
     pub from: String,
@@ -42,6 +42,7 @@ impl std::fmt::Debug for MailService {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
+    Cloudflare,
     Resend,
     Postmark,
     Webhook,
@@ -63,18 +64,23 @@ impl MailService {
         let MailSettings { service, from, token, url, origin } = settings;
         let kind = match service.as_str() {
             "" => return Ok(None),
+            "cloudflare" => Kind::Cloudflare,
             "resend" => Kind::Resend,
             "postmark" => Kind::Postmark,
             "webhook" => Kind::Webhook,
-            other => return Err(format!("`{other}` is no mail service: use resend, postmark or webhook")),
+            other => return Err(format!("`{other}` is no mail service: use cloudflare, resend, postmark or webhook")),
         };
         let url = match kind {
             Kind::Resend => "https://api.resend.com/emails".to_owned(),
             Kind::Postmark => "https://api.postmarkapp.com/email".to_owned(),
             Kind::Webhook => url,
+            Kind::Cloudflare => String::new(),
         };
-        if from.is_empty() || token.is_empty() || url.is_empty() {
-            return Err(format!("mail by {service} needs who writes and a token, and a webhook its URL"));
+        let has_binding = kind == Kind::Cloudflare;
+        if from.is_empty() || !has_binding && (token.is_empty() || url.is_empty()) {
+            return Err(format!(
+                "mail by {service} needs who writes, a token unless it is cloudflare, and a webhook its URL"
+            ));
         }
         let host = origin.strip_prefix("https://").unwrap_or_default();
         if host.is_empty() || host.contains(['/', '?', '#', '@']) {
@@ -89,20 +95,28 @@ impl MailService {
         &self.origin
     }
 
+    /// Who writes.
+    pub(super) fn from(&self) -> &str {
+        &self.from
+    }
+
     pub(super) const fn name(&self) -> &'static str {
         match self.kind {
+            Kind::Cloudflare => "cloudflare",
             Kind::Resend => "resend",
             Kind::Postmark => "postmark",
             Kind::Webhook => "the mail webhook",
         }
     }
 
-    /// What hands `letter` over; `id` names it, so that a letter that is handed over twice is sent once.
-    pub(super) fn posted(&self, letter: &Letter, id: &str, now: Timestamp) -> Posted {
+    /// What hands `letter` over to a service over HTTP, `None` where the platform sends it. `id` names it, so that a letter that is
+    /// handed over twice is sent once.
+    pub(super) fn posted(&self, letter: &Letter, id: &str, now: Timestamp) -> Option<Posted> {
         let Letter { to, subject, text, html } = letter;
         let (from, url) = (&self.from, self.url.clone());
         let json_type = ("content-type", "application/json".to_owned());
-        match self.kind {
+        Some(match self.kind {
+            Kind::Cloudflare => return None,
             Kind::Resend => {
                 let body = json!({ "from": from, "to": [to], "subject": subject, "text": text, "html": html });
                 let headers = [
@@ -137,6 +151,6 @@ impl MailService {
                 ];
                 Posted { url, headers, body }
             }
-        }
+        })
     }
 }

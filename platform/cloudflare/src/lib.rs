@@ -14,6 +14,7 @@ mod host;
 mod key_value;
 mod ledger;
 mod location_cache;
+mod mailer;
 mod rate_limits;
 mod single_flight;
 mod task;
@@ -21,7 +22,7 @@ mod usage_journal;
 mod web;
 
 use farebox_ports::{Fault, clock::Clock};
-use worker::{Env, Fetcher, ObjectNamespace, kv::KvStore};
+use worker::{Env, Fetcher, ObjectNamespace, SendEmail, kv::KvStore};
 
 pub use directory::SqlRecord;
 pub use documents::SqlDocument;
@@ -37,6 +38,7 @@ mod binding {
     pub(crate) const USAGE: &str = "USAGE";
     pub(crate) const ACCOUNTS: &str = "ACCOUNTS";
     pub(crate) const ASSETS: &str = "ASSETS";
+    pub(crate) const MAIL: &str = "MAIL";
     pub(crate) const DEV_CLOCK: &str = "DEV_CLOCK";
     pub(crate) const RUN_OPERATIONS: &str = "RUN_OPERATIONS";
 }
@@ -48,6 +50,8 @@ pub struct Platform {
     accounts: ObjectNamespace,
     /// The pages; the edge has none.
     assets: Option<Fetcher>,
+    /// Cloudflare's service for mail, where the deployment binds it.
+    mail: Option<SendEmail>,
     flights: single_flight::Flights,
     clock: Clock,
     operations: u32,
@@ -70,6 +74,7 @@ impl Platform {
             usage: env.kv(binding::USAGE)?,
             accounts: env.durable_object(binding::ACCOUNTS)?,
             assets: env.assets(binding::ASSETS).ok(),
+            mail: env.send_email(binding::MAIL).ok(),
             flights: single_flight::Flights::default(),
             operations: env
                 .var(binding::RUN_OPERATIONS)

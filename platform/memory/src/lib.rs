@@ -7,6 +7,7 @@ mod due_index;
 mod host;
 mod key_value;
 mod ledger;
+mod mailer;
 mod rate_limits;
 mod rows;
 mod single_flight;
@@ -58,6 +59,7 @@ pub struct Stores {
     log: RefCell<Vec<String>>,
     is_down: Cell<bool>,
     web: web::Web,
+    mailed: RefCell<Vec<[String; 4]>>,
 }
 
 impl Deref for Memory {

@@ -15,6 +15,7 @@ mod host;
 pub mod http;
 mod key_value;
 mod ledger;
+mod mailer;
 mod rate_limits;
 mod single_flight;
 mod usage_journal;

@@ -8,9 +8,9 @@
 use std::panic;
 
 use farebox_books::conformance;
-use farebox_cloudflare::{SqlEntryStore, SqlRecord};
+use farebox_cloudflare::{Platform, SqlEntryStore, SqlRecord};
 use farebox_core::time::{Millis, Timestamp};
-use farebox_ports::{Directory, Fault, Host};
+use farebox_ports::{Directory, Fault, Host, Mail, Mailer};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use wasm_bindgen::JsValue;
 use worker::{
@@ -117,6 +117,24 @@ impl Host for Objects {
 
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
+    if request.path() == "/mail" {
+        return mail(&env).await;
+    }
     conformance::check_directory(&[Objects { env: env.clone() }], "suite").await;
     env.durable_object("STORE")?.get_by_name("store")?.fetch_with_request(request).await
+}
+
+/// Sends a letter by the platform's own service, as the billing Worker does.
+async fn mail(env: &Env) -> Result<Response> {
+    let letter = Mail {
+        from: "Acme <hello@acme.example>",
+        to: "ann@example.com",
+        subject: "Sign in",
+        text: "The code is 123456.",
+        html: "<p>The code is 123456.</p>",
+    };
+    match Platform::new(env)?.send_mail(&letter).await {
+        Ok(()) => Response::ok("sent"),
+        Err(fault) => Response::error(fault.to_string(), 500),
+    }
 }

@@ -72,7 +72,7 @@ const DOCUMENTED: [&str; 8] = [
     "farebox-billing",
     "farebox-control",
     "farebox-memory",
-    "farebox-cli",
+    "farebox",
 ];
 
 /// Advisories are left to the machines that can reach the advisory database.

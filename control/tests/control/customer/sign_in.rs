@@ -1,8 +1,9 @@
 //! Signing in and up: what proves an address does so once, in the browser that asked, and however many come there is one of each.
 //!
 //! Broken on purpose, each seen to fail here: a proof that is not used up; a guess that is not counted; a grant that is booked under
-//! another key with each sign-up; a link to the host that the request names.
+//! another key with each sign-up; a link to the host that the request names; a letter of the platform's service that is posted.
 
+use farebox_control::{MailService, MailSettings};
 use farebox_core::time::{DAY, HOUR, MINUTE, SECOND};
 use farebox_ports::Host;
 use serde_json::json;
@@ -65,6 +66,20 @@ fn a_letters_link_leads_to_the_gateway_whatever_host_was_asked() {
     assert_eq!(market.send(&Browser::default(), "POST", "sign-ins", &asked).status, 202);
     let text = market.letters().pop().unwrap().text;
     assert!(text.contains(&format!("{ORIGIN}/_farebox/portal/")) && !text.contains("evil"), "{text}");
+}
+
+#[test]
+fn a_letter_goes_out_by_the_platforms_own_service_where_the_deployment_says_so() {
+    let mut market = Market::open();
+    let (service, from) = ("cloudflare".to_owned(), "Acme <hello@acme.example>".to_owned());
+    let settings = MailSettings { service, from, origin: ORIGIN.to_owned(), ..MailSettings::default() };
+    market.shop.settings.mail = MailService::of(settings).unwrap();
+    let asked = market.post(&Browser::default(), "sign-ins", json!({ "email": "ann@example.com" }));
+    let ([from, to, _, text], []) = (market.shop.memory.mailed().remove(0), market.letters().as_slice()) else {
+        panic!("it was posted to somebody else");
+    };
+    assert_eq!((asked.status, &*from, &*to), (202, "Acme <hello@acme.example>", "ann@example.com"));
+    assert!(text.contains(ORIGIN), "{text}");
 }
 
 #[test]

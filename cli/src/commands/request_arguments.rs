@@ -22,7 +22,7 @@ use crate::given;
 
 /// A request and who signs it; the options are curl's where curl has them.
 #[derive(Debug, Args)]
-pub(super) struct Drafted {
+pub(super) struct RequestArguments {
     /// Address, or a path on the gateway
     url: String,
 
@@ -95,7 +95,7 @@ impl Answered {
     }
 }
 
-impl Drafted {
+impl RequestArguments {
     /// The request, unsigned.
     pub(super) fn request(&self, gateway: &Url) -> anyhow::Result<Request> {
         let url = target(gateway, &self.url)?;
