@@ -1,7 +1,7 @@
 //! How a batch is stored: each name once, and numbers.
 //!
 //! A small batch must fit into 1 KiB with its key. So an account, a credential, a product or a route stands in it once, however
-//! many lines name it, and a line of one route and one class of status takes some ten bytes. Invariant: a batch of an earlier form
+//! many lines name it. A line of one route and one class of status takes some ten bytes. Invariant: a batch of an earlier form
 //! is never taken for one of this form, nor the other way: [`MARK`] says there that a batch holds nothing, and none such is written.
 
 use std::{collections::BTreeMap, str::FromStr};
@@ -17,9 +17,12 @@ const UNREADABLE: &str = "it is not of form 3, or was cut";
 
 /// Names, each once, and all the rest as numbers, in postcard.
 ///
-/// A name is its place in the list. In order: the number of lines; of each its account, credential, product, lease, usage and
-/// number of shares; of each share its route, a bit for each class of status that it counts, these counts, and its usage where the
-/// line has several; then of each closing its account, lease and usage.
+/// A name is its place in the list. The numbers, in order:
+///
+/// - the number of lines;
+/// - of each line its account, credential, product, lease, usage and number of shares;
+/// - of each share its route, a bit for each class of status that it counts, these counts, and its usage where the line has several;
+/// - of each closing its account, lease and usage, to the end.
 #[derive(Default)]
 struct Writer<'a> {
     names: Vec<&'a str>,
