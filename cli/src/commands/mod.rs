@@ -15,6 +15,7 @@ mod pay;
 mod product;
 mod profile;
 mod reports;
+mod reconcile;
 mod reprice;
 mod request_arguments;
 mod secret;
@@ -83,6 +84,8 @@ enum Command {
     Usage(books::Usage),
     #[command(subcommand)]
     Statement(statement::Statement),
+    #[command(subcommand)]
+    Reconcile(reconcile::Reconcile),
     Settle(settle::Settle),
     #[command(subcommand)]
     Settlements(reports::Settlements),
@@ -143,6 +146,7 @@ impl Cli {
             Command::Entries(entries) => entries.run(connection),
             Command::Usage(usage) => usage.run(connection),
             Command::Statement(statement) => statement.run(connection),
+            Command::Reconcile(reconcile) => reconcile.run(connection),
             Command::Settle(settle) => settle.run(connection),
             Command::Settlements(settlements) => settlements.run(connection),
             Command::Webhook(webhook) => webhook.run(connection),

@@ -3,6 +3,7 @@
 mod guides;
 mod help;
 mod openapi;
+mod reconcile;
 mod server;
 mod settle;
 mod shop;

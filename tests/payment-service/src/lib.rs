@@ -220,7 +220,12 @@ impl Service {
             Some(after) => within.skip_while(|object| object["id"] != after).skip(1).collect(),
             None => within.collect(),
         };
-        let (page, more) = (&rest[..rest.len().min(limit)], rest.len() > limit);
+        let more = rest.len() > limit;
+        let mut page: Vec<Value> = rest.into_iter().take(limit).cloned().collect();
+        for object in page.iter_mut().filter(|_| form::expands(given, "data.source")) {
+            let source = object["source"].as_str().and_then(|source| self.objects.get(source)).cloned();
+            object["source"] = source.unwrap_or_default();
+        }
         json!({ "object": "list", "url": path, "has_more": more, "data": page })
     }
 }

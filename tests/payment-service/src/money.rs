@@ -25,17 +25,25 @@ impl Service {
         // A method that takes days is charged when the customer confirms it, and succeeds later.
         self.set(&charge, json!({ "created": of["created"] }));
         let total = of["amount"].as_i64().unwrap_or_default();
-        let booked = self.book("charge", &charge, (total, fee(total)), &of["currency"]);
+        let booked = self.book("charge", "charge", &charge, (total, fee(total)), &of["currency"]);
         self.set(&charge, json!({ "balance_transaction": booked }));
         self.set(intent, json!({ "status": "succeeded", "amount_received": total, "latest_charge": charge }));
     }
 
     /// Books what moved the provider's balance at the service.
-    fn book(&mut self, kind: &str, source: &str, (amount, fee): (i64, i64), currency: &Value) -> String {
+    fn book(
+        &mut self,
+        kind: &str,
+        category: &str,
+        source: &str,
+        (amount, fee): (i64, i64),
+        currency: &Value,
+    ) -> String {
         let net = amount - fee;
         let booked = json!({
             "amount": amount, "fee": fee, "net": net, "currency": currency, "type": kind, "source": source,
-            "reporting_category": kind, "status": "available", "exchange_rate": null,
+            "reporting_category": category, "status": "available", "available_on": self.now, "exchange_rate": null,
+            "description": null,
         });
         self.make("txn", "balance_transaction", booked)
     }
@@ -92,7 +100,7 @@ impl Service {
             "reason": given["reason"], "metadata": metadata(given),
         });
         let refund = self.make("re", "refund", refund);
-        let booked = self.book("refund", &refund, (-back, 0), &of["currency"]);
+        let booked = self.book("refund", "refund", &refund, (-back, 0), &of["currency"]);
         self.set(&refund, json!({ "balance_transaction": booked }));
         let refunded = number("amount_refunded") + back;
         self.set(&charge, json!({ "amount_refunded": refunded, "refunded": refunded == number("amount") }));
@@ -123,7 +131,7 @@ impl Service {
         });
         let dispute = self.make("dp", "dispute", dispute);
         let total = of["amount"].as_i64().unwrap_or_default();
-        self.book("adjustment", &dispute, (-total, 1_500), &of["currency"]);
+        self.book("adjustment", "dispute", &dispute, (-total, 1_500), &of["currency"]);
         self.set(&charge, json!({ "disputed": true }));
         self.tell("charge.dispute.created", &dispute);
         self.tell("charge.dispute.funds_withdrawn", &dispute);
@@ -136,7 +144,8 @@ impl Service {
         self.set(dispute, json!({ "status": if is_won { "won" } else { "lost" } }));
         let of = self.objects[dispute].clone();
         if is_won {
-            self.book("adjustment", dispute, (of["amount"].as_i64().unwrap_or_default(), 0), &of["currency"]);
+            let back = (of["amount"].as_i64().unwrap_or_default(), 0);
+            self.book("adjustment", "dispute_reversal", dispute, back, &of["currency"]);
             self.tell("charge.dispute.funds_reinstated", dispute);
         }
         self.tell("charge.dispute.closed", dispute);

@@ -3,14 +3,16 @@
 //! Invariants: the key and the webhook's secrets are in no log, no error and no page. Every request that makes something carries
 //! an `Idempotency-Key`. An id that goes into a URL was checked before.
 
-mod amounts;
 mod reversals;
 mod signature;
 
 use farebox_core::{
     id::OrderId,
     money::Currency,
-    payments::{Mode, Order, Payment, PaymentId},
+    payments::{
+        Mode, Order, Payment, PaymentId, coins,
+        transactions::{ACCOUNT, ORDER},
+    },
     time::Timestamp,
 };
 use farebox_ports::{Fault, Web, WebAnswer, WebMethod, WebRequest};
@@ -28,10 +30,6 @@ const VERSION: &str = "2024-06-20";
 
 /// Where the API is, unless a deployment for development says otherwise.
 const API: &str = "https://api.stripe.com";
-
-/// What names the order and the account at the service.
-const ORDER: &str = "farebox_order";
-const ACCOUNT: &str = "farebox_account";
 
 /// What a deployment sets for Stripe. Empty texts stand for what is not set.
 #[derive(Debug, Clone, Default)]
@@ -171,7 +169,7 @@ impl Stripe {
         title: &str,
         origin: &str,
     ) -> Result<String, Failure> {
-        let coins = amounts::coins(order.currency, order.amount).ok_or(Failure::PaymentCurrency(order.currency))?;
+        let unit_amount = coins::coins(order.currency, order.amount).ok_or(Failure::PaymentCurrency(order.currency))?;
         let (id, account) = (order.id.as_str(), order.account.as_str());
         let offers = format!("{origin}/_farebox/portal/offers");
         let mut form = Serializer::new(String::new());
@@ -182,7 +180,7 @@ impl Stripe {
             .append_pair("expires_at", &order.until.seconds().to_string())
             .append_pair("line_items[0][quantity]", "1")
             .append_pair("line_items[0][price_data][currency]", &order.currency.as_str().to_lowercase())
-            .append_pair("line_items[0][price_data][unit_amount]", &coins.to_string())
+            .append_pair("line_items[0][price_data][unit_amount]", &unit_amount.to_string())
             .append_pair("line_items[0][price_data][product_data][name]", title);
         for of in ["", "payment_intent_data"] {
             let name = |member: &str| {
@@ -236,7 +234,7 @@ impl Stripe {
         let currency =
             intent["currency"].as_str().map(str::to_uppercase).and_then(|code| code.parse::<Currency>().ok());
         let Some(currency) = currency else { return Ok(wrong("currency")) };
-        let amount = intent["amount_received"].as_i64().and_then(|coins| amounts::micros(currency, coins));
+        let amount = intent["amount_received"].as_i64().and_then(|coins| coins::micros(currency, coins));
         let Some(amount) = amount else { return Ok(wrong("amount")) };
         let account = intent["metadata"][ACCOUNT].as_str().and_then(|account| account.parse().ok());
         let (Ok(order), Some(account)) = (order.parse(), account) else { return Ok(wrong("order")) };

@@ -1,10 +1,13 @@
 //! Money that left again: refunds (<https://docs.stripe.com/api/refunds>) and disputes (<https://docs.stripe.com/api/disputes>).
 
-use farebox_core::money::{Currency, Micros};
+use farebox_core::{
+    money::{Currency, Micros},
+    payments::coins,
+};
 use farebox_ports::Web;
 use serde_json::Value;
 
-use super::{Found, Stripe, amounts, is_object};
+use super::{Found, Stripe, is_object};
 use crate::http::failure::Failure;
 
 /// Money that left again, as it is now.
@@ -54,7 +57,7 @@ fn reversal(id: &str, object: &Value, state: State) -> Found<Reversal> {
     // What was charged without a payment intent was not charged by us.
     let Some(payment) = object["payment_intent"].as_str().filter(|id| is_object(id)) else { return Found::Missing };
     let currency = object["currency"].as_str().map(str::to_uppercase).and_then(|code| code.parse::<Currency>().ok());
-    let read = currency.and_then(|currency| Some((currency, amounts::micros(currency, object["amount"].as_i64()?)?)));
+    let read = currency.and_then(|currency| Some((currency, coins::micros(currency, object["amount"].as_i64()?)?)));
     let Some((currency, amount)) = read else { return Found::Wrong(format!("{id}: its amount cannot be read")) };
     Found::There(Reversal { id: id.to_owned(), payment: payment.to_owned(), amount, currency, state })
 }

@@ -3,6 +3,7 @@
 mod checkouts;
 mod histories;
 mod kills;
+mod reconciliation;
 mod reversals;
 
 use std::{

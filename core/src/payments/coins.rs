@@ -3,7 +3,7 @@
 //! Invariant: an amount is written and read exactly or not at all. Stripe differs from ISO 4217: MGA has no coins there, ISK and UGX have two
 //! digits that must be zeros, and of three digits the last must be zero.
 
-use farebox_core::money::{Currency, Micros};
+use crate::money::{Currency, Micros};
 
 /// Micro-units of a whole one.
 const WHOLE: i64 = 1_000_000;
@@ -23,7 +23,7 @@ fn unit(currency: Currency) -> Option<(u32, i64)> {
 }
 
 /// `amount` in coins; `None` where it cannot be paid.
-pub(super) fn coins(currency: Currency, amount: Micros) -> Option<i64> {
+pub fn coins(currency: Currency, amount: Micros) -> Option<i64> {
     let (digits, step) = unit(currency)?;
     let coin = WHOLE / 10_i64.pow(digits);
     let coins = amount.get() / coin;
@@ -31,7 +31,7 @@ pub(super) fn coins(currency: Currency, amount: Micros) -> Option<i64> {
 }
 
 /// What so many coins are; `None` where that cannot be held.
-pub(super) fn micros(currency: Currency, coins: i64) -> Option<Micros> {
+pub fn micros(currency: Currency, coins: i64) -> Option<Micros> {
     let (digits, _) = unit(currency)?;
     coins.checked_mul(WHOLE / 10_i64.pow(digits)).map(Micros::new)
 }
