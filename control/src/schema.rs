@@ -46,13 +46,34 @@ stand_ins! {
         "properties": {
             "seq": { "type": "integer", "minimum": 1 },
             "at": { "type": "string", "format": "date-time" },
-            "postings": { "type": "array" },
+            "event": { "description": "What happened: its one member names it." },
+            "postings": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["book", "amount"],
+                    "properties": {
+                        "book": { "enum": ["balance", "deferred_revenue", "revenue", "payments", "adjustments"] },
+                        "amount": { "type": "string", "description": "A decimal; negative out of the book." }
+                    }
+                }
+            },
             "prev": { "type": "string" },
             "hash": { "type": "string" }
         }
     });
     /// A compiled catalog.
-    CompiledCatalog => json_schema!({ "type": "object", "description": "What gateways read." });
+    CompiledCatalog => json_schema!({
+        "type": "object", "additionalProperties": true, "description": "What gateways read."
+    });
+    /// An OpenAPI document of version 3.
+    OpenApiDocument => json_schema!({
+        "type": "object", "required": ["openapi", "paths"], "additionalProperties": true,
+        "properties": {
+            "openapi": { "type": "string", "pattern": "^3[.]" },
+            "paths": { "type": "object", "additionalProperties": true }
+        }
+    });
     /// A difference between two catalogs.
     CatalogChange => json_schema!({
         "type": "object",
@@ -93,9 +114,9 @@ stand_ins! {
             "from": { "type": "string", "format": "date-time" },
             "until": { "type": "string", "format": "date-time" },
             "opening": { "type": "string" },
-            "entries": { "type": "array", "items": { "type": "object" } },
-            "usage": { "type": "object" },
-            "charges": { "type": "array", "items": { "type": "object" } },
+            "entries": { "type": "array", "items": { "type": "object", "additionalProperties": true } },
+            "usage": { "type": "object", "additionalProperties": true },
+            "charges": { "type": "array", "items": { "type": "object", "additionalProperties": true } },
             "closing": { "type": "string" },
             "seal": { "type": "string" }
         }

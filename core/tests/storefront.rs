@@ -28,6 +28,7 @@ id = "echo"
 summary = "Says it again"
 description = "# Echo"
 tags = ["text"]
+openapi = "docs/echo.yaml"
 upstream = "https://origin.example"
 auth = ["key"]
 routes = [{ path = "/echo" }]
@@ -48,6 +49,7 @@ fn what_is_shown_is_compiled_beside_the_catalog() {
     assert_eq!((storefront.sign_up.mode, storefront.sign_up.grant.clone()), (SignUpMode::Open, "welcome".parse().ok()));
     let echo = &storefront.products[&catalog.products[0].id];
     assert_eq!((echo.summary.as_deref(), echo.description.as_deref()), (Some("Says it again"), Some("# Echo")));
+    assert_eq!(echo.openapi.as_deref(), Some("docs/echo.yaml"));
     assert!(catalog.products[0].packages[0].is_gift());
     let json = serde_json::to_string(&storefront).unwrap();
     assert_eq!(serde_json::from_str::<Storefront>(&json).unwrap(), storefront);
@@ -90,5 +92,21 @@ fn the_schema_has_the_keys_of_the_storefront() {
         let known = said.find_map(|problem| problem.reason.split_once("known are ")).unwrap().1;
         let keys = schema["$defs"][name]["properties"].as_object().unwrap().keys().cloned();
         assert_eq!(keys.collect::<BTreeSet<_>>(), known.split(", ").map(str::to_owned).collect(), "{path}");
+    }
+}
+
+#[test]
+fn a_document_is_a_file_below_the_catalogs_folder() {
+    for wrong in [
+        "/etc/passwd.json",
+        "../secrets.json",
+        "a/../../b.yaml",
+        "C:\\\\a.json",
+        "https://a.example/a.json",
+        "a.toml",
+        ".json",
+    ] {
+        let problems = compile_with_storefront(&CATALOG.replace("docs/echo.yaml", wrong)).unwrap_err();
+        assert!(problems[0].path.ends_with("openapi"), "{wrong}: {problems:?}");
     }
 }

@@ -4,7 +4,12 @@
 //! JSON grows by members that may be missing, and what cannot grow so gets a key with another number. Keys that core itself makes
 //! are in the table by the names that core gives them.
 
-use farebox_core::{catalog::CATALOG_ENTRY, id::AccountId, journal, upstream_credential::UPSTREAM_CREDENTIALS};
+use farebox_core::{
+    catalog::CATALOG_ENTRY,
+    id::{AccountId, ProductId},
+    journal,
+    upstream_credential::UPSTREAM_CREDENTIALS,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +39,9 @@ pub const METRICS_SUM: &str = "metrics-sum";
 
 /// What a running instance counted.
 pub const METRICS: &str = "metrics/";
+
+/// A product's OpenAPI document.
+pub const PRODUCT_DOCUMENTS: &str = "product-openapi/";
 
 /// Which credentials and accounts changed lately.
 pub const RECENT_CHANGES: &str = "recent-changes";
@@ -85,6 +93,11 @@ pub fn account_entry(id: &AccountId) -> String {
     format!("{ACCOUNTS}{id}")
 }
 
+/// Where a product's OpenAPI document is.
+pub fn product_document_entry(id: &ProductId) -> String {
+    format!("{PRODUCT_DOCUMENTS}{id}")
+}
+
 /// Whether an account may call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -113,7 +126,7 @@ pub struct Stored {
 }
 
 /// Everything that is in the key-value store, by its key. `docs/stores.md` shows it, and a test holds both together.
-pub static STORED: [Stored; 29] = [
+pub static STORED: [Stored; 30] = [
     stored(ACCOUNT_CREDENTIALS, "{account}/{key}", "nothing", "which credentials an account has", "for good"),
     stored(
         ACCOUNT_RECHARGE_REQUESTS,
@@ -167,6 +180,13 @@ pub static STORED: [Stored; 29] = [
         "`ports`: `counters::Written`",
         "what a running instance counted",
         "an hour or two",
+    ),
+    stored(
+        PRODUCT_DOCUMENTS,
+        "{product}",
+        "an OpenAPI document",
+        "what a product's page shows of its API",
+        "until the next",
     ),
     stored(
         RECENT_CHANGES,

@@ -12,7 +12,10 @@ use std::{
 use anyhow::{Context, bail};
 use clap::Args;
 use farebox_cli::http::Problem;
-use farebox_core::catalog::difference::Change;
+use farebox_core::{
+    catalog::{compile_with_storefront, difference::Change},
+    id::ProductId,
+};
 use serde_json::Value;
 
 use super::{Format, read};
@@ -93,7 +96,11 @@ impl Apply {
         }
         let path = if remove_held { "catalog?remove_held=true" } else { "catalog" };
         let tag = tried["replaces"].as_str().map(|version| format!("\"{version}\""));
+        let documents = documents(&self.file, &source)?;
         let published = send(&admin, path, tag.as_deref(), &self.file, source)?;
+        for (product, document) in documents {
+            admin.replace(&format!("products/{product}/openapi"), None, &document)?;
+        }
         if asks && !self.format.json {
             println!("{}{}", missing(&published), line(&published, "published"));
             return Ok(());
@@ -147,6 +154,23 @@ pub(super) fn send(admin: &Admin, path: &str, tag: Option<&str>, file: &Path, so
         let problems = error.downcast_ref::<Problem>().map_or(&[][..], |problem| &problem.problems);
         problems.iter().for_each(|problem| eprintln!("{}: {problem}", file.display()));
     })
+}
+
+/// The OpenAPI documents that a catalog names, read from beside it.
+fn documents(catalog: &Path, source: &str) -> anyhow::Result<Vec<(ProductId, Value)>> {
+    // The gateway has said what is wrong with one that cannot be compiled.
+    let storefront = compile_with_storefront(source).map(|(_, storefront)| storefront).unwrap_or_default();
+    let named = storefront.products.into_iter().filter_map(|(product, texts)| Some((product, texts.openapi?)));
+    named.map(|(product, name)| Ok((product, document(&catalog.with_file_name(name))?))).collect()
+}
+
+fn document(path: &Path) -> anyhow::Result<Value> {
+    let text = read(path)?;
+    let wrong = || format!("{} cannot be read as an OpenAPI document", path.display());
+    match path.extension().and_then(|end| end.to_str()) {
+        Some("json") => serde_json::from_str(&text).with_context(wrong),
+        _ => serde_saphyr::from_str(&text).with_context(wrong),
+    }
 }
 
 /// Asks for a yes; without a terminal to ask on, says what to give instead.

@@ -113,6 +113,41 @@ fn apply_publishes_what_was_shown_and_agreed_to() {
 }
 
 #[test]
+fn apply_publishes_the_documents_that_the_catalog_names() {
+    let server = Server::start(|received| match received.target.contains("/catalog") {
+        true => Reply::json(200, json!({"version": "abc", "changes": []})),
+        false => Reply::json(204, Value::Null),
+    });
+    let home = home();
+    let catalog = "[provider]\nname = \"A\"\ncurrency = \"USD\"\n[[products]]\nid = \"maps\"\nopenapi = \"docs/maps.yaml\"\n\
+        upstream = \"https://m.example\"\nauth = [\"key\"]\nroutes = [{ path = \"/maps\" }]\nrate = { per_call = \"0.01\" }\n";
+    fs::create_dir(home.path().join("docs")).expect("a folder");
+    fs::write(home.path().join("catalog.toml"), catalog).expect("written");
+    let gateway = server.address();
+    let apply = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_farebox"));
+        command.args(["apply", "--yes", "--gateway", &gateway]).current_dir(home.path());
+        command.env("FAREBOX_ADMIN_TOKEN", "token-1").stdin(Stdio::null()).output().expect("farebox runs")
+    };
+    let missing = failure(&apply());
+    assert!(missing.contains("docs/maps.yaml"), "{missing}");
+    assert!(server.take().target.ends_with("?dry_run=true"), "nothing is published without it");
+    fs::write(home.path().join("docs/maps.yaml"), "openapi: 3.1.0\npaths:\n  /maps: {}\n").expect("written");
+    stdout(&apply());
+    let sent: Vec<String> = (0..3)
+        .map(|_| server.take())
+        .map(|sent| {
+            if sent.target.ends_with("/openapi") {
+                assert_eq!(sent.json(), json!({"openapi": "3.1.0", "paths": {"/maps": {}}}));
+            }
+            sent.target
+        })
+        .collect();
+    let api = "/_farebox/admin/v1/";
+    assert_eq!(sent, ["catalog?dry_run=true", "catalog", "products/maps/openapi"].map(|path| format!("{api}{path}")));
+}
+
+#[test]
 fn a_profile_gives_its_token_to_its_own_gateway_alone() {
     let server = Server::start(|_| Reply::json(200, json!({"items": []})));
     let (home, address) = (home(), server.address());

@@ -16,6 +16,7 @@ mod holders;
 mod imports;
 pub(crate) mod money;
 mod operations;
+mod references;
 pub(crate) mod reports;
 mod repricings;
 mod restore;
@@ -86,6 +87,8 @@ impl Admitted<'_> {
             Name::PublishCatalog => call.publish_catalog().await,
             Name::ShowCatalog => call.show_catalog().await,
             Name::ShowUpstreamSecret => call.upstream_secret(id).await,
+            Name::PutProductDocument => call.put_product_document(id).await,
+            Name::ShowProductDocument => call.published_product_document(id).await,
             Name::PutUpstreamCredential => call.put_upstream_credential(id).await,
             Name::ListUpstreamCredentials => call.list_upstream_credentials().await,
             Name::RemoveUpstreamCredential => call.remove_upstream_credential(id).await,

@@ -26,7 +26,7 @@ use crate::{
         permission::Permission,
         table::Table,
     },
-    schema::{LedgerEntry, RefusedBatch, SealedStatement, SettlementReport},
+    schema::{LedgerEntry, OpenApiDocument, RefusedBatch, SealedStatement, SettlementReport},
 };
 
 /// The table.
@@ -61,6 +61,21 @@ static OPERATIONS: [(Subject, &[Operation<Name>]); 10] = [
             .recorded()
             .gives::<upstream_secrets::UpstreamSecret>(200)
             .fails(&[404, 409]),
+            put(
+                Name::PutProductDocument,
+                "products/{id}/openapi",
+                "Publish a product's OpenAPI document, for its page",
+            )
+            .takes::<OpenApiDocument>()
+            .gives_nothing()
+            .fails(&[404, 413]),
+            get(
+                Name::ShowProductDocument,
+                "products/{id}/openapi",
+                "A product's OpenAPI document, as it was published",
+            )
+            .gives::<OpenApiDocument>(200)
+            .fails(&[404]),
             put(
                 Name::PutUpstreamCredential,
                 "upstream-credentials/{id}",

@@ -90,6 +90,7 @@ impl Admitted {
             Name::Describe => Response::json(200, &operations::document()),
             Name::ShowStorefront => call.storefront().await,
             Name::ShowProduct => call.show_product(id).await,
+            Name::ShowProductDocument => call.show_product_document(id).await,
             Name::Quote => call.quote(id).await,
             Name::AskSignIn => call.ask_sign_in().await,
             Name::FinishSignIn => call.finish_sign_in().await,

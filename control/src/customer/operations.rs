@@ -18,7 +18,7 @@ use crate::{
         table::Table,
     },
     payments,
-    schema::{LedgerEntry, SealedStatement},
+    schema::{LedgerEntry, OpenApiDocument, SealedStatement},
 };
 
 /// What an operation is called: as `operationId` too, so a name that was served stays.
@@ -28,6 +28,7 @@ pub(super) enum Name {
     Describe,
     ShowStorefront,
     ShowProduct,
+    ShowProductDocument,
     Quote,
     AskSignIn,
     FinishSignIn,
@@ -104,6 +105,10 @@ static OPERATIONS: [(Subject, &[Operation<Name>]); 6] = [
             get(Name::ShowProduct, "products/{id}", "A product, and what it costs")
                 .open()
                 .gives::<storefront::ProductPage>(200)
+                .fails(&[404, 409]),
+            get(Name::ShowProductDocument, "products/{id}/openapi", "A product's OpenAPI document")
+                .open()
+                .gives::<OpenApiDocument>(200)
                 .fails(&[404, 409]),
             post(Name::Quote, "products/{id}/quote", "What a month of use would cost")
                 .open()

@@ -11,18 +11,22 @@ use farebox_core::{
     money::{Currency, Micros},
     time::SECOND,
 };
-use farebox_ports::schema::{Amount, CurrencyCode, Id, PerMeterName};
+use farebox_ports::{
+    keys::product_document_entry,
+    schema::{Amount, CurrencyCode, Id, PerMeterName},
+};
 use schemars::{JsonSchema, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     http::{Answered, Call, Ports, Response, failure::Failure},
     payments::ModeShown,
+    store,
 };
 
 farebox_ports::stand_ins! {
     /// A pay-as-you-go price.
-    RateTable => json_schema!({ "type": "object", "description": "By meter: tiers with `up_to` and `per_block`, and how they apply." });
+    RateTable => json_schema!({ "type": "object", "additionalProperties": true, "description": "By meter: tiers with `up_to` and `per_block`, and how they apply." });
     /// A page of the provider's own.
     LinkText => json_schema!({
         "type": "object", "required": ["text", "url"],
@@ -86,6 +90,8 @@ pub(super) struct ProductPage {
     rate: serde_json::Value,
     packages: Vec<Offer>,
     plans: Vec<Offer>,
+    /// Whether there is an OpenAPI document to show.
+    openapi: bool,
 }
 
 /// A package or a plan.
@@ -229,6 +235,7 @@ impl<P: Ports> Call<'_, P> {
         let product = public(&published.catalog, id)?;
         let texts = published.storefront.products.remove(&product.id).unwrap_or_default();
         let currency = published.catalog.provider.currency;
+        let openapi = texts.openapi.is_some() && self.product_document(&product.id).await?.is_some();
         let unwritable = |error: serde_json::Error| Failure::Unwritable(error.to_string());
         let page = ProductPage {
             row: ProductRow {
@@ -243,8 +250,25 @@ impl<P: Ports> Call<'_, P> {
             rate: serde_json::to_value(&product.rate).map_err(unwritable)?,
             packages: for_everybody(product).map(|package| Offer::of_package(product, package, currency)).collect(),
             plans: product.subscriptions.iter().map(|plan| Offer::of_plan(product, plan, currency)).collect(),
+            openapi,
         };
         Response::json(200, &page)
+    }
+
+    /// The OpenAPI document of a product, with the gateway as its server: calls go here and not to the upstream.
+    pub(super) async fn show_product_document(&self, id: &str) -> Answered {
+        let published = self.published().await?.ok_or(Failure::CatalogMissing)?;
+        let product = public(&published.catalog, id)?;
+        let is_shown = published.storefront.products.get(&product.id).is_some_and(|texts| texts.openapi.is_some());
+        let document = if is_shown { self.product_document(&product.id).await? } else { None };
+        let mut document = document.ok_or(Failure::NoSuchProduct)?;
+        let prefix = product.exchange.as_ref().map(|exchange| exchange.strip_prefix.as_str()).unwrap_or_default();
+        document["servers"] = serde_json::json!([{ "url": if prefix.is_empty() { "/" } else { prefix } }]);
+        Response::json(200, &document)
+    }
+
+    async fn product_document(&self, id: &ProductId) -> Result<Option<serde_json::Value>, Failure> {
+        store::read(self.ports, &product_document_entry(id)).await
     }
 
     pub(super) async fn quote(&self, id: &str) -> Answered {

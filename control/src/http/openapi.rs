@@ -2,7 +2,11 @@
 //!
 //! The schemas come from the types that are read and written, the paths from the table that requests are found in too.
 
-use schemars::{Schema, SchemaGenerator, generate::SchemaSettings};
+use schemars::{
+    Schema, SchemaGenerator,
+    generate::SchemaSettings,
+    transform::{RecursiveTransform, ReplaceBoolSchemas},
+};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -23,7 +27,7 @@ pub(crate) struct About {
 }
 
 /// The schemas of what the API reads and of what it writes. A member that is always written may be left out where it
-/// is read, so they are told apart; no type is both.
+/// is read, so they are told apart.
 struct Schemas {
     read: SchemaGenerator,
     written: SchemaGenerator,
@@ -31,12 +35,16 @@ struct Schemas {
 
 impl Default for Schemas {
     fn default() -> Self {
-        let settings =
-            SchemaSettings::draft2020_12().with(|settings| settings.definitions_path = "/components/schemas".into());
-        Self {
-            read: settings.clone().for_deserialize().into_generator(),
-            written: settings.for_serialize().into_generator(),
-        }
+        // `{}` for `true`: generators of Python clients know no schema that is a boolean.
+        let mut without_booleans = ReplaceBoolSchemas::default();
+        without_booleans.skip_additional_properties = true;
+        let settings = SchemaSettings::draft2020_12()
+            .with(|settings| settings.definitions_path = "/components/schemas".into())
+            .with_transform(without_booleans);
+        // What has a default may be left out. `openapi-typescript` would ask for it.
+        let without_defaults = |schema: &mut Schema| drop(schema.remove("default"));
+        let read = settings.clone().with_transform(RecursiveTransform(without_defaults));
+        Self { read: read.for_deserialize().into_generator(), written: settings.for_serialize().into_generator() }
     }
 }
 
@@ -54,8 +62,9 @@ pub(crate) fn document<S: Copy + Serialize, N: Copy + Serialize>(table: &Table<S
         paths.entry(path).or_insert_with(|| json!({}))[method] = described;
     }
     let message = about.sends.map(|schema| schema(&mut schemas.written));
-    let mut definitions = schemas.read.take_definitions(true);
-    definitions.extend(schemas.written.take_definitions(true));
+    // What is both is described as it may be sent: what may be left out there is not promised either.
+    let mut definitions = schemas.written.take_definitions(true);
+    definitions.extend(schemas.read.take_definitions(true));
     let schemes = about.security.as_object().into_iter().flat_map(Map::keys);
     let security: Vec<Value> = schemes.map(|scheme| json!({ scheme: [] })).collect();
     let mut document = json!({

@@ -83,6 +83,9 @@ pub struct Texts {
     /// Words to find it by.
     #[serde(default)]
     pub tags: Vec<String>,
+    /// The file of its OpenAPI document, from the catalog's own folder. Who publishes the catalog publishes it beside it.
+    #[serde(default)]
+    pub openapi: Option<String>,
 }
 
 /// Whom the provider lets in.
@@ -146,7 +149,9 @@ pub(super) fn texts(table: &Table<'_>) -> Option<Texts> {
     let summary = table.maybe("summary", |item| item.read(value::title));
     let description = table.maybe("description", |item| item.read(description));
     let tags = table.maybe("tags", |item| item.items()?.iter().map(|item| item.read(value::title)).collect());
-    Some(Texts { summary: summary?, description: description?, tags: tags?.unwrap_or_default() })
+    let openapi = table.maybe("openapi", |item| item.read(document));
+    let (summary, description, openapi) = (summary?, description?, openapi?);
+    Some(Texts { summary, description, tags: tags?.unwrap_or_default(), openapi })
 }
 
 /// Notes where what new accounts are given is not for them.
@@ -187,6 +192,16 @@ fn description(text: &str) -> Result<String, String> {
         return Err(format!("it has more than {LONGEST_DESCRIPTION} bytes"));
     }
     Ok(text.to_owned())
+}
+
+/// A file below the catalog's folder: no catalog of a stranger's is to make whoever publishes it read others.
+fn document(text: &str) -> Result<String, String> {
+    let is_below = !text.starts_with('/') && !text.contains(['\\', ':']) && text.split('/').all(|part| part != "..");
+    if is_below && [".json", ".yaml", ".yml"].iter().any(|end| text.len() > end.len() && text.ends_with(end)) {
+        Ok(text.to_owned())
+    } else {
+        Err("it must be a file below the catalog's folder that ends in .json, .yaml or .yml".to_owned())
+    }
 }
 
 fn language(text: &str) -> Result<Language, String> {

@@ -211,7 +211,7 @@ impl Message {
                 | Need::PlainKey { .. }
                 | Need::UpstreamCredential(_)
                 | Need::Lease(..)
-                | Need::Word(..)
+                | Need::Agreement(..)
                 | Need::Calls(_),
             ) => self.wait(),
         }

@@ -30,6 +30,31 @@ const METHODS = ["get", "put", "post", "delete", "options", "head", "patch", "tr
 /** How deep an example goes. */
 const DEPTH = 6;
 
+/** The path that stands before those of the document, by its first server; the gateway says it. */
+export function basePath(document: unknown): string {
+  const [server] = array(node(document).servers);
+  const url = text(node(server).url);
+  return url.startsWith("/") && !url.startsWith("//") ? url.replace(/\/+$/, "") : "";
+}
+
+/** Fields that a form does not set: OpenAPI 3.1, section 4.8.12.1, and what is the browser's own. */
+const NOT_SET = ["accept", "content-type", "authorization", "cookie"];
+
+/** Where and with which fields an operation is called with these values; `base` stands before its path. */
+export function target(operation: Operation, values: Record<string, string>, base: string) {
+  const headers: Record<string, string> = {};
+  const query = new URLSearchParams();
+  for (const one of operation.parameters) {
+    const value = values[one.name];
+    if (!value) continue;
+    if (one.in === "query") query.append(one.name, value);
+    if (one.in === "header" && !NOT_SET.includes(one.name.toLowerCase())) headers[one.name] = value;
+  }
+  const path = operation.path.replace(/\{([^}]+)\}/g, (_, name: string) => encodeURIComponent(values[name] ?? ""));
+  const asked = query.size > 0 ? `?${query}` : "";
+  return { path: `${base}${path}${asked}`, headers };
+}
+
 /** Operations in the order of the document. */
 export function operations(document: unknown): Operation[] {
   const root = node(document);
@@ -49,7 +74,8 @@ function operation(root: Node, path: string, method: string, item: Node): Operat
     path,
     summary: text(own.summary) || text(own.operationId) || path,
     description: text(own.description),
-    parameters: all.map((one) => parameter(root, one)),
+    // Without cookies: no page can set them for another place.
+    parameters: all.map((one) => parameter(root, one)).filter((one) => one.in !== "cookie"),
     body: contentExample(root, body.content),
     responses: Object.entries(node(own.responses)).map(([status, response]) => {
       const found = node(follow(root, response));

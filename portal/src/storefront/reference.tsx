@@ -11,7 +11,7 @@ import { kept } from "../kit/purse.ts";
 import { Empty, Loaded, useRemote } from "../kit/remote.tsx";
 import type { Product } from "../kit/types.ts";
 import { Code } from "./calling.tsx";
-import { type Operation, operations } from "./openapi.ts";
+import { basePath, type Operation, operations, target } from "./openapi.ts";
 
 export function ApiReference({ product }: { product: Product }) {
   const path = `products/${encodeURIComponent(product.id)}/openapi`;
@@ -24,7 +24,7 @@ export function ApiReference({ product }: { product: Product }) {
         return (
           <div class="reference">
             {all.map((operation) => (
-              <Shown key={operation.id} operation={operation} product={product} />
+              <Shown key={operation.id} operation={operation} product={product} base={basePath(value)} />
             ))}
           </div>
         );
@@ -33,7 +33,14 @@ export function ApiReference({ product }: { product: Product }) {
   );
 }
 
-function Shown({ operation, product }: { operation: Operation; product: Product }) {
+interface ShownProps {
+  operation: Operation;
+  product: Product;
+  /** The path before that of the operation. */
+  base: string;
+}
+
+function Shown({ operation, product, base }: ShownProps) {
   return (
     <details class="operation">
       <summary>
@@ -42,7 +49,7 @@ function Shown({ operation, product }: { operation: Operation; product: Product 
         <span class="operation-summary">{operation.summary}</span>
       </summary>
       {operation.description && <p>{operation.description}</p>}
-      <Try operation={operation} product={product} />
+      <Try operation={operation} product={product} base={base} />
       {operation.responses.map((response) => (
         <div key={response.status} class="response">
           <p>
@@ -58,7 +65,7 @@ function Shown({ operation, product }: { operation: Operation; product: Product 
 }
 
 /** A form that makes the call from here, with a key that the customer gives it. */
-function Try({ operation, product }: { operation: Operation; product: Product }) {
+function Try({ operation, product, base }: ShownProps) {
   const first = Object.fromEntries(operation.parameters.map((one) => [one.name, one.example]));
   const [values, setValues] = useState<Record<string, string>>(first);
   const [key, setKey] = useState(kept()?.api_key ?? "");
@@ -68,7 +75,7 @@ function Try({ operation, product }: { operation: Operation; product: Product })
   const takesKey = product.schemes.includes("key") || product.schemes.includes("appcode");
   const send = async () => {
     setBusy(true);
-    setAnswer(await call(product, operation, values, key, body));
+    setAnswer(await call(product, operation, target(operation, values, base), key, body));
     setBusy(false);
   };
   return (
@@ -119,26 +126,17 @@ function Try({ operation, product }: { operation: Operation; product: Product })
 async function call(
   product: Product,
   operation: Operation,
-  values: Record<string, string>,
+  { path, headers }: { path: string; headers: Record<string, string> },
   key: string,
   body: string,
 ): Promise<string> {
-  const place = (name: string) => encodeURIComponent(values[name] ?? "");
-  const url = new URL(
-    operation.path.replace(/\{(\w+)\}/g, (_, name: string) => place(name)),
-    product.base_url ?? location.origin,
-  );
-  for (const one of operation.parameters) {
-    const value = values[one.name];
-    if (one.in === "query" && value) url.searchParams.set(one.name, value);
-  }
   const scheme = product.schemes.includes("key") ? "Bearer" : "APPCODE";
-  const headers: Record<string, string> = { authorization: `${scheme} ${key}` };
-  if (operation.body) headers["content-type"] = "application/json";
+  const all: Record<string, string> = { ...headers, authorization: `${scheme} ${key}` };
+  if (operation.body) all["content-type"] = "application/json";
   try {
-    const request: RequestInit = { method: operation.method, headers, credentials: "omit" };
+    const request: RequestInit = { method: operation.method, headers: all, credentials: "omit" };
     if (operation.body) request.body = body;
-    const answer = await fetch(url, request);
+    const answer = await fetch(new URL(path, product.base_url ?? location.origin), request);
     return `${answer.status} ${answer.statusText}\n\n${await answer.text()}`;
   } catch {
     return t("problem.unreachable");

@@ -7,7 +7,7 @@ import { running } from "../../src/portal/grants.ts";
 import { tokenOf } from "../../src/portal/link.ts";
 import { added, calls, moments, nothing } from "../../src/portal/points.ts";
 import { standing } from "../../src/portal/standing.ts";
-import { operations } from "../../src/storefront/openapi.ts";
+import { basePath, operations, target } from "../../src/storefront/openapi.ts";
 import { matches } from "../../src/storefront/search.ts";
 
 const NOW = Date.parse("2026-11-30T13:00:00Z");
@@ -85,4 +85,24 @@ test("an OpenAPI document becomes operations with examples, and one that refers 
   assert.match(operation?.body ?? "", /"left"/);
   assert.equal(operation?.responses[1]?.description, "");
   for (const none of [null, "text", { paths: 5 }]) assert.deepEqual(operations(none), []);
+});
+
+test("an operation is tried at the gateway, with path, query and header as its form says", () => {
+  const parameters = [
+    { name: "place-id", in: "path", schema: {} },
+    { name: "hours", in: "query", schema: {} },
+    { name: "Unit", in: "header", schema: {} },
+    { name: "Authorization", in: "header", schema: {} },
+    { name: "tracker", in: "cookie", schema: {} },
+  ];
+  const [operation] = operations({ paths: { "/of/{place-id}": { get: { parameters } } } });
+  assert.ok(operation);
+  assert.ok(operation.parameters.every((one) => one.in !== "cookie"));
+  const values = { "place-id": "a/b c", hours: "2&3", Unit: "metric", Authorization: "another", tracker: "1" };
+  const { path, headers } = target(operation, values, basePath({ servers: [{ url: "/maps/" }] }));
+  assert.equal(path, "/maps/of/a%2Fb%20c?hours=2%263");
+  assert.deepEqual(headers, { Unit: "metric" });
+  for (const elsewhere of ["https://origin.example/v1", "//origin.example"]) {
+    assert.equal(basePath({ servers: [{ url: elsewhere }] }), "", elsewhere);
+  }
 });

@@ -12,6 +12,8 @@ pub(in crate::admin) enum Name {
     PublishCatalog,
     ShowCatalog,
     ShowUpstreamSecret,
+    PutProductDocument,
+    ShowProductDocument,
     PutUpstreamCredential,
     ListUpstreamCredentials,
     RemoveUpstreamCredential,

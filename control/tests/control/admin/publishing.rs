@@ -176,6 +176,51 @@ fn the_secret_of_an_upstream_is_shown_to_owners_and_leaves_a_record() {
 }
 
 #[test]
+fn a_products_document_is_shown_to_everybody_with_the_gateway_as_its_server() {
+    let shop = Shop::open();
+    let key = "upstream = \"https://origin.example\"";
+    let named = |catalog: &str, at: usize| {
+        let (before, after) = catalog.split_at(catalog.match_indices(key).nth(at).unwrap().0);
+        format!("{before}openapi = \"a.json\"\n{after}")
+    };
+    let document =
+        json!({ "openapi": "3.1.0", "servers": [{ "url": "https://origin.example" }], "paths": { "/echo/x": {} } });
+    let shown = |product: &str| {
+        let path = format!("/_farebox/v1/products/{product}");
+        (shop.send(shop.request("GET", &path, b"")), shop.send(shop.request("GET", &format!("{path}/openapi"), b"")))
+    };
+    let stored = || shop.call("GET", "products/echo/openapi", None, &Value::Null);
+    assert_eq!(code(&stored()), (404, "product.unknown"));
+    assert_eq!(shop.call("PUT", "products/echo/openapi", None, &document).status, 204);
+    assert_eq!((stored().status, stored().body), (200, document.clone()), "the provider sees it as it was published");
+    let (page, unnamed) = shown("echo");
+    assert_eq!(
+        (&page.body["openapi"], code(&unnamed)),
+        (&json!(false), (404, "product.unknown")),
+        "the catalog names none"
+    );
+    // The first product and the second, which some accounts only can see.
+    assert_eq!(shop.put_catalog("", &named(&named(CATALOG, 1), 0)).status, 200);
+    let (page, got) = shown("echo");
+    assert_eq!((&page.body["openapi"], got.status), (&json!(true), 200));
+    assert_eq!((&got.body["servers"], &got.body["paths"]), (&json!([{ "url": "/" }]), &document["paths"]));
+    assert_eq!(shop.call("PUT", "products/secret/openapi", None, &document).status, 204);
+    assert_eq!(
+        code(&shown("secret").1),
+        (404, "product.unknown"),
+        "who may not see the product sees no document of it"
+    );
+    for wrong in [json!({ "swagger": "2.0", "paths": {} }), json!({ "openapi": "3.1.0" }), json!([])] {
+        assert_eq!(
+            code(&shop.call("PUT", "products/echo/openapi", None, &wrong)),
+            (400, "request.malformed"),
+            "{wrong}"
+        );
+    }
+    assert_eq!(code(&shop.call("PUT", "products/nothing/openapi", None, &document)), (404, "product.unknown"));
+}
+
+#[test]
 fn a_secret_of_an_upstream_goes_in_and_never_comes_out() {
     let shop = Shop::open();
     let (path, body) = ("upstream-credentials/maps", json!({ "secret": "sk-live-hush" }));

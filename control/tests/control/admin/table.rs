@@ -90,6 +90,7 @@ impl World {
             }
             ("POST", "/accounts/{id}/portal-sessions") => json!({ "email": "bob@example.com" }),
             ("POST", "/accounts/{id}/credentials/imports") => json!({ "hashes": ["0".repeat(64)] }),
+            ("PUT", "/products/{id}/openapi") => json!({ "openapi": "3.1.0", "paths": {} }),
             ("PUT", "/upstream-credentials/{id}") => json!({ "secret": "hush" }),
             ("PUT", "/catalog") | ("POST", "/repricings") => json!(CATALOG),
             ("POST", "/accounts") | ("PATCH", "/accounts/{id}") => json!({ "name": "Bob" }),
