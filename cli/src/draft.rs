@@ -74,7 +74,7 @@ id = "{id}"
 title = {title}
 # A call to /x of the gateway goes to this address with /x behind it.
 upstream = {upstream}
-auth = ["x-ca"]                    # how callers sign; "rfc9421", "appcode" and "key" are known too
+auth = ["x-ca"]                    # how callers sign; "rfc9421", "appcode", "key" and "jwt" are known too
 {upstream_auth}# timeout = "30s"                  # how long the upstream may take to begin its answer
 # admission = "strict"             # ask the account's ledger for each call: slower
 # limits = {{ per_account = "100/second" }}   # also per_credential, per_product; /minute, /hour

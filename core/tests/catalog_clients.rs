@@ -52,6 +52,34 @@ fn what_no_key_can_have_is_refused_with_its_line() {
 }
 
 #[test]
+fn a_product_names_the_issuer_whose_tokens_it_takes() {
+    let jwt = "jwt = { issuer = \"https://id.example\", audience = \"api\", jwks = \"https://id.example/keys\" }";
+    let taken = with("", &format!("auth = [\"key\", \"jwt\"]\n{jwt}")).unwrap();
+    let issuer = taken.products[0].jwt.as_ref().unwrap();
+    assert_eq!((issuer.issuer.as_str(), issuer.claim.as_str()), ("https://id.example", "sub"));
+    let changes: Vec<_> = difference(Some(&with("", KEYED).unwrap()), &taken).iter().map(ToString::to_string).collect();
+    let expected = [
+        "~ product maps: auth key -> key jwt",
+        "~ product maps: jwt none -> of https://id.example for api with keys at https://id.example/keys, `sub` names the credential",
+    ];
+    assert_eq!(changes, expected);
+    for (product, reason) in [
+        ("auth = [\"jwt\"]".to_owned(), "names no issuer of them: give it a table `jwt`"),
+        (format!("{KEYED}\n{jwt}"), "takes no tokens: put \"jwt\" into `auth`"),
+        (format!("auth = [\"jwt\"]\n{}", jwt.replace("audience = \"api\", ", "")), "audience"),
+        (
+            format!("auth = [\"jwt\"]\n{}", jwt.replace("https://id.example/keys", "http://id.example/keys")),
+            "write https://",
+        ),
+        (format!("auth = [\"jwt\"]\n{}", jwt.replace("\"api\"", "\"\"")), "write 1 to 256 bytes"),
+        (format!("auth = [\"jwt\"]\n{}", jwt.replace(" }", ", claim = \"aud\" }")), "name another claim"),
+    ] {
+        let said = refused("", &product);
+        assert!(said.contains(reason), "{product}\n{said}");
+    }
+}
+
+#[test]
 fn a_product_says_which_answers_are_charged() {
     let charged =
         |line: &str| with("", &format!("{KEYED}\n{line}")).map(|catalog| catalog.products[0].charge_on.clone());
@@ -178,8 +206,10 @@ fn the_schema_names_what_may_stand_for_a_way_to_prove_who_calls() {
     let schema: serde_json::Value = serde_json::from_str(SCHEMA).unwrap();
     let named = &schema["$defs"]["product"]["properties"]["auth"]["items"]["enum"];
     for scheme in named.as_array().unwrap() {
-        assert!(with("", &format!("auth = [{scheme}]")).is_ok(), "{scheme}");
+        let jwt = "jwt = { issuer = \"i\", audience = \"a\", jwks = \"https://j.example\" }";
+        let more = if scheme == "jwt" { jwt } else { "" };
+        assert!(with("", &format!("auth = [{scheme}]\n{more}")).is_ok(), "{scheme}");
     }
-    assert!(refused("", "auth = [\"basic\"]").contains("use x-ca, rfc9421, appcode, key"));
-    assert_eq!(named.as_array().unwrap().len(), 4);
+    assert!(refused("", "auth = [\"basic\"]").contains("use x-ca, rfc9421, appcode, key, jwt"));
+    assert_eq!(named.as_array().unwrap().len(), 5);
 }

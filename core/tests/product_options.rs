@@ -44,7 +44,10 @@ fn a_gateway_reads_all_of_a_catalog_but_what_is_bought_ahead() {
         stages = { test = { upstream = \"http://t\", limits = { per_account = \"1/second\" } } }\n\
         packages = [{ id = \"k\", price = \"1\", calls = 1 }]\n\
         subscriptions = [{ id = \"s\", price = \"1\", every = \"1 month\", unlimited = true }]";
-    let more = more.replace("\nkey_parameter", "\nauth = [\"key\"]\nkey_parameter");
+    let more = more.replace(
+        "\nkey_parameter",
+        "\nauth = [\"key\", \"jwt\"]\njwt = { issuer = \"i\", audience = \"a\", jwks = \"https://j\" }\nkey_parameter",
+    );
     let source = PRODUCT.replace("auth = [\"x-ca\"]\n", "");
     let whole = compile(&format!("{source}{more}")).expect("a good catalog");
     let served: Served = serde_json::from_value(serde_json::to_value(&whole).unwrap()).unwrap();

@@ -5,12 +5,13 @@
 use farebox_core::{
     catalog::AuthScheme,
     rejection::{Limited, Rejection},
+    signature::jwt,
     time::Timestamp,
 };
 
 fn all() -> Vec<Rejection> {
     use Rejection::*;
-    let all_schemes = [AuthScheme::XCa, AuthScheme::Rfc9421, AuthScheme::AppCode, AuthScheme::Key];
+    let all_schemes = [AuthScheme::XCa, AuthScheme::Rfc9421, AuthScheme::AppCode, AuthScheme::Key, AuthScheme::Jwt];
     vec![
         CredentialMissing(Vec::new()),
         CredentialMissing(all_schemes.to_vec()),
@@ -20,6 +21,9 @@ fn all() -> Vec<Rejection> {
         SignatureInvalid { string_to_sign: None },
         SignatureInvalid { string_to_sign: Some("GET\n\n/".to_owned()) },
         SignatureUnusable("its parameter `expires` is not a number".to_owned()),
+        TokenRefused(jwt::Refused::Audience),
+        TokenRefused(jwt::Refused::Expired),
+        IssuerUnavailable,
         TimestampInvalid,
         SignatureExpired { now: Timestamp::from_millis(1_800_000_000_000) },
         NonceMissing,

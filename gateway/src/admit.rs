@@ -27,6 +27,7 @@ use crate::{
     served::served,
     stage::{is_test, tests_of},
     throttle::{Full, Place, SharedBucket},
+    tokens::Open,
     units::Saying,
     verify::verify,
     wallet::{Pay, Tab},
@@ -63,6 +64,8 @@ pub enum Need {
         /// Its tag says that it is one of ours.
         is_ours: bool,
     },
+    /// The keys that a token is verified by, or whether its signature holds.
+    Token(Open),
     /// The secret that a product's upstream demands.
     UpstreamCredential(UpstreamCredentialName),
     /// A lease.
@@ -238,7 +241,7 @@ impl State {
         if sold.is_some_and(|product| !product.auth.contains(&presented.scheme())) {
             return Err(self.nobody(facts, now));
         }
-        let caller = self.caller(presented, &live.catalog.provider.key_prefix, now)?;
+        let caller = self.caller(presented, &live.catalog.provider.key_prefix, sold, now)?;
         if !caller.credential.is_active(now) {
             return Err(Rejection::CredentialRevoked.into());
         }

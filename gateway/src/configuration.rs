@@ -36,7 +36,7 @@ impl<P: EdgePorts> Gateway<P> {
         state.live_read = now;
         match live {
             Ok(Some(Ok(live))) if state.live.as_ref().is_some_and(|had| had.catalog == live.catalog) => {}
-            Ok(Some(Ok(live))) => state.live = Some(Rc::new(live)),
+            Ok(Some(Ok(live))) => state.sell(live),
             Ok(None) => {}
             Ok(Some(Err(error))) => tell(&self.ports, "catalog.unusable", &[], &error),
             Err(fault) => tell(&self.ports, "catalog.unread", &[], &fault),
@@ -70,7 +70,7 @@ impl<P: EdgePorts> Gateway<P> {
     }
 
     /// Keeps what the store said of a key or of a plain key's hash.
-    fn keep(&self, name: String, known: Known) {
+    pub(crate) fn keep(&self, name: String, known: Known) {
         let now = self.ports.now();
         let state = &mut *self.state();
         state.credentials.put(name, known, &state.heard, now);

@@ -53,13 +53,17 @@ impl Caller {
     }
 }
 
-/// What is known of a key or of the hash of a plain key.
+/// What is known of a key, or of the hash of a plain key or of a token.
 #[derive(Debug, Clone)]
 pub(crate) enum Known {
     /// Its credential.
     Caller(Rc<Caller>),
     /// The plain key's credential.
     Key(CredentialKey),
+    /// A token was verified, and names this credential until then.
+    Token(CredentialKey, Timestamp),
+    /// The signature of a token does not hold.
+    Forged,
     /// Nobody has it.
     Nobody,
     /// The store did not answer, or was asked too often.
@@ -87,7 +91,7 @@ impl BuildHasher for Keyed {
     }
 }
 
-/// The caches, by key or by the hash of a plain key, which cannot be a key.
+/// The caches, by key or by the hash of a plain key or a token, which cannot be a key.
 #[derive(Debug)]
 pub(crate) struct Credentials {
     master_key: MasterKey,
@@ -140,7 +144,11 @@ impl Credentials {
             None => (self.nobodys.get_mut(name)?, NOBODY_HOLDS),
         };
         entry.used = true;
-        let is_good = matches!(entry.known, Known::Key(_)) || now.since(entry.read) < holds;
+        let is_good = match entry.known {
+            Known::Key(_) => true,
+            Known::Token(_, until) => now < until,
+            Known::Caller(_) | Known::Forged | Known::Nobody | Known::Unavailable => now.since(entry.read) < holds,
+        };
         is_good.then(|| entry.known.clone())
     }
 
@@ -150,7 +158,7 @@ impl Credentials {
         if matches!(known, Known::Unavailable) && self.held.peek(&name).is_some_and(is_good) {
             return;
         }
-        let is_held = matches!(known, Known::Caller(_) | Known::Key(_));
+        let is_held = matches!(known, Known::Caller(_) | Known::Key(_) | Known::Token(..));
         let (to, from) =
             if is_held { (&mut self.held, &mut self.nobodys) } else { (&mut self.nobodys, &mut self.held) };
         from.pop(&name);
@@ -163,7 +171,12 @@ impl Credentials {
             Known::Caller(caller) if entry.used && now.since(entry.read) >= heard.holds(name, now) / READ_AGAIN => {
                 Some(caller.credential.key.clone())
             }
-            Known::Caller(_) | Known::Key(_) | Known::Nobody | Known::Unavailable => None,
+            Known::Caller(_)
+            | Known::Key(_)
+            | Known::Token(..)
+            | Known::Forged
+            | Known::Nobody
+            | Known::Unavailable => None,
         });
         due.collect()
     }

@@ -167,6 +167,10 @@ impl<P: EdgePorts> Gateway<P> {
                 let name = plain_key_entry(&hash);
                 self.ports.once(name, async move { this.read_plain_key(hash, is_ours).await }).await;
             }
+            Need::Token(open) => {
+                let name = open.flight();
+                self.ports.once(name, async move { this.settle_token(open).await }).await;
+            }
             Need::UpstreamCredential(name) => {
                 let flight = upstream_credential_entry(&name);
                 self.ports.once(flight, async move { this.read_upstream_credential(name).await }).await;

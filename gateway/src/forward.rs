@@ -157,7 +157,12 @@ pub(crate) fn forward(
         set.retain(|(name, _)| name != CODINGS);
         set.push((CODINGS.into(), Text { whole: "identity".to_owned(), same: "identity".len() }));
     }
-    let stays = Stays { has_digest, by_key: scheme == AuthScheme::Key, in_place: &set[signed..], exchange };
+    let stays = Stays {
+        has_digest,
+        by_key: matches!(scheme, AuthScheme::Key | AuthScheme::Jwt),
+        in_place: &set[signed..],
+        exchange,
+    };
     let goes = going(facts, state.address_header, &stays);
     let mut own = match product.answer {
         AnswerStyle::Annotated => {
@@ -337,7 +342,7 @@ pub(crate) fn push_number(text: &mut String, mut number: u64, base: u64) {
 const fn request_id_field(scheme: AuthScheme) -> &'static str {
     match scheme {
         AuthScheme::XCa => "x-ca-request-id",
-        AuthScheme::Rfc9421 | AuthScheme::AppCode | AuthScheme::Key => "farebox-request-id",
+        AuthScheme::Rfc9421 | AuthScheme::AppCode | AuthScheme::Key | AuthScheme::Jwt => "farebox-request-id",
     }
 }
 

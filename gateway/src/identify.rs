@@ -6,6 +6,7 @@
 use std::{borrow::Cow, rc::Rc};
 
 use farebox_core::{
+    catalog::Product,
     plain_key,
     rejection::Rejection,
     request::Facts,
@@ -27,6 +28,10 @@ impl State {
             Err(missing @ Rejection::CredentialMissing(_)) => {
                 self.key_in_query(facts, now).map(Presented::Key).ok_or(missing)
             }
+            Ok(token @ Presented::Token(_)) => Ok(match self.product_of(facts, now) {
+                Some(product) => token.as_taken_by(&product.auth),
+                None => token,
+            }),
             presented => presented,
         }
     }
@@ -34,19 +39,29 @@ impl State {
     /// The plain key in the query, where the product that takes the request names a parameter for it.
     fn key_in_query<'a>(&self, facts: &Facts<'a>, now: Timestamp) -> Option<Cow<'a, str>> {
         facts.query?;
-        let live = self.live(now)?;
-        let target = live.router.route(facts.method, facts.path, facts.query).ok()?;
-        plain::in_query(facts, live.catalog.products[target.product].key_parameter.as_deref()?)
+        plain::in_query(facts, self.product_of(facts, now)?.key_parameter.as_deref()?)
     }
 
-    /// Who presents this credential. New plain keys begin with `key_prefix`.
+    /// The product that takes the request, as far as that is in memory.
+    fn product_of(&self, facts: &Facts<'_>, now: Timestamp) -> Option<&Product> {
+        let live = self.live(now)?;
+        let target = live.router.route(facts.method, facts.path, facts.query).ok()?;
+        Some(&live.catalog.products[target.product])
+    }
+
+    /// Who presents this credential for `product`, where there is one. New plain keys begin with `key_prefix`.
     pub(crate) fn caller(
         &mut self,
         presented: &Presented<'_>,
         key_prefix: &str,
+        product: Option<&Product>,
         now: Timestamp,
     ) -> Result<Rc<Caller>, Obstacle> {
         match presented {
+            Presented::Token(token) => {
+                let issued = product.and_then(|product| Some((&product.id, product.jwt.as_ref()?)));
+                self.caller_with_token(token, issued.ok_or(Rejection::CredentialUnknown)?, now)
+            }
             Presented::XCa(claim) => self.caller_of(claim.key, now),
             Presented::Rfc9421(claim) => {
                 let key = self.signed_by(claim, now)?;
@@ -70,7 +85,7 @@ impl State {
         }
     }
 
-    fn caller_of(&mut self, key: &str, now: Timestamp) -> Result<Rc<Caller>, Obstacle> {
+    pub(crate) fn caller_of(&mut self, key: &str, now: Timestamp) -> Result<Rc<Caller>, Obstacle> {
         let made = self.credentials.made_key(key);
         if made == Some(false) {
             return Err(Rejection::CredentialUnknown.into());

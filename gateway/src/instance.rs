@@ -33,6 +33,7 @@ use crate::{
     purse::Purse,
     skew::Skew,
     throttle::Throttle,
+    tokens::IssuerKeys,
     units::Saying,
     upstream_credentials::UpstreamCredentials,
     wallet::{Tab, User, Wallet},
@@ -96,6 +97,7 @@ pub(crate) struct State {
     pub(crate) live_read: Timestamp,
     pub(crate) credentials: Credentials,
     pub(crate) upstream_credentials: UpstreamCredentials,
+    pub(crate) issuer_keys: IssuerKeys,
     pub(crate) heard: Heard,
     pub(crate) nonces: Nonces,
     pub(crate) throttle: Throttle,
@@ -210,6 +212,7 @@ impl<P> Gateway<P> {
             live_read: now,
             credentials: Credentials::new(settings.master_key.clone(), random[1]),
             upstream_credentials: UpstreamCredentials::default(),
+            issuer_keys: IssuerKeys::default(),
             heard: Heard::default(),
             nonces: Nonces::new(random[1], now),
             throttle: Throttle::new(random[1]),
@@ -292,9 +295,23 @@ impl State {
         self.wallets.values_mut().flat_map(FxHashMap::values_mut).for_each(Wallet::retire);
         self.credentials.forget();
         self.upstream_credentials = UpstreamCredentials::default();
+        self.issuer_keys = IssuerKeys::default();
         self.heard = Heard::default();
         self.live_read = now.plus(-CATALOG_HOLDS);
         self.upkeep_since = None;
+    }
+
+    /// Sells by another catalog. Tokens that were verified for an issuer which it does not name are good for nothing any more.
+    pub(crate) fn sell(&mut self, live: LiveCatalog) {
+        let issuers = |live: &LiveCatalog| -> Vec<_> {
+            let products = live.catalog.products.iter();
+            products.filter_map(|product| Some((product.id.clone(), product.jwt.clone()?))).collect()
+        };
+        if self.live.as_ref().is_some_and(|had| issuers(had) != issuers(&live)) {
+            self.credentials.forget();
+            self.issuer_keys.retain(&live.catalog.products);
+        }
+        self.live = Some(Rc::new(live));
     }
 
     /// The wallet of a purse for a product, made when it is missing.

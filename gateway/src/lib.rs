@@ -40,6 +40,7 @@ mod skew;
 mod stage;
 mod streams;
 mod throttle;
+mod tokens;
 mod units;
 mod upkeep;
 mod upstream_credentials;

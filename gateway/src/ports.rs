@@ -1,8 +1,11 @@
 //! The ports that the way of a call needs, under one name.
 
-use farebox_ports::{Host, KeyValue, Ledger, RateLimits, SingleFlight, UsageJournal};
+use farebox_ports::{Host, KeyValue, Ledger, PublicKeys, RateLimits, SingleFlight, UsageJournal};
 
 /// All that the way of a call needs.
-pub trait EdgePorts: KeyValue + UsageJournal + Ledger + RateLimits + SingleFlight + Host + 'static {}
+pub trait EdgePorts:
+    KeyValue + UsageJournal + Ledger + RateLimits + SingleFlight + PublicKeys + Host + 'static
+{
+}
 
-impl<P: KeyValue + UsageJournal + Ledger + RateLimits + SingleFlight + Host + 'static> EdgePorts for P {}
+impl<P: KeyValue + UsageJournal + Ledger + RateLimits + SingleFlight + PublicKeys + Host + 'static> EdgePorts for P {}

@@ -16,7 +16,7 @@ use crate::{
 pub(crate) fn is_test(presented: &Presented<'_>, credential: &Credential) -> Result<bool, Rejection> {
     let stage = match presented {
         Presented::XCa(claim) => claim.stage,
-        Presented::Rfc9421(_) | Presented::AppCode(_) | Presented::Key(_) => "",
+        Presented::Rfc9421(_) | Presented::AppCode(_) | Presented::Key(_) | Presented::Token(_) => "",
     };
     match stage {
         "" => Ok(credential.is_test),

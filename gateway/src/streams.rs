@@ -111,7 +111,7 @@ impl State {
             }
             Some(Known::Nobody) => return Flow::End(Rejection::CredentialRevoked),
             None => return Flow::Need(Need::Credential(credential.key.clone())),
-            Some(Known::Caller(_) | Known::Key(_) | Known::Unavailable) => {}
+            Some(Known::Caller(_) | Known::Key(_) | Known::Token(..) | Known::Forged | Known::Unavailable) => {}
         }
         // Nobody pays for a test, however long it goes on.
         let Some(mut tab) = call.tab else { return Flow::Go(u64::MAX) };

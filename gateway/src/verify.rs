@@ -44,7 +44,9 @@ pub(crate) fn verify<'a>(
             let signature = claim.signed_with(caller.credential.key.as_str()).ok_or(Rejection::CredentialUnknown)?;
             rfc9421::verify(signature, facts, body, secret, demands_of(product), now)?
         }
-        Presented::AppCode(_) | Presented::Key(_) => Check::Passed(Verified { nonce: None, signed_at: None }),
+        Presented::AppCode(_) | Presented::Key(_) | Presented::Token(_) => {
+            Check::Passed(Verified { nonce: None, signed_at: None })
+        }
     };
     let limit = if facts.is_form() && matches!(presented, Presented::XCa(_)) {
         LARGEST_SIGNED_FORM

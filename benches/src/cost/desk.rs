@@ -16,12 +16,13 @@ use farebox_core::{
     journal::{Batch, Window},
     ledger::{Answer, Command, IdempotencyKey, Refusal},
     limit::Limit,
+    signature::jwt::PublicKey,
     time::{Millis, SECOND, Timestamp},
 };
 use farebox_memory::Memory;
 use farebox_ports::{
-    Documents, Due, DueIndex, Fault, Host, KeyValue, LOCATION_HOLDS, Ledger, Listed, Page, RateLimits, SingleFlight,
-    Taken, UsageJournal, Web, WebAnswer, WebRequest,
+    Documents, Due, DueIndex, Fault, Host, KeyValue, LOCATION_HOLDS, Ledger, Listed, Page, PublicKeys, RateLimits,
+    SingleFlight, Taken, UsageJournal, Web, WebAnswer, WebRequest,
     reports::{Query, Report, Reports},
 };
 
@@ -256,6 +257,16 @@ impl RateLimits for Desk {
 impl SingleFlight for Desk {
     async fn once<W: Future<Output = ()> + 'static>(&self, _name: String, work: W) {
         work.await;
+    }
+}
+
+impl PublicKeys for Desk {
+    async fn jwk_set(&self, url: &str) -> Result<String, Fault> {
+        self.memory.jwk_set(url).await
+    }
+
+    async fn verifies(&self, key: &PublicKey, message: &str, signature: &[u8]) -> Result<bool, Fault> {
+        self.memory.verifies(key, message, signature).await
     }
 }
 

@@ -38,7 +38,7 @@ farebox_ports::stand_ins! {
         "properties": { "methods": { "type": "array", "items": { "type": "string" } }, "path": { "type": "string" } }
     });
     /// A way to sign.
-    SchemeName => json_schema!({ "enum": ["x-ca", "rfc9421", "appcode", "key"] });
+    SchemeName => json_schema!({ "enum": ["x-ca", "rfc9421", "appcode", "key", "jwt"] });
     /// Who gets an account by themselves.
     ModeName => json_schema!({ "enum": ["open", "invite", "closed"] });
 }

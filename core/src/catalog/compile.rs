@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Admission, AgreedPrice, AnswerStyle, AuthScheme, Catalog, ChargeOn, Cors, Product, Provider, Route, Stages,
-    TestStage, UpstreamAuth,
+    TestStage, TokenIssuer, UpstreamAuth,
     charging::statuses,
     cors::{origin, remembered},
     exchange::{self, exchange},
@@ -26,11 +26,12 @@ use crate::{
 };
 
 /// The schemes a product can accept, by their names in the source.
-const SCHEMES: [(&str, AuthScheme); 4] = [
+const SCHEMES: [(&str, AuthScheme); 5] = [
     ("x-ca", AuthScheme::XCa),
     ("rfc9421", AuthScheme::Rfc9421),
     ("appcode", AuthScheme::AppCode),
     ("key", AuthScheme::Key),
+    ("jwt", AuthScheme::Jwt),
 ];
 
 /// Reads a catalog.
@@ -114,6 +115,7 @@ fn product(table: &Table<'_>, index: usize, seen: &mut Seen) -> Option<Product> 
     let timeout = table.maybe("timeout", |item| item.read(value::duration));
     let auth = table.required("auth").and_then(|item| list(&item, scheme));
     let key_parameter = table.maybe("key_parameter", |item| item.read(value::parameter));
+    let jwt = table.maybe("jwt", TokenIssuer::read);
     let hmac_sha1 = table.flag("hmac_sha1", false);
     let upstream_signature = table.flag("upstream_signature", true);
     let answer = table.maybe("answer", |item| item.read(answer));
@@ -146,6 +148,7 @@ fn product(table: &Table<'_>, index: usize, seen: &mut Seen) -> Option<Product> 
     {
         table.refuse("it names a `key_parameter` and takes no keys: put \"key\" into `auth`".to_owned());
     }
+    check_issuer(table, auth.as_deref(), jwt.as_ref());
     if let (Some(upstream), Some(Some(Stages { test: Some(test) }))) = (&upstream, &stages)
         && *upstream == test.upstream
     {
@@ -165,6 +168,7 @@ fn product(table: &Table<'_>, index: usize, seen: &mut Seen) -> Option<Product> 
         answer: answer?.unwrap_or_default(),
         auth: auth?,
         key_parameter: key_parameter?,
+        jwt: jwt?,
         hmac_sha1: hmac_sha1?,
         strict_signature: strict_signature?,
         rfc9421_components: rfc9421_components?.unwrap_or_else(super::demanded),
@@ -182,6 +186,18 @@ fn product(table: &Table<'_>, index: usize, seen: &mut Seen) -> Option<Product> 
         packages: packages?,
         subscriptions: subscriptions?,
     })
+}
+
+/// Tokens are taken of an issuer that is named, and one is named for tokens that are taken.
+fn check_issuer(table: &Table<'_>, auth: Option<&[AuthScheme]>, jwt: Option<&Option<TokenIssuer>>) {
+    let (Some(auth), Some(jwt)) = (auth, jwt) else { return };
+    match (auth.contains(&AuthScheme::Jwt), jwt) {
+        (true, None) => table.refuse("it takes tokens and names no issuer of them: give it a table `jwt`".to_owned()),
+        (false, Some(_)) => {
+            table.refuse("it names an issuer in `jwt` and takes no tokens: put \"jwt\" into `auth`".to_owned());
+        }
+        (true, Some(_)) | (false, None) => {}
+    }
 }
 
 fn stages(table: &Table<'_>, product: Option<&ProductId>) -> Option<Stages> {

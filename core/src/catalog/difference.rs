@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Admission, AgreedPrice, AnswerStyle, AuthScheme, Catalog, ChargeOn, Cors, Exchange, FieldChanges, Forwarded,
-    Package, Plan, Product, Provider, Route, TestStage, Units, UpstreamAuth,
+    Package, Plan, Product, Provider, Route, TestStage, TokenIssuer, Units, UpstreamAuth,
 };
 use crate::{
     ledger::Beyond,
@@ -139,6 +139,7 @@ fn describe_product(product: &Product) -> Aspects {
         answer,
         auth,
         key_parameter,
+        jwt,
         hmac_sha1,
         strict_signature,
         rfc9421_components,
@@ -163,6 +164,7 @@ fn describe_product(product: &Product) -> Aspects {
         AuthScheme::Rfc9421 => "rfc9421",
         AuthScheme::AppCode => "appcode",
         AuthScheme::Key => "key",
+        AuthScheme::Jwt => "jwt",
     });
     let mut routes: Vec<String> = routes.iter().map(route).collect();
     routes.sort();
@@ -175,6 +177,7 @@ fn describe_product(product: &Product) -> Aspects {
         ("answer", if *answer == AnswerStyle::Untouched { "untouched".to_owned() } else { String::new() }),
         ("auth", auth.collect::<Vec<_>>().join(" ")),
         ("key_parameter", key_parameter.clone().unwrap_or_default()),
+        ("jwt", jwt.as_ref().map(describe_issuer).unwrap_or_default()),
         ("hmac_sha1", flag(*hmac_sha1)),
         ("strict_signature", flag(*strict_signature)),
         ("rfc9421_components", components),
@@ -194,6 +197,11 @@ fn describe_product(product: &Product) -> Aspects {
         aspects.insert(rate_aspect(meter), price.map(describe_price).unwrap_or_default());
     }
     aspects
+}
+
+fn describe_issuer(issuer: &TokenIssuer) -> String {
+    let TokenIssuer { issuer, audience, jwks, claim } = issuer;
+    format!("of {issuer} for {audience} with keys at {jwks}, `{claim}` names the credential")
 }
 
 fn describe_test_stage(stage: &TestStage) -> String {

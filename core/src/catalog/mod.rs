@@ -10,6 +10,7 @@ mod cors;
 pub mod difference;
 mod exchange;
 mod field;
+mod jwt;
 mod offer;
 mod pattern;
 pub mod router;
@@ -27,6 +28,7 @@ pub use compile::{compile, compile_with_storefront};
 pub use cors::Cors;
 pub use exchange::{Exchange, FieldChanges, Forwarded};
 pub use field::may_set;
+pub use jwt::TokenIssuer;
 pub use served::Served;
 pub use source::Problem;
 pub use stage::{Stages, TestStage};
@@ -61,6 +63,8 @@ pub enum AuthScheme {
     AppCode,
     /// A plain key, in `Authorization: Bearer …`, in `X-API-Key` or in the query, unsigned.
     Key,
+    /// A JSON Web Token of the product's issuer, in `Authorization: Bearer …`.
+    Jwt,
 }
 
 /// How an upstream's answer is handed on.
@@ -132,6 +136,9 @@ pub struct Product {
     /// The query parameter in which a plain key may come; `None` for none, as addresses are written down in many places.
     #[serde(default)]
     pub key_parameter: Option<String>,
+    /// Whose tokens it takes; `None` where it takes none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwt: Option<TokenIssuer>,
     /// Whether x-ca may be signed with HMAC-SHA1 too.
     #[serde(default)]
     pub hmac_sha1: bool,

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{
     Admission, AgreedPrice, AnswerStyle, AuthScheme, Catalog, ChargeOn, Cors, Exchange, Package, Plan, Product,
-    Provider, Route, Stages,
+    Provider, Route, Stages, TokenIssuer,
 };
 use crate::{
     id::{AccountId, ProductId},
@@ -42,6 +42,8 @@ struct ServedProduct {
     auth: Vec<AuthScheme>,
     #[serde(default)]
     key_parameter: Option<String>,
+    #[serde(default)]
+    jwt: Option<TokenIssuer>,
     #[serde(default)]
     hmac_sha1: bool,
     #[serde(default)]

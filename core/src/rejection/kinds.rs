@@ -1,7 +1,7 @@
 //! One rejection of each code, as the pages of the codes show them.
 
 use super::{Limited, Rejection};
-use crate::time::Timestamp;
+use crate::{signature::jwt, time::Timestamp};
 
 /// A time where a real call has its own: the beginning of 2027.
 const SOME_TIME: Timestamp = Timestamp::from_millis(1_798_761_600_000);
@@ -15,6 +15,8 @@ impl Rejection {
             Self::CredentialRevoked,
             Self::SignatureInvalid { string_to_sign: None },
             Self::SignatureExpired { now: SOME_TIME },
+            Self::TokenRefused(jwt::Refused::Signature),
+            Self::TokenRefused(jwt::Refused::Expired),
             Self::NonceMissing,
             Self::NonceUsed,
             Self::DigestMismatch,

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 pub use self::xca::XcaError;
 pub(crate) use self::xca::header_text;
-use crate::{catalog::AuthScheme, time::Timestamp};
+use crate::{catalog::AuthScheme, signature::jwt, time::Timestamp};
 
 /// What a caller is told whose body broke off on its way to us.
 pub const BODY_BROKEN: &str = "its body breaks off";
@@ -45,6 +45,10 @@ pub enum Rejection {
     },
     /// The signature cannot be used; says why, without what was signed.
     SignatureUnusable(String),
+    /// The token is not good; says why.
+    TokenRefused(jwt::Refused),
+    /// The keys of the token's issuer cannot be read.
+    IssuerUnavailable,
     /// The timestamp is not a number of milliseconds.
     TimestampInvalid,
     /// The timestamp is outside the window of 15 minutes either way.
@@ -147,6 +151,7 @@ const fn way(scheme: AuthScheme) -> &'static str {
     match scheme {
         AuthScheme::AppCode => "your app code (curl -H 'Authorization: APPCODE …')",
         AuthScheme::Key => "your key (curl -H 'Authorization: Bearer …')",
+        AuthScheme::Jwt => "a token of your provider's issuer (curl -H 'Authorization: Bearer …')",
         AuthScheme::XCa => "a signature in X-Ca-Key, X-Ca-Timestamp, X-Ca-Nonce and X-Ca-Signature",
         AuthScheme::Rfc9421 => "a signature in Signature-Input and Signature (RFC 9421)",
     }
@@ -167,7 +172,7 @@ impl Rejection {
     pub const fn retry_after(&self) -> Option<u32> {
         match self {
             Self::RateLimited { retry_after, .. } => Some(*retry_after),
-            Self::LedgerUnavailable | Self::LeasedOut => Some(UNDECIDED_FOR),
+            Self::LedgerUnavailable | Self::LeasedOut | Self::IssuerUnavailable => Some(UNDECIDED_FOR),
             _ => None,
         }
     }
@@ -196,6 +201,10 @@ impl Rejection {
             Self::SignatureMissing | Self::SignatureUnusable(_) | Self::SignatureInvalid { .. } => {
                 ("signature.invalid", 401, "The signature does not match")
             }
+            Self::TokenRefused(jwt::Refused::Expired | jwt::Refused::Early) => {
+                ("token.expired", 401, "The token is out of its time")
+            }
+            Self::TokenRefused(_) => ("token.invalid", 401, "Token refused"),
             Self::TimestampInvalid | Self::SignatureExpired { .. } => {
                 ("signature.expired", 401, "The signature is out of its time")
             }
@@ -223,7 +232,9 @@ impl Rejection {
             Self::UpstreamUnreachable => ("upstream.unreachable", 502, "Upstream unreachable"),
             Self::UpstreamTimeout => ("upstream.timeout", 504, "Upstream timed out"),
             Self::UpstreamMalformed => ("upstream.malformed", 502, "Upstream answer unusable"),
-            Self::LedgerUnavailable | Self::LeasedOut => ("temporarily.unavailable", 503, "Temporarily unavailable"),
+            Self::LedgerUnavailable | Self::LeasedOut | Self::IssuerUnavailable => {
+                ("temporarily.unavailable", 503, "Temporarily unavailable")
+            }
         }
     }
 
@@ -251,6 +262,10 @@ impl Rejection {
             Self::SignatureInvalid { string_to_sign: None } => {
                 "The signature was not made over what the server received, or not with this credential's secret.".into()
             }
+            Self::TokenRefused(why) => format!("The token is refused: {why}. Get a new one from your provider's issuer."),
+            Self::IssuerUnavailable => "The gateway cannot read the keys of the token's issuer at the moment. Nothing was \
+                charged; try again."
+                .into(),
             Self::TimestampInvalid => "X-Ca-Timestamp must be a number of milliseconds since 1970.".into(),
             Self::SignatureExpired { now } => format!(
                 "The signature was made more than 15 minutes away from the server's time, {now}, or has passed its own \

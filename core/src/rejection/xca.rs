@@ -32,6 +32,7 @@ impl Rejection {
                 return XcaError { status: 400, code: "A403IS", message };
             }
             Self::SignatureUnusable(_) => (400, "A403IS", "Invalid Signature"),
+            Self::TokenRefused(_) => (401, "A401IT", "Invalid Token"),
             Self::TimestampInvalid => (400, "A400IT", "Invalid Timestamp"),
             Self::SignatureExpired { .. } => (400, "A400TE", "Timestamp Expired"),
             Self::NonceMissing => (400, "A400MN", "Nonce Missing"),
@@ -61,7 +62,9 @@ impl Rejection {
             Self::UpstreamUnreachable => (502, "D502BB", "Backend Unreachable"),
             Self::UpstreamTimeout => (504, "D504TO", "Backend Timeout"),
             Self::UpstreamMalformed => (502, "D502BM", "Backend Response Malformed"),
-            Self::LedgerUnavailable | Self::LeasedOut => (503, "D503LU", "Service Unavailable"),
+            Self::LedgerUnavailable | Self::LeasedOut | Self::IssuerUnavailable => {
+                (503, "D503LU", "Service Unavailable")
+            }
         };
         XcaError { status, code, message: message.to_owned() }
     }

@@ -4,6 +4,7 @@
 //! Invariant: nothing here compares a signature in other than constant time, and no text made here holds a secret.
 
 pub mod appcode;
+pub mod jwt;
 pub mod plain;
 pub mod rfc9421;
 pub mod xca;
@@ -44,6 +45,9 @@ pub enum Presented<'a> {
     AppCode(&'a str),
     /// A plain key, in a header field or in the query. The same holds for it.
     Key(Cow<'a, str>),
+    /// A bearer of the form of a JSON Web Token, for [`jwt::Token::read`]. Where the product takes none, it is a plain key: those of
+    /// other systems may look like anything.
+    Token(&'a str),
 }
 
 /// The body of a request, as far as the gateway has it.
@@ -168,7 +172,10 @@ pub fn present<'a>(facts: &Facts<'a>) -> Result<Presented<'a>, Rejection> {
     if !claim.key.is_empty() {
         return if claim.signature.is_empty() { Err(Rejection::SignatureMissing) } else { Ok(Presented::XCa(claim)) };
     }
-    let key = bearer.or(api_key).map(|key| Presented::Key(key.into()));
+    let key = match bearer {
+        Some(token) if jwt::is_of_form(token) => Some(Presented::Token(token)),
+        bearer => bearer.or(api_key).map(|key| Presented::Key(key.into())),
+    };
     // A signature that cannot be ours may belong to somebody on the way. It does not stand in the way of an app code or a key.
     match (signatures.claim(), app_code.map(Presented::AppCode).or(key)) {
         (Some(claim), None) => Ok(Presented::Rfc9421(claim)),
@@ -186,6 +193,16 @@ impl Presented<'_> {
             Self::Rfc9421(_) => AuthScheme::Rfc9421,
             Self::AppCode(_) => AuthScheme::AppCode,
             Self::Key(_) => AuthScheme::Key,
+            Self::Token(_) => AuthScheme::Jwt,
+        }
+    }
+
+    /// The same for a product that takes `schemes`.
+    #[must_use]
+    pub fn as_taken_by(self, schemes: &[AuthScheme]) -> Self {
+        match self {
+            Self::Token(token) if !schemes.contains(&AuthScheme::Jwt) => Self::Key(token.into()),
+            presented => presented,
         }
     }
 }
@@ -227,6 +244,7 @@ mod tests {
             }
             Presented::AppCode(code) => (presented.scheme(), (*code).to_owned()),
             Presented::Key(key) => (presented.scheme(), key.to_string()),
+            Presented::Token(token) => (presented.scheme(), (*token).to_owned()),
         })
     }
 
@@ -238,6 +256,8 @@ mod tests {
         assert_eq!(presented("x-api-key: k"), Ok((AuthScheme::Key, "k".into())));
         assert_eq!(presented("x-api-key: k\nauthorization: Bearer t"), Ok((AuthScheme::Key, "t".into())));
         assert_eq!(presented("x-api-key: k\nauthorization: Basic t"), Ok((AuthScheme::Key, "k".into())));
+        assert_eq!(presented("authorization: Bearer eyJx.y.z"), Ok((AuthScheme::Jwt, "eyJx.y.z".into())));
+        assert_eq!(presented("x-api-key: eyJx.y.z"), Ok((AuthScheme::Key, "eyJx.y.z".into())));
         assert_eq!(presented("sec-websocket-key: x\nx-api-key: k"), Err(Rejection::UpgradeUnsupported));
         assert_eq!(presented("authorization: Basic t"), Err(Rejection::CredentialMissing(Vec::new())));
         assert_eq!(presented("accept: */*"), Err(Rejection::CredentialMissing(Vec::new())));

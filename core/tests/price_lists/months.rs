@@ -84,6 +84,13 @@ pub(super) const MONTHS: &[Month] = &[
         comes_to: "20",
     },
     Month {
+        list: "own-issuer",
+        account: "a",
+        buys: &[],
+        uses: &[Use { product: "own-issuer", path: "/weather/{place}", calls: 12_345, ..CALLS }],
+        comes_to: "4.938",
+    },
+    Month {
         list: "yen",
         account: "acc_1",
         buys: &[],

@@ -155,6 +155,8 @@ impl Code {
             | Rejection::SignatureMissing
             | Rejection::SignatureInvalid { .. }
             | Rejection::SignatureUnusable(_)
+            | Rejection::TokenRefused(_)
+            | Rejection::IssuerUnavailable
             | Rejection::TimestampInvalid
             | Rejection::SignatureExpired { .. }
             | Rejection::NonceMissing
@@ -209,6 +211,7 @@ impl Message {
                 Need::Catalog
                 | Need::Credential(_)
                 | Need::PlainKey { .. }
+                | Need::Token(_)
                 | Need::UpstreamCredential(_)
                 | Need::Lease(..)
                 | Need::Agreement(..)

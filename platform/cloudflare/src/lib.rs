@@ -15,6 +15,7 @@ mod key_value;
 mod ledger;
 mod location_cache;
 mod mailer;
+mod public_keys;
 mod rate_limits;
 mod single_flight;
 mod task;

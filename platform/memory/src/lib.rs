@@ -8,6 +8,7 @@ mod host;
 mod key_value;
 mod ledger;
 mod mailer;
+mod public_keys;
 mod rate_limits;
 mod rows;
 mod single_flight;

@@ -16,6 +16,7 @@ pub mod http;
 mod key_value;
 mod ledger;
 mod mailer;
+mod public_keys;
 mod rate_limits;
 mod single_flight;
 mod usage_journal;

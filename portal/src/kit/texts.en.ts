@@ -209,6 +209,10 @@ export const en = {
     "The gateway cannot decide at the moment who pays. Nothing is charged. Try again after a second.",
   "problem.unexpected": "Something went wrong ({code}).",
   "problem.unreachable": "No answer. Are you online?",
+  "problem.token.expired":
+    "The token's time is over, or has not come yet. Get a new one from your provider's issuer, and set the clock.",
+  "problem.token.invalid":
+    "The token is not one that this product takes. The answer's `detail` says why. Get a new one from your provider's issuer.",
   "problem.upgrade.unsupported": "WebSockets do not go through this gateway. Call by plain HTTP; answers may stream.",
   "problem.upstream.malformed":
     "The API behind this gateway gave an answer that cannot be handed on. Nothing is charged. Tell the provider.",

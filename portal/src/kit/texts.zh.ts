@@ -198,6 +198,8 @@ export const zh: Texts = {
   "problem.temporarily.unavailable": "网关暂时无法确定由谁付费。未收费。请一秒后重试。",
   "problem.unexpected": "出错了（{code}）。",
   "problem.unreachable": "没有响应，请检查网络连接。",
+  "problem.token.expired": "令牌已过期或尚未生效。请向服务商的签发方获取新令牌，并校准时钟。",
+  "problem.token.invalid": "此产品不接受该令牌，响应的 detail 说明了原因。请向服务商的签发方获取新令牌。",
   "problem.upgrade.unsupported": "此网关不支持 WebSocket。请使用普通 HTTP 调用，响应可以是流。",
   "problem.upstream.malformed": "网关后的 API 返回了无法转发的响应。未收费。请告知服务商。",
   "problem.upstream.timeout": "网关后的 API 未及时响应。未收费。请稍后重试。",

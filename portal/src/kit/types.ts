@@ -12,7 +12,7 @@ export type Time = string;
 export type Meter = "calls" | "ingress_bytes" | "egress_bytes" | "total_bytes" | "units";
 
 /** How a call says who sends it. */
-export type Scheme = "key" | "appcode" | "x-ca" | "rfc9421";
+export type Scheme = "key" | "appcode" | "x-ca" | "rfc9421" | "jwt";
 
 export type Role = "owner" | "manager" | "developer" | "viewer";
 

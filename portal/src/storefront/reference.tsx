@@ -9,7 +9,7 @@ import { Button, Field } from "../kit/controls.tsx";
 import { t } from "../kit/language.ts";
 import { kept } from "../kit/purse.ts";
 import { Empty, Loaded, useRemote } from "../kit/remote.tsx";
-import type { Product } from "../kit/types.ts";
+import type { Product, Scheme } from "../kit/types.ts";
 import { Code } from "./calling.tsx";
 import { basePath, type Operation, operations, target } from "./openapi.ts";
 
@@ -72,7 +72,7 @@ function Try({ operation, product, base }: ShownProps) {
   const [body, setBody] = useState(operation.body);
   const [answer, setAnswer] = useState("");
   const [busy, setBusy] = useState(false);
-  const takesKey = product.schemes.includes("key") || product.schemes.includes("appcode");
+  const takesKey = ["key", "appcode", "jwt"].some((scheme) => product.schemes.includes(scheme as Scheme));
   const send = async () => {
     setBusy(true);
     setAnswer(await call(product, operation, target(operation, values, base), key, body));
@@ -130,7 +130,7 @@ async function call(
   key: string,
   body: string,
 ): Promise<string> {
-  const scheme = product.schemes.includes("key") ? "Bearer" : "APPCODE";
+  const scheme = product.schemes.includes("key") || product.schemes.includes("jwt") ? "Bearer" : "APPCODE";
   const all: Record<string, string> = { ...headers, authorization: `${scheme} ${key}` };
   if (operation.body) all["content-type"] = "application/json";
   try {

@@ -70,12 +70,14 @@ for (const [language, runner] of Object.entries(RUNNERS) as [Programming, (progr
   });
 }
 
+const NAMES = { key: /API_1/, appcode: /API_1/, "x-ca": /KEY_1/, rfc9421: /KEY_1/, jwt: /Bearer YOUR_TOKEN/ };
+
 test("every program of every scheme names the address and the key", () => {
-  for (const scheme of ["key", "appcode", "x-ca", "rfc9421"] as const) {
+  for (const scheme of ["key", "appcode", "x-ca", "rfc9421", "jwt"] as const) {
     for (const { value } of PROGRAMMING) {
       const program = sample(scheme, value, "https://api.example/a/1", { key: "KEY_1", secret: "s", api_key: "API_1" });
       assert.match(program, /https:\/\/api\.example\/a\/1/, `${scheme} ${value}`);
-      assert.match(program, scheme === "key" || scheme === "appcode" ? /API_1/ : /KEY_1/, `${scheme} ${value}`);
+      assert.match(program, NAMES[scheme], `${scheme} ${value}`);
       assert.doesNotMatch(program, /\{\{/, `${scheme} ${value}`);
     }
   }

@@ -48,6 +48,8 @@ macro_rules! every_scenario_on {
             stage::a_test_call_reaches_nothing_real_and_costs_nothing,
             streams::a_client_that_disconnects_is_metered_for_what_was_sent,
             streams::a_client_that_disconnects_while_it_sends_is_metered_for_what_went_through,
+            tokens::tokens_of_npm_jose_are_good_for_what_they_say,
+            tokens::tokens_of_pypi_joserfc_are_good_for_what_they_say,
             units::a_stream_that_breaks_off_is_charged_what_its_upstream_said,
             units::each_way_to_say_units_is_charged_as_it_is_said,
             webhooks::a_receiver_that_is_down_for_a_day_gets_everything_in_order,
@@ -100,6 +102,7 @@ pub mod several;
 pub mod signatures;
 pub mod stage;
 pub mod streams;
+pub mod tokens;
 pub mod units;
 pub mod webhooks;
 pub mod wire;

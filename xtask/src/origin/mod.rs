@@ -14,6 +14,7 @@
 //! | `/{p}/v1/chat/completions`, `/{p}/v1/messages`, `/{p}/v1/models` | a model that says what reached it (`models.rs`) |
 //! | anything else | an echo: method, path, query, headers and body as JSON |
 //! | `/_origin/seen/{p}` | not counted: what came in under `/{p}/` so far, `{"calls", "ingress_bytes"}` |
+//! | `PUT /_origin/kept/{name}` | not counted: keeps the body, which `GET` answers, such as the keys of an issuer |
 //!
 //! Invariant: a call is counted when its head has arrived, before anything is answered, and bytes as they arrive.
 
@@ -21,7 +22,7 @@ use std::{
     collections::BTreeMap,
     convert::Infallible,
     net::{Ipv4Addr, SocketAddr},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -29,7 +30,7 @@ use anyhow::{Context, Result};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
 use hyper::{
-    Request, Response, StatusCode,
+    Method, Request, Response, StatusCode,
     body::{Bytes, Incoming},
     header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, SET_COOKIE},
     server::conn::http1,
@@ -57,7 +58,14 @@ struct Seen {
     ingress_bytes: u64,
 }
 
-type Book = Arc<Mutex<BTreeMap<String, Seen>>>;
+/// What came in under each prefix, and what it was told to keep.
+#[derive(Debug, Default)]
+struct Kept {
+    seen: BTreeMap<String, Seen>,
+    documents: BTreeMap<String, Bytes>,
+}
+
+type Book = Arc<Mutex<Kept>>;
 
 /// Starts the origin on a free port of this machine. It runs until the runtime ends.
 pub(crate) async fn start() -> Result<SocketAddr> {
@@ -89,7 +97,11 @@ async fn answer(request: Request<Incoming>, book: Book) -> Result<Response<Body>
     let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     let prefix = segments[0].to_owned();
     if prefix == "_origin" {
-        return Ok(seen(&book, &segments));
+        let name = segments.get(2).copied().unwrap_or_default();
+        return match segments.get(1).copied() {
+            Some("kept") => kept(request, &book, name).await,
+            _ => Ok(seen(&book, name)),
+        };
     }
     record(&book, &prefix, |seen| seen.calls += 1);
     let number = |at: usize| segments.get(at).and_then(|text| text.parse::<u64>().ok());
@@ -199,13 +211,26 @@ async fn drain(mut body: Incoming, book: &Book, prefix: &str) -> Result<u64, hyp
 }
 
 fn record(book: &Book, prefix: &str, change: impl FnOnce(&mut Seen)) {
-    change(book.lock().unwrap_or_else(PoisonError::into_inner).entry(prefix.to_owned()).or_default());
+    change(locked(book).seen.entry(prefix.to_owned()).or_default());
 }
 
-fn seen(book: &Book, segments: &[&str]) -> Response<Body> {
-    let book = book.lock().unwrap_or_else(PoisonError::into_inner);
-    let seen = segments.get(2).and_then(|prefix| book.get(*prefix)).copied().unwrap_or_default();
+fn seen(book: &Book, prefix: &str) -> Response<Body> {
+    let seen = locked(book).seen.get(prefix).copied().unwrap_or_default();
     json_response(StatusCode::OK, &json!(seen))
+}
+
+/// Keeps a document where one is put, and answers it.
+async fn kept(request: Request<Incoming>, book: &Book, name: &str) -> Result<Response<Body>, hyper::Error> {
+    if request.method() == Method::PUT {
+        let document = request.into_body().collect().await?.to_bytes();
+        locked(book).documents.insert(name.to_owned(), document);
+    }
+    let document = locked(book).documents.get(name).cloned().unwrap_or_default();
+    Ok(Response::new(Full::new(document).boxed()))
+}
+
+fn locked(book: &Book) -> MutexGuard<'_, Kept> {
+    book.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn json_response(status: StatusCode, content: &Value) -> Response<Body> {

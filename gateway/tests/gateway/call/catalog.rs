@@ -33,6 +33,20 @@ key_parameter = "api_key"
 routes = [{ path = "/keyed" }]
 rate = { per_1000_calls = "2.00" }
 [[products]]
+id = "tokened"
+upstream = "http://origin.test"
+auth = ["jwt", "key"]
+jwt = { issuer = "https://id.test", audience = "tokened", jwks = "https://id.test/keys", claim = "key" }
+routes = [{ path = "/tokened" }]
+rate = { per_1000_calls = "2.00" }
+[[products]]
+id = "tokened-too"
+upstream = "http://origin.test"
+auth = ["jwt"]
+jwt = { issuer = "https://id.test", audience = "tokened-too", jwks = "https://id.test/keys", claim = "key" }
+routes = [{ path = "/tokened-too" }]
+rate = { per_1000_calls = "2.00" }
+[[products]]
 id = "secured"
 upstream = "http://origin.test"
 auth = ["x-ca"]

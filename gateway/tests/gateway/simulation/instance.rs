@@ -17,11 +17,13 @@ use farebox_core::{
     limit::Limit,
     meter::Usage,
     request::Facts,
-    signature::Body,
+    signature::{Body, jwt::PublicKey},
     time::{MINUTE, Millis, SECOND, Timestamp},
 };
 use farebox_gateway::{CallKey, Gateway, Outcome, Settings, Step};
-use farebox_ports::{Fault, Host, KeyValue, Ledger, Listed, Page, RateLimits, SingleFlight, Taken, UsageJournal};
+use farebox_ports::{
+    Fault, Host, KeyValue, Ledger, Listed, Page, PublicKeys, RateLimits, SingleFlight, Taken, UsageJournal,
+};
 
 use super::{
     faulty::{Faulty, now},
@@ -278,6 +280,16 @@ impl RateLimits for Desk {
 impl SingleFlight for Desk {
     async fn once<W: Future<Output = ()> + 'static>(&self, _name: String, work: W) {
         work.await;
+    }
+}
+
+impl PublicKeys for Desk {
+    async fn jwk_set(&self, url: &str) -> Result<String, Fault> {
+        self.ports.memory.jwk_set(url).await
+    }
+
+    async fn verifies(&self, key: &PublicKey, message: &str, signature: &[u8]) -> Result<bool, Fault> {
+        self.ports.memory.verifies(key, message, signature).await
     }
 }
 

@@ -23,6 +23,7 @@ export const SCHEMES: Record<Scheme, string> = {
   appcode: "App code",
   "x-ca": "x-ca",
   rfc9421: "RFC 9421",
+  jwt: "Token",
 };
 
 /** What a customer calls with. */
@@ -35,9 +36,12 @@ export interface Keys {
 /** What stands where no key is at hand. */
 export const PLACEHOLDERS: Keys = { key: "YOUR_KEY", secret: "YOUR_SECRET", api_key: "YOUR_API_KEY" };
 
+/** What stands for a token of the provider's issuer, which nobody here has. */
+const TOKEN = "YOUR_TOKEN";
+
 /** The program that calls `url`. */
 export function sample(scheme: Scheme, language: Programming, url: string, keys: Keys): string {
-  const authorization = scheme === "appcode" ? `APPCODE ${keys.api_key}` : `Bearer ${keys.api_key}`;
+  const authorization = scheme === "appcode" ? `APPCODE ${keys.api_key}` : `Bearer ${scheme === "jwt" ? TOKEN : keys.api_key}`;
   const values: Record<string, string> = { url, authorization, key: keys.key, secret: keys.secret };
   const programs = scheme === "x-ca" ? X_CA : scheme === "rfc9421" ? RFC9421 : PLAIN;
   return programs[language].trim().replace(/\{\{(\w+)\}\}/g, (_, name: string) => quoted(values[name] ?? "", language));

@@ -29,7 +29,9 @@ fn check<'a>(packed: &'a str, body: Body<'_>, profile: Profile, now: Timestamp) 
     let facts = Facts::unpack(packed).expect("a packed request");
     match present(&facts)? {
         Presented::XCa(claim) => verify(&claim, &facts, body, &secret(), profile, now),
-        Presented::AppCode(_) | Presented::Key(_) | Presented::Rfc9421(_) => Err(Rejection::CredentialUnknown),
+        Presented::AppCode(_) | Presented::Key(_) | Presented::Token(_) | Presented::Rfc9421(_) => {
+            Err(Rejection::CredentialUnknown)
+        }
     }
 }
 
