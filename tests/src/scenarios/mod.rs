@@ -23,6 +23,7 @@ macro_rules! every_scenario_on {
             demanded::an_upstream_gets_the_credential_that_it_demands,
             examples::the_clients_in_the_examples_sign_what_is_accepted,
             examples::the_receiver_in_the_examples_takes_each_event_once,
+            generated::generated_clients_make_a_key_and_read_a_balance,
             guide::the_commands_of_the_guide_take_an_openapi_document_to_a_selling_gateway,
             keys::imported_keys_call_until_they_are_revoked,
             keys::ordinary_clients_work_with_base_url_and_key,
@@ -87,6 +88,7 @@ pub mod crashes;
 pub mod credential_limits;
 pub mod demanded;
 pub mod examples;
+pub mod generated;
 pub mod guide;
 pub mod keys;
 pub mod limits;
