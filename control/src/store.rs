@@ -40,6 +40,9 @@ pub(crate) struct AccountRecord {
     /// As it was last set. The book decides.
     #[serde(default)]
     pub(crate) status: Status,
+    /// Who stands on its invoices, a line each; empty for its name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) invoice_to: Vec<String>,
     /// What it was asked for with, where the request had an idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) asked: Option<String>,

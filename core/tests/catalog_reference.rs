@@ -35,6 +35,8 @@ const TABLES: &[(&str, &str)] = &[
     ("storefront", "`[storefront]`"),
     ("link", "A link of `storefront.links`"),
     ("sign_up", "`[sign_up]`"),
+    ("invoices", "`[invoices]`"),
+    ("tax", "`[invoices.tax]`"),
 ];
 
 fn page() -> String {

@@ -23,6 +23,11 @@ links = [{ text = "Terms", url = "https://acme.example/terms" }]
 mode = "open"
 grant = "welcome"
 
+[invoices]
+seller = ["Acme GmbH", "VAT DE1"]
+prefix = "A-"
+tax = { name = "VAT", percent = "7.7" }
+
 [[products]]
 id = "echo"
 summary = "Says it again"
@@ -47,6 +52,9 @@ fn what_is_shown_is_compiled_beside_the_catalog() {
     assert_eq!((storefront.logo.as_deref(), storefront.colour.as_deref()), (Some("/logo.svg"), Some("#0a7cff")));
     assert_eq!((storefront.language, storefront.links[0].text.as_str()), (Language::Chinese, "Terms"));
     assert_eq!((storefront.sign_up.mode, storefront.sign_up.grant.clone()), (SignUpMode::Open, "welcome".parse().ok()));
+    let invoices = storefront.invoices.as_ref().unwrap();
+    assert_eq!((invoices.seller.len(), invoices.prefix.as_str()), (2, "A-"));
+    assert_eq!(invoices.tax.as_ref().unwrap().percent, "7.7".parse().unwrap());
     let echo = &storefront.products[&catalog.products[0].id];
     assert_eq!((echo.summary.as_deref(), echo.description.as_deref()), (Some("Says it again"), Some("# Echo")));
     assert_eq!(echo.openapi.as_deref(), Some("docs/echo.yaml"));
@@ -60,6 +68,7 @@ fn a_catalog_that_says_nothing_lets_nobody_in() {
     let plain = CATALOG.split("[storefront]").next().unwrap();
     let storefront = compile_with_storefront(plain).unwrap().1;
     assert_eq!((storefront.sign_up.mode, storefront.sign_up.grant), (SignUpMode::Closed, None));
+    assert_eq!(storefront.invoices, None);
 }
 
 #[test]
@@ -72,6 +81,10 @@ fn what_is_wrong_is_said_at_its_place() {
         ("https://acme.example/terms", "javascript:alert(1)", "storefront.links[0].url"),
         ("\"open\"", "\"all\"", "sign_up.mode"),
         ("grant = \"welcome\"", "grant = \"unheard\"", "sign_up"),
+        ("[\"Acme GmbH\", \"VAT DE1\"]", "[]", "invoices.seller"),
+        ("\"A-\"", "\"A 1\"", "invoices.prefix"),
+        ("\"7.7\"", "\"0\"", "invoices.tax.percent"),
+        ("\"7.7\"", "\"101\"", "invoices.tax.percent"),
         ("price = \"0.00\"", "price = \"0.01\"", "sign_up"),
         ("once = true", "once = false", "sign_up"),
     ] {
@@ -84,10 +97,17 @@ fn what_is_wrong_is_said_at_its_place() {
 fn the_schema_has_the_keys_of_the_storefront() {
     let schema: serde_json::Value = serde_json::from_str(SCHEMA).unwrap();
     let problems = compile(
-        "storefront = { unheard_of = 1, links = [{ unheard_of = 1 }] }\nsign_up = { unheard_of = 1 }\n[provider]",
+        "storefront = { unheard_of = 1, links = [{ unheard_of = 1 }] }\nsign_up = { unheard_of = 1 }\n\
+         invoices = { unheard_of = 1, tax = { unheard_of = 1 } }\n[provider]",
     )
     .unwrap_err();
-    for (path, name) in [("storefront", "storefront"), ("storefront.links[0]", "link"), ("sign_up", "sign_up")] {
+    for (path, name) in [
+        ("storefront", "storefront"),
+        ("storefront.links[0]", "link"),
+        ("sign_up", "sign_up"),
+        ("invoices", "invoices"),
+        ("invoices.tax", "tax"),
+    ] {
         let mut said = problems.iter().filter(|problem| problem.path == path);
         let known = said.find_map(|problem| problem.reason.split_once("known are ")).unwrap().1;
         let keys = schema["$defs"][name]["properties"].as_object().unwrap().keys().cloned();

@@ -16,6 +16,9 @@ use serde::{Deserialize, Serialize};
 /// Which credentials an account has.
 pub const ACCOUNT_CREDENTIALS: &str = "account-credential/";
 
+/// Which invoices an account has.
+pub const ACCOUNT_INVOICES: &str = "account-invoice/";
+
 /// Which recharges an account has asked for.
 pub const ACCOUNT_RECHARGE_REQUESTS: &str = "account-recharge/";
 
@@ -30,6 +33,15 @@ pub const AUDIT: &str = "audit/1/";
 
 /// How far the clock was moved, in milliseconds; in development only.
 pub const CLOCK_ENTRY: &str = "clock/offset";
+
+/// An invoice.
+pub const INVOICES: &str = "invoice/";
+
+/// The last invoice of live payments, and of test payments.
+pub const INVOICE_TAILS: &str = "invoice-tail/";
+
+/// Which invoice a payment or a month has.
+pub const INVOICES_OF: &str = "invoice-of/";
 
 /// What an ended instance counted.
 pub const METRICS_LEFT: &str = "metrics-left/";
@@ -126,8 +138,9 @@ pub struct Stored {
 }
 
 /// Everything that is in the key-value store, by its key. `docs/stores.md` shows it, and a test holds both together.
-pub static STORED: [Stored; 30] = [
+pub static STORED: [Stored; 34] = [
     stored(ACCOUNT_CREDENTIALS, "{account}/{key}", "nothing", "which credentials an account has", "for good"),
+    stored(ACCOUNT_INVOICES, "{account}/{invoice}", "nothing", "which invoices an account has", "for good"),
     stored(
         ACCOUNT_RECHARGE_REQUESTS,
         "{account}/{request}",
@@ -166,6 +179,21 @@ pub static STORED: [Stored; 30] = [
         "for good",
     ),
     stored("credential/", "{key}", "`core`: `Credential`", "a credential, its secret sealed", "for good"),
+    stored(
+        INVOICES_OF,
+        "{account}/{order or month}",
+        "the id of an invoice",
+        "which invoice a payment or a month has",
+        "for good",
+    ),
+    stored(
+        INVOICE_TAILS,
+        "{mode}",
+        "`core`: `Invoice`",
+        "the last invoice, of live payments and of test payments",
+        "until the next",
+    ),
+    stored(INVOICES, "{invoice}", "`core`: `Invoice`", "an invoice", "for good"),
     stored(
         METRICS_LEFT,
         "{writer}-{times}",

@@ -10,6 +10,7 @@ mod credential;
 mod entries;
 mod explain;
 mod init;
+mod invoice;
 mod me;
 mod pay;
 mod product;
@@ -85,6 +86,8 @@ enum Command {
     #[command(subcommand)]
     Statement(statement::Statement),
     #[command(subcommand)]
+    Invoice(invoice::Invoice),
+    #[command(subcommand)]
     Reconcile(reconcile::Reconcile),
     Settle(settle::Settle),
     #[command(subcommand)]
@@ -146,6 +149,7 @@ impl Cli {
             Command::Entries(entries) => entries.run(connection),
             Command::Usage(usage) => usage.run(connection),
             Command::Statement(statement) => statement.run(connection),
+            Command::Invoice(invoice) => invoice.run(connection),
             Command::Reconcile(reconcile) => reconcile.run(connection),
             Command::Settle(settle) => settle.run(connection),
             Command::Settlements(settlements) => settlements.run(connection),

@@ -40,7 +40,7 @@ fn three_accounts() -> Server {
 #[test]
 fn every_command_takes_an_accounts_name() {
     let server = three_accounts();
-    let commands: [&[&str]; 16] = [
+    let commands: [&[&str]; 17] = [
         &["account", "show", "ann"],
         &["account", "rename", "Ann", "Anna"],
         &["account", "suspend", "Ann"],
@@ -50,6 +50,7 @@ fn every_command_takes_an_accounts_name() {
         &["usage", "Ann"],
         &["entries", "Ann"],
         &["statement", "list", "Ann"],
+        &["invoice", "month", "Ann", "2026-10"],
         &["credential", "list", "Ann"],
         &["terms", "show", "Ann"],
         &["recharge", "Ann", "1.00", "USD"],

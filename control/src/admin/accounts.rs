@@ -78,7 +78,14 @@ impl<P: Ports> Call<'_, P> {
         let published = self.published().await?.ok_or(Failure::CatalogMissing)?;
         let open = Command::Open { currency: published.catalog.provider.currency };
         self.ports.execute(&id, None, &open).await??;
-        let record = AccountRecord { id, name, created: self.now, status: Status::Active, asked: seed.asked };
+        let record = AccountRecord {
+            id,
+            name,
+            created: self.now,
+            status: Status::Active,
+            invoice_to: Vec::new(),
+            asked: seed.asked,
+        };
         match store::make(self.ports, &account_entry(&record.id), &record).await? {
             Made::Now => Response::json(201, &Account::from(record)),
             Made::Before(before) if before.asked == record.asked => {

@@ -34,7 +34,10 @@ use farebox_core::catalog::SCHEMA;
 
 pub(crate) use tokens::is_same;
 
-use self::operations::{Name, TABLE};
+use self::{
+    accounts::account_id,
+    operations::{Name, TABLE},
+};
 use crate::http::{
     Answered, Call, Ports, Response,
     failure::Failure,
@@ -139,6 +142,10 @@ impl Admitted<'_> {
             Name::MakePortalSession => call.make_portal_session(id).await,
             Name::ListRechargeRequests => call.list_recharge_requests().await,
             Name::ConfirmRecharge => call.confirm_recharge(id).await,
+            Name::ListInvoices => call.list_invoices().await,
+            Name::MakeInvoice => call.invoice_month(&account_id(id)?).await,
+            Name::ShowInvoice => call.show_invoice(None, id).await,
+            Name::PrintInvoice => call.print_invoice(None, id).await,
             Name::TakeStripeEvent => call.take_stripe_event().await,
             Name::ListAudit => call.list_audit().await,
             Name::ShowMetrics => call.metrics().await,

@@ -26,6 +26,7 @@ use crate::{
         permission::Permission,
         table::Table,
     },
+    payments::{InvoiceRow, MonthWanted},
     schema::{LedgerEntry, OpenApiDocument, RefusedBatch, SealedStatement, SettlementReport},
 };
 
@@ -227,6 +228,18 @@ static OPERATIONS: [(Subject, &[Operation<Name>]); 10] = [
             )
             .gives::<RechargeRequest>(200)
             .fails(&[404]),
+            get(Name::ListInvoices, "invoices", "The invoices of all accounts, in the order of their numbers")
+                .paged()
+                .gives::<Items<InvoiceRow>>(200),
+            get(Name::ShowInvoice, "invoices/{invoice}", "An invoice").gives::<InvoiceRow>(200).fails(&[404]),
+            get(Name::PrintInvoice, "invoices/{invoice}/page", "An invoice as a page to print")
+                .gives::<String>(200)
+                .media("text/html")
+                .fails(&[404]),
+            post(Name::MakeInvoice, "accounts/{id}/invoices", "Make the invoice of a month that is over, or find it")
+                .takes::<MonthWanted>()
+                .gives::<InvoiceRow>(201)
+                .fails(&[404, 409]),
             post(Name::TakeStripeEvent, "/_farebox/payments/stripe", "Take an event of Stripe's")
                 .by(Permission::PaymentService),
             get(Name::ListLeases, "accounts/{id}/leases", "What is set aside for running instances")

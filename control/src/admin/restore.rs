@@ -44,7 +44,7 @@ impl<P: Ports> Call<'_, P> {
         self.ports
             .execute(&id, None, &Command::Restore { entries: items.iter().map(Entry::to_bytes).collect() })
             .await??;
-        let record = AccountRecord { id, name, created, status: Status::Active, asked: None };
+        let record = AccountRecord { id, name, created, status: Status::Active, invoice_to: Vec::new(), asked: None };
         // One that is known keeps its name.
         if store::current::<AccountRecord>(self.ports, &account_entry(&record.id)).await?.is_none() {
             store::make(self.ports, &account_entry(&record.id), &record).await?;

@@ -44,6 +44,8 @@ pub(super) struct AccountRow {
     name: String,
     status: Status,
     role: Membership,
+    /// Who stands on its invoices, a line each; empty for its name.
+    invoice_to: Vec<String>,
 }
 
 /// Who sends the request.
@@ -83,7 +85,13 @@ pub(super) struct Change {
 pub(super) struct AccountChange {
     #[schemars(length(min = 1, max = 200))]
     name: Option<String>,
+    /// Who stands on its invoices: name, address, tax id, a line each. Empty for the account's name.
+    #[schemars(length(max = 12), inner(length(min = 1, max = 200)))]
+    invoice_to: Option<Vec<String>>,
 }
+
+/// The most lines of who stands on invoices.
+const INVOICE_LINES: usize = 12;
 
 impl<P: Ports> Call<'_, P> {
     pub(super) async fn me(&self, sender: &Sender) -> Answered {
@@ -133,13 +141,20 @@ impl<P: Ports> Call<'_, P> {
     }
 
     pub(super) async fn change_own_account(&self, account: &str, role: Membership) -> Answered {
-        let AccountChange { name } = self.body()?;
+        let AccountChange { name, invoice_to } = self.body()?;
         if let Some(name) = &name {
             names::check("name", name)?;
         }
+        let lines = invoice_to.as_deref().unwrap_or_default();
+        lines.iter().try_for_each(|line| names::check("invoice_to", line))?;
+        if lines.len() > INVOICE_LINES {
+            return Err(Failure::Malformed(format!("`invoice_to` must have at most {INVOICE_LINES} lines")));
+        }
         let account = self.account(account).await?.id;
         let renamed = |record: AccountRecord| {
-            Ok(AccountRecord { name: name.clone().unwrap_or_else(|| record.name.clone()), ..record })
+            let name = name.clone().unwrap_or_else(|| record.name.clone());
+            let invoice_to = invoice_to.clone().unwrap_or_else(|| record.invoice_to.clone());
+            Ok(AccountRecord { name, invoice_to, ..record })
         };
         store::change(self.ports, &account_entry(&account), renamed).await?.ok_or(Failure::AccountUnknown)?;
         self.show_own_account(account.as_str(), role).await
@@ -147,6 +162,12 @@ impl<P: Ports> Call<'_, P> {
 
     async fn account_row(&self, account: &AccountId, role: Membership) -> Result<Option<AccountRow>, Failure> {
         let record: Option<AccountRecord> = store::current(self.ports, &account_entry(account)).await?;
-        Ok(record.map(|AccountRecord { id, name, status, .. }| AccountRow { id, name, status, role }))
+        Ok(record.map(|AccountRecord { id, name, status, invoice_to, .. }| AccountRow {
+            id,
+            name,
+            status,
+            role,
+            invoice_to,
+        }))
     }
 }

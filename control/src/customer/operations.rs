@@ -61,6 +61,10 @@ pub(super) enum Name {
     RequestRecharge,
     CheckOut,
     ShowOrder,
+    ListInvoices,
+    MakeInvoice,
+    ShowInvoice,
+    PrintInvoice,
     ListMembers,
     ChangeMember,
     RemoveMember,
@@ -157,7 +161,7 @@ static OPERATIONS: [(Subject, &[Operation<Name>]); 6] = [
         Subject::Accounts,
         &[
             see(Name::ShowAccount, "accounts/{id}", "An account").gives::<me::AccountRow>(200),
-            patch(Name::ChangeAccount, "accounts/{id}", "Rename an account")
+            patch(Name::ChangeAccount, "accounts/{id}", "Rename an account, or change who stands on its invoices")
                 .by(MANAGE)
                 .takes::<me::AccountChange>()
                 .gives::<me::AccountRow>(200)
@@ -290,6 +294,22 @@ static OPERATIONS: [(Subject, &[Operation<Name>]); 6] = [
             get(Name::ShowOrder, "accounts/{id}/orders/{order}", "What was to be paid for, and whether it was")
                 .by(Permission::Member(Membership::Viewer))
                 .gives::<payments::OrderRow>(200),
+            get(Name::ListInvoices, "accounts/{id}/invoices", "The invoices: one for each payment, and for months")
+                .by(Permission::Member(Membership::Viewer))
+                .paged()
+                .gives::<Items<payments::InvoiceRow>>(200),
+            post(Name::MakeInvoice, "accounts/{id}/invoices", "Make the invoice of a month that is over, or find it")
+                .by(MANAGE)
+                .takes::<payments::MonthWanted>()
+                .gives::<payments::InvoiceRow>(201)
+                .fails(&[409, 413]),
+            get(Name::ShowInvoice, "accounts/{id}/invoices/{invoice}", "An invoice")
+                .by(Permission::Member(Membership::Viewer))
+                .gives::<payments::InvoiceRow>(200),
+            get(Name::PrintInvoice, "accounts/{id}/invoices/{invoice}/page", "An invoice as a page to print")
+                .by(Permission::Member(Membership::Viewer))
+                .gives::<String>(200)
+                .media("text/html"),
         ],
     ),
     (

@@ -77,7 +77,14 @@ impl<P: Ports> Call<'_, P> {
         let open = Command::Open { currency: published.catalog.provider.currency };
         self.ports.execute(&account, None, &open).await??;
         let (name, created) = (proved.email.clone(), self.now);
-        let record = AccountRecord { id: account.clone(), name, created, status: Status::Active, asked: None };
+        let record = AccountRecord {
+            id: account.clone(),
+            name,
+            created,
+            status: Status::Active,
+            invoice_to: Vec::new(),
+            asked: None,
+        };
         store::make(self.ports, &account_entry(&account), &record).await?;
         self.join(&account, id, &proved.email, Membership::Owner).await?;
         if let Some(grant) = &published.storefront.sign_up.grant {

@@ -61,6 +61,8 @@ pub(super) struct Shown {
     sign_in: Vec<&'static str>,
     /// How customers pay by themselves; null where the provider confirms each recharge.
     payments: Option<ModeShown>,
+    /// Whether invoices are made.
+    invoices: bool,
     products: Vec<ProductRow>,
 }
 
@@ -224,6 +226,7 @@ impl<P: Ports> Call<'_, P> {
             currency: catalog.provider.currency,
             sign_up: shown.sign_up.mode,
             sign_in: if has_mail { vec!["mail"] } else { Vec::new() },
+            invoices: shown.invoices.is_some(),
             payments: self.settings.payments.as_ref().map(|service| service.mode().into()),
             products,
         };

@@ -67,6 +67,14 @@ pub(crate) enum Failure {
     PaymentRefused(String),
     #[error("The account has no order with this id.")]
     OrderUnknown,
+    #[error("There is no invoice with this id.")]
+    InvoiceUnknown,
+    #[error("No invoices are made here: the catalog has no `[invoices]`.")]
+    InvoicesUnset,
+    #[error("{0} is not over yet.")]
+    MonthRuns(Month),
+    #[error("Nothing was bought from the balance in {0}.")]
+    MonthEmpty(Month),
     #[error("This is not signed by the payment service, or was signed more than five minutes ago.")]
     EventUnsigned,
     #[error("This exists in development only.")]
@@ -207,6 +215,10 @@ impl Failure {
             Self::PaymentCurrency(_) => (422, "amount.invalid", "Not an amount that can be paid"),
             Self::PaymentRefused(_) => (422, "payment.refused", "The payment service refuses"),
             Self::OrderUnknown => (404, "order.unknown", "No such order"),
+            Self::InvoiceUnknown => (404, "invoice.unknown", "No such invoice"),
+            Self::InvoicesUnset => (409, "invoices.unset", "Invoices are not set up"),
+            Self::MonthRuns(_) => (409, "invoice.early", "The month is not over"),
+            Self::MonthEmpty(_) => (409, "invoice.empty", "Nothing was bought"),
             Self::EventUnsigned => (400, "signature.invalid", "Not signed"),
             Self::DevelopmentOnly => (404, "development.only", "In development only"),
             Self::Malformed(_) => (400, "request.malformed", "Malformed request"),

@@ -144,7 +144,7 @@ fn refused(status: u16, headers: &[(&'static str, &str)]) -> PageResponse {
 }
 
 /// `text` where HTML or XML is read, between tags or quotes.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -90,9 +90,12 @@ impl<P: Ports> Call<'_, P> {
         };
         let made = match order.status {
             Status::Taken { made, .. } => made,
-            Status::Open | Status::Ended { .. } | Status::Paid { .. } => {
+            Status::Paid { .. } => {
+                self.invoice_payment(&order, &id.0).await?;
                 return Ok(Outcome::Booked { order: order.id });
             }
+            // The decider takes a payment of these, so that it never leaves one.
+            Status::Open | Status::Ended { .. } => return Ok(refused(&format!("{}: it was not taken", id.0))),
         };
         let paid = Paid {
             order: order.id.clone(),
@@ -109,7 +112,8 @@ impl<P: Ports> Call<'_, P> {
                 Err(refusal) => return Ok(unbooked(&id.0, &refusal)),
             };
         self.mark(&order.account).await;
-        self.change_order(&order.id, &Command::Book { payment: id, entry, grant }).await?;
+        self.change_order(&order.id, &Command::Book { payment: id.clone(), entry, grant }).await?;
+        self.invoice_payment(&order, &id.0).await?;
         Ok(Outcome::Booked { order: order.id })
     }
 

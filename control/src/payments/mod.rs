@@ -7,6 +7,8 @@
 
 mod checkouts;
 mod intake;
+mod invoice_page;
+mod invoices;
 mod orders;
 mod reversals;
 mod stripe;
@@ -14,4 +16,5 @@ mod stripe;
 pub use stripe::{Stripe, StripeSettings};
 
 pub(crate) use checkouts::{Checkout, Wanted};
+pub(crate) use invoices::{InvoiceRow, MonthWanted};
 pub(crate) use orders::{ModeShown, OrderRow};

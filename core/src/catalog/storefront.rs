@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Product,
+    Invoicing, Product, invoicing,
     source::{Item, Table},
     value,
 };
@@ -35,6 +35,9 @@ pub struct Storefront {
     /// Whom it lets in.
     #[serde(default)]
     pub sign_up: SignUp,
+    /// What stands on invoices; `None` where none is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invoices: Option<Invoicing>,
     /// What is said of each product, where something is.
     #[serde(default)]
     pub products: BTreeMap<ProductId, Texts>,
@@ -116,7 +119,8 @@ pub enum SignUpMode {
 pub(super) fn storefront(top: &Table<'_>) -> Option<Storefront> {
     let shown = top.maybe("storefront", |item| item.table().and_then(|table| shown(&table)));
     let sign_up = top.maybe("sign_up", |item| item.table().and_then(|table| sign_up(&table)));
-    Some(Storefront { sign_up: sign_up?.unwrap_or_default(), ..shown?.unwrap_or_default() })
+    let invoices = top.maybe("invoices", |item| item.table().and_then(|table| invoicing::invoicing(&table)));
+    Some(Storefront { invoices: invoices?, sign_up: sign_up?.unwrap_or_default(), ..shown?.unwrap_or_default() })
 }
 
 fn shown(table: &Table<'_>) -> Option<Storefront> {

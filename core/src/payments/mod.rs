@@ -8,6 +8,7 @@
 
 pub mod coins;
 mod decide;
+pub mod invoice;
 mod order;
 pub mod reconciliation;
 pub mod transactions;

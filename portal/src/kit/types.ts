@@ -26,6 +26,8 @@ export interface Storefront {
   sign_in: string[];
   /** How customers pay by themselves; null where the provider confirms each recharge. */
   payments?: "live" | "test" | null;
+  /** Whether invoices are made. */
+  invoices?: boolean;
   products: ProductSummary[];
 }
 
@@ -96,6 +98,19 @@ export interface Account {
   name: string;
   status: "active" | "suspended";
   role: Role;
+  /** Who stands on its invoices, a line each. */
+  invoice_to?: string[];
+}
+
+export interface Invoice {
+  id: string;
+  number: string;
+  issued: Time;
+  /** Null on the invoice of a payment. */
+  month: string | null;
+  lines: { text: string; amount: Amount }[];
+  total: Amount;
+  currency: string;
 }
 
 export interface Balance {

@@ -80,6 +80,8 @@ export interface PageProps {
   currency: string;
   /** Whether a payment service takes money. */
   pays: boolean;
+  /** Whether invoices are made. */
+  invoices: boolean;
   me: Me;
   /** Reads the account again. */
   changed: () => void;
@@ -104,7 +106,9 @@ function SignedIn(props: { me: Me; storefront: Storefront | null; left: () => vo
             };
             const currency = props.storefront?.currency ?? "USD";
             const pays = (props.storefront?.payments ?? null) !== null;
-            return <Page name={page} props={{ account: value, currency, pays, me, changed }} left={props.left} />;
+            const invoices = props.storefront?.invoices === true;
+            const given = { account: value, currency, pays, invoices, me, changed };
+            return <Page name={page} props={given} left={props.left} />;
           }}
         </Loaded>
       )}

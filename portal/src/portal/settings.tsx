@@ -8,6 +8,7 @@ import { useSignal } from "../kit/signal.ts";
 import { choose as paint, type Theme, theme } from "../kit/theme.ts";
 import { useAct } from "./act.ts";
 import { Head } from "./frame.tsx";
+import { InvoiceTo } from "./invoices.tsx";
 import type { PageProps } from "./portal.tsx";
 import { Wrong } from "./wrong.tsx";
 
@@ -18,6 +19,7 @@ export function Settings(props: PageProps & { left: () => void }) {
       <div class="columns">
         <Person {...props} />
         <AccountName {...props} />
+        <InvoiceTo {...props} />
         <Session {...props} />
       </div>
     </>

@@ -9,10 +9,12 @@ import type { Statement, StatementMonth } from "../kit/types.ts";
 import { bytes, money } from "../kit/words.ts";
 import { isEvent } from "./events.ts";
 import { Head } from "./frame.tsx";
+import { Invoices } from "./invoices.tsx";
 import type { PageProps } from "./portal.tsx";
 import { load, type Verdict, type Verifier } from "./verifier.ts";
 
-export function Statements({ account }: PageProps) {
+export function Statements(props: PageProps) {
+  const { account } = props;
   const at = `accounts/${account.id}/statements`;
   const [months, again] = useRemote(() => list<StatementMonth>(at), [at]);
   const [chosen, setChosen] = useState("");
@@ -36,6 +38,7 @@ export function Statements({ account }: PageProps) {
                 />
               </div>
               <Shown key={period} at={at} period={period} verifier={verifier} />
+              <Invoices {...props} period={period} />
             </>
           );
         }}

@@ -246,6 +246,18 @@ fn change_of(pattern: &str) -> Change {
             let gone = first["batch"].as_str();
             gone.iter().for_each(|gone| world.remove(&format!("refused/{gone}/-")));
         },
+        "invoices" => |world, first| {
+            let number = world.next();
+            let number = if number.is_multiple_of(2) { number } else { 900 - number };
+            let invoice = json!({
+                "sequence": number, "number": format!("A-{number}"), "mode": "live", "issued": "2026-11-01T00:00:00Z",
+                "of": { "is": "payment", "order": "ord_1", "payment": "pi_1" }, "account": world.bob, "seller": [],
+                "buyer": [], "currency": "USD", "lines": [], "total": "1.00", "tax": null
+            });
+            world.put(&format!("invoice/live-{number:012}"), &invoice);
+            let gone = first["id"].as_str();
+            gone.iter().for_each(|gone| world.remove(&format!("invoice/{gone}")));
+        },
         "recharge-requests" => |world, first| {
             let number = world.next();
             let reference = format!("rr_{:03}", if number.is_multiple_of(2) { number } else { 900 - number });

@@ -45,6 +45,7 @@ impl World {
             ("{token}", text(&token, "id")),
             ("{webhook}", text(&webhook, "id")),
             ("{request}", "rr_1".to_owned()),
+            ("{invoice}", "live-000000000001".to_owned()),
         ]);
         let request = json!({
             "reference": "rr_1", "account": names["{id}"], "amount": "1.00", "currency": "USD", "status": "open",
@@ -105,6 +106,7 @@ impl World {
             ("PATCH", "/accounts/{id}/subscriptions/{subscription}") => {
                 json!({ "product": "planned", "plan": "large" })
             }
+            ("POST", "/accounts/{id}/invoices") => json!({ "month": "2026-11" }),
             ("POST", "/accounts/{id}/entries") => json!({ "name": "Bob", "items": [] }),
             ("POST", "/clock") => json!({ "advance_ms": 0 }),
             ("POST", "/admin-tokens") => json!({ "name": "Eve", "role": "operator" }),
@@ -303,6 +305,8 @@ fn not_as_it_is(seen: &mut Seen) {
     let operator = world.shop.call("POST", "admin-tokens", None, &operator).body["token"].as_str().unwrap().to_owned();
     assert_eq!(seen.send(&world, catalog, "", &Sent { token: Some(&operator), ..sent("k", json!(CATALOG)) }), 428);
     assert_eq!(seen.send(&world, ("POST", "/repricings"), "", &sent("k", json!("[provider]"))), 422);
+    let early = ("POST", "/accounts/{id}/invoices");
+    assert_eq!(seen.send(&world, early, "", &sent("k", World::body(early.0, early.1))), 409);
     let terms = ("PUT", "/accounts/{id}/terms");
     assert_eq!(seen.send(&world, terms, "", &sent("k", json!({ "time_zone": "Mars/Olympus" }))), 422);
     assert_eq!(seen.send(&world, terms, "", &Sent { if_match: Some("\"x\""), ..sent("k", json!({})) }), 412);

@@ -46,7 +46,8 @@ pub(crate) fn sent(body: Value) -> Sent<'static> {
 /// The catalog with an open door and a grant.
 pub(crate) fn catalog(mode: &str) -> String {
     let gift = "  [[products.packages]]\n  id = \"welcome\"\n  price = \"0.00\"\n  once = true\n  calls = 50\n\n";
-    let door = format!("[sign_up]\nmode = \"{mode}\"\ngrant = \"welcome\"\n\n[[products]]\nid = \"secret\"");
+    let invoices = "[invoices]\nseller = [\"Acme <GmbH>\", \"VAT DE1\"]\nprefix = \"A-\"\ntax = { name = \"VAT\", percent = \"19\" }\n\n";
+    let door = format!("{invoices}[sign_up]\nmode = \"{mode}\"\ngrant = \"welcome\"\n\n[[products]]\nid = \"secret\"");
     CATALOG.replacen("[[products]]\nid = \"secret\"", &format!("{gift}{door}"), 1)
 }
 

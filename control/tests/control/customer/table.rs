@@ -25,7 +25,12 @@ const ROLES: [&str; 4] = ["viewer", "developer", "manager", "owner"];
 
 impl World {
     fn new() -> Self {
-        let Till { market, owner, account, .. } = Till::open();
+        let till = Till::open();
+        // A month ends while they are signed in, so that it has an invoice to be made.
+        till.market.shop.memory.set_now("2026-11-30T22:00:00Z".parse().unwrap());
+        let owner = till.market.sign_in("owner@example.com").0;
+        let invoice = till.pay_for_invoice(&owner);
+        let Till { market, account, .. } = till;
         let mut people = BTreeMap::new();
         for role in &ROLES[..3] {
             people.insert(*role, market.member(&owner, &account, &format!("{role}@example.com"), role));
@@ -48,11 +53,13 @@ impl World {
             ("{invitation}", text(&invited, "id")),
             ("{person}", text(viewer, "person")),
             ("{order}", text(&ordered["order"], "id")),
+            ("{invoice}", invoice),
             ("{period}", "2026-11".to_owned()),
         ]);
         people.insert("owner", owner);
         people.insert("stranger", market.sign_in("stranger@example.com").0);
         let key = text(&made, "api_key");
+        market.shop.memory.set_now("2026-12-01T01:00:00Z".parse().unwrap());
         Self { market, account, names, people, key }
     }
 
@@ -108,6 +115,7 @@ fn request(method: &str, pattern: &str) -> (Value, Option<&'static str>) {
         ("POST", "/subscriptions") => (json!({ "product": "planned", "plan": "small" }), Some("manager")),
         ("DELETE", "/subscriptions/{subscription}") => (Value::Null, Some("manager")),
         ("POST", "/recharge-requests" | "/checkouts") => (json!({ "amount": "1.00" }), Some("manager")),
+        ("POST", "/invoices") => (json!({ "month": "2026-11" }), Some("manager")),
         ("PATCH", "/members/{person}") => (json!({ "role": "developer" }), Some("manager")),
         // Everybody may leave: the one that the path names is the viewer.
         ("DELETE", "/members/{person}") => (Value::Null, Some("viewer")),

@@ -15,7 +15,7 @@ use serde_json::json;
 use super::{INTAKE, SECRET, Till, package};
 
 /// How many turns a process has before it ends: more than an event takes.
-const TURNS: usize = 24;
+const TURNS: usize = 48;
 
 #[test]
 fn an_event_whose_process_ended_anywhere_is_booked_once_when_it_is_told_again() {
@@ -43,6 +43,7 @@ fn an_event_whose_process_ended_anywhere_is_booked_once_when_it_is_told_again() 
         let grants = till.market.get(&till.owner, &till.of("grants")).body;
         let bought = grants["items"].as_array().unwrap().iter().filter(|grant| grant["package"] == "echo-100").count();
         assert_eq!(bought, 1, "after {turns} turns");
+        assert_eq!(till.market.get(&till.owner, &till.of("invoices")).body["items"].as_array().unwrap().len(), 1);
     }
     assert!((15..2 * TURNS).contains(&ended), "{ended} of {} ended on the way", 2 * TURNS);
 }

@@ -2,6 +2,7 @@
 
 mod checkouts;
 mod histories;
+mod invoices;
 mod kills;
 mod reconciliation;
 mod reversals;
@@ -108,6 +109,16 @@ impl Till {
     /// Tells of an event as the service does.
     fn tell(&self, event: &Event) -> Got {
         self.tell_signed(&event.body, &signature(SECRET, self.now(), &event.body))
+    }
+
+    /// Pays for a recharge as `owner`, and gives the id of its invoice.
+    pub(crate) fn pay_for_invoice(&self, owner: &Browser) -> String {
+        let said = Sent { key: Some("for an invoice"), ..sent(recharge("1.00")) };
+        let url = self.market.send(owner, "POST", &self.of("checkouts"), &said).body["url"].clone();
+        self.pay(url.as_str().unwrap().rsplit('/').next().unwrap(), Paying::Card).unwrap();
+        self.events().iter().for_each(|event| assert_eq!(self.tell(event).status, 200));
+        let made = self.market.get(owner, &self.of("invoices")).body;
+        made["items"][0]["id"].as_str().unwrap().to_owned()
     }
 
     fn balance(&self) -> String {
