@@ -199,9 +199,8 @@ struct Stays<'a> {
     exchange: Option<&'a Exchange>,
 }
 
-/// Which of the caller's fields go along: not those of the connection, the credentials, and whatever looks like ours. The
-/// length of a body that does not go along either (on GET or HEAD it means nothing: RFC 9110, section 9.3.1) stays behind too. So
-/// does what the catalog removes, or has one of its own in place of.
+/// Which of the caller's fields are forwarded: not those of the connection, the credentials, and whatever looks like ours. Nor what
+/// the catalog removes or replaces, nor the length of a body on GET or HEAD, which stays here (RFC 9110, section 9.3.1).
 ///
 /// An upstream behind CGI's rules (RFC 3875, section 4.1.18) reads `Farebox_Account` as `Farebox-Account`. So a name counts as
 /// what such an upstream takes it for. Of several that it takes for one, only the usual spelling is forwarded.

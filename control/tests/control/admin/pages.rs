@@ -1,5 +1,4 @@
-//! Lists are paged by the keys of their rows: whatever comes and goes between two pages, a row that is there all the while
-//! stands on one page.
+//! Lists are paged by the keys of their rows: a row that is there all the while stands on one page, whatever comes and goes.
 
 use std::{cell::Cell, collections::BTreeMap};
 
