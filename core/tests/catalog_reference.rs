@@ -35,6 +35,7 @@ const TABLES: &[(&str, &str)] = &[
     ("storefront", "`[storefront]`"),
     ("link", "A link of `storefront.links`"),
     ("sign_up", "`[sign_up]`"),
+    ("payments", "`[payments]`"),
     ("invoices", "`[invoices]`"),
     ("tax", "`[invoices.tax]`"),
 ];

@@ -23,6 +23,9 @@ links = [{ text = "Terms", url = "https://acme.example/terms" }]
 mode = "open"
 grant = "welcome"
 
+[payments]
+suspend_on_dispute = true
+
 [invoices]
 seller = ["Acme GmbH", "VAT DE1"]
 prefix = "A-"
@@ -52,6 +55,7 @@ fn what_is_shown_is_compiled_beside_the_catalog() {
     assert_eq!((storefront.logo.as_deref(), storefront.colour.as_deref()), (Some("/logo.svg"), Some("#0a7cff")));
     assert_eq!((storefront.language, storefront.links[0].text.as_str()), (Language::Chinese, "Terms"));
     assert_eq!((storefront.sign_up.mode, storefront.sign_up.grant.clone()), (SignUpMode::Open, "welcome".parse().ok()));
+    assert!(storefront.suspends_on_dispute);
     let invoices = storefront.invoices.as_ref().unwrap();
     assert_eq!((invoices.seller.len(), invoices.prefix.as_str()), (2, "A-"));
     assert_eq!(invoices.tax.as_ref().unwrap().percent, "7.7".parse().unwrap());
@@ -68,7 +72,7 @@ fn a_catalog_that_says_nothing_lets_nobody_in() {
     let plain = CATALOG.split("[storefront]").next().unwrap();
     let storefront = compile_with_storefront(plain).unwrap().1;
     assert_eq!((storefront.sign_up.mode, storefront.sign_up.grant), (SignUpMode::Closed, None));
-    assert_eq!(storefront.invoices, None);
+    assert_eq!((storefront.invoices, storefront.suspends_on_dispute), (None, false));
 }
 
 #[test]
@@ -98,6 +102,7 @@ fn the_schema_has_the_keys_of_the_storefront() {
     let schema: serde_json::Value = serde_json::from_str(SCHEMA).unwrap();
     let problems = compile(
         "storefront = { unheard_of = 1, links = [{ unheard_of = 1 }] }\nsign_up = { unheard_of = 1 }\n\
+         payments = { unheard_of = 1 }\n\
          invoices = { unheard_of = 1, tax = { unheard_of = 1 } }\n[provider]",
     )
     .unwrap_err();
@@ -105,6 +110,7 @@ fn the_schema_has_the_keys_of_the_storefront() {
         ("storefront", "storefront"),
         ("storefront.links[0]", "link"),
         ("sign_up", "sign_up"),
+        ("payments", "payments"),
         ("invoices", "invoices"),
         ("invoices.tax", "tax"),
     ] {

@@ -19,6 +19,9 @@ pub const ACCOUNT_CREDENTIALS: &str = "account-credential/";
 /// Which invoices an account has.
 pub const ACCOUNT_INVOICES: &str = "account-invoice/";
 
+/// Which orders an account has made.
+pub const ACCOUNT_ORDERS: &str = "account-order/";
+
 /// Which recharges an account has asked for.
 pub const ACCOUNT_RECHARGE_REQUESTS: &str = "account-recharge/";
 
@@ -141,6 +144,13 @@ pub struct Stored {
 pub static STORED: [Stored; 34] = [
     stored(ACCOUNT_CREDENTIALS, "{account}/{key}", "nothing", "which credentials an account has", "for good"),
     stored(ACCOUNT_INVOICES, "{account}/{invoice}", "nothing", "which invoices an account has", "for good"),
+    stored(
+        ACCOUNT_ORDERS,
+        "{account}/{milliseconds, counted down}.{order}",
+        "nothing",
+        "which orders an account has made",
+        "for good",
+    ),
     stored(
         ACCOUNT_RECHARGE_REQUESTS,
         "{account}/{request}",
@@ -302,13 +312,20 @@ pub static STORED: [Stored; 34] = [
 ];
 
 /// Everything that is in the directory, by its key. `docs/stores.md` shows it too.
-pub static DIRECTORY: [Stored; 10] = [
+pub static DIRECTORY: [Stored; 11] = [
     stored(
         "attempts/",
         "{purpose}/{hash}",
         "`control`: `Attempts`",
         "how often something was tried",
         "as long as it is counted",
+    ),
+    stored(
+        "dispute/",
+        "{dispute}",
+        "`control`: `payments::Suspended`",
+        "that an account was suspended for a dispute",
+        "for good",
     ),
     stored(
         "entry/",

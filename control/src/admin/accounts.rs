@@ -126,6 +126,14 @@ impl<P: Ports> Call<'_, P> {
         Response::json(200, &Account::from(record))
     }
 
+    /// Suspends an account, or lets it call again.
+    pub(crate) async fn set_status(&self, account: &AccountId, status: Status) -> Result<(), Failure> {
+        recent_changes::announce(self.ports, account.as_str(), self.now).await?;
+        let changed = |record: AccountRecord| Ok(AccountRecord { status, ..record });
+        let record = store::change(self.ports, &account_entry(account), changed).await?;
+        self.bring_book_to(&record.ok_or(Failure::AccountUnknown)?).await
+    }
+
     /// Lets the book have the status that the account's record says, also where that changes meanwhile.
     async fn bring_book_to(&self, record: &AccountRecord) -> Result<(), Failure> {
         let mut status = record.status;

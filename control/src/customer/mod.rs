@@ -123,6 +123,7 @@ impl Admitted {
             Name::RequestRecharge => call.request_recharge(&account()?).await,
             Name::CheckOut => call.check_out(&account()?).await,
             Name::ShowOrder => call.show_order(&account()?, part).await,
+            Name::ListOrders => call.orders_of(&account()?).await,
             Name::ListInvoices => call.invoices_of(&account()?).await,
             Name::MakeInvoice => call.invoice_month(&account()?).await,
             Name::ShowInvoice => call.show_invoice(Some(&account()?), part).await,

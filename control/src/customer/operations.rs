@@ -61,6 +61,7 @@ pub(super) enum Name {
     RequestRecharge,
     CheckOut,
     ShowOrder,
+    ListOrders,
     ListInvoices,
     MakeInvoice,
     ShowInvoice,
@@ -294,6 +295,10 @@ static OPERATIONS: [(Subject, &[Operation<Name>]); 6] = [
             get(Name::ShowOrder, "accounts/{id}/orders/{order}", "What was to be paid for, and whether it was")
                 .by(Permission::Member(Membership::Viewer))
                 .gives::<payments::OrderRow>(200),
+            get(Name::ListOrders, "accounts/{id}/orders", "The orders, the latest first")
+                .by(Permission::Member(Membership::Viewer))
+                .paged()
+                .gives::<Items<payments::OrderRow>>(200),
             get(Name::ListInvoices, "accounts/{id}/invoices", "The invoices: one for each payment, and for months")
                 .by(Permission::Member(Membership::Viewer))
                 .paged()

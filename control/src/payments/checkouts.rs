@@ -14,7 +14,7 @@ use farebox_ports::schema::{Amount, Id};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::orders::{Kept, OrderRow, Payer, order_key, payer_key};
+use super::orders::{Kept, OrderRow, Payer, listed_key, order_key, payer_key};
 use crate::{
     admin::money::unsold,
     customer::directory::{self, After},
@@ -87,6 +87,7 @@ impl<P: Ports> Call<'_, P> {
         let order = Order { id, account, mode, amount, currency, buys, created, until, status };
         let kept = Kept { order, asked: seed.asked, url: None };
         let kept = self.made_order(kept).await?;
+        self.ports.put(&listed_key(&kept.order), b"").await?;
         let url = match kept.url {
             Some(url) => url,
             None => self.page_of(stripe, &kept.order, &title).await?,

@@ -9,13 +9,20 @@ use farebox_core::{
     payments::{Command, Mode, Order, Refused, Status, decide},
     time::Timestamp,
 };
-use farebox_ports::schema::{Amount, CurrencyCode, Id, Time};
+use farebox_ports::{
+    keys::ACCOUNT_ORDERS,
+    schema::{Amount, CurrencyCode, Id, Time},
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     customer::directory::{self, After},
-    http::{Answered, Call, Ports, Response, failure::Failure},
+    http::{
+        Answered, Call, Ports, Response,
+        failure::Failure,
+        paging::{Items, latest_first},
+    },
 };
 
 /// An order, as the directory holds it.
@@ -134,6 +141,12 @@ pub(super) fn order_key(order: &OrderId) -> String {
     format!("order/{order}")
 }
 
+/// Where an order stands among its account's: the latest first.
+pub(super) fn listed_key(order: &Order) -> String {
+    let at = latest_first(order.created.millis().max(0).unsigned_abs());
+    format!("{ACCOUNT_ORDERS}{}/{at}.{}", order.account, order.id)
+}
+
 pub(super) fn payer_key(account: &AccountId) -> String {
     format!("payer/{account}")
 }
@@ -146,6 +159,17 @@ impl<P: Ports> Call<'_, P> {
         };
         let kept = kept.filter(|kept| kept.order.account == *account).ok_or(Failure::OrderUnknown)?;
         Response::json(200, &OrderRow::from(&kept.order))
+    }
+
+    /// The orders of an account, the latest first.
+    pub(crate) async fn orders_of(&self, account: &AccountId) -> Answered {
+        let (keys, cursor) = self.keys(&format!("{ACCOUNT_ORDERS}{account}/")).await?;
+        let mut items: Vec<OrderRow> = Vec::with_capacity(keys.len());
+        for key in &keys {
+            let Some(Ok(order)) = key.split_once('.').map(|(_, order)| order.parse()) else { continue };
+            items.extend(self.order(&order).await?.map(|kept| OrderRow::from(&kept.order)));
+        }
+        Response::json(200, &Items { items, cursor })
     }
 
     pub(super) async fn order(&self, order: &OrderId) -> Result<Option<Kept>, Failure> {

@@ -6,13 +6,19 @@
 use farebox_core::{
     id::AccountId,
     ledger::{Command, IdempotencyKey},
+    time::Timestamp,
 };
+use farebox_ports::{keys::Status, log::tell};
+use serde::{Deserialize, Serialize};
 
 use super::{
     intake::{Outcome, refused, unknown},
     stripe::{Found, Reversal, SERVICE, State, Stripe},
 };
-use crate::http::{Call, Ports, failure::Failure};
+use crate::{
+    customer::directory,
+    http::{Call, Ports, failure::Failure},
+};
 
 /// What takes money back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +27,17 @@ pub(super) enum Kind {
     Refund,
     /// A bank.
     Dispute,
+}
+
+/// That an account was suspended for a dispute.
+#[derive(Debug, Serialize, Deserialize)]
+struct Suspended {
+    account: AccountId,
+    at: Timestamp,
+}
+
+fn dispute_key(dispute: &str) -> String {
+    format!("dispute/{dispute}")
 }
 
 impl Kind {
@@ -51,11 +68,30 @@ impl<P: Ports> Call<'_, P> {
                     return Ok(refused(&format!("{}: it has another currency than its payment", reversal.id)));
                 }
                 let refused = self.book_reversal(&kept.order.account, kind, &reversal).await?;
+                if kind == Kind::Dispute && reversal.state == State::Gone && refused.is_none() {
+                    self.suspend_by_rule(&kept.order.account, &reversal.id).await?;
+                }
                 Ok(refused.unwrap_or(Outcome::Booked { order }))
             }
             // What was not booked is not taken back.
             other => Ok(other),
         }
+    }
+
+    /// Suspends the account of a dispute, where the catalog says so. Once for each dispute: what is told again does not overrule an
+    /// operator who has let the account call again.
+    async fn suspend_by_rule(&self, account: &AccountId, dispute: &str) -> Result<(), Failure> {
+        let published = self.published().await?;
+        let key = dispute_key(dispute);
+        let before: Option<Suspended> = directory::read(self.ports, &key).await?;
+        if before.is_some() || !published.is_some_and(|published| published.storefront.suspends_on_dispute) {
+            return Ok(());
+        }
+        self.set_status(account, Status::Suspended).await?;
+        let suspended = Suspended { account: account.clone(), at: self.now };
+        directory::make(self.ports, &key, &suspended, None).await?;
+        tell(self.ports, "account.suspended", &[("account", account), ("dispute", &dispute)], &"a payment is disputed");
+        Ok(())
     }
 
     /// Books what left and, where it came back, that too. `None` where all is booked.

@@ -35,6 +35,9 @@ pub struct Storefront {
     /// Whom it lets in.
     #[serde(default)]
     pub sign_up: SignUp,
+    /// Whether an account is suspended when one of its payments is disputed.
+    #[serde(default)]
+    pub suspends_on_dispute: bool,
     /// What stands on invoices; `None` where none is made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invoices: Option<Invoicing>,
@@ -119,8 +122,19 @@ pub enum SignUpMode {
 pub(super) fn storefront(top: &Table<'_>) -> Option<Storefront> {
     let shown = top.maybe("storefront", |item| item.table().and_then(|table| shown(&table)));
     let sign_up = top.maybe("sign_up", |item| item.table().and_then(|table| sign_up(&table)));
+    let suspends = top.maybe("payments", |item| {
+        let table = item.table()?;
+        let suspends = table.flag("suspend_on_dispute", false);
+        table.finish();
+        suspends
+    });
     let invoices = top.maybe("invoices", |item| item.table().and_then(|table| invoicing::invoicing(&table)));
-    Some(Storefront { invoices: invoices?, sign_up: sign_up?.unwrap_or_default(), ..shown?.unwrap_or_default() })
+    Some(Storefront {
+        suspends_on_dispute: suspends?.unwrap_or_default(),
+        invoices: invoices?,
+        sign_up: sign_up?.unwrap_or_default(),
+        ..shown?.unwrap_or_default()
+    })
 }
 
 fn shown(table: &Table<'_>) -> Option<Storefront> {

@@ -218,6 +218,7 @@ export interface Order {
   amount: Amount;
   currency: string;
   status: "open" | "ended" | "taken" | "paid";
+  created: Time;
   product?: string | null;
   offer?: string | null;
   grant?: string | null;

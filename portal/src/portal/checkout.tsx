@@ -4,7 +4,8 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { ask, get } from "../kit/api.ts";
-import { t } from "../kit/language.ts";
+import { Table } from "../kit/controls.tsx";
+import { moment, t } from "../kit/language.ts";
 import type { Checkout, Order } from "../kit/types.ts";
 import { money } from "../kit/words.ts";
 
@@ -49,5 +50,26 @@ export function BackFromPaying(props: { at: string; changed: () => void }) {
     <p class={`banner ${is}`} role="status">
       {t(`checkout.${order.status}`, { amount })}
     </p>
+  );
+}
+
+/** What was to be paid for, and what became of it. */
+export function Orders({ orders }: { orders: Order[] }) {
+  if (orders.length === 0) return null;
+  return (
+    <section>
+      <h2>{t("orders.title")}</h2>
+      <Table
+        caption={t("orders.title")}
+        rows={orders}
+        id={(row) => row.id}
+        columns={[
+          { head: t("orders.when"), cell: (row) => moment(row.created) },
+          { head: t("orders.of"), cell: (row) => row.offer ?? t("recharge.title") },
+          { head: t("recharge.how_much"), cell: (row) => money(row.amount, row.currency), number: true },
+          { head: t("recharge.state"), cell: (row) => t(`orders.${row.status}`) },
+        ]}
+      />
+    </section>
   );
 }

@@ -10,10 +10,10 @@ import { Button, Dialog } from "../kit/controls.tsx";
 import { t } from "../kit/language.ts";
 import { Empty, Loaded, useRemote } from "../kit/remote.tsx";
 import { Ticket } from "../kit/ticket.tsx";
-import type { Balance, Grant, Offer, RechargeRequest, Subscription } from "../kit/types.ts";
+import type { Balance, Grant, Offer, Order, RechargeRequest, Subscription } from "../kit/types.ts";
 import { every, money } from "../kit/words.ts";
 import { useAct } from "./act.ts";
-import { BackFromPaying, checkOut } from "./checkout.tsx";
+import { BackFromPaying, checkOut, Orders } from "./checkout.tsx";
 import { Head } from "./frame.tsx";
 import { Money, Standing } from "./left.tsx";
 import type { PageProps } from "./portal.tsx";
@@ -27,6 +27,7 @@ interface Seen {
   balance: Balance;
   grants: Grant[];
   requests: RechargeRequest[];
+  orders: Order[];
 }
 
 export function Offers({ account, currency, pays }: PageProps) {
@@ -56,6 +57,7 @@ export function Offers({ account, currency, pays }: PageProps) {
               )}
             </section>
             <Requests requests={value.requests} />
+            <Orders orders={value.orders} />
             <Subscriptions
               at={at}
               subscriptions={value.subscriptions}
@@ -87,14 +89,15 @@ export function Offers({ account, currency, pays }: PageProps) {
 }
 
 async function look(at: string): Promise<Seen> {
-  const [offers, subscriptions, balance, grants, requests] = await Promise.all([
+  const [offers, subscriptions, balance, grants, requests, orders] = await Promise.all([
     list<Offer>(`${at}/offers`),
     list<Subscription>(`${at}/subscriptions`),
     get<Balance>(`${at}/balance`),
     list<Grant>(`${at}/grants`),
     list<RechargeRequest>(`${at}/recharge-requests`),
+    list<Order>(`${at}/orders`),
   ]);
-  return { offers, subscriptions, balance, grants, requests };
+  return { offers, subscriptions, balance, grants, requests, orders };
 }
 
 function Tickets(props: { offers: Offer[]; currency: string; mayBuy: boolean; want: (offer: Offer) => void }) {

@@ -86,6 +86,26 @@ fn what_was_paid_in_time_buys_however_late_it_is_told() {
 }
 
 #[test]
+fn the_orders_of_an_account_are_listed_the_latest_first() {
+    let till = Till::open();
+    let mut made = Vec::new();
+    for number in 0..5 {
+        made.insert(0, till.order(&format!("k{number}"), recharge("5.00")).0);
+        till.order(&format!("k{number}"), recharge("5.00"));
+        till.market.shop.memory.set_now(till.market.shop.memory.now().plus(SECOND));
+    }
+    let ids = |body: &Value| -> Vec<String> {
+        body["items"].as_array().unwrap().iter().map(|order| order["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let first = till.market.get(&till.owner, &till.of("orders?limit=3")).body;
+    let cursor = first["cursor"].as_str().unwrap();
+    let rest = till.market.get(&till.owner, &till.of(&format!("orders?limit=3&cursor={cursor}"))).body;
+    assert_eq!([ids(&first), ids(&rest)].concat(), made);
+    let (stranger, other) = till.market.sign_in("stranger@example.com");
+    assert_eq!(ids(&till.market.get(&stranger, &format!("accounts/{other}/orders")).body), Vec::<String>::new());
+}
+
+#[test]
 fn what_ends_unpaid_moves_nothing() {
     let till = Till::open();
     let (failed, session) = till.order("failed", recharge("5.00"));

@@ -61,3 +61,36 @@ fn an_answer_of_the_ledger_that_is_lost_is_asked_for_again() {
         assert_eq!((till.booked().len(), till.balance().as_str()), (1, "0.00"), "{fault:?}");
     }
 }
+
+#[test]
+fn a_product_that_is_removed_on_the_way_of_its_payment_leaves_no_order_taken() {
+    let catalog = crate::customer::market::catalog("open");
+    let without = catalog.split("[[products]]\nid = \"planned\"").next().unwrap().to_owned();
+    let mut bought = Vec::new();
+    for turns in 0..TURNS {
+        let till = Till::open();
+        let (order, session) = till.order("k", json!({ "product": "planned", "plan": "small" }));
+        till.pay(&session, Paying::Card).unwrap();
+        let event = till.events().remove(0);
+        let header = signature(SECRET, till.now(), &event.body);
+        till.market.shop.memory.take_turns(true);
+        {
+            let request = till.market.shop.request("POST", INTAKE, event.body.as_bytes());
+            let request = Request { authorization: None, stripe_signature: Some(&header), ..request };
+            let mut answering = pin!(till.market.shop.asking(request));
+            let mut context = Context::from_waker(Waker::noop());
+            let _ = (0..turns).any(|_| matches!(answering.as_mut().poll(&mut context), Poll::Ready(_)));
+        }
+        till.market.shop.memory.take_turns(false);
+        till.market.shop.memory.restart();
+        assert_eq!(till.market.shop.put_catalog("?remove_held=true", &without).status, 200);
+        assert_eq!(till.tell(&event).body, json!({ "outcome": "booked", "order": order }), "after {turns} turns");
+        assert_eq!(till.status(&order), "paid", "after {turns} turns");
+        // It was bought before the product went, or the money is in the balance; never both, never neither.
+        let shown = till.market.get(&till.owner, &till.of(&format!("orders/{order}"))).body;
+        let is_bought = shown["grant"].is_string();
+        assert_eq!(till.balance(), if is_bought { "0.00" } else { "10.00" }, "after {turns} turns");
+        bought.push(is_bought);
+    }
+    assert!(bought.is_sorted() && bought.contains(&true) && bought.contains(&false), "{bought:?}");
+}

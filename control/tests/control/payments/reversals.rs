@@ -76,3 +76,33 @@ fn a_dispute_that_is_lost_after_all_was_spent_leaves_a_debt() {
     tell_all(&till, told.iter().rev().chain(&events));
     assert_eq!((till.balance().as_str(), till.booked().len()), ("-0.15", 1));
 }
+
+/// Broken on purpose, seen to fail here: what is told again suspends again.
+#[test]
+fn a_dispute_suspends_once_where_the_catalog_says_so() {
+    for by_rule in [true, false] {
+        let till = Till::open();
+        let catalog = crate::customer::market::catalog("open");
+        let catalog =
+            catalog.replace("[invoices]", &format!("[payments]\nsuspend_on_dispute = {by_rule}\n\n[invoices]"));
+        assert_eq!(till.market.shop.put_catalog("", &catalog).status, 200);
+        let (payment, events) = paid(&till, "k");
+        tell_all(&till, &events);
+        let status = || till.market.get(&till.owner, &format!("accounts/{}", till.account)).body["status"].clone();
+        let (refunded, events) = paid(&till, "r");
+        tell_all(&till, &events);
+        till.service.borrow_mut().refund(&refunded, None, till.now()).unwrap();
+        tell_all(&till, &till.events());
+        assert_eq!(status(), "active", "a refund is the provider's own");
+        let dispute = till.service.borrow_mut().dispute(&payment, till.now()).unwrap();
+        let began = till.events();
+        tell_all(&till, &began);
+        assert_eq!(status(), if by_rule { "suspended" } else { "active" });
+        let again = serde_json::json!({ "status": "active" });
+        let path = format!("accounts/{}", till.account);
+        assert_eq!(till.market.shop.call("PATCH", &path, None, &again).status, 200);
+        till.service.borrow_mut().decide_dispute(&dispute, false, till.now());
+        tell_all(&till, began.iter().chain(&till.events()));
+        assert_eq!(status(), "active", "what is told again overrules no operator");
+    }
+}
