@@ -5,7 +5,7 @@
 use std::{cell::OnceCell, rc::Rc};
 
 use farebox_control::{
-    self as control, LocalHosts, MailService, MailSettings, Settings, Stripe, StripeSettings,
+    self as control, LocalHosts, MailService, MailSettings, Oidc, OidcSettings, Settings, Stripe, StripeSettings,
     pages::{self, PageRequest},
 };
 use farebox_core::credential::MasterKey;
@@ -62,6 +62,11 @@ async fn billing() -> Result<Rc<Billing>, Fault> {
         url: variable::get("mail_url").await?,
         origin: variable::get("mail_origin").await?,
     };
+    let oidc = OidcSettings {
+        issuer: variable::get("oidc_issuer").await?,
+        client_id: variable::get("oidc_client_id").await?,
+        client_secret: variable::get("oidc_client_secret").await?,
+    };
     let stripe = StripeSettings {
         key: variable::get("stripe_key").await?,
         webhook_secrets: variable::get("stripe_webhook_secrets").await?,
@@ -72,6 +77,7 @@ async fn billing() -> Result<Rc<Billing>, Fault> {
         master_key: MasterKey::from_base64(&master_key).map_err(|error| variable::wrong("master_key", &error))?,
         clock_moves: platform.has_movable_clock(),
         mail: MailService::of(mail).map_err(|wrong| variable::wrong("mail_service", &wrong))?,
+        oidc: Oidc::of(oidc, platform.has_movable_clock()).map_err(|wrong| variable::wrong("oidc_issuer", &wrong))?,
         payments: Stripe::of(stripe, platform.has_movable_clock())
             .map_err(|wrong| variable::wrong("stripe_key", &wrong))?,
         local_hosts: if platform.has_movable_clock() { local_hosts.with_loopback() } else { local_hosts },

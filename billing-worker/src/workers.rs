@@ -2,7 +2,7 @@
 
 use farebox_cloudflare::{Platform, random};
 use farebox_control::{
-    self as control, LocalHosts, MailService, MailSettings, Settings, Stripe, StripeSettings,
+    self as control, LocalHosts, MailService, MailSettings, Oidc, OidcSettings, Settings, Stripe, StripeSettings,
     pages::{self, PageRequest, PageResponse},
 };
 use farebox_core::credential::MasterKey;
@@ -25,6 +25,7 @@ async fn fetch(mut request: Request, env: Env, _context: Context) -> Result<Resp
         clock_moves: platform.has_movable_clock(),
         local_hosts: local_hosts(&env, &platform),
         mail: mail(&env)?,
+        oidc: oidc(&env, &platform)?,
         payments: payments(&env, &platform)?,
     };
     let method = request.method().to_string();
@@ -135,6 +136,15 @@ fn mail(env: &Env) -> Result<Option<MailService>> {
     let (service, from) = (set("MAIL_SERVICE"), set("MAIL_FROM"));
     let (url, origin) = (set("MAIL_URL"), set("MAIL_ORIGIN"));
     MailService::of(MailSettings { service, from, token, url, origin }).map_err(worker::Error::RustError)
+}
+
+/// Who else says who a person is, as the deployment says.
+fn oidc(env: &Env, platform: &Platform) -> Result<Option<Oidc>> {
+    let set = |name: &str| env.var(name).map(|var| var.to_string()).unwrap_or_default();
+    let (issuer, client_id) = (set("OIDC_ISSUER"), set("OIDC_CLIENT_ID"));
+    let client_secret = env.secret("OIDC_CLIENT_SECRET").map(|secret| secret.to_string()).unwrap_or_default();
+    Oidc::of(OidcSettings { issuer, client_id, client_secret }, platform.has_movable_clock())
+        .map_err(worker::Error::RustError)
 }
 
 /// How payments come in, as the deployment says.

@@ -10,6 +10,7 @@ mod admin;
 mod customer;
 mod http;
 mod mail;
+mod oidc;
 pub mod pages;
 mod payments;
 mod prometheus;
@@ -26,6 +27,7 @@ use farebox_ports::{Unread, log::tell};
 
 pub use http::{BODY_LIMIT, LocalHosts, Ports, RANDOM_BYTES, Request, Response, Settings, malformed};
 pub use mail::{MailService, MailSettings};
+pub use oidc::{Oidc, OidcSettings};
 pub use payments::{Stripe, StripeSettings};
 
 use self::http::{Answered, Call, failure::Failure, request_id};

@@ -312,7 +312,7 @@ pub static STORED: [Stored; 35] = [
 ];
 
 /// Everything that is in the directory, by its key. `docs/stores.md` shows it too.
-pub static DIRECTORY: [Stored; 11] = [
+pub static DIRECTORY: [Stored; 12] = [
     stored(
         "attempts/",
         "{purpose}/{hash}",
@@ -342,6 +342,13 @@ pub static DIRECTORY: [Stored; 11] = [
         "`control`: `Members`",
         "who belongs to an account, and who is invited",
         "for good",
+    ),
+    stored(
+        "oidc-sign-in/",
+        "{hash of its token}",
+        "`control`: `Begun`",
+        "who is on the way to the issuer and back",
+        "15 minutes",
     ),
     stored("order/", "{order}", "`control`: `payments::Kept`", "what an account wants to pay for", "for good"),
     stored(

@@ -101,7 +101,7 @@ impl<P: Ports> Call<'_, P> {
         }
     }
 
-    fn moment(&self, name: &str) -> Result<Option<Timestamp>, Failure> {
+    pub(crate) fn moment(&self, name: &str) -> Result<Option<Timestamp>, Failure> {
         // An offset such as +01:00 comes with a space where its plus sign was not encoded.
         let parse = |text: String| text.replace(' ', "+").parse().map_err(|_| name);
         let moment = self.parameter(name).map(parse).transpose();

@@ -7,7 +7,9 @@ pub(crate) mod directory;
 mod mailbox;
 mod me;
 mod members;
+mod notices;
 mod offers;
+mod oidc;
 mod operations;
 mod portal_sessions;
 mod recharge_requests;
@@ -94,6 +96,8 @@ impl Admitted {
             Name::Quote => call.quote(id).await,
             Name::AskSignIn => call.ask_sign_in().await,
             Name::FinishSignIn => call.finish_sign_in().await,
+            Name::AskIssuer => call.ask_issuer().await,
+            Name::ComeBack => call.come_back().await,
             Name::EnterPortal => call.enter(id).await,
             Name::ShowMailbox => call.mailbox().await,
             Name::ShowMe => call.me(self.sender()?).await,
@@ -107,6 +111,7 @@ impl Admitted {
             Name::ListEntries => call.entries(id).await,
             Name::ShowUsage => call.usage(id).await,
             Name::ShowUsageSeries => call.usage_series(id).await,
+            Name::ListNotices => call.notices(id).await,
             Name::ListStatements => call.statements(id).await,
             Name::ShowStatement => call.statement(id, part).await,
             Name::ListCredentials => call.list_credentials(id).await,

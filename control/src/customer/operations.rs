@@ -7,7 +7,7 @@ use farebox_ports::reports::{BalanceReport, GrantRow, LimitRow, SubscriptionRow,
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{mailbox, me, members, recharge_requests, sessions, sign_in, storefront};
+use super::{mailbox, me, members, notices, oidc, recharge_requests, sessions, sign_in, storefront};
 use crate::{
     admin::{credentials, money, rotations, statements, subscriptions},
     http::{
@@ -32,6 +32,8 @@ pub(super) enum Name {
     Quote,
     AskSignIn,
     FinishSignIn,
+    AskIssuer,
+    ComeBack,
     EnterPortal,
     ShowMailbox,
     ShowMe,
@@ -45,6 +47,7 @@ pub(super) enum Name {
     ListEntries,
     ShowUsage,
     ShowUsageSeries,
+    ListNotices,
     ListStatements,
     ShowStatement,
     ListCredentials,
@@ -135,6 +138,19 @@ static OPERATIONS: [(Subject, &[Operation<Name>]); 6] = [
                 .takes::<sign_in::Proof>()
                 .gives::<sign_in::Finished>(200)
                 .fails(&[401, 403, 409, 413]),
+            post(Name::AskIssuer, "oidc/sign-ins", "Ask for the way to the provider's issuer")
+                .open()
+                .takes::<oidc::Wanted>()
+                .gives::<oidc::Asked>(200)
+                .fails(&[403, 404, 409, 413, 429]),
+            get(Name::ComeBack, "oidc/callback", "The way back from the issuer, which leads to the portal")
+                .open()
+                .with(Parameter::State)
+                .with(Parameter::Code)
+                .with(Parameter::Error)
+                .with(Parameter::Iss)
+                .and_what_others_add()
+                .leads_on(),
             get(Name::EnterPortal, "portal-sessions/{token}", "Open a link that the provider made: once")
                 .open()
                 .leads_on()
@@ -180,6 +196,14 @@ static OPERATIONS: [(Subject, &[Operation<Name>]); 6] = [
                 .by_time()
                 .paged()
                 .gives::<Items<UsageSeries>>(200),
+            see(
+                Name::ListNotices,
+                "accounts/{id}/notices",
+                "What the account was told: of the last 30 days unless `from` says",
+            )
+            .with(Parameter::From)
+            .paged()
+            .gives::<Items<notices::Notice>>(200),
             see(Name::ListStatements, "accounts/{id}/statements", "The months that have a statement, the latest first")
                 .paged()
                 .gives::<Items<statements::StatedMonth>>(200),

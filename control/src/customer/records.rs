@@ -156,6 +156,10 @@ pub(super) fn sign_in_key(settings: &Settings, asked: &str) -> String {
     format!("sign-in/{}", hash(settings, "asked", asked))
 }
 
+pub(super) fn oidc_key(settings: &Settings, asked: &str) -> String {
+    format!("oidc-sign-in/{}", hash(settings, "oidc asked", asked))
+}
+
 pub(super) fn invitation_key(id: &str) -> String {
     format!("invitation/{id}")
 }

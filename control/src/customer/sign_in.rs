@@ -167,7 +167,7 @@ impl<P: Ports> Call<'_, P> {
     }
 
     /// Where the request comes from, as sources are counted: of IPv6 the network, as one household has many addresses there.
-    fn source(&self) -> Option<String> {
+    pub(super) fn source(&self) -> Option<String> {
         let address = farebox_core::address::address(self.request.address?)?;
         Some(match address {
             std::net::IpAddr::V4(address) => address.to_string(),

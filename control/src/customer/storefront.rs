@@ -217,6 +217,8 @@ impl<P: Ports> Call<'_, P> {
         };
         let products = products.map(row).collect();
         let has_mail = self.settings.mail.is_some() || self.settings.clock_moves;
+        let ways = [("mail", has_mail), ("oidc", self.settings.oidc.is_some())];
+        let ways = ways.into_iter().filter_map(|(way, is_there)| is_there.then_some(way)).collect();
         let shown = Shown {
             name: catalog.provider.name,
             logo: shown.logo,
@@ -225,7 +227,7 @@ impl<P: Ports> Call<'_, P> {
             links: shown.links,
             currency: catalog.provider.currency,
             sign_up: shown.sign_up.mode,
-            sign_in: if has_mail { vec!["mail"] } else { Vec::new() },
+            sign_in: ways,
             invoices: shown.invoices.is_some(),
             payments: self.settings.payments.as_ref().map(|service| service.mode().into()),
             products,

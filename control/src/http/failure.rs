@@ -16,7 +16,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{BODY_LIMIT, RANDOM_BYTES, Response, request_id};
-use crate::schema::CatalogProblem;
+use crate::{oidc, schema::CatalogProblem};
 
 /// Why a request was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +45,10 @@ pub(crate) enum Failure {
     SignUpClosed,
     #[error("Mail cannot be sent here: the provider has not said how.")]
     MailUnset,
+    #[error("Nobody signs in by an issuer here: the provider has not named one. Sign in by mail.")]
+    OidcUnset,
+    #[error("{0}")]
+    Oidc(#[from] oidc::Refusal),
     #[error("An account always has an owner. Make somebody else one first.")]
     LastOwner,
     #[error("The account has no such member.")]
@@ -204,6 +208,10 @@ impl Failure {
             Self::TooMany(_) => (429, "sign_in.too_many", "Too many"),
             Self::SignUpClosed => (403, "sign_up.closed", "No new accounts"),
             Self::MailUnset => (503, "mail.unset", "Mail is not set up"),
+            Self::OidcUnset => (404, "oidc.unset", "No issuer"),
+            Self::Oidc(oidc::Refusal::Declined) => (401, "oidc.declined", "Not signed in"),
+            Self::Oidc(oidc::Refusal::Answer(_)) => (401, "oidc.refused", "Not signed in"),
+            Self::Oidc(oidc::Refusal::Unproven) => (403, "oidc.unproven", "Address not proved"),
             Self::LastOwner => (409, "member.last_owner", "The last owner"),
             Self::MemberUnknown => (404, "member.unknown", "No such member"),
             Self::InvitationUnknown => (404, "invitation.unknown", "No such invitation"),

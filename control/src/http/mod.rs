@@ -18,13 +18,13 @@ pub(crate) mod table;
 
 use farebox_core::credential::MasterKey;
 use farebox_ports::{
-    Directory, Documents, DueIndex, Host, KeyValue, Ledger, Mailer, UsageJournal, Web, reports::Reports,
+    Directory, Documents, DueIndex, Host, KeyValue, Ledger, Mailer, PublicKeys, UsageJournal, Web, reports::Reports,
 };
 
 pub use addresses::LocalHosts;
 pub use failure::malformed;
 
-use crate::{mail::MailService, payments::Stripe};
+use crate::{mail::MailService, oidc::Oidc, payments::Stripe};
 
 pub(crate) use self::call::{Answered, Call};
 
@@ -47,6 +47,8 @@ pub struct Settings {
     pub local_hosts: LocalHosts,
     /// How mail goes out; `None` where it does not.
     pub mail: Option<MailService>,
+    /// Who else says who a person is; `None` where nobody does.
+    pub oidc: Option<Oidc>,
     /// How payments come in; `None` where an operator says that they did.
     pub payments: Option<Stripe>,
 }
@@ -97,12 +99,13 @@ pub struct Response {
 
 /// All that the control plane needs.
 pub trait Ports:
-    KeyValue + Documents + Directory + UsageJournal + Ledger + DueIndex + Reports + Web + Mailer + Host
+    KeyValue + Documents + Directory + UsageJournal + Ledger + DueIndex + Reports + Web + Mailer + PublicKeys + Host
 {
 }
 
-impl<P: KeyValue + Documents + Directory + UsageJournal + Ledger + DueIndex + Reports + Web + Mailer + Host> Ports
-    for P
+impl<
+    P: KeyValue + Documents + Directory + UsageJournal + Ledger + DueIndex + Reports + Web + Mailer + PublicKeys + Host,
+> Ports for P
 {
 }
 

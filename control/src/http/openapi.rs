@@ -40,12 +40,35 @@ impl Default for Schemas {
         without_booleans.skip_additional_properties = true;
         let settings = SchemaSettings::draft2020_12()
             .with(|settings| settings.definitions_path = "/components/schemas".into())
-            .with_transform(without_booleans);
+            .with_transform(without_booleans)
+            .with_transform(RecursiveTransform(as_enum));
         // What has a default may be left out. `openapi-typescript` would ask for it.
         let without_defaults = |schema: &mut Schema| drop(schema.remove("default"));
         let read = settings.clone().with_transform(RecursiveTransform(without_defaults));
         Self { read: read.for_deserialize().into_generator(), written: settings.for_serialize().into_generator() }
     }
+}
+
+/// One `enum` in place of a choice of constants, each with its own words: clients in Python take the first constant alone.
+fn as_enum(schema: &mut Schema) {
+    let choices = schema.get("oneOf").and_then(Value::as_array).into_iter().flatten();
+    let named = choices.map(|choice| match (choice.get("const"), choice.get("enum").and_then(Value::as_array)) {
+        (Some(one), _) => Some((vec![one.clone()], choice.get("description").and_then(Value::as_str))),
+        (None, Some(some)) => Some((some.clone(), None)),
+        (None, None) => None,
+    });
+    let Some(named) = named.collect::<Option<Vec<_>>>().filter(|named| !named.is_empty()) else { return };
+    let said: Vec<String> = named
+        .iter()
+        .filter_map(|(values, says)| Some(format!("`{}`: {}", values.first()?.as_str()?, (*says)?)))
+        .collect();
+    let own = schema.get("description").and_then(Value::as_str).map(str::to_owned);
+    let description = own.into_iter().chain(said).collect::<Vec<_>>().join("\n");
+    let values: Vec<Value> = named.into_iter().flat_map(|(values, _)| values).collect();
+    schema.remove("oneOf");
+    schema.insert("type".to_owned(), json!("string"));
+    schema.insert("enum".to_owned(), json!(values));
+    schema.insert("description".to_owned(), json!(description));
 }
 
 /// The document.

@@ -53,16 +53,20 @@ pub(crate) enum Key {
 pub(crate) enum Parameter {
     AtOnce,
     By,
+    Code,
     Credential,
     Cursor,
     DryRun,
+    Error,
     Every,
     Format,
     From,
+    Iss,
     Limit,
     Product,
     RemoveHeld,
     Route,
+    State,
     To,
 }
 
@@ -84,6 +88,8 @@ pub(crate) struct Operation<N> {
     /// Whether it replaces what `If-Match` names.
     pub(crate) replaces: bool,
     query: [Option<Parameter>; MOST_PARAMETERS],
+    /// Whether somebody else makes its query, and may add to it.
+    pub(crate) is_query_of_others: bool,
     /// The body's media types, the first being the right one, and schema.
     pub(crate) body: Option<(&'static [&'static str], SchemaOf)>,
     pub(crate) status: u16,
@@ -111,6 +117,7 @@ pub(crate) const fn get<N: Copy>(name: N, path: &'static str, summary: &'static 
         is_body_secret: false,
         replaces: false,
         query: [None; MOST_PARAMETERS],
+        is_query_of_others: false,
         body: None,
         status: 200,
         answer: None,
@@ -206,6 +213,11 @@ impl<N: Copy> Operation<N> {
         Self { status: 303, ..self }
     }
 
+    /// Its query is made by a service, which may add parameters of its own.
+    pub(crate) const fn and_what_others_add(self) -> Self {
+        Self { is_query_of_others: true, ..self }
+    }
+
     pub(crate) const fn or_csv(self) -> Self {
         Self { also_csv: true, ..self.with(Parameter::Format) }
     }
@@ -288,16 +300,20 @@ impl Parameter {
         match self {
             Self::AtOnce => "at_once",
             Self::By => "by",
+            Self::Code => "code",
             Self::Credential => "credential",
             Self::Cursor => "cursor",
             Self::DryRun => "dry_run",
+            Self::Error => "error",
             Self::Every => "every",
             Self::Format => "format",
             Self::From => "from",
+            Self::Iss => "iss",
             Self::Limit => "limit",
             Self::Product => "product",
             Self::RemoveHeld => "remove_held",
             Self::Route => "route",
+            Self::State => "state",
             Self::To => "to",
         }
     }
@@ -313,9 +329,11 @@ impl Parameter {
                 let by = json!({ "enum": ["total", "product", "route", "credential"], "default": "product" });
                 (by, Some("What is told apart."))
             }
+            Self::Code => (text(), Some("What the issuer gives for its tokens.")),
             Self::Credential => (text(), Some("Only of this credential.")),
             Self::Cursor => (text(), Some("As the page before gave it.")),
             Self::DryRun => (flag(), Some("Check it and show what would change, and change nothing.")),
+            Self::Error => (text(), Some("Why the issuer gives no code.")),
             Self::Every => {
                 let every = json!({ "enum": ["hour", "day"], "default": "day" });
                 (every, Some("How long a point is. Hours are kept for 90 days; days, of UTC, for three years."))
@@ -325,9 +343,11 @@ impl Parameter {
                 (json!({ "enum": ["json", "csv"] }), Some(says))
             }
             Self::From | Self::To => (moment(), None),
+            Self::Iss => (text(), Some("The issuer, where it says so (RFC 9207).")),
             Self::Limit => (json!({ "type": "integer", "minimum": 1, "maximum": 100, "default": 50 }), None),
             Self::Product => (text(), Some("Only of this product.")),
             Self::Route => (text(), Some("Only of this route, as `by=route` names it.")),
+            Self::State => (text(), Some("What the issuer was sent with the request.")),
             Self::RemoveHeld => (flag(), Some("Publish it also where customers hold what it takes away.")),
         };
         let mut described = json!({ "name": self.name(), "in": "query", "schema": schema });

@@ -191,6 +191,31 @@ export interface NewCredential {
   app_code: string;
 }
 
+/** Something that the account was told. */
+export interface Notice {
+  id: string;
+  type: string;
+  at: Time;
+  data: Record<string, unknown>;
+}
+
+/** What may be spent, or was. */
+export interface Amounts {
+  calls: number | null;
+  units: number | null;
+  money: Amount | null;
+}
+
+/** What a credential has spent of a limit. */
+export interface Limit {
+  credential: string;
+  per: "day" | "week" | "month";
+  from: Time;
+  renews: Time;
+  limit: Amounts;
+  spent: Amounts;
+}
+
 export interface Member {
   person: string;
   email: string;

@@ -23,6 +23,7 @@ function places(): Place[] {
     { page: "keys", icon: "keys", text: t("nav.keys") },
     { page: "offers", icon: "offers", text: t("nav.offers") },
     { page: "statements", icon: "statements", text: t("nav.statements") },
+    { page: "notices", icon: "notices", text: t("nav.notices") },
     { page: "members", icon: "members", text: t("nav.members") },
     { page: "settings", icon: "settings", text: t("nav.settings") },
   ];

@@ -15,6 +15,7 @@ import type { Account, Me, Storefront } from "../kit/types.ts";
 import { Frame } from "./frame.tsx";
 import { Keys } from "./keys.tsx";
 import { Members } from "./members.tsx";
+import { Notices } from "./notices.tsx";
 import { Offers } from "./offers.tsx";
 import { Overview } from "./overview.tsx";
 import { Settings } from "./settings.tsx";
@@ -26,7 +27,7 @@ const SIGNED_IN = "farebox-signed-in";
 
 type Session =
   | { state: "asking" }
-  | { state: "out"; over: boolean }
+  | { state: "out"; over: boolean; refused: string }
   | { state: "in"; me: Me }
   | { state: "failed"; problem: Problem };
 
@@ -42,7 +43,7 @@ export function Portal() {
   const leave = (over: boolean) => {
     localStorage.removeItem(SIGNED_IN);
     forget();
-    setSession({ state: "out", over });
+    setSession({ state: "out", over, refused: "" });
   };
   const look = () => {
     const failed = (error: unknown) => {
@@ -56,11 +57,12 @@ export function Portal() {
   useEffect(() => {
     const link = /^#\/?sign-in\?token[=:]?/.test(location.hash);
     // Who was never signed in here has no session: no question is asked that can only be answered by an error.
-    const hasEntered = new URLSearchParams(location.search).has("entered");
-    if (hasEntered) history.replaceState(null, "", location.pathname);
+    const led = new URLSearchParams(location.search);
+    const [hasEntered, refused] = [led.has("entered"), led.get("refused") ?? ""];
+    if (hasEntered || refused) history.replaceState(null, "", location.pathname);
     const isKnown = localStorage.getItem(SIGNED_IN) !== null || hasEntered;
-    if (isKnown && !link) look();
-    else setSession({ state: "out", over: false });
+    if (isKnown && !link && !refused) look();
+    else setSession({ state: "out", over: false, refused });
   }, []);
   switch (session.state) {
     case "asking":
@@ -68,7 +70,7 @@ export function Portal() {
     case "failed":
       return <Failed problem={session.problem} again={look} />;
     case "out":
-      return <SignIn storefront={known} over={session.over} signedIn={look} />;
+      return <SignIn storefront={known} over={session.over} refused={session.refused} signedIn={look} />;
     case "in":
       return <SignedIn me={session.me} storefront={known} left={() => leave(false)} changed={look} />;
   }
@@ -128,6 +130,8 @@ function Page({ name, props, left }: { name: string; props: PageProps; left: () 
       return <Offers {...props} />;
     case "statements":
       return <Statements {...props} />;
+    case "notices":
+      return <Notices {...props} />;
     case "members":
       return <Members {...props} />;
     case "settings":

@@ -11,19 +11,22 @@ import { advice, asProblem } from "../kit/remote.tsx";
 import { Switches } from "../kit/switches.tsx";
 import type { Storefront } from "../kit/types.ts";
 import { tokenOf } from "./link.ts";
+import { refusal } from "./refusal.ts";
 
 interface Props {
   storefront: Storefront | null;
   over: boolean;
+  /** Why the issuer's way back led to no session; empty where it did not lead here. */
+  refused: string;
   signedIn: () => void;
 }
 
-export function SignIn({ storefront, over, signedIn }: Props) {
+export function SignIn({ storefront, over, refused, signedIn }: Props) {
   const [address, setAddress] = useState("");
   const [sent, setSent] = useState(false);
   const [code, setCode] = useState("");
   const [busy, setBusy] = useState(false);
-  const [wrong, setWrong] = useState("");
+  const [wrong, setWrong] = useState(refused && refusal(refused));
   const attempt = async (work: () => Promise<unknown>, done: () => void) => {
     setBusy(true);
     setWrong("");
@@ -44,14 +47,22 @@ export function SignIn({ storefront, over, signedIn }: Props) {
     history.replaceState(null, "", location.pathname);
     void finish({ token });
   }, []);
-  const send = () => {
+  const wanted = () => {
     const invitation = new URLSearchParams(location.hash.split("?")[1] ?? "").get("invitation");
-    const body = { email: address.trim(), language: language.get(), ...(invitation ? { invitation } : {}) };
+    return { language: language.get(), ...(invitation ? { invitation } : {}) };
+  };
+  const send = () => {
+    const body = { email: address.trim(), ...wanted() };
     void attempt(
       () => ask("POST", "sign-ins", { body }),
       () => setSent(true),
     );
   };
+  const leave = async () => {
+    const { url } = await ask<{ url: string }>("POST", "oidc/sign-ins", { body: wanted() });
+    location.assign(url);
+  };
+  const ways = storefront?.sign_in ?? ["mail"];
   const isOpen = storefront?.sign_up === "open";
   return (
     <div class="gate">
@@ -80,17 +91,19 @@ export function SignIn({ storefront, over, signedIn }: Props) {
             }}
           />
         ) : (
-          <AddressForm address={address} busy={busy} setAddress={setAddress} send={send} isOpen={isOpen} />
+          ways.includes("mail") && (
+            <AddressForm address={address} busy={busy} setAddress={setAddress} send={send} isOpen={isOpen} />
+          )
         )}
         {wrong && (
           <p class="banner bad" role="alert">
             {wrong}
           </p>
         )}
-        {!sent && storefront?.sign_in.includes("oidc") && (
-          <a class="button plain wide" href="/_farebox/v1/oidc/start">
+        {!sent && ways.includes("oidc") && (
+          <Button busy={busy} onClick={() => void attempt(leave, () => undefined)}>
             {t("sign_in.oidc")}
-          </a>
+          </Button>
         )}
       </main>
     </div>

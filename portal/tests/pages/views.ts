@@ -72,9 +72,17 @@ export const VIEWS: View[] = [
       await page.locator(".banner.bad").waitFor();
     },
   },
+  {
+    name: "sign-in-refused",
+    path: "portal/?refused=oidc.unproven",
+    set: { signedIn: false },
+    act: (page) => page.locator(".banner.bad").waitFor(),
+  },
   { name: "entered", path: "portal/?entered", isKnown: false },
   { name: "session-over", path: "portal/keys", set: { signedIn: false }, isKnown: true, fails: true },
   { name: "overview", path: "portal/" },
+  { name: "notices", path: "portal/notices" },
+  { name: "notices-empty", path: "portal/notices", set: { state: "empty" } },
   { name: "overview-empty", path: "portal/", set: { state: "empty" } },
   { name: "overview-exhausted", path: "portal/", set: { state: "exhausted" } },
   { name: "overview-suspended", path: "portal/", set: { state: "suspended" } },

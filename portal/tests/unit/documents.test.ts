@@ -5,6 +5,7 @@ import { test } from "node:test";
 import type { Grant, SeriesPoint } from "../../src/kit/types.ts";
 import { running } from "../../src/portal/grants.ts";
 import { tokenOf } from "../../src/portal/link.ts";
+import { amounts, left, told } from "../../src/portal/notice.ts";
 import { added, calls, moments, nothing } from "../../src/portal/points.ts";
 import { standing } from "../../src/portal/standing.ts";
 import { basePath, operations, target } from "../../src/storefront/openapi.ts";
@@ -105,4 +106,23 @@ test("an operation is tried at the gateway, with path, query and header as its f
   for (const elsewhere of ["https://origin.example/v1", "//origin.example"]) {
     assert.equal(basePath({ servers: [{ url: elsewhere }] }), "", elsewhere);
   }
+});
+
+test("what a limit has left is exact, never below nothing, and only of what is limited", () => {
+  const limit = { credential: "ak_1", per: "day", from: "", renews: "" } as const;
+  const spent = { calls: 7, units: 12, money: "0.300001" };
+  const some = left({ ...limit, limit: { calls: 10, units: 10, money: "0.50" }, spent });
+  assert.deepEqual(some, { calls: 3, units: 0, money: "0.199999" });
+  assert.deepEqual(left({ ...limit, limit: { calls: null, units: null, money: null }, spent }), {
+    calls: null,
+    units: null,
+    money: null,
+  });
+  assert.equal(amounts({ calls: 3, units: null, money: "0.50" }, "USD"), "3 calls · $0.50");
+});
+
+test("a notice is told in words, and one of an unknown type by its name", () => {
+  const low = { id: "1", type: "balance.low", at: "", data: { limit: "5.00", balance: "4.00" } };
+  assert.equal(told(low, "USD"), "The balance has fallen below $5.00.");
+  assert.equal(told({ ...low, type: "new.kind" }, "USD"), "new.kind");
 });

@@ -25,6 +25,7 @@ macro_rules! every_scenario_on {
             examples::the_receiver_in_the_examples_takes_each_event_once,
             generated::generated_clients_make_a_key_and_read_a_balance,
             guide::the_commands_of_the_guide_take_an_openapi_document_to_a_selling_gateway,
+            issuer::a_person_signs_in_by_the_providers_issuer,
             keys::imported_keys_call_until_they_are_revoked,
             keys::ordinary_clients_work_with_base_url_and_key,
             limits::a_package_of_100_calls_lets_exactly_100_of_1000_through,
@@ -90,6 +91,7 @@ pub mod demanded;
 pub mod examples;
 pub mod generated;
 pub mod guide;
+pub mod issuer;
 pub mod keys;
 pub mod limits;
 pub mod market;

@@ -104,11 +104,19 @@ pub(crate) struct Options {
     /// The operations of one request or run on Workers after which the next is refused, as on Cloudflare
     #[arg(long, hide = true, default_value_t = 1_000)]
     operations: u32,
+    /// An issuer of OpenID Connect on this machine, which knows the client `farebox` with the secret `development`
+    #[arg(long, value_name = "URL")]
+    issuer: Option<String>,
     #[command(flatten)]
     spin: SpinOptions,
 }
 
 impl Options {
+    /// The issuer, and the id and the secret under which it knows the gateway; all empty where there is none.
+    fn oidc(&self) -> [&str; 3] {
+        self.issuer.as_deref().map_or([""; 3], |issuer| [issuer, "farebox", "development"])
+    }
+
     fn profile(&self) -> Profile {
         if self.release { Profile::Release } else { Profile::Dev }
     }

@@ -82,7 +82,7 @@ struct Order {
     program: PathBuf,
     arguments: Vec<String>,
     /// In the environment, where no other user of the machine sees them.
-    secrets: [(&'static str, String); 4],
+    secrets: [(&'static str, String); 5],
 }
 
 impl Order {
@@ -110,12 +110,15 @@ impl Order {
         arguments.extend(["--idle-instance-timeout".to_owned(), format!("{idle}s")]);
         let lasting = [format!("instance_calls={calls}"), format!("idle_seconds={idle}")];
         let api = format!("stripe_api={payments}");
-        let theirs = options.spin.variables.iter().chain(&lasting).map(String::as_str);
+        let [issuer, client, client_secret] = options.oidc();
+        let oidc = [format!("oidc_issuer={issuer}"), format!("oidc_client_id={client}")];
+        let theirs = options.spin.variables.iter().chain(&lasting).chain(&oidc).map(String::as_str);
         let variables = ours.into_iter().chain([api.as_str()]).chain(theirs);
         arguments.extend(variables.flat_map(|variable| ["--variable", variable]).map(str::to_owned));
         let secrets = [
             ("SPIN_VARIABLE_MASTER_KEY", state.master_key.clone()),
             ("SPIN_VARIABLE_ADMIN_TOKEN", state.admin_token.clone()),
+            ("SPIN_VARIABLE_OIDC_CLIENT_SECRET", client_secret.to_owned()),
             ("SPIN_VARIABLE_STRIPE_KEY", payments::KEY.to_owned()),
             ("SPIN_VARIABLE_STRIPE_WEBHOOK_SECRETS", payments::SECRET.to_owned()),
         ];

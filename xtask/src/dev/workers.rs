@@ -29,6 +29,7 @@ impl Workers {
     /// Starts the Workers that were built, and waits until they serve. Port 0 picks a free one.
     pub(super) async fn start(state: &State, options: &Options, payments: &str) -> Result<Self> {
         let (port, profile) = (options.port, options.profile());
+        let [issuer, client, secret] = options.oidc();
         let mut command = npm_tool("node")?;
         command.arg(root().join("xtask/js/dev.mjs"));
         let mut node = Group::start(command, Stdio::piped())?;
@@ -49,6 +50,9 @@ impl Workers {
                 "FLUSH_SECONDS": "1",
                 "METRICS_SECONDS": "1",
                 "DEV_CLOCK": "1",
+                "OIDC_ISSUER": issuer,
+                "OIDC_CLIENT_ID": client,
+                "OIDC_CLIENT_SECRET": secret,
                 "STRIPE_KEY": payments::KEY,
                 "STRIPE_WEBHOOK_SECRETS": payments::SECRET,
                 "STRIPE_API": payments,

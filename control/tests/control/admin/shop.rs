@@ -104,6 +104,7 @@ impl Shop {
             clock_moves: false,
             local_hosts,
             mail: None,
+            oidc: None,
             payments: None,
         };
         let memory = Memory::new("2026-11-01T00:00:00Z".parse().expect("a time"));

@@ -167,6 +167,17 @@ impl Market {
         self.send(browser, "POST", path, &sent(body))
     }
 
+    /// Opens a way in as a browser does that another site leads there; gives where it leads on.
+    pub(crate) fn led_on(&self, browser: &Browser, path: &str) -> String {
+        let (path, cookie) = (format!("/_farebox/v1/{path}"), browser.header());
+        let answer = self.shop.answer(self.request("GET", &path, &Sent::default(), (&cookie, None, b"")));
+        browser.keep(&answer);
+        self.got("GET", &path, &answer);
+        assert_eq!(answer.status, 303, "{path}: {}", answer.body);
+        let location = answer.headers.iter().find(|(name, _)| *name == "location");
+        location.expect("it leads on").1.clone()
+    }
+
     /// The letters that came since the last were read.
     pub(crate) fn letters(&self) -> Vec<Letter> {
         let posted = self.shop.memory.posted();

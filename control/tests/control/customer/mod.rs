@@ -3,6 +3,8 @@
 pub(crate) mod market;
 mod members;
 mod money;
+mod notices;
+mod oidc;
 mod portal;
 mod sign_in;
 mod table;

@@ -41,7 +41,8 @@ const TOKEN = "YOUR_TOKEN";
 
 /** The program that calls `url`. */
 export function sample(scheme: Scheme, language: Programming, url: string, keys: Keys): string {
-  const authorization = scheme === "appcode" ? `APPCODE ${keys.api_key}` : `Bearer ${scheme === "jwt" ? TOKEN : keys.api_key}`;
+  const authorization =
+    scheme === "appcode" ? `APPCODE ${keys.api_key}` : `Bearer ${scheme === "jwt" ? TOKEN : keys.api_key}`;
   const values: Record<string, string> = { url, authorization, key: keys.key, secret: keys.secret };
   const programs = scheme === "x-ca" ? X_CA : scheme === "rfc9421" ? RFC9421 : PLAIN;
   return programs[language].trim().replace(/\{\{(\w+)\}\}/g, (_, name: string) => quoted(values[name] ?? "", language));
