@@ -85,6 +85,15 @@ const BAD: &[(&str, &str)] = &[
         "routes = [{ path = \"/a\" }]\nsubscriptions = [{ id = \"k\", price = \"1\", every = \"1 month\", calls = 1, setup_fee = \"0.001\" }]",
         "cannot be paid",
     ),
+    (
+        "routes = [{ path = \"/a\" }]\nsubscriptions = [{ id = \"k\", price = \"1\", every = \"1 month\", calls = 1, \
+         rollover = { total_bytes = 1 } }]",
+        "includes nothing of what goes over",
+    ),
+    (
+        "routes = [{ path = \"/a\" }]\nsubscriptions = [{ id = \"k\", price = \"1\", every = \"1 month\", calls = 1, rollover = {} }]",
+        "it names no quantity",
+    ),
 ];
 
 #[test]
@@ -123,6 +132,8 @@ fn plans_have_rates_trials_and_fees_of_their_own() {
         let plan = format!("subscriptions = [{{ id = \"k\", price = \"9\", every = \"1 month\", {text} }}]");
         product(&format!("{ROUTE}{plan}")).subscriptions.remove(0)
     };
+    let rolls = plan("calls = 5, egress_bytes = 7, rollover = { calls = 9 }");
+    assert_eq!(rolls.rollover, [(Meter::Calls, 9)].into_iter().collect());
     let own = plan("calls = 5, rate = { per_call = \"2\" }, setup_fee = \"7\", trial = \"14d\"");
     assert!(matches!(own.beyond, Beyond::At(_)));
     assert_eq!((own.setup_fee, own.trial), (Micros::new(7_000_000), Some(14 * DAY)));

@@ -61,6 +61,7 @@ pub(super) fn row(entry: &Entry) -> Value {
         }
         Event::Lapsed { leases } => format!("{} leases", leases.len()),
         Event::GrantExpired { grant, .. } => grant.to_string(),
+        Event::RolledOver(rolled) => rolled.to_string(),
         Event::StatementClosed { month } => month.to_string(),
         Event::BatchesForgotten { before } => format!("begun before {}", before.start()),
         Event::StatusSet { suspended } => if *suspended { "suspended" } else { "active" }.to_owned(),

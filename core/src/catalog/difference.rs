@@ -270,7 +270,7 @@ fn describe_package(package: &Package) -> Aspects {
 }
 
 fn describe_plan(plan: &Plan) -> Aspects {
-    let Plan { id: _, title, price, every, quantities, beyond, priority, grace, setup_fee, trial } = plan;
+    let Plan { id: _, title, price, every, quantities, beyond, priority, grace, setup_fee, trial, rollover } = plan;
     let beyond = match beyond {
         Beyond::Rate => "rate".to_owned(),
         Beyond::Reject => "reject".to_owned(),
@@ -286,6 +286,7 @@ fn describe_plan(plan: &Plan) -> Aspects {
         ("grace", duration(*grace)),
         ("setup fee", if setup_fee.is_positive() { setup_fee.to_string() } else { String::new() }),
         ("trial", trial.map(duration).unwrap_or_default()),
+        ("rollover", describe_quantities(rollover)),
     ])
 }
 

@@ -282,6 +282,9 @@ pub struct Plan {
     /// How long the first period lasts and costs nothing, once for each account.
     #[serde(default)]
     pub trial: Option<Millis>,
+    /// How much of which meter goes over into the next period at most, of what is left of one.
+    #[serde(default, skip_serializing_if = "PerMeter::is_empty")]
+    pub rollover: PerMeter<u64>,
 }
 
 /// The JSON Schema (draft 2020-12) of the source, for editors to complete and check it by.
@@ -348,6 +351,7 @@ impl Product {
             grace: plan.grace,
             setup_fee: plan.setup_fee,
             trial: plan.trial,
+            rollover: plan.rollover.clone(),
         })
     }
 

@@ -138,6 +138,7 @@ pub(super) fn plan(table: &Table<'_>, id: Option<OfferId>, currency: Currency, h
     let own = table.maybe("rate", |item| item.table().and_then(|table| rate(&table, currency)));
     let setup_fee = table.maybe("setup_fee", |item| paid(item, currency));
     let trial = table.maybe("trial", |item| item.read(value::duration));
+    let rollover = table.maybe("rollover", |item| item.table().and_then(|table| rollover(&table)));
     let is_unlimited = table.flag("unlimited", false);
     let grace = table.maybe("grace", |item| item.read(value::duration));
     let priority = table.maybe("priority", Item::integer);
@@ -159,6 +160,10 @@ pub(super) fn plan(table: &Table<'_>, id: Option<OfferId>, currency: Currency, h
     if own.is_some() && beyond.is_some() {
         table.refuse("it goes on at its own `rate`: leave out `beyond`".to_owned());
     }
+    let rollover = rollover?.unwrap_or_default();
+    if rollover.iter().any(|(meter, _)| quantities.get(meter).is_none()) {
+        table.refuse("it includes nothing of what goes over in `rollover`".to_owned());
+    }
     // A base fee includes nothing: its grant is used up from the beginning.
     let is_base_fee = quantities.is_empty() && !is_unlimited;
     let quantities = if is_base_fee { [(Meter::Calls, 0)].into_iter().collect() } else { quantities };
@@ -174,7 +179,18 @@ pub(super) fn plan(table: &Table<'_>, id: Option<OfferId>, currency: Currency, h
         grace: grace?.unwrap_or(DEFAULT_GRACE),
         setup_fee: setup_fee?.unwrap_or(Micros::ZERO),
         trial: trial?,
+        rollover,
     })
+}
+
+/// How much of what a plan includes goes over.
+fn rollover(table: &Table<'_>) -> Option<PerMeter<u64>> {
+    let quantities = quantities(table);
+    table.finish();
+    if quantities.as_ref().is_some_and(PerMeter::is_empty) {
+        table.refuse(format!("it names no quantity: give it one of {}", quantity_keys()));
+    }
+    quantities
 }
 
 /// The price under whichever of `keys` is there, by the block: `Some(None)` where none is, `None` where what is there is refused.

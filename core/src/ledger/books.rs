@@ -66,7 +66,8 @@ pub fn postings(event: &Event) -> Vec<Posting> {
         | Event::StatusSet { .. }
         | Event::StatementClosed { .. }
         | Event::BatchesForgotten { .. }
-        | Event::TillBegun { .. } => Vec::new(),
+        | Event::TillBegun { .. }
+        | Event::RolledOver(_) => Vec::new(),
         Event::Refunded { amount, .. } => transfer(Book::Balance, Book::Payments, *amount),
         Event::Adjusted { amount, .. } => transfer(Book::Adjustments, Book::Balance, *amount),
         Event::Subscribed(began) => {

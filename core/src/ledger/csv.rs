@@ -165,6 +165,7 @@ fn describe(event: &Event) -> (&str, String) {
         Event::StatementClosed { month } => ("", month.to_string()),
         Event::BatchesForgotten { before } => ("", format!("begun before {}", before.start())),
         Event::TillBegun { .. } => ("", String::new()),
+        Event::RolledOver(rolled) => ("", rolled.to_string()),
         Event::UsageSealed(sealed) => {
             let calls: u64 = sealed.usage.iter().map(|used| used.usage.calls).sum();
             ("", format!("{calls} calls"))

@@ -2,6 +2,8 @@
 //!
 //! Invariant: the order of variants and fields is the stored form (see [`super::entry`]); new variants go last.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -136,6 +138,8 @@ pub enum Event {
     },
     /// Usage was added up and is sealed: when the hour was over, or before something else was booked.
     UsageSealed(UsageSealed),
+    /// What was left of a subscription's period went over into the next.
+    RolledOver(RolledOver),
 }
 
 impl Event {
@@ -206,6 +210,7 @@ impl Event {
             Self::BatchesForgotten { .. } => "batches_forgotten",
             Self::TillBegun { .. } => "till_begun",
             Self::UsageSealed(_) => "usage_sealed",
+            Self::RolledOver(_) => "rolled_over",
         }
     }
 }
@@ -233,6 +238,26 @@ pub struct Subscribed {
     pub zone: Option<String>,
     /// Its first period.
     pub period: Period,
+}
+
+/// What went over from one period into the next.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RolledOver {
+    /// Of which subscription.
+    pub subscription: SubscriptionId,
+    /// The grant of the period that is over.
+    pub from: GrantId,
+    /// The grant of the period after it.
+    pub into: GrantId,
+    /// How much of which meter.
+    pub quantities: PerMeter<u64>,
+}
+
+impl fmt::Display for RolledOver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let each = self.quantities.iter().map(|(meter, quantity)| format!("{quantity} {}", meter.as_str()));
+        write!(f, "{} from {} into {}", each.collect::<Vec<_>>().join(", "), self.from, self.into)
+    }
 }
 
 /// A change of plan.

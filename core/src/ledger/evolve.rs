@@ -10,6 +10,7 @@ use super::{
     entry::Entry,
     event::{Event, Notice},
     grant::Grant,
+    rollover::roll_over,
     till::Desk,
     usage::{Leased, Source},
 };
@@ -61,6 +62,7 @@ impl Account {
                 self.issued = Some(sealed.issued);
                 self.add_sealed(sealed);
             }
+            Event::RolledOver(rolled) => roll_over(&mut self.grants, rolled),
             Event::Leased(_) | Event::Settled(_) | Event::Lapsed { .. } | Event::BatchesForgotten { .. } => {
                 self.book_as_before_tills(entry, desk);
             }
@@ -116,6 +118,9 @@ impl Account {
     }
 
     pub(super) fn expire(&mut self, id: GrantId, forfeited: Micros) {
+        for subscription in self.subscriptions.values_mut() {
+            subscription.rolls.retain(|(from, _)| *from != id);
+        }
         if let Some(grant) = self.grants.get_mut(&id) {
             grant.expired = true;
             grant.earned = grant.earned.saturating_add(forfeited);

@@ -162,6 +162,11 @@ impl Grant {
         self.quotas = self.quotas.map(|meter, quota| Quota { used: used(meter, quota), ..*quota });
     }
 
+    /// Makes it hold another quantity of each of its meters.
+    pub(super) fn hold(&mut self, quantity: impl Fn(Meter, u64) -> u64) {
+        self.quotas = self.quotas.map(|meter, quota| Quota { quantity: quantity(meter, quota.quantity), ..*quota });
+    }
+
     pub(super) fn burn_order(&self) -> BurnOrder {
         (self.priority, self.until.is_none(), self.until, self.id)
     }

@@ -22,6 +22,7 @@ mod payment;
 mod renewal;
 mod report;
 mod repricing;
+mod rollover;
 mod sale;
 mod seal;
 mod seal_text;

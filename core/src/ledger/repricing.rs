@@ -19,6 +19,7 @@ use super::{
     event::{ClosedGrant, Event, PlanChanged, Subscribed},
     grant::Grant,
     renewal::{changed, closed},
+    rollover,
     seal::UsageSealed,
     subscription::{Beyond, PlanTerms, Subscription},
     usage::{Charge, Settlement},
@@ -26,7 +27,7 @@ use super::{
 use crate::{
     catalog::Catalog,
     id::{AccountId, GrantId, LeaseId, LineId, OfferId, ProductId, SubscriptionId},
-    meter::{Meter, Usage},
+    meter::{Meter, PerMeter, Usage},
     money::Micros,
     time::{Month, Timestamp},
 };
@@ -109,6 +110,7 @@ impl<'a> Repricing<'a> {
                 self.subscriptions.remove(subscription);
                 self.close(entry, closed.as_ref());
             }
+            Event::GrantExpired { grant, .. } => self.roll_over(*grant),
             Event::Leased(leased) => {
                 self.leased.insert(LeaseId(entry.seq), entry.at);
                 if leased.begins.is_some() {
@@ -180,6 +182,15 @@ impl<'a> Repricing<'a> {
         let PlanChanged { price, quantities, period, .. } = &change;
         self.grant(Grant::of_plan(GrantId(entry.seq), &terms, *price, quantities, *period));
         self.pay(entry, &terms.product, sold.price, *price);
+    }
+
+    /// Lets what would be left of a grant go over, as far as the plan by the other catalog says.
+    fn roll_over(&mut self, ended: GrantId) {
+        let Some(grant) = self.grants.get(&ended) else { return };
+        let none = PerMeter::default();
+        if let Some(rolled) = self.subscriptions.values().find_map(|going| rollover::of(going, grant, &none)) {
+            rollover::roll_over(&mut self.grants, &rolled);
+        }
     }
 
     fn close(&mut self, entry: &Entry, sold: Option<&ClosedGrant>) {

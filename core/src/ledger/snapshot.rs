@@ -6,7 +6,7 @@
 use super::{account::Account, till::Desk};
 
 /// Names the fields of [`Account`] and of everything in it.
-const FORMAT: u8 = 5;
+const FORMAT: u8 = 6;
 
 impl Account {
     /// The account as bytes, without a till that a store keeps by itself.

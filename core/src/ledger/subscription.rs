@@ -63,6 +63,8 @@ pub struct PlanTerms {
     pub setup_fee: Micros,
     /// How long the first period lasts and costs nothing; `None` where the first is paid for as the others are.
     pub trial: Option<Millis>,
+    /// How much of which meter goes over into the next period at most, of what is left of one.
+    pub rollover: PerMeter<u64>,
 }
 
 impl PlanTerms {
@@ -102,6 +104,8 @@ pub struct Subscription {
     pub grace_until: Option<Timestamp>,
     /// Whether it ends with the period.
     pub ends: bool,
+    /// Grants of which what is left will go over, each into the one beside it.
+    pub rolls: Vec<(GrantId, GrantId)>,
 }
 
 /// As a catalog has it: `1 month`, `14 days`.
@@ -136,11 +140,16 @@ impl Subscription {
             grant: GrantId(seq),
             grace_until: None,
             ends: false,
+            rolls: Vec::new(),
         }
     }
 
     /// Another period was paid for.
     pub(super) fn renew(&mut self, grant: GrantId, period: Period) {
+        // Nothing was paid for a trial, so nothing of it goes over.
+        if self.periods > 0 && !self.terms.rollover.is_empty() {
+            self.rolls.push((self.grant, grant));
+        }
         (self.grant, self.period, self.grace_until) = (grant, period, None);
         self.periods += 1;
     }
@@ -148,6 +157,8 @@ impl Subscription {
     /// It has another plan.
     pub(super) fn change(&mut self, grant: GrantId, change: &PlanChanged) {
         (self.terms, self.grant, self.ends) = (change.terms.clone(), grant, false);
+        // What was left of the plan before was paid back.
+        self.rolls.clear();
         if change.begins_anew {
             (self.anchor, self.periods, self.period) = (change.period.from, 1, change.period);
         }

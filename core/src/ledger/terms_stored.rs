@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The most fields of stored terms.
-const FIELDS: usize = 10;
+const FIELDS: usize = 11;
 
 /// A package's terms in text formats.
 #[derive(Serialize, Deserialize)]
@@ -57,6 +57,8 @@ struct ShownPlan {
     setup_fee: Micros,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     trial: Option<Millis>,
+    #[serde(default, skip_serializing_if = "PerMeter::is_empty")]
+    rollover: PerMeter<u64>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference, and on wasm32 it is as large")]
@@ -98,12 +100,19 @@ impl Serialize for PlanTerms {
         if serializer.is_human_readable() {
             return ShownPlan::serialize(self, serializer);
         }
-        let Self { product, offer, price, every, quantities, beyond, priority, grace, setup_fee, trial } = self;
-        if *setup_fee == Micros::ZERO && trial.is_none() {
+        let Self { product, offer, price, every, quantities, beyond, priority, grace, setup_fee, trial, rollover } =
+            self;
+        if *setup_fee == Micros::ZERO && trial.is_none() && rollover.is_empty() {
             return (product, offer, price, every, quantities, beyond, priority, grace).serialize(serializer);
         }
         let grace = marked(*grace);
-        (product, offer, price, every, quantities, beyond, priority, grace, setup_fee, trial).serialize(serializer)
+        let before = (product, offer, price, every, quantities, beyond, priority, grace, setup_fee);
+        if rollover.is_empty() {
+            return (before, trial).serialize(serializer);
+        }
+        // No trial lasts no time, so one of that length is none.
+        let trial = Some(marked(trial.unwrap_or(0)));
+        (before, trial, rollover).serialize(serializer)
     }
 }
 
@@ -153,9 +162,13 @@ impl<'de> Visitor<'de> for Plan {
         let (product, offer, price, every) = (next(fields)?, next(fields)?, next(fields)?, next(fields)?);
         let (quantities, beyond, priority) = (next(fields)?, next(fields)?, next(fields)?);
         let grace: Millis = next(fields)?;
-        let (setup_fee, trial) = if grace < 0 { (next(fields)?, next(fields)?) } else { (Micros::ZERO, None) };
+        let (setup_fee, trial): (_, Option<Millis>) =
+            if grace < 0 { (next(fields)?, next(fields)?) } else { (Micros::ZERO, None) };
         let grace = if grace < 0 { marked(grace) } else { grace };
-        Ok(PlanTerms { product, offer, price, every, quantities, beyond, priority, grace, setup_fee, trial })
+        let more = trial.filter(|trial| *trial < 0).map(marked);
+        let rollover = if more.is_some() { next(fields)? } else { PerMeter::default() };
+        let trial = more.map_or(trial, |trial| Some(trial).filter(|trial| *trial > 0));
+        Ok(PlanTerms { product, offer, price, every, quantities, beyond, priority, grace, setup_fee, trial, rollover })
     }
 }
 
@@ -178,6 +191,7 @@ mod tests {
             grace,
             setup_fee: Micros::new(setup_fee),
             trial,
+            rollover: PerMeter::default(),
         }
     }
 
@@ -191,16 +205,25 @@ mod tests {
             later,
             "pinned: books hold it so"
         );
+        let rolls = |trial| PlanTerms {
+            rollover: [(Meter::Calls, 6)].into_iter().collect(),
+            ..plan(Beyond::Reject, 3, 4, trial)
+        };
+        for (trial, stored) in [(None, 1), (Some(5), 11)] {
+            let latest = [&later[..14], &[1, stored, 1, 0, 6]].concat();
+            assert_eq!(postcard::to_allocvec(&rolls(trial)).unwrap(), latest, "pinned: books hold it so");
+        }
     }
 
     proptest! {
         #[test]
         fn terms_read_back_beside_what_follows_them(
             grace in 0i64..9, setup_fee in 0i64..3, trial in proptest::option::of(1i64..9), valid in proptest::option::of(1i64..9),
-            also in 0usize..3, once: bool, own: bool, after: u64,
+            also in 0usize..3, once: bool, own: bool, rollover in 0u64..3, after: u64,
         ) {
             let beyond = if own { Beyond::At(Rate::default()) } else { Beyond::Rate };
-            let plan = plan(beyond, grace, setup_fee, trial);
+            let rollover = (rollover > 0).then_some((Meter::Calls, rollover)).into_iter().collect();
+            let plan = PlanTerms { rollover, ..plan(beyond, grace, setup_fee, trial) };
             let package = PackageTerms {
                 product: plan.product.clone(),
                 offer: plan.offer.clone(),

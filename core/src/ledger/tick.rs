@@ -8,9 +8,9 @@ use super::{
     account::{Account, BookedLease},
     command::Seen,
     event::{Event, Notice},
-    grant::Quota,
+    grant::{Grant, Quota},
     lease_offer::{self, LONGEST_LEASE},
-    renewal,
+    renewal, rollover,
     usage::Rest,
 };
 use crate::{
@@ -58,7 +58,9 @@ pub(super) fn tick(account: &Account, seen: &Seen, gone: &[ProductId], at: Times
     let over = account.desk.till.leases.iter().filter(|(_, lease)| is_over(lease.until) || is_silent(lease));
     let lapsed = over.map(|(id, lease)| Rest { lease: *id, left: lease.unaccounted() }).collect();
     let ended = account.grants.values().filter(|grant| !grant.expired && grant.until.is_some_and(is_over));
-    let expired = ended.map(|grant| Event::GrantExpired {
+    let ended: Vec<&Grant> = ended.collect();
+    let rolled = rollover::due(account, &ended).into_iter();
+    let expired = ended.into_iter().map(|grant| Event::GrantExpired {
         grant: grant.id,
         forfeited: grant.price.saturating_sub(grant.earned).max(Micros::ZERO),
     });
@@ -69,7 +71,12 @@ pub(super) fn tick(account: &Account, seen: &Seen, gone: &[ProductId], at: Times
     let forgotten = horizon.filter(|before| applied.has_older(*before, &account.desk.oldest_leases()));
     let ended = account.lines_before(Month::of(at), &account.desk);
     let unsold = renewal::of_gone(account, gone);
-    Due { lapsed, forgotten, ended, events: expired.chain(unsold).chain(noticed).chain(closed(account, at)).collect() }
+    Due {
+        lapsed,
+        forgotten,
+        ended,
+        events: rolled.chain(expired).chain(unsold).chain(noticed).chain(closed(account, at)).collect(),
+    }
 }
 
 impl BookedLease {

@@ -59,6 +59,7 @@ mod money;
 mod offers;
 mod payments;
 mod repricing;
+mod rollover;
 mod series;
 mod settlement;
 mod size;

@@ -38,6 +38,7 @@ fn plan() -> PlanTerms {
         grace: DAY,
         setup_fee: money("0"),
         trial: None,
+        rollover: Default::default(),
     }
 }
 

@@ -25,6 +25,7 @@ fn plan(quantities: &[(Meter, u64)], beyond: Beyond) -> PlanTerms {
         grace: 3 * DAY,
         setup_fee: Micros::ZERO,
         trial: None,
+        rollover: Default::default(),
     }
 }
 

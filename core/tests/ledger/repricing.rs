@@ -49,7 +49,7 @@ auth = ["x-ca"]
 routes = [{ path = "/text" }]
 rate = { tiers = "volume", calls = [{ up_to = 500, per_1000 = "2.00" }, { per_1000 = "1.50" }] }
 packages = [{ id = "text-100", price = "0.30", calls = 100 }, { id = "text-old", price = "0.70", calls = 100 }]
-subscriptions = [{ id = "text-plan", price = "1.00", every = "1 week", calls = 80, beyond = "rate" }]
+subscriptions = [{ id = "text-plan", price = "1.00", every = "1 week", calls = 80, rollover = { calls = 50 }, beyond = "rate" }]
 "#;
 
 /// Another price for everything, other quantities, an offer less, calls beyond a plan rejected.
@@ -67,7 +67,7 @@ packages = [
   { id = "maps-bytes", price = "0.80", egress_bytes = "3 GiB", priority = 2 },
 ]
 subscriptions = [
-  { id = "maps-small", price = "3.50", every = "14 days", calls = 200, beyond = "rate" },
+  { id = "maps-small", price = "3.50", every = "14 days", calls = 200, rollover = { calls = 60 }, beyond = "rate" },
   { id = "maps-large", price = "8.00", every = "14 days", calls = 1_000, egress_bytes = "1 GiB", beyond = "rate" },
 ]
 
@@ -78,7 +78,7 @@ auth = ["x-ca"]
 routes = [{ path = "/text" }]
 rate = { per_1000_calls = "1.75" }
 packages = [{ id = "text-100", price = "0.25", calls = 120 }]
-subscriptions = [{ id = "text-plan", price = "1.20", every = "1 week", calls = 70, beyond = "reject" }]
+subscriptions = [{ id = "text-plan", price = "1.20", every = "1 week", calls = 70, rollover = { calls = 90 }, beyond = "reject" }]
 "#;
 
 /// What a customer does.

@@ -36,6 +36,7 @@ fn plan(offer: &str, price: &str, calls: u64) -> PlanTerms {
         grace: 0,
         setup_fee: Micros::ZERO,
         trial: None,
+        rollover: Default::default(),
     }
 }
 

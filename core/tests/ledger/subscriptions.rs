@@ -26,6 +26,7 @@ fn plan(offer: &str, price: &str, calls: u64) -> PlanTerms {
         grace: 3 * DAY,
         setup_fee: Micros::ZERO,
         trial: None,
+        rollover: Default::default(),
     }
 }
 

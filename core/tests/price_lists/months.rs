@@ -91,6 +91,13 @@ pub(super) const MONTHS: &[Month] = &[
         comes_to: "4.938",
     },
     Month {
+        list: "rollover",
+        account: "acc_1",
+        buys: &[("rollover", "credits-10k")],
+        uses: &[Use { product: "rollover", path: "/speak", calls: 30, says: &[400], ..CALLS }],
+        comes_to: "27.2",
+    },
+    Month {
         list: "yen",
         account: "acc_1",
         buys: &[],

@@ -88,6 +88,7 @@ fn written() -> Memory {
         grace: 3 * DAY,
         setup_fee: Micros::ZERO,
         trial: None,
+        rollover: Default::default(),
     };
     let sold = [
         Command::Open { currency },

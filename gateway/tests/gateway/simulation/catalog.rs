@@ -111,5 +111,6 @@ pub(crate) fn plan(rng: &mut Rng) -> PlanTerms {
         grace: rng.i64(0..30) * HOUR,
         setup_fee: Micros::ZERO,
         trial: None,
+        rollover: Default::default(),
     }
 }
