@@ -254,8 +254,7 @@ fn change_of(pattern: &str) -> Change {
                 "buyer": [], "currency": "USD", "lines": [], "total": "1.00", "tax": null
             });
             world.put(&format!("invoice/live-{number:012}"), &invoice);
-            let gone = first["id"].as_str();
-            gone.iter().for_each(|gone| world.remove(&format!("invoice/{gone}")));
+            first["id"].as_str().iter().for_each(|gone| world.remove(&format!("invoice/{gone}")));
         },
         "recharge-requests" => |world, first| {
             let number = world.next();

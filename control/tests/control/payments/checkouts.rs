@@ -1,6 +1,7 @@
 //! From a checkout to money in the book, and what does not get there.
 //!
-//! Broken on purpose, each seen to fail here: a signature is good for hours; test and live meet in one account.
+//! Broken on purpose, each seen to fail here: a signature is good for hours; test and live meet in one account; orders
+//! are listed the oldest first.
 
 use farebox_core::time::{HOUR, SECOND};
 use farebox_ports::Host;

@@ -1,6 +1,7 @@
 //! A process that ends anywhere on the way of an event: what was told is told again, and the book has it once.
 //!
-//! Broken on purpose, seen to fail here: a payment is remembered as booked before the ledger has it.
+//! Broken on purpose, each seen to fail here: a payment is remembered as booked before the ledger has it; what is not sold any more is
+//! refused when it is told again.
 
 use std::{
     pin::pin,
