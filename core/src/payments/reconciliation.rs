@@ -146,7 +146,6 @@ mod tests {
         differences(there, here, from, until).into_iter().map(|it| (it.name, it.kind)).collect()
     }
 
-    /// Broken on purpose, seen to fail here: only what is on both sides is compared.
     #[test]
     fn each_difference_has_its_name() {
         let one = || moved("pi_1", 12, "5.00", "USD");
