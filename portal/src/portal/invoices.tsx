@@ -7,9 +7,9 @@ import { moment, month, t } from "../kit/language.ts";
 import { Loaded, useRemote } from "../kit/remote.tsx";
 import type { Invoice } from "../kit/types.ts";
 import { money } from "../kit/words.ts";
-import { useAct } from "./act.ts";
+import { useAct } from "./change.ts";
+import { Wrong } from "./change-error.tsx";
 import type { PageProps } from "./portal.tsx";
-import { Wrong } from "./wrong.tsx";
 
 /** All invoices, and one for the month that is chosen where that is over. */
 export function Invoices({ account, period, invoices }: PageProps & { period: string }) {

@@ -6,14 +6,14 @@ import { useRef, useState } from "preact/hooks";
 import { ask, decision, list } from "../kit/api.ts";
 import { Button, Copyable, Dialog, Field, Table } from "../kit/controls.tsx";
 import { day, t } from "../kit/language.ts";
-import { keep } from "../kit/purse.ts";
+import { keep } from "../kit/recent-key.ts";
 import { Empty, Loaded, useRemote } from "../kit/remote.tsx";
 import type { Credential, NewCredential } from "../kit/types.ts";
-import { useAct } from "./act.ts";
+import { useAct } from "./change.ts";
+import { Wrong } from "./change-error.tsx";
 import { Head } from "./frame.tsx";
+import { standing } from "./key-status.ts";
 import type { PageProps } from "./portal.tsx";
-import { standing } from "./standing.ts";
-import { Wrong } from "./wrong.tsx";
 
 type Open = { what: "create" } | { what: "rotate" | "revoke"; credential: Credential } | null;
 

@@ -6,10 +6,10 @@ import { Button, Choice, Dialog, Field, Table } from "../kit/controls.tsx";
 import { day, t } from "../kit/language.ts";
 import { Loaded, useRemote } from "../kit/remote.tsx";
 import type { Invitation, Member, Role } from "../kit/types.ts";
-import { useAct } from "./act.ts";
+import { useAct } from "./change.ts";
+import { Wrong } from "./change-error.tsx";
 import { Head } from "./frame.tsx";
 import type { PageProps } from "./portal.tsx";
-import { Wrong } from "./wrong.tsx";
 
 const ROLES: readonly Role[] = ["owner", "manager", "developer", "viewer"];
 

@@ -8,18 +8,18 @@ import { micros } from "../kit/amount.ts";
 import { ask, decision, get, list, Problem } from "../kit/api.ts";
 import { Button, Dialog } from "../kit/controls.tsx";
 import { t } from "../kit/language.ts";
+import { Ticket } from "../kit/offer-card.tsx";
 import { Empty, Loaded, useRemote } from "../kit/remote.tsx";
-import { Ticket } from "../kit/ticket.tsx";
 import type { Balance, Grant, Offer, Order, RechargeRequest, Subscription } from "../kit/types.ts";
 import { every, money } from "../kit/words.ts";
-import { useAct } from "./act.ts";
+import { useAct } from "./change.ts";
+import { Wrong } from "./change-error.tsx";
 import { BackFromPaying, checkOut, Orders } from "./checkout.tsx";
 import { Head } from "./frame.tsx";
-import { Money, Standing } from "./left.tsx";
 import type { PageProps } from "./portal.tsx";
 import { Recharge, Requests } from "./recharge.tsx";
+import { Money, Standing } from "./remaining.tsx";
 import { Subscriptions } from "./subscriptions.tsx";
-import { Wrong } from "./wrong.tsx";
 
 interface Seen {
   offers: Offer[];

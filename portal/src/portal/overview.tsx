@@ -9,9 +9,9 @@ import { money } from "../kit/words.ts";
 import { Chart } from "./chart.tsx";
 import { Head } from "./frame.tsx";
 import { running } from "./grants.ts";
-import { Gauge, Money, Standing } from "./left.tsx";
 import { ALL, calls, DAYS_SHOWN, type Stretch, total } from "./points.ts";
 import type { PageProps } from "./portal.tsx";
+import { Gauge, Money, Standing } from "./remaining.tsx";
 import { spentIn } from "./spending.ts";
 
 const SHOWN: Stretch = { every: "day", count: DAYS_SHOWN };

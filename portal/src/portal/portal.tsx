@@ -7,7 +7,7 @@ import type { Problem } from "../kit/api.ts";
 import { get, onSessionOver } from "../kit/api.ts";
 import { language, t } from "../kit/language.ts";
 import { usePath } from "../kit/path.tsx";
-import { forget } from "../kit/purse.ts";
+import { forget } from "../kit/recent-key.ts";
 import { asProblem, Failed, Loaded, Skeleton, useRemote } from "../kit/remote.tsx";
 import { useSignal } from "../kit/signal.ts";
 import { tint } from "../kit/theme.ts";

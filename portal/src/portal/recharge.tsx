@@ -7,9 +7,9 @@ import { Button, Dialog, Field, Table } from "../kit/controls.tsx";
 import { moment, t } from "../kit/language.ts";
 import type { RechargeRequest } from "../kit/types.ts";
 import { money } from "../kit/words.ts";
-import { useAct } from "./act.ts";
+import { useAct } from "./change.ts";
+import { Wrong } from "./change-error.tsx";
 import { checkOut } from "./checkout.tsx";
-import { Wrong } from "./wrong.tsx";
 
 interface Props {
   at: string;

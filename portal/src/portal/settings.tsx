@@ -6,11 +6,11 @@ import { Button, Choice, Field } from "../kit/controls.tsx";
 import { choose, LANGUAGES, type Language, language, moment, t } from "../kit/language.ts";
 import { useSignal } from "../kit/signal.ts";
 import { choose as paint, type Theme, theme } from "../kit/theme.ts";
-import { useAct } from "./act.ts";
+import { useAct } from "./change.ts";
+import { Wrong } from "./change-error.tsx";
 import { Head } from "./frame.tsx";
 import { InvoiceTo } from "./invoices.tsx";
 import type { PageProps } from "./portal.tsx";
-import { Wrong } from "./wrong.tsx";
 
 export function Settings(props: PageProps & { left: () => void }) {
   return (

@@ -6,8 +6,8 @@ import { Button, Dialog, Table } from "../kit/controls.tsx";
 import { day, t } from "../kit/language.ts";
 import type { Subscription } from "../kit/types.ts";
 import { every, money } from "../kit/words.ts";
-import { useAct } from "./act.ts";
-import { Wrong } from "./wrong.tsx";
+import { useAct } from "./change.ts";
+import { Wrong } from "./change-error.tsx";
 
 interface Props {
   at: string;

@@ -4,7 +4,7 @@ import "../styles/all.css";
 import { render } from "preact";
 import { begin } from "../kit/language.ts";
 import { apply } from "../kit/theme.ts";
-import { Shop } from "./shop.tsx";
+import { Shop } from "./storefront.tsx";
 
 apply();
 await begin();

@@ -3,7 +3,7 @@
 import { micros } from "../kit/amount.ts";
 import { Table } from "../kit/controls.tsx";
 import { number, t } from "../kit/language.ts";
-import { Ticket } from "../kit/ticket.tsx";
+import { Ticket } from "../kit/offer-card.tsx";
 import type { Meter, Offer, Price, Product, Rate } from "../kit/types.ts";
 import { block, money } from "../kit/words.ts";
 

@@ -7,7 +7,7 @@ import { t } from "../kit/language.ts";
 import { Loaded, Skeleton, useRemote } from "../kit/remote.tsx";
 import type { Me, Product } from "../kit/types.ts";
 import { Calculator } from "./calculator.tsx";
-import { Calling } from "./calling.tsx";
+import { Calling } from "./how-to-call.tsx";
 import { Prices } from "./prices.tsx";
 
 export function ProductPage(props: { id: string; currency: string; me: Me | null }) {

@@ -7,10 +7,10 @@ import { useState } from "preact/hooks";
 import { get } from "../kit/api.ts";
 import { Button, Field } from "../kit/controls.tsx";
 import { t } from "../kit/language.ts";
-import { kept } from "../kit/purse.ts";
+import { kept } from "../kit/recent-key.ts";
 import { Empty, Loaded, useRemote } from "../kit/remote.tsx";
 import type { Product, Scheme } from "../kit/types.ts";
-import { Code } from "./calling.tsx";
+import { Code } from "./how-to-call.tsx";
 import { basePath, type Operation, operations, target } from "./openapi.ts";
 
 export function ApiReference({ product }: { product: Product }) {

@@ -4,10 +4,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Grant, SeriesPoint } from "../../src/kit/types.ts";
 import { running } from "../../src/portal/grants.ts";
+import { standing } from "../../src/portal/key-status.ts";
 import { tokenOf } from "../../src/portal/link.ts";
 import { amounts, left, told } from "../../src/portal/notice.ts";
 import { added, calls, moments, nothing } from "../../src/portal/points.ts";
-import { standing } from "../../src/portal/standing.ts";
 import { basePath, operations, target } from "../../src/storefront/openapi.ts";
 import { matches } from "../../src/storefront/search.ts";
 

@@ -4,7 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { list } from "../kit/api.ts";
 import { CopyButton, Tabs } from "../kit/controls.tsx";
 import { t } from "../kit/language.ts";
-import { kept } from "../kit/purse.ts";
+import { kept } from "../kit/recent-key.ts";
 import type { Credential, Me, Product } from "../kit/types.ts";
 import {
   exampleUrl,
