@@ -197,6 +197,7 @@ fn sold(event: &Event) -> Option<String> {
         | Event::StatusSet { .. }
         | Event::StatementClosed { .. }
         | Event::BatchesForgotten { .. }
-        | Event::TillBegun { .. } => None,
+        | Event::TillBegun { .. }
+        | Event::RolledOver(_) => None,
     }
 }
