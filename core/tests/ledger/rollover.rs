@@ -1,7 +1,4 @@
 //! What is left of a period goes over into the next: no less than the plan says, and never a call twice.
-//!
-//! Broken on purpose: `roll_over` that leaves the quantity in the grant it comes from; `due` without the bound; `renew` that rolls a
-//! trial over; `due` that forgets what a grant got in the same tick.
 
 use farebox_core::{
     id::SubscriptionId,

@@ -1,9 +1,4 @@
-//! | rule | broken on purpose | seen to fail |
-//! | --- | --- | --- |
-//! | the algorithm follows from the key | `Keys::of` that looks at no algorithm | `a_public_key_is_no_secret…` |
-//! | a token ends | `check` that takes one without `exp` | `a_token_is_good_for_whom_it_says…` |
-//! | an extension that nobody knows is refused | `read` that looks at no `crit` | `what_is_no_token_of_ours…` |
-//! | what is signed is what was sent | `verifies` over the claims alone | `tokens_that_npm_jose_made…` |
+//! What a token and a key must be, and that tokens of npm's `jose` are verified.
 
 use serde_json::{Value, json};
 

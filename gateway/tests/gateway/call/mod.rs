@@ -20,7 +20,6 @@
 //! | made-up keys cost few look-ups | a tag that nobody looks at; look-ups without a limit | `keys::*` |
 //! | a long lease takes nothing that is needed | `offer` that gives one whatever is left; changes that are not heeded; a loop that ends and keeps it | `plenty::*` |
 //! | who hangs up pays once | `sweep` that ends nothing; that ends a call again; `finish` that counts a late end | `abandoned::*` |
-//! | a token is good where and while it says, and its issuer's keys cost few requests | a name that holds no product; `Known::Token` that never ends; `IssuerKeys::of` that reads for each unknown key | `tokens::*` |
 //! | a preflight asks nobody, and a page reads errors | `preflight` that answers nothing; `expose` that adds nothing | `cors::*` |
 //! | a test call reaches nothing real and costs nothing | `tests_of` that gives the live catalog itself where there is no test stage | `stage::*` |
 //! | no call goes without what its upstream demands | `field` that gives nothing for a secret that is missing; one that is never read again | `upstream_auth::*` |
