@@ -27,6 +27,7 @@ use crate::{
 /// An offer that a payment buys in the step in which its money comes in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[allow(clippy::large_enum_variant, reason = "there is one in a payment, and it goes with it")]
 pub enum Bought {
     /// A package.
     Package(PackageTerms),

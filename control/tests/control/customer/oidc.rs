@@ -30,8 +30,14 @@ struct Says {
     /// Whether another key signs than it shows.
     is_forged: bool,
     token_status: u16,
-    asked: Vec<(String, Vec<(String, String)>, String)>,
+    asked: Vec<Asked>,
 }
+
+/// A request to the issuer: its URL, header fields and body.
+type Asked = (String, Vec<(String, String)>, String);
+
+/// What the issuer says otherwise.
+type Change = Box<dyn FnOnce(&mut Says)>;
 
 struct Issued {
     market: Market,
@@ -206,7 +212,7 @@ fn a_token_that_proves_less_signs_nobody_in() {
         }
     };
     let now = issued.market.shop.memory.now().seconds();
-    let wrong: Vec<(&str, Box<dyn FnOnce(&mut Says)>)> = vec![
+    let wrong: Vec<(&str, Change)> = vec![
         ("another key", Box::new(|says| says.is_forged = true)),
         ("a key that is not there", Box::new(|says| says.header["kid"] = json!("two"))),
         ("no algorithm", Box::new(|says| says.header["alg"] = json!("none"))),
@@ -233,7 +239,7 @@ fn a_token_that_proves_less_signs_nobody_in() {
         (says.is_forged, says.token_status) = (false, 200);
         says.header = json!({ "alg": "ES256", "kid": "one" });
     }
-    let good: Vec<(&str, Box<dyn FnOnce(&mut Says)>)> = vec![
+    let good: Vec<(&str, Change)> = vec![
         (
             "several clients, one that asked",
             Box::new(|says| {
