@@ -148,8 +148,9 @@ pub(super) fn always<'a>(fast: bool, thorough: bool, programs: &'a Programs) -> 
         steps.push(Job::new("tests, pages in a browser", &[PAGES, "scenarios, Workers", "scenarios, Spin"], |log| {
             run(log, &mut pages::looks()?, &mut |_| {})
         }));
+        // Last of what asks cargo: the others would wait for its lock.
         steps.push(
-            Job::new("documentation without a broken link", &["tests, documentation"], |log| {
+            Job::new("documentation without a broken link", &["tests, documentation", "tests, Workers"], |log| {
                 let mut doc = cargo();
                 doc.args(["doc", "--no-deps", "--document-private-items"]).args(packages(&DOCUMENTED));
                 check(log, doc.env("RUSTDOCFLAGS", "-D warnings"))
