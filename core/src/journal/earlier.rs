@@ -1,7 +1,8 @@
 //! The forms of a batch that earlier versions wrote, which the journal still holds eight days after an upgrade.
 //!
 //! Form 1 is lines and closings in postcard, each line with its names. Form 2 adds behind them, after its number, by which routes
-//! the lines were used and how those calls were answered. Invariant: what stands behind the lines and is not of form 2 is refused.
+//! the lines were used and how those calls were answered. Invariant: what stands behind the lines and is not of form 2 is refused, and so
+//! is a name or a number that form 3 could not hold.
 
 use serde::Deserialize;
 
@@ -27,6 +28,17 @@ struct StoredLine {
     usage: Usage,
 }
 
+impl StoredLine {
+    fn has_ids(&self) -> bool {
+        [self.account.as_str(), self.credential.as_str(), self.product.as_str()].into_iter().all(is_id)
+    }
+}
+
+/// Whether a name is an id: all kinds have one form. Reading a stored one does not look at that.
+fn is_id(name: &str) -> bool {
+    name.parse::<AccountId>().is_ok()
+}
+
 /// For each line, how many shares it has. For each share, the place of its route in the list, a bit for each class of status that
 /// it counts, and these counts. Where a line has several shares, five numbers of usage follow each.
 #[derive(Deserialize)]
@@ -39,6 +51,9 @@ struct Shares {
 pub(super) fn read(bytes: &[u8]) -> Result<Batch, &'static str> {
     let read = postcard::take_from_bytes::<(Vec<StoredLine>, Vec<Closing>)>(bytes);
     let ((lines, closings), rest) = read.map_err(|_| UNREADABLE)?;
+    if !lines.iter().all(StoredLine::has_ids) || !closings.iter().all(|closing| is_id(closing.account.as_str())) {
+        return Err(UNREADABLE);
+    }
     let line = |StoredLine { account, credential, product, lease, usage }| Line {
         account,
         credential,
@@ -81,7 +96,7 @@ impl Shares {
         let usage = match usage {
             Some(usage) => usage,
             None => Usage {
-                calls: numbers.next()?,
+                calls: numbers.next().filter(|calls| *calls < 1 << 63)?,
                 ingress_bytes: numbers.next()?,
                 egress_bytes: numbers.next()?,
                 units: numbers.next()?,
@@ -140,6 +155,8 @@ mod tests {
     fn what_stands_behind_the_lines_and_is_of_no_known_form_is_refused() {
         let other = [LINE, b"\x03\x01\x06GET /a\x04\x01\x00\x01\x01"].concat();
         assert!(Batch::from_bytes(&other).is_err());
+        let nobody = b"\x01\x00\x04ak_b\x04demo\x07\x01\x02\xac\x02\x00";
+        assert!(Batch::from_bytes(nobody).is_err(), "an account without a name");
         let cut = [LINE, b"\x02\x01\x06GET /a\x04\x01\x00\x01"].concat();
         assert!(Batch::from_bytes(&cut).is_err());
     }
