@@ -1,7 +1,7 @@
 //! What a store of books must do: read what is new of an account, and write what a command changes in one step.
 //!
 //! Invariant: what was decided on an older book or an older till is not written, whoever writes at the same time. The suite in
-//! [`super::conformance`] holds every store to it.
+//! `conformance` holds every store to it.
 
 use std::ops::RangeInclusive;
 

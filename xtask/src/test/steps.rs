@@ -153,7 +153,7 @@ pub(super) fn always<'a>(fast: bool, thorough: bool, programs: &'a Programs) -> 
             Job::new("documentation without a broken link", &["tests, documentation", "tests, Workers"], |log| {
                 let mut doc = cargo();
                 doc.args(["doc", "--no-deps", "--document-private-items"]).args(packages(&DOCUMENTED));
-                check(log, doc.env("RUSTDOCFLAGS", "-D warnings"))
+                check(log, doc.env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links"))
             })
             .yielding(),
         );

@@ -1,6 +1,6 @@
 //! HTTP Message Signatures (RFC 9421) with `hmac-sha256`, as callers make them.
 //!
-//! [`Claim`] is what `Signature-Input` and `Signature` say, [`verify`] checks one signature of it, [`sign`] makes one.
+//! [`Claim`] is what `Signature-Input` and `Signature` say, [`verify()`] checks one signature of it, [`sign()`] makes one.
 //! Both build the signature base in `base`, so that what we sign is what we accept. Invariant: a component that cannot be
 //! resolved to one text makes the signature unusable; nothing is ever left out of the base.
 

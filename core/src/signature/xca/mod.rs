@@ -1,6 +1,6 @@
 //! Alibaba Cloud API Gateway's signature, as its public clients make it.
 //!
-//! [`Claim`] is what the headers say, [`verify`] checks it, [`sign`] makes it, and [`explain`] finds where two strings
+//! [`Claim`] is what the headers say, [`verify()`] checks it, [`sign()`] makes it, and [`explain()`] finds where two strings
 //! to sign part. All share the string to sign of `canonical`, so that what we sign is what we accept.
 
 mod canonical;
