@@ -10,13 +10,30 @@ use std::{
 
 use farebox_control::Request;
 use farebox_memory::WriteFault;
-use payment_service::{Paying, signature};
+use payment_service::{Paying, Sent as Event, signature};
 use serde_json::json;
 
 use super::{INTAKE, SECRET, Till, package};
 
 /// How many turns a process has before it ends: more than an event takes.
 const TURNS: usize = 48;
+
+/// Tells an event to a process that ends after so many turns, and starts another. Says whether the event was answered before.
+fn is_answered_within(till: &Till, event: &Event, turns: usize) -> bool {
+    let header = signature(SECRET, till.now(), &event.body);
+    let memory = &till.market.shop.memory;
+    memory.take_turns(true);
+    let is_answered = {
+        let request = till.market.shop.request("POST", INTAKE, event.body.as_bytes());
+        let request = Request { authorization: None, stripe_signature: Some(&header), ..request };
+        let mut answering = pin!(till.market.shop.asking(request));
+        let mut context = Context::from_waker(Waker::noop());
+        (0..turns).any(|_| matches!(answering.as_mut().poll(&mut context), Poll::Ready(_)))
+    };
+    memory.take_turns(false);
+    memory.restart();
+    is_answered
+}
 
 #[test]
 fn an_event_whose_process_ended_anywhere_is_booked_once_when_it_is_told_again() {
@@ -27,18 +44,7 @@ fn an_event_whose_process_ended_anywhere_is_booked_once_when_it_is_told_again() 
         till.pay(&session, Paying::Card).unwrap();
         // Of one payment both the intent and the session are told.
         let event = till.events().remove(which);
-        let header = signature(SECRET, till.now(), &event.body);
-        till.market.shop.memory.take_turns(true);
-        {
-            let request = till.market.shop.request("POST", INTAKE, event.body.as_bytes());
-            let request = Request { authorization: None, stripe_signature: Some(&header), ..request };
-            let mut answering = pin!(till.market.shop.asking(request));
-            let mut context = Context::from_waker(Waker::noop());
-            let done = (0..turns).any(|_| matches!(answering.as_mut().poll(&mut context), Poll::Ready(_)));
-            ended += usize::from(!done);
-        }
-        till.market.shop.memory.take_turns(false);
-        till.market.shop.memory.restart();
+        ended += usize::from(!is_answered_within(&till, &event, turns));
         assert_eq!(till.tell(&event).body, json!({ "outcome": "booked", "order": order }), "after {turns} turns");
         assert_eq!((till.booked().len(), till.balance().as_str()), (1, "0.00"), "after {turns} turns");
         let grants = till.market.get(&till.owner, &till.of("grants")).body;
@@ -73,17 +79,7 @@ fn a_product_that_is_removed_on_the_way_of_its_payment_leaves_no_order_taken() {
         let (order, session) = till.order("k", json!({ "product": "planned", "plan": "small" }));
         till.pay(&session, Paying::Card).unwrap();
         let event = till.events().remove(0);
-        let header = signature(SECRET, till.now(), &event.body);
-        till.market.shop.memory.take_turns(true);
-        {
-            let request = till.market.shop.request("POST", INTAKE, event.body.as_bytes());
-            let request = Request { authorization: None, stripe_signature: Some(&header), ..request };
-            let mut answering = pin!(till.market.shop.asking(request));
-            let mut context = Context::from_waker(Waker::noop());
-            let _ = (0..turns).any(|_| matches!(answering.as_mut().poll(&mut context), Poll::Ready(_)));
-        }
-        till.market.shop.memory.take_turns(false);
-        till.market.shop.memory.restart();
+        is_answered_within(&till, &event, turns);
         assert_eq!(till.market.shop.put_catalog("?remove_held=true", &without).status, 200);
         assert_eq!(till.tell(&event).body, json!({ "outcome": "booked", "order": order }), "after {turns} turns");
         assert_eq!(till.status(&order), "paid", "after {turns} turns");
